@@ -1,0 +1,1 @@
+"""Reliability generalization of the Working Alliance Inventory."""

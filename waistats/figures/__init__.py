@@ -1,0 +1,1 @@
+"""One file a figure; matplotlib is loaded when a figure is drawn."""

@@ -1,0 +1,181 @@
+"""Number to text: the only place that rounds, and how a result prints."""
+
+import html
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+MISSING = "–"
+
+# How the columns of DESIGN's contract are shown; anything else has four decimals.
+_INTEGER_COLUMNS = {"k", "n", "n_items", "k0", "n_excluded", "Q_df"}
+
+
+def fixed(value: float | None, digits: int = 4) -> str:
+    """Return a number with a fixed count of decimals; missing values as a dash."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return MISSING
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:.{digits}f}"
+    # -0.0000 is zero that lost its size, not a negative number
+    return text.lstrip("-") if float(text) == 0 else text
+
+
+def coefficient(value: float | None, digits: int = 3) -> str:
+    """Return a reliability as APA 7 writes it: no zero before the point.
+
+    >>> coefficient(.9052), coefficient(-.12), coefficient(1.0)
+    ('.905', '-.120', '1.000')
+    """
+    text = fixed(value, digits)
+    if text.startswith("0."):
+        return text[1:]
+    return "-" + text[2:] if text.startswith("-0.") else text
+
+
+def p_value(p: float | None, digits: int = 3) -> str:
+    """Return a p value without leading zero, small ones as ``< .001``.
+
+    >>> p_value(.0421), p_value(1e-9)
+    ('.042', '< .001')
+    """
+    if p is None or math.isnan(p):
+        return MISSING
+    bound = 10.0**-digits
+    return f"< {coefficient(bound, digits)}" if p < bound else coefficient(p, digits)
+
+
+def p_statement(p: float | None, digits: int = 3) -> str:
+    """Return ``p = .042`` or ``p < .001``."""
+    text = p_value(p, digits)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def interval(
+    low: float | None,
+    high: float | None,
+    show: Callable[[float | None], str] = coefficient,
+) -> str:
+    """Return ``[.885, .922]``, or a dash where both ends are missing."""
+    low_text, high_text = show(low), show(high)
+    if low_text == high_text == MISSING:
+        return MISSING
+    return f"[{low_text}, {high_text}]"
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """Return a number on 0-100 with a percent sign."""
+    text = fixed(value, digits)
+    return text if text == MISSING else f"{text}%"
+
+
+def level(conf_level: float) -> str:
+    """Return a confidence level as ``95%``."""
+    return f"{100 * conf_level:.10g}%"
+
+
+def count(value: float | None) -> str:
+    """Return a whole number with thousands separated by commas."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return MISSING
+    return f"{round(value):,}"
+
+
+def cell(column: str, value: Any, digits: int = 4) -> str:
+    """Return one cell of a printed frame."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return MISSING
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (int, np.integer)):
+        return str(int(value))
+    if isinstance(value, (float, np.floating)):
+        number = float(value)
+        if math.isnan(number):
+            return MISSING
+        if column in _INTEGER_COLUMNS and number.is_integer():
+            return str(int(number))
+        if column == "p_value" or column.endswith("_p"):
+            return p_value(number, 4)
+        if column.startswith("df") and number.is_integer():
+            return str(int(number))
+        return fixed(number, digits)
+    return str(value)
+
+
+def frame_cells(frame: pd.DataFrame, digits: int = 4) -> pd.DataFrame:
+    """Return a frame of the texts that are shown."""
+    shown = {
+        str(column): [cell(str(column), value, digits) for value in frame[column]]
+        for column in frame.columns
+    }
+    return pd.DataFrame(shown, index=frame.index)
+
+
+def frame_text(frame: pd.DataFrame, digits: int = 4) -> str:
+    """Return a frame as aligned text, numbers to the right, words to the left."""
+    shown = frame_cells(frame, digits)
+    columns: list[list[str]] = []
+    for name in shown.columns:
+        right = pd.api.types.is_numeric_dtype(frame[name])
+        texts = [str(name), *shown[name]]
+        width = max(len(text) for text in texts)
+        columns.append([t.rjust(width) if right else t.ljust(width) for t in texts])
+    return "\n".join("  ".join(row).rstrip() for row in zip(*columns, strict=True))
+
+
+def frame_html(frame: pd.DataFrame, digits: int = 4) -> str:
+    """Return a frame as a plain HTML table; every text is escaped."""
+    shown = frame_cells(frame, digits)
+    head = "".join(f"<th>{html.escape(str(c))}</th>" for c in shown.columns)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(str(v))}</td>" for v in row) + "</tr>"
+        for row in shown.itertuples(index=False)
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def labelled(pairs: Mapping[str, str]) -> str:
+    """Return ``name: text`` lines with the texts aligned."""
+    width = max(len(name) for name in pairs) + 1
+    return "\n".join(f"{name + ':':<{width}} {text}" for name, text in pairs.items())
+
+
+class Result:
+    """Base of every result: prints itself in words and shows itself in notebooks.
+
+    A subclass is a frozen dataclass with ``repr=False``. It gives ``to_frame()`` and
+    may give ``heading()`` (lines above the frame) and ``closing()`` (lines below).
+    """
+
+    __slots__ = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the result as a tidy, unrounded frame."""
+        raise TypeError(f"{type(self).__name__} has no frame")
+
+    def heading(self) -> str:
+        """Return the lines printed above the frame."""
+        return ""
+
+    def closing(self) -> str:
+        """Return the lines printed below the frame."""
+        return ""
+
+    def __str__(self) -> str:
+        parts = (self.heading(), frame_text(self.to_frame()), self.closing())
+        return "\n\n".join(part for part in parts if part)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        above, below = (
+            "".join(f"<p>{html.escape(line)}</p>" for line in part.split("\n") if line)
+            for part in (self.heading(), self.closing())
+        )
+        return f'<div class="waistats">{above}{frame_html(self.to_frame())}{below}</div>'

@@ -1,0 +1,81 @@
+"""Output that appears whole or not at all."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from waistats.errors import DataError
+
+
+def _refuse(path: Path, error: OSError) -> DataError:
+    reason = error.strerror or type(error).__name__
+    return DataError(
+        f"{path}: cannot be written ({reason}). Choose another place with enough room "
+        "and permission to write."
+    )
+
+
+@contextmanager
+def new_folder(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
+    """Give a temporary folder that becomes ``path`` when the block ends well.
+
+    An existing ``path`` is refused unless ``force``; then it is kept as
+    ``path.previous`` until the new folder stands in its place.
+    """
+    target = Path(path)
+    if target.exists() and not force:
+        raise DataError(
+            f"{target}: already exists. Choose another --output or pass --force to "
+            "replace it."
+        )
+    if target.exists() and not target.is_dir():
+        raise DataError(f"{target}: is a file, not a folder. Choose another --output.")
+    previous = target.with_name(target.name + ".previous")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise _refuse(target, error) from error
+    try:
+        yield work
+        work.chmod(0o755)
+        if target.exists():
+            if previous.exists():
+                shutil.rmtree(previous)
+            target.rename(previous)
+        work.rename(target)
+        shutil.rmtree(previous, ignore_errors=True)
+    except OSError as error:
+        raise _refuse(target, error) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def new_file(path: str | os.PathLike[str], *, force: bool = True) -> Iterator[Path]:
+    """Give a temporary file path that becomes ``path`` when the block ends well."""
+    target = Path(path)
+    if target.is_dir():
+        raise DataError(f"{target}: is a folder; a file name is needed.")
+    if target.exists() and not force:
+        raise DataError(f"{target}: already exists. Pass --force to replace it.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
+        )
+        os.close(handle)
+    except OSError as error:
+        raise _refuse(target, error) from error
+    work = Path(name)
+    try:
+        yield work
+        work.chmod(0o644)
+        work.replace(target)
+    except OSError as error:
+        raise _refuse(target, error) from error
+    finally:
+        work.unlink(missing_ok=True)
