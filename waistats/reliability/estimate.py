@@ -81,5 +81,7 @@ class ReliabilityEstimate(Result):
         """Return the method and the notes, a line each."""
         lines = [self.method] if self.method else []
         if self.n_excluded:
-            lines.append(f"{self.n_excluded} respondents with missing answers left out.")
+            lines.append(
+                f"{self.n_excluded} respondents with missing answers left out."
+            )
         return "\n".join([*lines, *self.notes])

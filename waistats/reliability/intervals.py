@@ -1,0 +1,149 @@
+"""Standard errors and confidence limits of alpha, on arrays of any batch shape.
+
+Every function takes the n that was really used and returns unclipped limits.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+from waistats.arrays import FloatArray
+from waistats.errors import check_option
+from waistats.reliability.moments import Moments
+
+Limits = tuple[FloatArray, FloatArray]
+
+
+def normal_quantile(conf_level: float) -> float:
+    """Return z such that the standard normal lies within -z and z at this level."""
+    return float(special.ndtri((1 + conf_level) / 2))
+
+
+def feldt_limits(
+    alpha: ArrayLike, n: ArrayLike, n_items: ArrayLike, conf_level: float = 0.95
+) -> Limits:
+    """Return Feldt's (1965) limits, exact for parallel normal items.
+
+    (1 - population alpha) / (1 - alpha) follows F with n - 1 and (n - 1)(m - 1)
+    degrees of freedom.
+    """
+    alpha = np.asarray(alpha, dtype=np.float64)
+    df1 = np.asarray(n, dtype=np.float64) - 1
+    df2 = df1 * (np.asarray(n_items, dtype=np.float64) - 1)
+    tail = (1 - conf_level) / 2
+    return (
+        1 - (1 - alpha) * special.fdtri(df1, df2, 1 - tail),
+        1 - (1 - alpha) * special.fdtri(df1, df2, tail),
+    )
+
+
+def bonett_variance(n: ArrayLike, n_items: ArrayLike) -> FloatArray:
+    """Return Bonett's (2002) variance of -ln(1 - alpha), NaN below n = 3."""
+    n = np.asarray(n, dtype=np.float64)
+    m = np.asarray(n_items, dtype=np.float64)
+    return 2 * m / ((m - 1) * np.where(n > 2, n - 2, np.nan))
+
+
+def bonett_bias(n: ArrayLike, n_items: ArrayLike, bias: str) -> FloatArray:
+    """Return the expectation of -ln(1 - alpha) minus its population value.
+
+    ``"bonett"`` is Bonett's -ln(n / (n - 1)), which corrects short scales too much;
+    ``"exact"`` follows from Feldt's F law.
+    """
+    check_option("bias", bias, ("none", "bonett", "exact"))
+    n = np.asarray(n, dtype=np.float64)
+    if bias == "none":
+        return np.zeros_like(n)
+    if bias == "bonett":
+        return -np.log(n / (n - 1))
+    half1 = (n - 1) / 2
+    half2 = half1 * (np.asarray(n_items, dtype=np.float64) - 1)
+    return (special.digamma(half1) - np.log(half1)) - (
+        special.digamma(half2) - np.log(half2)
+    )
+
+
+def bonett_limits(
+    alpha: ArrayLike,
+    n: ArrayLike,
+    n_items: ArrayLike,
+    conf_level: float = 0.95,
+    bias: str = "none",
+) -> Limits:
+    """Return Bonett's (2002) limits: normal on -ln(1 - alpha), and back.
+
+    ``bias`` removes the bias of the transformed alpha first (see ``bonett_bias``).
+    """
+    rest = 1 - np.asarray(alpha, dtype=np.float64)
+    shift = bonett_bias(n, n_items, bias)
+    half = normal_quantile(conf_level) * np.sqrt(bonett_variance(n, n_items))
+    return 1 - rest * np.exp(shift + half), 1 - rest * np.exp(shift - half)
+
+
+def bonett_se(alpha: ArrayLike, n: ArrayLike, n_items: ArrayLike) -> FloatArray:
+    """Return the standard error of alpha that Bonett's variance implies."""
+    rest = 1 - np.asarray(alpha, dtype=np.float64)
+    return rest * np.sqrt(bonett_variance(n, n_items))
+
+
+def hakstian_whalen_variance(
+    alpha: ArrayLike, n: ArrayLike, n_items: ArrayLike
+) -> FloatArray:
+    """Return Hakstian and Whalen's (1976) variance of 1 - (1 - alpha)**(1/3)."""
+    rest = 1 - np.asarray(alpha, dtype=np.float64)
+    n = np.asarray(n, dtype=np.float64)
+    m = np.asarray(n_items, dtype=np.float64)
+    return 18 * m * (n - 1) * np.cbrt(rest) ** 2 / ((m - 1) * (9 * n - 11) ** 2)
+
+
+def hakstian_whalen_limits(
+    alpha: ArrayLike, n: ArrayLike, n_items: ArrayLike, conf_level: float = 0.95
+) -> Limits:
+    """Return Hakstian and Whalen's limits: normal on the cube root, and back."""
+    root = np.cbrt(1 - np.asarray(alpha, dtype=np.float64))
+    half = normal_quantile(conf_level) * np.sqrt(
+        hakstian_whalen_variance(alpha, n, n_items)
+    )
+    return 1 - (root + half) ** 3, 1 - (root - half) ** 3
+
+
+def hakstian_whalen_se(
+    alpha: ArrayLike, n: ArrayLike, n_items: ArrayLike
+) -> FloatArray:
+    """Return the standard error of alpha that the cube-root variance implies."""
+    root = np.cbrt(1 - np.asarray(alpha, dtype=np.float64))
+    return 3 * root**2 * np.sqrt(hakstian_whalen_variance(alpha, n, n_items))
+
+
+def normal_theory_se(moments: Moments) -> FloatArray:
+    """Return the standard error of alpha for normal items of any covariance.
+
+    van Zyl, Neudecker and Nel (2000); psych calls it ``ase``. MBESS computes it from
+    correlations with n - 1, which differs slightly.
+    """
+    s = moments.covariance
+    m = s.shape[-1]
+    total = s.sum(axis=(-2, -1))
+    trace = np.trace(s, axis1=-2, axis2=-1)
+    row_sums = s.sum(axis=-1)
+    inner = total * ((s**2).sum(axis=(-2, -1)) + trace**2) - 2 * trace * (
+        row_sums**2
+    ).sum(axis=-1)
+    variance = 2 * m**2 / ((m - 1) ** 2 * total**3) * inner / moments.n
+    # parallel items correlating 1 leave a variance of zero less rounding
+    return np.sqrt(np.maximum(variance, 0.0))
+
+
+def wald_limits(
+    estimate: ArrayLike, se: ArrayLike, conf_level: float = 0.95, scale: str = "raw"
+) -> Limits:
+    """Return estimate -/+ z se, on its own scale or on -ln(1 - estimate) and back."""
+    check_option("scale", scale, ("raw", "bonett"))
+    estimate = np.asarray(estimate, dtype=np.float64)
+    half = normal_quantile(conf_level) * np.asarray(se, dtype=np.float64)
+    if scale == "raw":
+        return estimate - half, estimate + half
+    rest = 1 - estimate
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(rest > 0, half / rest, 0.0)
+    return 1 - rest * np.exp(ratio), 1 - rest * np.exp(-ratio)

@@ -1,0 +1,184 @@
+"""One covariance kernel for every path: n, means and cross-products."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from waistats.arrays import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Moments:
+    """Counts, means and covariances of items, for one sample or a batch of them.
+
+    Attributes
+    ----------
+    n : int or ndarray of int, shape (...)
+        Respondents behind the covariances; with pairwise deletion the smallest count
+        of any pair.
+    mean : ndarray, shape (..., m)
+        Item means.
+    covariance : ndarray, shape (..., m, m)
+        Item covariances, divisor n - 1.
+    n_excluded : int or ndarray of int, shape (...)
+        Respondents left out.
+    n_most : int or ndarray of int, shape (...)
+        The largest count of any pair; ``n`` unless deletion was pairwise.
+    """
+
+    n: int | IntArray
+    mean: FloatArray
+    covariance: FloatArray
+    n_excluded: int | IntArray = 0
+    n_most: int | IntArray = 0
+
+    @property
+    def item_variance(self) -> FloatArray:
+        """Variances of the items, shape (..., m)."""
+        return np.diagonal(self.covariance, axis1=-2, axis2=-1)
+
+    @property
+    def total_variance(self) -> FloatArray:
+        """Variance of the sum of the items, shape (...)."""
+        return self.covariance.sum(axis=(-2, -1))
+
+
+def complete(values: FloatArray) -> BoolArray:
+    """Return which respondents answered every item, shape (..., n)."""
+    return np.asarray(~np.isnan(values).any(axis=-1))
+
+
+def mean_and_covariance(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return means (..., m) and covariances (..., m, m) of complete (..., n, m) data.
+
+    Fewer than two respondents give covariances of NaN.
+    """
+    n, m = values.shape[-2:]
+    if n < 2:
+        lead = values.shape[:-2]
+        return np.full((*lead, m), np.nan), np.full((*lead, m, m), np.nan)
+    mean = values.mean(axis=-2)
+    centred = values - mean[..., None, :]
+    products = np.swapaxes(centred, -1, -2) @ centred
+    return mean, products / (n - 1)
+
+
+def listwise_moments(values: FloatArray) -> Moments:
+    """Return the moments of the respondents who answered every item.
+
+    ``n`` is counted here, where the covariance is computed, so that every interval
+    uses the number of respondents that was really used.
+    """
+    total = values.sum()
+    kept = values if np.isfinite(total) else values[complete(values)]
+    mean, covariance = mean_and_covariance(kept)
+    n = len(kept)
+    return Moments(
+        n=n,
+        mean=mean,
+        covariance=covariance,
+        n_excluded=len(values) - n,
+        n_most=n,
+    )
+
+
+def pairwise_moments(values: FloatArray) -> Moments:
+    """Return moments with each covariance from the respondents who have both items.
+
+    Each covariance uses the means of its own respondents, as R's
+    ``cov(use = "pairwise")`` does. Item means use all answers of the item.
+    """
+    answered = ~np.isnan(values)
+    some = answered.any(axis=1)
+    counts = answered.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        mean = np.where(
+            counts > 0, np.nansum(values, axis=0) / np.maximum(counts, 1), np.nan
+        )
+    present = answered.astype(np.float64)
+    centred = np.where(answered, values - mean, 0.0)
+    pair_n = present.T @ present
+    # sum of item j over those who also have item k
+    sums = centred.T @ present
+    enough = pair_n > 1
+    size = np.where(enough, pair_n, np.nan)
+    covariance = (centred.T @ centred - sums * sums.T / size) / (size - 1)
+    off_diagonal = pair_n[~np.eye(len(mean), dtype=bool)]
+    return Moments(
+        n=int(off_diagonal.min(initial=len(values))),
+        mean=mean,
+        covariance=covariance,
+        n_excluded=int((~some).sum()),
+        n_most=int(off_diagonal.max(initial=0)),
+    )
+
+
+def covariance_from_sums(
+    n: ArrayLike, sums: FloatArray, products: FloatArray
+) -> FloatArray:
+    """Return covariances (..., m, m) from sums (..., m) and cross-products.
+
+    Sums and cross-products of integer responses are exact in double precision up to
+    2**53, so only the last subtraction rounds. What is left of a variance of zero
+    after rounding is set to zero.
+    """
+    size = np.asarray(n, dtype=np.float64)[..., None, None]
+    outer = sums[..., :, None] * sums[..., None, :]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        covariance = np.where(size > 1, (products - outer / size) / (size - 1), np.nan)
+    squares = np.diagonal(products, axis1=-2, axis2=-1)
+    variance = variance_from_sums(n, sums, squares)
+    flat = variance == 0
+    covariance[flat[..., :, None] | flat[..., None, :]] = 0.0
+    return covariance
+
+
+def variance_from_sums(
+    n: ArrayLike, sums: FloatArray, squares: FloatArray
+) -> FloatArray:
+    """Return variances (..., m) from sums and sums of squares of the same shape."""
+    size = np.asarray(n, dtype=np.float64)
+    size = size.reshape(size.shape + (1,) * (sums.ndim - size.ndim))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = squares - sums * sums / size
+        spread = np.where(spread > 1e-13 * squares, spread, 0.0)
+        return np.where(size > 1, spread / (size - 1), np.nan)
+
+
+def correlation(covariance: FloatArray) -> FloatArray:
+    """Return the correlations (..., m, m) of a covariance matrix.
+
+    An item without variance has correlations of NaN.
+    """
+    sd = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+    scale = np.where(sd > 0, sd, np.nan)
+    matrix = covariance / (scale[..., :, None] * scale[..., None, :])
+    index = np.arange(covariance.shape[-1])
+    matrix[..., index, index] = np.where(sd > 0, 1.0, np.nan)
+    return matrix
+
+
+def alpha_of(covariance: FloatArray) -> FloatArray:
+    """Return Cronbach's alpha (...) of covariances (..., m, m)."""
+    m = covariance.shape[-1]
+    return alpha_from_variances(
+        np.trace(covariance, axis1=-2, axis2=-1), covariance.sum(axis=(-2, -1)), m
+    )
+
+
+def alpha_from_variances(
+    item_variances: FloatArray, total_variance: FloatArray, n_items: int
+) -> FloatArray:
+    """Return alpha from the sum of item variances and the variance of the total.
+
+    NaN where the total does not vary, to within rounding.
+    """
+    total = np.asarray(total_variance, dtype=np.float64)
+    safe = np.where(total > 1e-12 * np.asarray(item_variances), total, np.nan)
+    return n_items / (n_items - 1) * (1 - item_variances / safe)
+
+
+def standardized_alpha_of(covariance: FloatArray) -> FloatArray:
+    """Return alpha (...) of the correlation matrix of covariances (..., m, m)."""
+    return alpha_of(correlation(covariance))
