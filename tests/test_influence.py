@@ -17,6 +17,12 @@ def weighted(function, values, weights):
     return function((centred * weights[:, None]).T @ centred / weights.sum())
 
 
+def standardized(values):
+    covariance = mean_and_covariance(values)[1]
+    gradient = inf.standardized_alpha_gradient(covariance)
+    return inf.gradient_influence(values, gradient)
+
+
 @pytest.fixture(scope="module")
 def skewed() -> np.ndarray:
     rng = np.random.default_rng(11)
@@ -28,7 +34,7 @@ def skewed() -> np.ndarray:
     ("function", "influence"),
     [
         (alpha_of, inf.alpha_influence),
-        (standardized_alpha_of, inf.standardized_alpha_influence),
+        (standardized_alpha_of, standardized),
     ],
 )
 def test_influence_is_the_derivative_by_a_persons_weight(skewed, function, influence):
@@ -47,14 +53,52 @@ def test_influence_is_the_derivative_by_a_persons_weight(skewed, function, influ
 
 
 def test_alpha_from_its_gradient(skewed):
-    covariance = mean_and_covariance(skewed)[1]
-    m, trace, total = 5, np.trace(covariance), covariance.sum()
-    gradient = m / (m - 1) * (trace * np.ones((m, m)) - total * np.eye(m)) / total**2
+    gradient = inf.alpha_gradient(mean_and_covariance(skewed)[1])
     np.testing.assert_allclose(
         inf.gradient_influence(skewed, gradient),
         inf.alpha_influence(skewed),
         atol=1e-12,
     )
+
+
+def test_gradients_of_a_batch(skewed):
+    batch = mean_and_covariance(np.stack([skewed, skewed**2]))[1]
+    for gradient in (inf.alpha_gradient, inf.standardized_alpha_gradient):
+        np.testing.assert_allclose(gradient(batch)[1], gradient(batch[1]), rtol=1e-12)
+
+
+def test_pairwise_influence_of_complete_data_is_the_plain_one(skewed):
+    gradient = inf.alpha_gradient(mean_and_covariance(skewed)[1])
+    np.testing.assert_allclose(
+        inf.pairwise_influence(skewed, gradient),
+        inf.alpha_influence(skewed),
+        atol=1e-12,
+    )
+
+
+def test_pairwise_influence_is_the_derivative_by_a_persons_weight(skewed):
+    holes = skewed.copy()
+    holes[:8, 1] = holes[5:12, 3] = holes[60:, 0] = np.nan
+
+    def covariance(weights):
+        matrix = np.empty((5, 5))
+        for j, k in np.ndindex(5, 5):
+            both = ~np.isnan(holes[:, [j, k]]).any(axis=1)
+            share = weights[both] / weights[both].sum()
+            one, other = holes[both, j], holes[both, k]
+            matrix[j, k] = share @ (one * other) - (share @ one) * (share @ other)
+        return matrix
+
+    gradient = inf.alpha_gradient(covariance(np.ones(70)))
+    found = inf.pairwise_influence(holes, gradient)
+    assert abs(found.sum()) < 1e-10
+    step = 1e-5
+    for i in (0, 6, 30, 65):
+        up, down = np.ones(70), np.ones(70)
+        up[i] += step
+        down[i] -= step
+        difference = alpha_of(covariance(up)) - alpha_of(covariance(down))
+        assert found[i] == pytest.approx(70 * difference / (2 * step), abs=1e-7)
 
 
 def test_batches_are_samples_of_their_own(skewed):

@@ -8,7 +8,7 @@ from scipy import stats
 
 from waistats.errors import ModelError
 from waistats.reliability import intervals as iv
-from waistats.reliability.moments import listwise_moments
+from waistats.reliability.influence import alpha_gradient
 
 # alpha, items, n: limits by Hakstian-Whalen, Bonett, Bonett with bias, Feldt
 CASES = [
@@ -102,12 +102,20 @@ def test_normal_theory_of_parallel_items_is_the_textbook_value():
     # compound symmetry: variance 2 m (1 - alpha)^2 / ((m - 1) n)
     m, r = 6, 0.4
     covariance = np.full((m, m), r) + (1 - r) * np.eye(m)
-    values = np.random.default_rng(0).normal(size=(50, m))
-    moments = listwise_moments(values)
-    parallel = type(moments)(n=50, mean=moments.mean, covariance=covariance)
     alpha = m * r / (1 + (m - 1) * r)
     expected = np.sqrt(2 * m / ((m - 1) * 50)) * (1 - alpha)
-    assert iv.normal_theory_se(parallel) == pytest.approx(expected, rel=1e-12)
+    found = iv.normal_theory_se(covariance, alpha_gradient(covariance), 50)
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_normal_theory_is_van_zyls_closed_form():
+    values = np.random.default_rng(0).normal(size=(50, 6)).cumsum(axis=1)
+    s = np.cov(values.T)
+    m, total, trace = 6, s.sum(), np.trace(s)
+    inner = total * (np.trace(s @ s) + trace**2) - 2 * trace * (s @ s).sum()
+    expected = np.sqrt(2 * m**2 / ((m - 1) ** 2 * total**3) * inner / 50)
+    found = iv.normal_theory_se(s, alpha_gradient(s), 50)
+    assert found == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize("scale", ["raw", "bonett"])

@@ -56,19 +56,64 @@ def gradient_influence(values: FloatArray, gradient: FloatArray) -> FloatArray:
     return influence
 
 
-def standardized_alpha_influence(values: FloatArray) -> FloatArray:
-    """Return the influence of each respondent on standardized alpha, shape (n,)."""
-    n, m = values.shape
-    centred = values - values.mean(axis=0)
-    covariance = centred.T @ centred / (n - 1)
+def alpha_gradient(covariance: FloatArray) -> FloatArray:
+    """Return the derivative (..., m, m) of alpha by the covariance matrix."""
+    m = covariance.shape[-1]
+    total = covariance.sum(axis=(-2, -1))[..., None, None]
+    trace = np.trace(covariance, axis1=-2, axis2=-1)[..., None, None]
+    return m / (m - 1) * (trace - total * np.eye(m)) / total**2
+
+
+def standardized_alpha_gradient(covariance: FloatArray) -> FloatArray:
+    """Return the derivative (..., m, m) of standardized alpha by the covariances."""
+    m = covariance.shape[-1]
     matrix = correlation(covariance)
-    z = centred / np.sqrt(np.diagonal(covariance))
+    sd = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+    row_sums = matrix.sum(axis=-1) - 1
     pairs = m * (m - 1)
-    mean_r = (matrix.sum() - m) / pairs
-    # each r_jk moves by z_j z_k - r_jk (z_j^2 + z_k^2) / 2; here averaged over pairs
-    row_sums = matrix.sum(axis=1) - 1
-    average = (z.sum(axis=1) ** 2 - (z**2).sum(axis=1) - z**2 @ row_sums) / pairs
-    influence: FloatArray = m / (1 + (m - 1) * mean_r) ** 2 * average
+    mean_r = row_sums.sum(axis=-1)[..., None, None] / pairs
+    # dr_jk = ds_jk / (sd_j sd_k) - r_jk (ds_jj / s_jj + ds_kk / s_kk) / 2
+    by_r = 1 / (sd[..., :, None] * sd[..., None, :])
+    index = np.arange(m)
+    by_r[..., index, index] = -row_sums / sd**2
+    return m / (1 + (m - 1) * mean_r) ** 2 / pairs * by_r
+
+
+def pairwise_influence(values: FloatArray, gradient: FloatArray) -> FloatArray:
+    """Return influences on a function of covariances made by pairwise deletion.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, m)
+        Responses of everyone who answered something; NaN where missing.
+    gradient : ndarray, shape (m, m)
+        Symmetric derivative at the pairwise covariance matrix.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Each covariance moves only with those who have both items, n / n_jk times as
+        much; with complete data this is ``gradient_influence``.
+    """
+    answered = ~np.isnan(values)
+    present = answered.astype(np.float64)
+    mean = np.nansum(values, axis=0) / present.sum(axis=0)
+    centred = np.where(answered, values - mean, 0.0)
+    pair_n = present.T @ present
+    weight = gradient * len(values) / pair_n
+    # mean of item j (row) among those who also have item k (column)
+    means = centred.T @ present / pair_n
+    products = centred.T @ centred / pair_n - means * means.T
+    quadratic = np.einsum("ij,jk,ik->i", centred, weight, centred, optimize=True)
+    cross = (centred * (present @ (weight * means.T).T)).sum(axis=1)
+    constant = np.einsum(
+        "ij,jk,ik->i",
+        present,
+        weight * (means * means.T - products),
+        present,
+        optimize=True,
+    )
+    influence: FloatArray = quadratic - 2 * cross + constant
     return influence
 
 

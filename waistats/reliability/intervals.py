@@ -9,7 +9,6 @@ from scipy import special
 
 from waistats.arrays import FloatArray
 from waistats.errors import check_option
-from waistats.reliability.moments import Moments
 
 Limits = tuple[FloatArray, FloatArray]
 
@@ -115,23 +114,18 @@ def hakstian_whalen_se(
     return 3 * root**2 * np.sqrt(hakstian_whalen_variance(alpha, n, n_items))
 
 
-def normal_theory_se(moments: Moments) -> FloatArray:
-    """Return the standard error of alpha for normal items of any covariance.
+def normal_theory_se(
+    covariance: FloatArray, gradient: FloatArray, n: ArrayLike
+) -> FloatArray:
+    """Return the standard error (...) of a function of covariances of normal items.
 
-    van Zyl, Neudecker and Nel (2000); psych calls it ``ase``. MBESS computes it from
+    The delta method, variance ``2 trace(GSGS) / n``. For alpha this is the closed form
+    of van Zyl, Neudecker and Nel (2000), psych's ``ase``; MBESS computes it from
     correlations with n - 1, which differs slightly.
     """
-    s = moments.covariance
-    m = s.shape[-1]
-    total = s.sum(axis=(-2, -1))
-    trace = np.trace(s, axis1=-2, axis2=-1)
-    row_sums = s.sum(axis=-1)
-    inner = total * ((s**2).sum(axis=(-2, -1)) + trace**2) - 2 * trace * (
-        row_sums**2
-    ).sum(axis=-1)
-    variance = 2 * m**2 / ((m - 1) ** 2 * total**3) * inner / moments.n
-    # parallel items correlating 1 leave a variance of zero less rounding
-    return np.sqrt(np.maximum(variance, 0.0))
+    product = gradient @ covariance
+    variance = 2 * np.einsum("...jk,...kj->...", product, product)
+    return np.sqrt(variance / np.asarray(n, dtype=np.float64))
 
 
 def wald_limits(
