@@ -1,0 +1,203 @@
+"""Responses to scores: checking answers, turning items round, adding up."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from waistats.arrays import FloatArray
+from waistats.errors import DataError, ModelError, check_option, listing
+from waistats.instruments import Instrument, get_instrument
+from waistats.columns import item_columns
+
+__all__ = ["answers", "item_columns", "keyed_items", "scale_scores", "score"]
+
+
+def answers(
+    responses: pd.DataFrame,
+    columns: Sequence[object],
+    limits: tuple[float, float] | None = None,
+    *,
+    allow_fractions: bool = True,
+) -> FloatArray:
+    """Return the answers as numbers, missing ones as NaN; refuse every bad one at once.
+
+    The shape is (respondents, items). Row labels in the message are the frame's index.
+    """
+    raw = responses[list(columns)]
+    values = np.empty(raw.shape)
+    bad: list[str] = []
+    for j, column in enumerate(columns):
+        given = raw[column]
+        if isinstance(given.dtype, pd.CategoricalDtype):
+            given = given.astype(object)
+        numbers = pd.to_numeric(given, errors="coerce")
+        values[:, j] = numbers.to_numpy(dtype=float, na_value=np.nan)
+        wrong = given.notna().to_numpy() & np.isnan(values[:, j])
+        if limits is not None:
+            wrong |= (values[:, j] < limits[0]) | (values[:, j] > limits[1])
+        else:
+            wrong |= np.isinf(values[:, j])
+        if not allow_fractions:
+            finite = np.where(np.isfinite(values[:, j]), values[:, j], 0)
+            wrong |= finite != np.round(finite)
+        for i in np.flatnonzero(wrong):
+            bad.append(f"{column}, row {raw.index[i]}: {given.iloc[i]!s}")
+    if bad:
+        expected = "numbers"
+        if limits is not None:
+            whole = "" if allow_fractions else "whole "
+            expected = f"{whole}numbers from {limits[0]:g} to {limits[1]:g}"
+        raise DataError(
+            f"answers must be {expected}, or empty; {len(bad)} are not: "
+            f"{listing(bad, 30)}. Correct them, set them to missing, or recode the "
+            "scale (words: read_responses(labels=...))."
+        )
+    return values
+
+
+def _keyed(values: FloatArray, form: Instrument) -> FloatArray:
+    low, high = form.limits
+    turned = np.isin(form.items, form.reverse)
+    return np.where(turned, low + high - values, values)
+
+
+def keyed_items(
+    responses: pd.DataFrame,
+    instrument: str | Instrument,
+    items: str | Sequence[object] | None = None,
+    *,
+    allow_fractions: bool = False,
+    provisional: bool = False,
+) -> pd.DataFrame:
+    """Return the items with the reversed ones turned round.
+
+    Parameters
+    ----------
+    responses : pandas.DataFrame
+        One row a respondent, answers as given (not yet reversed).
+    instrument : str or Instrument
+        The form.
+    items : str or sequence, optional
+        Prefix or names of the item columns; see `item_columns`.
+    allow_fractions : bool, default False
+        Accept answers between the whole numbers, as imputation makes them.
+    provisional : bool, default False
+        Allow a provisional form.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The item columns in the form's order, as floats, index as given. A reversed
+        answer ``x`` becomes ``min + max - x``.
+
+    Raises
+    ------
+    DataError
+        If an answer is no number or outside the form's range; all are named.
+
+    Examples
+    --------
+    >>> form = "WAI-S"
+    >>> frame = pd.DataFrame([[6] * 12], columns=[f"wai{i}" for i in range(1, 13)])
+    >>> keyed_items(frame, form)[["wai3", "wai4"]].iloc[0].tolist()
+    [6.0, 2.0]
+    """
+    form = get_instrument(instrument, provisional=provisional)
+    columns = item_columns(responses, form, items)
+    values = answers(responses, columns, form.limits, allow_fractions=allow_fractions)
+    return pd.DataFrame(_keyed(values, form), index=responses.index, columns=columns)
+
+
+def scale_scores(values: FloatArray, *, max_missing: float, method: str) -> FloatArray:
+    """Return sums or means over the last axis, person-mean imputed up to a share."""
+    n_items = values.shape[-1]
+    answered = np.isfinite(values)
+    n_answered = answered.sum(axis=-1)
+    sums = np.where(answered, values, 0.0).sum(axis=-1)
+    enough = (n_answered > 0) & ((n_items - n_answered) <= max_missing * n_items + 1e-9)
+    means = np.divide(sums, n_answered, out=np.full(sums.shape, np.nan), where=enough)
+    if method == "mean":
+        return means
+    # a complete sum stays the exact sum of whole numbers
+    return np.where(n_answered == n_items, sums, means * n_items)
+
+
+def score(
+    responses: pd.DataFrame,
+    instrument: str | Instrument,
+    *,
+    items: str | Sequence[object] | None = None,
+    method: str = "sum",
+    max_missing: float = 0.0,
+    allow_fractions: bool = False,
+    provisional: bool = False,
+) -> pd.DataFrame:
+    """Score a form: reversed items turned round, subscales and total added up.
+
+    Parameters
+    ----------
+    responses : pandas.DataFrame
+        One row a respondent, answers as given (not yet reversed).
+    instrument : str or Instrument
+        The form, such as ``"WAI-S"``.
+    items : str or sequence, optional
+        Prefix or names of the item columns; by default the columns that end in
+        1 ... ``n_items`` under one prefix.
+    method : {"sum", "mean"}, default "sum"
+        Sum or mean of the items.
+    max_missing : float, default 0
+        Share of a scale's items, at least 0 and below 1, that may be missing; they are
+        replaced by the person's mean of the scale's other items. With more missing the
+        score is empty.
+    allow_fractions : bool, default False
+        Accept answers between the whole numbers.
+    provisional : bool, default False
+        Allow a form whose key rests on weak evidence.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One column a subscale (``task, bond, goal``) and ``total``; index as given.
+        SIMULATED responses keep their ``provenance`` column.
+
+    Raises
+    ------
+    DataError
+        If an answer is no number or outside the form's range; item, row and value of
+        all are named.
+
+    Notes
+    -----
+    Every scale is imputed from its own items, ``total`` from all items; with missing
+    answers the subscales need therefore not add up to the total.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame([[6] * 12], columns=[f"wai{i}" for i in range(1, 13)])
+    >>> score(frame, "WAI-S")
+       task  bond  goal  total
+    0  24.0  24.0  16.0   64.0
+    """
+    check_option("method", method, ("sum", "mean"))
+    if not 0 <= max_missing < 1:
+        raise ModelError(
+            f"max_missing is a share of items, at least 0 and below 1; got "
+            f"{max_missing!r}."
+        )
+    form = get_instrument(instrument, provisional=provisional)
+    keyed = keyed_items(responses, form, items, allow_fractions=allow_fractions)
+    values = keyed.to_numpy()
+    place = {number: j for j, number in enumerate(form.items)}
+    scores = {
+        name: scale_scores(
+            values[:, [place[i] for i in numbers]],
+            max_missing=max_missing,
+            method=method,
+        )
+        for name, numbers in form.scales.items()
+    }
+    frame = pd.DataFrame(scores, index=responses.index)
+    if "provenance" in responses.columns:
+        frame["provenance"] = responses["provenance"]
+    return frame
