@@ -1,0 +1,270 @@
+"""Fit one meta-analytic model."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from waistats.arrays import FloatArray
+from waistats.errors import (
+    ConvergenceError,
+    DataError,
+    ModelError,
+    check_conf_level,
+    check_option,
+    listing,
+)
+from waistats.meta.design import Design, build_design
+from waistats.meta.effects import Effects, usable_effects
+from waistats.meta.heterogeneity import tau2_se
+from waistats.meta.many import SMALL_SAMPLE, fit_batch, scale_factor
+from waistats.meta.result import MetaResult
+from waistats.meta.sums import log_likelihood, weighted_fit
+from waistats.meta.tau2 import check_method, estimate_tau2
+
+
+def fit_meta(
+    effects: pd.DataFrame,
+    moderators: str | None = None,
+    *,
+    method: str = "REML",
+    small_sample: str = "knapp-hartung",
+    conf_level: float = 0.95,
+    weights: Any = None,
+) -> MetaResult:
+    r"""Pool coefficients, or explain their differences, with one effect a row.
+
+    Parameters
+    ----------
+    effects : DataFrame
+        A table from `effect_sizes`. Rows without ``yi, vi`` are left out and listed in
+        the result's ``excluded``.
+    moderators : str, optional
+        A formula such as ``"~ modality + np.log(n_items)"`` (formulaic); categories
+        take their first level as reference, ``C(x, contr.treatment("b"))`` another.
+    method : str, default "REML"
+        Estimator of the heterogeneity variance, by metafor's names: ``"CE"`` (also
+        ``"EE"``, ``"FE"``), ``"DL"``, ``"HE"``, ``"HS"``, ``"HSk"``, ``"SJ"``,
+        ``"ML"``, ``"REML"``, ``"EB"``, ``"PM"``, ``"PMM"`` or ``"SJIT"``.
+    small_sample : {"knapp-hartung", "wald", "knapp-hartung-adhoc"}
+        Standard errors and reference distribution: Knapp and Hartung's with t on
+        k - p, the plain normal ones, or Knapp and Hartung's never smaller than plain.
+    conf_level : float, default 0.95
+        Level of the intervals.
+    weights : "equal", column name or array_like, optional
+        Weights other than inverse variances; ``"equal"`` for an unweighted mean.
+
+    Returns
+    -------
+    MetaResult
+        Prints as metafor prints, on the model's scale and on the alpha scale.
+
+    Raises
+    ------
+    DataError, ModelError
+        For what cannot be pooled; see `usable_effects` and `build_design`.
+    ConvergenceError
+        If the heterogeneity variance does not converge.
+
+    Notes
+    -----
+    :math:`y = X\beta + u + e` with :math:`u\sim N(0,\tau^2)`, :math:`e_i\sim N(0,v_i)`;
+    :math:`b=(X'WX)^{-1}X'Wy`, :math:`W=\operatorname{diag}(1/(v_i+\tau^2))`, covariance
+    :math:`(X'WX)^{-1}` times :math:`s^2=(y-Xb)'W(y-Xb)/(k-p)` with Knapp-Hartung [1]_.
+    Rows are taken as independent; `fit_multilevel` is for coefficients that share
+    samples. The results equal metafor's ``rma`` at its tightest tolerance. Under REML
+    the log-likelihood has metafor's constant, and BIC uses ln(k - p).
+
+    References
+    ----------
+    .. [1] Knapp, G., & Hartung, J. (2003). Statistics in Medicine, 22, 2693-2710.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from waistats import effect_sizes, fit_meta
+    >>> table = pd.DataFrame(
+    ...     {"study_id": ["A", "B", "C", "D"], "estimate": [.91, .79, .93, .88],
+    ...      "n": [84, 54, 231, 120], "n_items": [36, 12, 12, 12]})
+    >>> fit_meta(effect_sizes(table)).predict().round(3)
+       estimate  ci_low  ci_high  pi_low  pi_high
+    0     0.888   0.786    0.941    0.57    0.971
+    """
+    method = check_method(method)
+    check_option("small_sample", small_sample, SMALL_SAMPLE)
+    check_conf_level(conf_level)
+    used = usable_effects(effects, moderators)
+    design = build_design(moderators, used.table)
+    return fit_design(
+        used,
+        design,
+        method=method,
+        small_sample=small_sample,
+        conf_level=conf_level,
+        weights=_weights(weights, used),
+    )
+
+
+def fit_design(
+    used: Effects,
+    design: Design,
+    *,
+    method: str,
+    small_sample: str,
+    conf_level: float,
+    weights: FloatArray | None = None,
+) -> MetaResult:
+    """Fit checked effects to a checked design."""
+    k, p = design.X.shape
+    if k <= p and small_sample != "wald":
+        raise ModelError(
+            f"{p} coefficients and {k} rows leave no degrees of freedom for "
+            "Knapp-Hartung; use fewer moderators or small_sample='wald'."
+        )
+    y, v, X = used.yi, used.vi, design.X
+    batch = fit_batch(y[:, None], v[:, None], X, method, small_sample)
+    if not batch.converged[0]:
+        raise ConvergenceError(
+            f"{method} did not converge for these {k} coefficients (formula "
+            f"{design.formula})."
+        )
+    tau2 = float(batch.tau2[0])
+    beta, cov = batch.beta[:, 0], batch.cov[:, :, 0]
+    if weights is not None:
+        beta, cov = _weighted(y, v, X, weights, tau2, small_sample)
+    likelihood, n_parameters = _likelihood(y, v, X, beta, tau2, method)
+    aic, bic, aicc = information(likelihood, n_parameters, k, p, method)
+    Q = float(batch.Q[0])
+    notes = []
+    if method == "CE" and small_sample != "wald":
+        notes.append(
+            "Knapp-Hartung with a common-effect model scales its standard error by the "
+            "observed heterogeneity; small_sample='wald' gives the model's own."
+        )
+    return MetaResult(
+        tau2=tau2,
+        tau2_se=tau2_se(y, v, X, tau2, method),
+        I2=float(batch.I2[0]),
+        H2=float(batch.H2[0]),
+        Q=Q,
+        Q_df=k - p,
+        Q_p=float(stats.chi2.sf(Q, k - p)) if k > p else 1.0,
+        R2=_explained(y, v, design, tau2, method),
+        log_likelihood=likelihood,
+        aic=aic,
+        bic=bic,
+        aicc=aicc,
+        beta=beta,
+        cov=cov,
+        df=None if small_sample == "wald" else float(k - p),
+        effects=used,
+        design=design,
+        method=method,
+        small_sample=small_sample,
+        conf_level=conf_level,
+        n_parameters=n_parameters,
+        weights=weights,
+        notes=tuple(notes),
+    )
+
+
+def _weights(weights: Any, used: Effects) -> FloatArray | None:
+    """Return user weights for the used rows."""
+    if weights is None:
+        return None
+    k = len(used.yi)
+    if isinstance(weights, str):
+        if weights == "equal":
+            return np.ones(k)
+        if weights not in used.table:
+            raise ModelError(
+                f"weights must be 'equal', a column or an array; got {weights!r}."
+            )
+        values = pd.to_numeric(used.table[weights], errors="coerce").to_numpy(float)
+    else:
+        values = np.asarray(weights, dtype=float)
+        if values.shape == (k + len(used.excluded),):
+            values = values[used.rows]
+    if values.shape != (k,):
+        raise ModelError(
+            f"weights must have one value a row; got shape {values.shape}."
+        )
+    bad = ~(np.isfinite(values) & (values >= 0))
+    if bad.any() or values.sum() == 0:
+        ids = used.table["study_id"].to_numpy()[bad]
+        raise DataError(f"weights must be finite and not negative: {listing(ids)}.")
+    return values
+
+
+def _weighted(
+    y: FloatArray,
+    v: FloatArray,
+    X: FloatArray,
+    weights: FloatArray,
+    tau2: float,
+    small_sample: str,
+) -> tuple[FloatArray, FloatArray]:
+    r"""Return the fit with user weights A and its covariance.
+
+    The covariance is :math:`(X'AX)^{-1}X'AMAX(X'AX)^{-1}` with M the marginal
+    variances, times the Knapp-Hartung factor of the inverse-variance fit, as in
+    metafor.
+    """
+    AX = weights[:, None] * X
+    bread = np.linalg.inv(X.T @ AX)
+    beta = bread @ (AX.T @ y)
+    cov = bread @ (AX.T @ ((v + tau2)[:, None] * AX)) @ bread
+    k, p = X.shape
+    fit = weighted_fit(y[:, None], v[:, None], X, np.array([tau2]))
+    factor = scale_factor(fit.rss, k - p, small_sample) if k > p else np.ones(1)
+    return beta, cov * factor[0]
+
+
+def _likelihood(
+    y: FloatArray,
+    v: FloatArray,
+    X: FloatArray,
+    beta: FloatArray,
+    tau2: float,
+    method: str,
+) -> tuple[float, int]:
+    """Return the log-likelihood with metafor's constants, and its parameters."""
+    k, p = X.shape
+    restricted = method == "REML"
+    at = np.array([tau2])
+    shifted = (y - X @ beta)[:, None]
+    fit = weighted_fit(shifted, v[:, None], X, at)
+    if not restricted:
+        fit.b, fit.r = 0 * fit.b, shifted
+        fit.u = fit.w * shifted
+    value = float(log_likelihood(v[:, None], fit, at, restricted=restricted)[0])
+    if restricted:
+        value += 0.5 * np.linalg.slogdet(X.T @ X)[1]
+    value -= 0.5 * (k - p if restricted else k) * np.log(2 * np.pi)
+    return value, p + (method != "CE")
+
+
+def information(
+    likelihood: float, parameters: int, k: int, p: int, method: str
+) -> tuple[float, float, float]:
+    """Return AIC, BIC and AICc as metafor counts them."""
+    size = k - p if method == "REML" else k
+    aic = -2 * likelihood + 2 * parameters
+    bic = -2 * likelihood + parameters * np.log(size) if size > 0 else float("nan")
+    h = max(size, parameters + 2)
+    return aic, float(bic), -2 * likelihood + 2 * parameters * h / (h - parameters - 1)
+
+
+def _explained(
+    y: FloatArray, v: FloatArray, design: Design, tau2: float, method: str
+) -> float:
+    """Return R2, the share of heterogeneity that moderators explain, 0-100."""
+    if not design.has_intercept or design.X.shape[1] == 1 or method == "CE":
+        return float("nan")
+    ones = np.ones((len(y), 1))
+    null = estimate_tau2((y - y.mean())[:, None], v[:, None], ones, method)
+    tau2_null = float(null.tau2[0])
+    if tau2_null <= 0:
+        return float("nan")
+    return max(0.0, 100 * (tau2_null - tau2) / tau2_null)

@@ -1,0 +1,151 @@
+"""The sums that every fit is made of, over a batch of data sets.
+
+Arrays here have the studies first and the batch last: ``y, v`` are (k, B), a shared
+design is (k, p), a design per data set is (k, p, B). A study that is left out of a fit
+has ``v = inf`` and so weight 0. NumPy then runs along the contiguous batch axis.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from waistats.arrays import FloatArray
+
+
+def cross(X: FloatArray, w: FloatArray) -> FloatArray:
+    """Return X'diag(w)X, of shape (p, p, B)."""
+    if X.ndim == 2:
+        k, p = X.shape
+        pairs = (X[:, :, None] * X[:, None, :]).reshape(k, p * p)
+        return (pairs.T @ w).reshape(p, p, -1)
+    return np.einsum("kpb,kqb,kb->pqb", X, X, w, optimize=True)
+
+
+def project(X: FloatArray, z: FloatArray) -> FloatArray:
+    """Return X'z, of shape (p, B)."""
+    return X.T @ z if X.ndim == 2 else np.einsum("kpb,kb->pb", X, z)
+
+
+def expand(X: FloatArray, b: FloatArray) -> FloatArray:
+    """Return Xb, of shape (k, B)."""
+    return X @ b if X.ndim == 2 else np.einsum("kpb,pb->kb", X, b)
+
+
+def inverse(A: FloatArray) -> FloatArray:
+    """Return the inverses of (p, p, B) matrices; a singular one becomes NaN."""
+    p = len(A)
+    if p == 1:
+        return 1 / A
+    if p == 2:
+        det = A[0, 0] * A[1, 1] - A[0, 1] * A[1, 0]
+        return np.stack([[A[1, 1], -A[0, 1]], [-A[1, 0], A[0, 0]]]) / det
+    moved: FloatArray = np.moveaxis(A, -1, 0)
+    try:
+        inverted: FloatArray = np.linalg.inv(moved)
+        return np.moveaxis(inverted, 0, -1)
+    except np.linalg.LinAlgError:
+        usable = np.linalg.matrix_rank(moved, hermitian=True) == p
+        out: FloatArray = np.full(moved.shape, np.nan)
+        out[usable] = np.linalg.inv(moved[usable])
+        return np.moveaxis(out, 0, -1)
+
+
+def solve(C: FloatArray, z: FloatArray) -> FloatArray:
+    """Return Cz, of shape (p, B), for inverses C (p, p, B)."""
+    return C[0] * z if len(C) == 1 else np.einsum("pqb,qb->pb", C, z)
+
+
+def log_det(A: FloatArray) -> FloatArray:
+    """Return ln|A| of positive definite (p, p, B) matrices, of shape (B,)."""
+    if len(A) == 1:
+        return np.log(A[0, 0])
+    return np.linalg.slogdet(np.moveaxis(A, -1, 0))[1]
+
+
+def product(A: FloatArray, B: FloatArray) -> FloatArray:
+    """Return the matrix products of (p, q, B) and (q, r, B)."""
+    if len(A) == 1:
+        return A * B
+    return np.einsum("pqb,qrb->prb", A, B)
+
+
+def trace(A: FloatArray, B: FloatArray) -> FloatArray:
+    """Return tr(AB) of (p, q, B) and (q, p, B)."""
+    if len(A) == 1:
+        return A[0, 0] * B[0, 0]
+    return np.einsum("pqb,qpb->b", A, B)
+
+
+def dot(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return the sums over studies of products, of shape (B,)."""
+    return np.einsum("kb,kb->b", a, b)
+
+
+@dataclass(slots=True)
+class Weighted:
+    """A weighted least squares fit with weights 1 / (v + tau2), per data set.
+
+    Attributes
+    ----------
+    w : (k, B)
+        Weights.
+    u : (k, B)
+        Py, the weighted residuals, where P = W - WX(X'WX)^-1 X'W.
+    b : (p, B)
+        Coefficients.
+    A, C : (p, p, B)
+        X'WX and its inverse.
+    r : (k, B)
+        Residuals.
+    """
+
+    w: FloatArray
+    u: FloatArray
+    r: FloatArray
+    b: FloatArray
+    A: FloatArray
+    C: FloatArray
+
+    @property
+    def rss(self) -> FloatArray:
+        """y'Py, of shape (B,)."""
+        return dot(self.u, self.r)
+
+
+def weighted_fit(
+    y: FloatArray, v: FloatArray, X: FloatArray, tau2: FloatArray
+) -> Weighted:
+    """Fit by weighted least squares at a given heterogeneity variance (B,)."""
+    # written in place: NumPy's reuse of temporaries is slow on large arrays
+    w = v + tau2
+    np.reciprocal(w, out=w)
+    A = cross(X, w)
+    C = inverse(A)
+    u = w * y
+    b = solve(C, project(X, u))
+    r = expand(X, b)
+    np.subtract(y, r, out=r)
+    np.multiply(w, r, out=u)
+    return Weighted(w=w, u=u, r=r, b=b, A=A, C=C)
+
+
+def trace_P(X: FloatArray, fit: Weighted, w2: FloatArray) -> FloatArray:
+    """Return tr P, of shape (B,); ``w2`` is the squared weights."""
+    return fit.w.sum(0) - trace(fit.C, cross(X, w2))
+
+
+def trace_PP(X: FloatArray, fit: Weighted, w2: FloatArray) -> FloatArray:
+    """Return tr PP, of shape (B,)."""
+    CA2 = product(fit.C, cross(X, w2))
+    CA3 = cross(X, w2 * fit.w)
+    return w2.sum(0) - 2 * trace(fit.C, CA3) + trace(CA2, CA2)
+
+
+def log_likelihood(
+    v: FloatArray, fit: Weighted, tau2: FloatArray, *, restricted: bool
+) -> FloatArray:
+    """Return the (restricted) log-likelihood up to its constants, of shape (B,)."""
+    used = np.isfinite(v)
+    logs = np.log(np.where(used, v + tau2, 1.0)).sum(0)
+    value = -0.5 * (logs + fit.rss)
+    return value - 0.5 * log_det(fit.A) if restricted else value
