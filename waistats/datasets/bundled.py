@@ -1,0 +1,162 @@
+"""Tables that come with waistats: published coefficients and SIMULATED studies."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from waistats.datasets.check import require_coefficients
+from waistats.datasets.files import read_table
+from waistats.datasets.findings import problem
+from waistats.datasets.parsing import parse_table
+from waistats.datasets.schema import codebook, fields, resource, validate
+from waistats.errors import DataError, listing, near
+from waistats.resources import data_json, data_path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generated:
+    """A data set that a seeded program makes instead of a file.
+
+    Attributes
+    ----------
+    make : callable
+        Makes the frame; its column ``provenance`` says SIMULATED.
+    rows : int
+        Rows of the frame.
+    description : str
+        What it mimics, in a sentence.
+    """
+
+    make: Callable[[], pd.DataFrame]
+    rows: int
+    description: str
+
+
+GENERATED: dict[str, Generated] = {}
+
+
+def load_dataset(name: str) -> pd.DataFrame:
+    """Load a data set that comes with waistats.
+
+    Parameters
+    ----------
+    name : str
+        A name of `list_datasets`: ``"wai"``, ``"hanson2002"``, ``"cesd"``, ``"mibs"``,
+        or a SIMULATED study. The name of the file does as well.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The validated table. Coefficient tables have the columns of
+        `read_coefficients`; what each means stands in ``data/datapackage.json``.
+
+    Raises
+    ------
+    DataError
+        If there is no such data set, or it has to be fetched from elsewhere.
+
+    Examples
+    --------
+    >>> load_dataset("cesd")[["study_id", "estimate", "n", "n_items"]].head(2)
+      study_id  estimate    n  n_items
+    0        1      0.93  103       20
+    1        2      0.91   64       20
+    """
+    if isinstance(name, str) and name in GENERATED:
+        return GENERATED[name].make()
+    tables = {entry["name"]: entry for entry in _tables()}
+    by_file = {entry["path"].removesuffix(".csv"): entry for entry in _tables()}
+    entry = tables.get(name) or by_file.get(name)
+    if entry is not None:
+        return _read_bundled(entry["name"])
+    remote = data_json("remote.json")["datasets"]
+    if name in remote or name in {a for e in remote.values() for a in e["aliases"]}:
+        raise DataError(
+            f"{name!r} does not come with waistats: fetch_dataset({name!r}) brings it "
+            "into your cache."
+        )
+    if name == "instruments":
+        raise DataError(
+            "'instruments' is no table: list_instruments() shows the forms."
+        )
+    known = [*tables, *GENERATED]
+    raise DataError(
+        f"there is no data set {name!r}{near(str(name), [*known, *by_file])}; "
+        f"load_dataset knows {listing(known)}, fetch_dataset {listing(remote)}."
+    )
+
+
+def list_datasets() -> pd.DataFrame:
+    """List the data sets that waistats has, makes or knows how to fetch.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``name``, ``kind`` (bundled or simulated: `load_dataset`; remote:
+        `fetch_dataset`), ``rows``, ``description``, ``licence``, ``source``.
+
+    Examples
+    --------
+    >>> list_datasets().query("kind == 'bundled'")[["name", "rows"]]
+             name  rows
+    0         wai    44
+    1  hanson2002    11
+    2        cesd     9
+    3        mibs    33
+    """
+    own = str(codebook()["licenses"][0]["name"])
+    rows: list[dict[str, Any]] = [
+        {
+            "name": entry["name"],
+            "kind": "bundled",
+            "rows": len(read_table(data_path(entry["path"])).frame),
+            "description": entry["description"],
+            "licence": entry["licenses"][0]["name"],
+            "source": "; ".join(
+                " ".join(filter(None, (s["title"], s.get("path", ""))))
+                for s in entry["sources"]
+            ),
+        }
+        for entry in _tables()
+    ]
+    rows += [
+        {
+            "name": name,
+            "kind": "simulated",
+            "rows": entry.rows,
+            "description": entry.description,
+            "licence": own,
+            "source": "SIMULATED by waistats",
+        }
+        for name, entry in GENERATED.items()
+    ]
+    rows += [
+        {
+            "name": name,
+            "kind": "remote",
+            "rows": entry["rows"],
+            "description": entry["description"],
+            "licence": entry["licence"],
+            "source": entry["citation"],
+        }
+        for name, entry in data_json("remote.json")["datasets"].items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _tables() -> list[dict[str, Any]]:
+    return [entry for entry in codebook()["resources"] if entry["format"] == "csv"]
+
+
+def _read_bundled(name: str) -> pd.DataFrame:
+    table = read_table(data_path(resource(name)["path"]))
+    columns = fields(name)
+    if "estimate" in {column.name for column in columns}:
+        return require_coefficients(table, codebook=columns)
+    frame, findings = parse_table(table, columns)
+    error = problem(table.source, [*findings, *validate(frame, columns, table)])
+    if error is not None:
+        raise error
+    return frame

@@ -1,0 +1,222 @@
+"""Coefficient tables: every error at once, and what to look at again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from waistats.arrays import BoolArray
+from waistats.datasets.naming import REQUIRED, missing_columns, rename_columns
+from waistats.datasets.files import Source, read_table
+from waistats.datasets.findings import Finding, findings_frame, problem
+from waistats.datasets.numbers import is_missing, plain_text, quoted
+from waistats.datasets.parsing import parse_table, tidy_numbers
+from waistats.datasets.plausibility import row_doubts, table_doubts
+from waistats.datasets.schema import Field, fields, known_study, renamed, validate
+from waistats.datasets.table import RawTable
+
+_NEEDED = ("estimate", "n", "n_items")
+
+
+def check_coefficients(
+    path: Source, *, columns: Mapping[str, str] | None = None, sheet: str | None = None
+) -> pd.DataFrame:
+    """List everything that is wrong or doubtful in a coefficient table.
+
+    Parameters
+    ----------
+    path : str, path or DataFrame
+        The table, as for `read_coefficients`.
+    columns : mapping, optional
+        Names in the file to names of the coefficient table, such as
+        ``{"alpha": "estimate"}``.
+    sheet : str, optional
+        Sheet of an Excel file; the first by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a finding: ``where`` (line or cell of the file), ``row`` (position,
+        from 0), ``study_id``, ``column``, ``severity`` (error, warning or note),
+        ``finding``, ``advice``; errors first. No rows if nothing was found.
+
+    Raises
+    ------
+    DataError
+        If there is no table to check: no file, no columns, no rows.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame(
+    ...     {"study_id": ["A", "B"], "estimate": [-0.1, 1.0], "n": 50, "n_items": 12}
+    ... )
+    >>> check_coefficients(table)[["where", "column", "severity", "finding"]]
+       where    column severity                                     finding
+    0  row 1  estimate    error  estimate must be a number below 1, but is 1
+    1  row 0  estimate  warning                        estimate is negative
+    """
+    table = read_table(path, sheet=sheet)
+    return findings_frame(inspect(table, columns=columns)[1])
+
+
+def require_coefficients(
+    table: RawTable,
+    *,
+    columns: Mapping[str, str] | None = None,
+    codebook: Sequence[Field] | None = None,
+) -> pd.DataFrame:
+    """Return the typed coefficients of a raw table, or raise all of its errors."""
+    frame, findings = inspect(table, columns=columns, codebook=codebook)
+    error = problem(table.source, findings)
+    if error is not None:
+        raise error
+    negative = frame["estimate"].to_numpy(dtype=float) < 0
+    if negative.any():
+        given = list(frame["flag"]) if "flag" in frame else [None] * len(frame)
+        told = [
+            "; ".join(str(part) for part in (old, "negative") if not is_missing(part))
+            if flagged and "negative" not in str(old)
+            else old
+            for old, flagged in zip(given, negative, strict=True)
+        ]
+        frame["flag"] = pd.Series(told, index=frame.index)
+    return frame
+
+
+def inspect(
+    table: RawTable,
+    *,
+    columns: Mapping[str, str] | None = None,
+    codebook: Sequence[Field] | None = None,
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return the typed coefficients of a raw table and everything found in it."""
+    table = rename_columns(table, columns or {})
+    known = renamed(codebook or fields(), {"status_reason": "reason"})
+    missing = [name for name in REQUIRED if name not in table.frame]
+    if missing:
+        return table.frame, missing_columns(table, missing)
+    study_ids = [plain_text(cell) for cell in table.frame["study_id"]]
+    frame, findings = parse_table(table, known, study_ids)
+    excused = excused_rows(frame)
+    unread = {(f.row, f.column) for f in findings}
+    lonely = _lonely_rows(table)
+    findings += _blanks(frame, table, known, excused, unread, lonely, study_ids)
+    judged = frame.copy()
+    # a row that says why it cannot be pooled may hold any number there, or none
+    judged.loc[excused, list(_NEEDED)] = np.nan
+    findings += [
+        f
+        for f in validate(judged, _optional_needed(known), table, study_ids)
+        if (f.row, f.column) not in unread and f.row not in lonely
+    ]
+    findings += _repeated_ids(frame, table, study_ids)
+    wrong = np.isin(
+        np.arange(len(frame)), [-1 if f.row is None else f.row for f in findings]
+    )
+    findings += row_doubts(frame, table, ~excused & ~wrong)
+    if not findings or not wrong.any():
+        findings += table_doubts(frame, ~excused)
+    for column in known:
+        if column.name in frame and column.type in ("number", "integer"):
+            frame[column.name] = tidy_numbers(frame[column.name])
+    return frame, findings
+
+
+def excused_rows(frame: pd.DataFrame) -> BoolArray:
+    """Return which rows say that they cannot be pooled.
+
+    A row does so by a ``status`` other than ``"poolable"`` or by a ``reason``.
+    """
+    excused = np.zeros(len(frame), dtype=bool)
+    if "status" in frame:
+        status = [plain_text(cell) for cell in frame["status"]]
+        excused |= [s is not None and s.casefold() != "poolable" for s in status]
+    if "reason" in frame:
+        excused |= [plain_text(cell) is not None for cell in frame["reason"]]
+    return excused
+
+
+def _optional_needed(known: Sequence[Field]) -> list[Field]:
+    """Return the fields without ``required`` where a blank is judged with its row."""
+    return [
+        replace(
+            f, constraints={k: v for k, v in f.constraints.items() if k != "required"}
+        )
+        if f.name in _NEEDED
+        else f
+        for f in known
+    ]
+
+
+def _lonely_rows(table: RawTable) -> dict[int, str]:
+    """Return rows with one filled cell, mostly notes below a table, and its column."""
+    if len(table.frame.columns) < 3:
+        return {}
+    filled = table.frame.map(lambda cell: not is_missing(cell)).to_numpy(dtype=bool)
+    rows = np.flatnonzero(filled.sum(axis=1) == 1)
+    return {
+        int(row): str(table.frame.columns[int(filled[row].argmax())]) for row in rows
+    }
+
+
+def _blanks(
+    frame: pd.DataFrame,
+    table: RawTable,
+    known: Sequence[Field],
+    excused: BoolArray,
+    unread: set[tuple[int | None, str]],
+    lonely: Mapping[int, str],
+    study_ids: Sequence[str | None],
+) -> list[Finding]:
+    found = [
+        Finding(
+            column=column,
+            severity="error",
+            rule="stands alone in its row",
+            value=quoted(table.frame[column].iloc[row]),
+            advice="Notes do not belong below the table: delete the row or fill it.",
+            place=table.place(row, column),
+            row=row,
+        )
+        for row, column in lonely.items()
+    ]
+    advice = {column.name: column.advice for column in known}
+    found += [
+        Finding(
+            column=name,
+            severity="error",
+            rule="must be filled",
+            value="empty",
+            advice=advice[name],
+            place=table.place(int(row), name),
+            row=int(row),
+            study_id=known_study(study_ids, int(row)),
+        )
+        for name in _NEEDED
+        for row in np.flatnonzero(frame[name].isna().to_numpy() & ~excused)
+        if (int(row), name) not in unread and int(row) not in lonely
+    ]
+    return found
+
+
+def _repeated_ids(
+    frame: pd.DataFrame, table: RawTable, study_ids: Sequence[str | None]
+) -> list[Finding]:
+    if "coefficient_id" not in frame:
+        return []
+    ids = frame[["study_id", "coefficient_id"]]
+    repeated = ids.duplicated(keep=False) & ids.notna().all(axis=1)
+    return [
+        Finding(
+            column="coefficient_id",
+            severity="error",
+            rule="must differ between the rows of a study",
+            value=quoted(frame["coefficient_id"].iloc[row]),
+            advice="Delete the row that was entered twice, or give each its own id.",
+            place=table.place(int(row), "coefficient_id"),
+            row=int(row),
+            study_id=known_study(study_ids, int(row)),
+        )
+        for row in np.flatnonzero(repeated.to_numpy())
+    ]

@@ -1,0 +1,151 @@
+"""Cells to numbers: decimal commas, typographic minus signs, and what is no number."""
+
+import datetime as dt
+import math
+import re
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from waistats.arrays import FloatArray
+
+# As in data/datapackage.json. A word such as "none" may be a category of a text column.
+MISSING_TEXTS = frozenset({"", "na", "n/a", "nan"})
+MISSING_NUMBERS = MISSING_TEXTS | {"null", "none", ".", "-", "–", "—"}
+
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_COMMA = re.compile(r"[+-]?\d*,\d+", re.ASCII)
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([.,])\d{3}", re.ASCII)
+_INFINITE = re.compile(r"[+-]?(inf|infinity|∞)", re.IGNORECASE)
+_SIGNS = str.maketrans({"−": "-", "‒": "-", "\u00a0": " ", "\u202f": " "})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberStyle:
+    """How a table writes its numbers.
+
+    Attributes
+    ----------
+    comma : bool
+        A comma is the decimal mark, also in ``1,234``.
+    dot_unclear : bool
+        Decimal commas are in use, so that ``1.234`` may mean a thousand.
+    """
+
+    comma: bool = False
+    dot_unclear: bool = False
+
+
+def is_missing(value: Any, words: Set[str] = MISSING_NUMBERS) -> bool:
+    """Return whether a cell is empty or says that nothing is there."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return value.strip().lower() in words
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):
+        # pandas.NA has no truth value; arrays have many
+        return type(value).__name__ == "NAType"
+
+
+def number_style(cells: Iterable[Any], *, delimiter: str = "") -> NumberStyle:
+    """Return how a table writes numbers, from its delimiter and all of its cells."""
+    for cell in cells:
+        if isinstance(cell, str) and "," in cell:
+            text = cell.strip().translate(_SIGNS)
+            if _COMMA.fullmatch(text) and not _GROUPED.fullmatch(text):
+                return NumberStyle(comma=True, dot_unclear=True)
+    return NumberStyle(comma=delimiter == ";", dot_unclear=False)
+
+
+def parse_number(value: Any, style: NumberStyle) -> tuple[float, str]:
+    """Return a cell as a number and ``""``, or NaN and what stands there in words.
+
+    An empty cell is NaN without a complaint.
+    """
+    if is_missing(value):
+        return math.nan, ""
+    if isinstance(value, (bool, np.bool_)):
+        return math.nan, f"the truth value {bool(value)}"
+    if isinstance(value, (dt.date, dt.time, dt.timedelta, np.datetime64)):
+        return math.nan, f"the date or time {value}"
+    if isinstance(value, str):
+        return _parse_text(value, style)
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan, quoted(value)
+    return (number, "") if math.isfinite(number) else (math.nan, "infinite")
+
+
+def _parse_text(value: str, style: NumberStyle) -> tuple[float, str]:
+    text = value.strip().translate(_SIGNS)
+    if _INFINITE.fullmatch(text):
+        return math.nan, "infinite"
+    grouped = _GROUPED.fullmatch(text)
+    if grouped is not None:
+        unclear = style.dot_unclear if grouped.group(1) == "." else not style.comma
+        if unclear:
+            plain = re.sub("[.,]", "", text)
+            return math.nan, f"{quoted(value)}, which may mean {plain} or a decimal"
+    if _COMMA.fullmatch(text):
+        text = text.replace(",", ".")
+    if not _PLAIN.fullmatch(text):
+        return math.nan, quoted(value)
+    number = float(text)
+    return (number, "") if math.isfinite(number) else (math.nan, "infinite")
+
+
+def parse_numbers(
+    cells: Sequence[Any], style: NumberStyle
+) -> tuple[FloatArray, dict[int, str]]:
+    """Return a column as floats, and by position what could not be read."""
+    values = np.full(len(cells), np.nan)
+    bad: dict[int, str] = {}
+    for i, cell in enumerate(cells):
+        # numbers of SPSS, Stata and Parquet need no parsing
+        if type(cell) is float and math.isfinite(cell):
+            values[i] = cell
+            continue
+        values[i], complaint = parse_number(cell, style)
+        if complaint:
+            bad[i] = complaint
+    return values, bad
+
+
+def decimals(value: Any) -> int | None:
+    """Return how many decimals a cell shows; None for no number.
+
+    >>> decimals("0.90"), decimals(".9"), decimals("0,905"), decimals("high")
+    (2, 1, 3, None)
+    """
+    text = value if isinstance(value, str) else str(value)
+    text = text.strip().translate(_SIGNS).replace(",", ".")
+    if not _PLAIN.fullmatch(text) or "e" in text.lower():
+        return None
+    return len(text.partition(".")[2])
+
+
+def plain_text(value: Any) -> str | None:
+    """Return a cell as stripped text, whole numbers without ``.0``; None if empty.
+
+    >>> plain_text(1.0), plain_text(" Li 2024 "), plain_text(None)
+    ('1', 'Li 2024', None)
+    """
+    if is_missing(value, MISSING_TEXTS):
+        return None
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip() or None
+
+
+def quoted(value: Any, most: int = 40) -> str:
+    """Return a cell for a message, cut where it is long."""
+    text = value if isinstance(value, str) else str(value)
+    text = " ".join(text.split())
+    return repr(text if len(text) <= most else text[: most - 1] + "…")

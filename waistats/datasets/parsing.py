@@ -1,0 +1,110 @@
+"""Cells of a raw table to typed columns, by the codebook."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from waistats.datasets.findings import Finding
+from waistats.datasets.numbers import (
+    NumberStyle,
+    parse_numbers,
+    plain_text,
+    quoted,
+)
+from waistats.datasets.schema import Field, known_study
+from waistats.datasets.table import RawTable
+
+NUMBER_ADVICE = (
+    "Write one number such as 0.91, or leave the cell empty: ranges, bounds and notes "
+    "belong in columns of their own, and a date must be typed again as a number."
+)
+
+
+def parse_table(
+    table: RawTable, columns: Sequence[Field], study_ids: Sequence[str | None] = ()
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return the typed frame and an error for every cell that is not of its type.
+
+    Columns that the codebook does not know become numbers where every filled cell is
+    one, and text otherwise.
+    """
+    known = {column.name: column for column in columns}
+    parsed: dict[str, pd.Series] = {}
+    findings: list[Finding] = []
+    for name in table.frame:
+        cells = list(table.frame[name])
+        column = known.get(str(name))
+        values, bad = _typed(cells, column, table)
+        parsed[str(name)] = values
+        if column is None:
+            continue
+        boolean = column.type == "boolean"
+        findings.extend(
+            Finding(
+                column=column.name,
+                severity="error",
+                rule=f"must be {'yes or no' if boolean else 'a number'}",
+                value=said,
+                advice=column.advice if boolean else NUMBER_ADVICE,
+                place=table.place(row, column.name),
+                row=row,
+                study_id=known_study(study_ids, row),
+            )
+            for row, said in bad.items()
+        )
+    return pd.DataFrame(parsed), findings
+
+
+def _typed(
+    cells: Sequence[Any], column: Field | None, table: RawTable
+) -> tuple[pd.Series, dict[int, str]]:
+    kind = column.type if column is not None else "any"
+    if kind == "boolean" and column is not None:
+        return _booleans(cells, column)
+    if kind in ("number", "integer"):
+        values, bad = parse_numbers(cells, table.style)
+        return pd.Series(values), bad
+    if kind == "any":
+        return guess_column(cells, table.style), {}
+    return text_series([plain_text(cell) for cell in cells]), {}
+
+
+def guess_column(cells: Sequence[Any], style: NumberStyle) -> pd.Series:
+    """Return numbers where every filled cell is one, else texts."""
+    if all(isinstance(cell, (bool, np.bool_)) for cell in cells):
+        return pd.Series(cells, dtype=bool)
+    values, bad = parse_numbers(cells, style)
+    if bad or np.isnan(values).all():
+        return text_series([plain_text(cell) for cell in cells])
+    return tidy_numbers(pd.Series(values))
+
+
+def _booleans(cells: Sequence[Any], column: Field) -> tuple[pd.Series, dict[int, str]]:
+    words = dict.fromkeys(column.true_values, True)
+    words |= dict.fromkeys(column.false_values, False)
+    values: list[bool | None] = []
+    bad: dict[int, str] = {}
+    for i, cell in enumerate(cells):
+        text = plain_text(cell)
+        folded = None if text is None else text.casefold()
+        values.append(None if folded is None else words.get(folded))
+        if folded is not None and folded not in words:
+            bad[i] = quoted(cell)
+    whole = all(value is not None for value in values)
+    return pd.Series(values, dtype="bool" if whole else "boolean"), bad
+
+
+def text_series(texts: Sequence[str | None]) -> pd.Series:
+    """Return texts as a column; a column of nothing but blanks stays of object type."""
+    if all(text is None for text in texts):
+        return pd.Series([None] * len(texts), dtype=object)
+    return pd.Series(list(texts))
+
+
+def tidy_numbers(values: pd.Series) -> pd.Series:
+    """Return whole numbers without gaps as integers, else floats."""
+    array = values.to_numpy(dtype=float)
+    whole = np.isfinite(array) & (array % 1 == 0) & (np.abs(array) < 2**53)
+    return values.astype("int64") if len(array) and whole.all() else values
