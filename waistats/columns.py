@@ -11,6 +11,12 @@ from waistats.instruments import Instrument, get_instrument
 _NUMBERED = re.compile(r"^(.*?)0*(\d+)$", re.S)
 
 
+def item_number(column: object) -> int | None:
+    """Return the number that a column name ends in, None without one."""
+    match = _NUMBERED.match(str(column))
+    return int(match.group(2)) if match else None
+
+
 def _numbered_columns(columns: pd.Index) -> dict[str, dict[int, list[object]]]:
     """Group columns that end in a number: prefix -> number -> columns."""
     groups: dict[str, dict[int, list[object]]] = {}

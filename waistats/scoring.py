@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from waistats.arrays import FloatArray
+from waistats.columns import item_columns
 from waistats.errors import DataError, ModelError, check_option, listing
 from waistats.instruments import Instrument, get_instrument
-from waistats.columns import item_columns
 
 __all__ = ["answers", "item_columns", "keyed_items", "scale_scores", "score"]
 
