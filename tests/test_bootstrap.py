@@ -23,13 +23,13 @@ def test_sums_are_those_of_people_drawn_with_replacement(monkeypatch):
     assert (sums[:, 0] == 20).all()
     assert len(np.unique(sums[:, 1])) == 25
     rng = np.random.default_rng(4)
-    first = rng.integers(0, 20, size=(3, 20), dtype=np.int32)
+    first = rng.integers(0, 20, size=(3, 20), dtype=np.int64)
     np.testing.assert_array_equal(sums[:3, 1], (2.0**first).sum(axis=1))
 
 
 def test_covariances_are_those_of_the_resamples(values):
     found = bs.resampled_covariances(values, 100, 9)
-    drawn = np.random.default_rng(9).integers(0, 80, size=(100, 80), dtype=np.int32)
+    drawn = np.random.default_rng(9).integers(0, 80, size=(100, 80), dtype=np.int64)
     for i in (0, 41, 99):
         np.testing.assert_allclose(found[i], np.cov(values[drawn[i]].T), atol=1e-12)
 

@@ -1,5 +1,7 @@
 """Resampling of respondents by multinomial weights: one matrix product a block."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
@@ -40,17 +42,20 @@ def resampled_sums(features: FloatArray, n_resamples: int, seed: Seed) -> FloatA
     ndarray, shape (B, f)
         The sums of each resample.
     """
+    counts = resampled_counts(len(features), n_resamples, seed)
+    return np.concatenate([block @ features for block in counts])
+
+
+def resampled_counts(n: int, n_resamples: int, seed: Seed) -> Iterator[FloatArray]:
+    """Yield how often each of n respondents is drawn, in blocks of resamples (b, n)."""
     rng = np.random.default_rng(seed)
-    n = len(features)
     block = max(1, _BLOCK // n)
-    sums = np.empty((n_resamples, features.shape[1]))
     for start in range(0, n_resamples, block):
         size = min(block, n_resamples - start)
-        drawn = rng.integers(0, n, size=(size, n), dtype=np.int32)
-        drawn += (np.arange(size, dtype=np.int32) * n)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
-        sums[start : start + size] = counts.astype(np.float64) @ features
-    return sums
+        drawn = rng.integers(0, n, size=(size, n), dtype=np.int64)
+        drawn += (np.arange(size) * n)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=size * n)
+        yield counts.reshape(size, n).astype(np.float64)
 
 
 def resampled_covariances(

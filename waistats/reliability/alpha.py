@@ -1,0 +1,379 @@
+"""Cronbach's alpha, KR-20 and standardized alpha, from items."""
+
+import numpy as np
+
+from waistats.arrays import FloatArray
+from waistats.errors import DataError, check_option, listing
+from waistats.reliability.bootstrap import Seed
+from waistats.reliability.delta import (
+    DELTA_INTERVALS,
+    IntervalRequest,
+    Spread,
+    delta_spread,
+)
+from waistats.reliability.estimate import ReliabilityEstimate
+from waistats.reliability.influence import alpha_gradient, standardized_alpha_gradient
+from waistats.reliability.intervals import (
+    bonett_limits,
+    bonett_se,
+    feldt_limits,
+    hakstian_whalen_limits,
+    hakstian_whalen_se,
+)
+from waistats.reliability.moments import alpha_of, standardized_alpha_of
+from waistats.reliability.responses import ItemsLike, read_items
+from waistats.reliability.sample import Sample, prepare
+
+FORMULA_INTERVALS = ("feldt", "bonett", "hakstian-whalen")
+ALPHA_INTERVALS = FORMULA_INTERVALS + DELTA_INTERVALS
+# an alpha this near to 1 is 1 but for rounding
+_ROUNDING = 1e-12
+
+
+def cronbach_alpha(
+    items: ItemsLike,
+    *,
+    ci: str | None = "feldt",
+    conf_level: float = 0.95,
+    missing: str = "listwise",
+    bias: str = "none",
+    scale: str = "bonett",
+    kind: str = "percentile",
+    n_resamples: int = 2000,
+    seed: Seed = 0,
+) -> ReliabilityEstimate:
+    r"""Return Cronbach's alpha of keyed items, with an interval.
+
+    Parameters
+    ----------
+    items : DataFrame or array_like of shape (n, m)
+        Numeric responses, reversed items already keyed; empty where missing.
+    ci : {"feldt", "bonett", "hakstian-whalen", "normal-theory", "adf", "bootstrap"}
+        The interval; None for none.
+    conf_level : float
+        Confidence level.
+    missing : {"listwise", "pairwise", "em"}
+        Use those who answered every item; use for each covariance those who have both
+        items; or estimate the covariances by normal maximum likelihood.
+    bias : {"none", "bonett", "exact"}
+        Bias removed from -ln(1 - alpha) in Bonett's interval: none (as metafor), his
+        ln(n / (n - 1)), or that which follows from Feldt's F law.
+    scale : {"bonett", "raw"}
+        Where the normal-theory and ADF intervals are symmetric: on -ln(1 - alpha), or
+        on alpha itself as in psych and MBESS.
+    kind : {"percentile", "bca", "normal"}
+        Bootstrap interval.
+    n_resamples : int
+        Resamples of the bootstrap.
+    seed : int, Generator or None
+        Makes the bootstrap reproducible.
+
+    Returns
+    -------
+    ReliabilityEstimate
+        Alpha, standard error, interval, and the n that was really used.
+
+    Raises
+    ------
+    DataError
+        If items are not numeric, fewer than 3 respondents remain, or the total score
+        does not vary.
+
+    Notes
+    -----
+    With item covariances S, their trace and their sum,
+
+    .. math:: \alpha = \frac{m}{m - 1}\left(1 - \frac{\mathrm{tr} S}{1'S1}\right)
+
+    as in psych, SPSS and JASP. Items without variance are kept (psych drops them) and
+    named in the notes. A negative alpha is legal and kept.
+
+    The standard error belongs to the interval's method, always on alpha's own scale:
+    Bonett's for ``"feldt"`` and ``"bonett"`` (its square is metafor's ``ARAW``
+    variance), Hakstian and Whalen's; van Zyl's (psych's ``ase``) for
+    ``"normal-theory"``; the distribution-free one of Maydeu-Olivares, Coffman and
+    Hartmann (2007), as MBESS, for ``"adf"``; the spread of the resamples for
+    ``"bootstrap"``.
+
+    The interval uses the n of the covariances. psych and pingouin use the n from before
+    listwise deletion. With ``"pairwise"``, formulas use the smallest n of any pair.
+    With ``"em"`` no n makes a formula right, so formulas give way to ``"adf"``, whose
+    standard error is that of the incomplete data.
+
+    References
+    ----------
+    Feldt, L. S. (1965). Psychometrika, 30, 357-370. Bonett, D. G. (2002). J. Educ.
+    Behav. Stat., 27, 335-340. Hakstian, A. R., & Whalen, T. E. (1976). Psychometrika,
+    41, 219-231. van Zyl, J. M., et al. (2000). Psychometrika, 65, 271-280.
+
+    Examples
+    --------
+    >>> answers = [[1, 2, 2], [3, 3, 4], [4, 4, 3], [5, 4, 5], [2, 3, 3], [4, 5, 5]]
+    >>> print(cronbach_alpha(answers).heading())
+    alpha = .921, 95% CI [.666, .988] (feldt), n = 6, 3 items, se = 0.0682
+    """
+    request = IntervalRequest(
+        ci=ci,
+        conf_level=conf_level,
+        scale=scale,
+        kind=kind,
+        n_resamples=n_resamples,
+        seed=seed,
+    )
+    request.check(ALPHA_INTERVALS)
+    check_option("bias", bias, ("none", "bonett", "exact"))
+    return alpha_of_sample(prepare(items, missing), request, bias=bias)
+
+
+def alpha_of_sample(
+    sample: Sample,
+    request: IntervalRequest,
+    *,
+    bias: str = "none",
+    coefficient: str = "alpha",
+) -> ReliabilityEstimate:
+    """Return alpha of a prepared sample; the checks are the caller's."""
+    covariance = sample.moments.covariance
+    estimate = exactly_one(float(alpha_of(covariance)))
+    if np.isnan(estimate):
+        raise DataError(no_total_variance(int(sample.moments.n)))
+    n, m = int(sample.moments.n), sample.n_items
+    notes = sample.notes + alpha_notes(estimate)
+    if request.ci in FORMULA_INTERVALS and sample.likelihood is None:
+        se, low, high = formula_limits(
+            estimate, n, m, str(request.ci), request.conf_level, bias
+        )
+        spread = Spread(
+            se=float(se), ci_low=float(low), ci_high=float(high), ci=str(request.ci)
+        )
+    else:
+        if request.ci in FORMULA_INTERVALS:
+            notes += (
+                f"No n makes the {request.ci} interval right for covariances by EM; "
+                "the interval is distribution-free instead.",
+            )
+            request = IntervalRequest(
+                ci="adf", conf_level=request.conf_level, scale=request.scale
+            )
+        spread = delta_spread(
+            sample, estimate, alpha_gradient(covariance), alpha_of, request
+        )
+    return ReliabilityEstimate(
+        coefficient=coefficient,
+        estimate=estimate,
+        se=spread.se,
+        ci_low=spread.ci_low,
+        ci_high=spread.ci_high,
+        conf_level=request.conf_level,
+        ci=spread.ci,
+        n=n,
+        n_items=m,
+        n_excluded=int(sample.moments.n_excluded),
+        method=_METHODS[coefficient],
+        notes=notes + spread.notes,
+    )
+
+
+_METHODS = {
+    "alpha": "Cronbach's alpha of the item covariances.",
+    "kr20": "Kuder-Richardson formula 20: Cronbach's alpha of items scored 0 and 1.",
+}
+
+
+def formula_limits(
+    alpha: float | FloatArray,
+    n: int | FloatArray,
+    n_items: int | FloatArray,
+    ci: str,
+    conf_level: float,
+    bias: str = "none",
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return standard error and limits that need only alpha, n and n_items."""
+    if ci == "hakstian-whalen":
+        low, high = hakstian_whalen_limits(alpha, n, n_items, conf_level)
+        return hakstian_whalen_se(alpha, n, n_items), low, high
+    if ci == "bonett":
+        low, high = bonett_limits(alpha, n, n_items, conf_level, bias)
+    else:
+        low, high = feldt_limits(alpha, n, n_items, conf_level)
+    return bonett_se(alpha, n, n_items), low, high
+
+
+def exactly_one(alpha: float) -> float:
+    """Return alpha, or 1 where only rounding keeps it from 1."""
+    return 1.0 if abs(alpha - 1) < _ROUNDING else alpha
+
+
+def no_total_variance(n: int) -> str:
+    """Return in words why alpha is not defined."""
+    return (
+        f"the total score of the {n} respondents does not vary, so alpha is not "
+        "defined; check the items and their keys"
+    )
+
+
+def alpha_notes(alpha: float) -> tuple[str, ...]:
+    """Return what a reader must know of alphas that cannot be taken at face value."""
+    if alpha == 1:
+        return ("Alpha is exactly 1: the items are copies of each other.",)
+    if alpha < 0:
+        return ("Alpha is negative: some items probably still need reversing.",)
+    return ()
+
+
+def kr20(
+    items: ItemsLike,
+    *,
+    ci: str | None = "feldt",
+    conf_level: float = 0.95,
+    missing: str = "listwise",
+    bias: str = "none",
+    scale: str = "bonett",
+    kind: str = "percentile",
+    n_resamples: int = 2000,
+    seed: Seed = 0,
+) -> ReliabilityEstimate:
+    """Return the Kuder-Richardson formula 20 of items scored 0 and 1.
+
+    Parameters
+    ----------
+    items : DataFrame or array_like of shape (n, m)
+        Responses scored 0 or 1.
+    ci, conf_level, missing, bias, scale, kind, n_resamples, seed
+        As in :func:`cronbach_alpha`.
+
+    Returns
+    -------
+    ReliabilityEstimate
+        KR-20 with its interval.
+
+    Raises
+    ------
+    DataError
+        If an answer is neither 0 nor 1.
+
+    Notes
+    -----
+    KR-20 is Cronbach's alpha of dichotomous items, p(1 - p) being their variances; the
+    variance of the total has the same divisor, so the divisor cancels.
+
+    Examples
+    --------
+    >>> answers = [[1, 1, 0], [1, 1, 1], [0, 0, 0], [1, 0, 0], [1, 1, 1]]
+    >>> round(kr20(answers).estimate, 4)
+    0.7941
+    """
+    request = IntervalRequest(
+        ci=ci,
+        conf_level=conf_level,
+        scale=scale,
+        kind=kind,
+        n_resamples=n_resamples,
+        seed=seed,
+    )
+    request.check(ALPHA_INTERVALS)
+    check_option("bias", bias, ("none", "bonett", "exact"))
+    responses = read_items(items)
+    values = responses.values
+    wrong = np.argwhere((values != 0) & (values != 1) & ~np.isnan(values))
+    if len(wrong):
+        places = [
+            f"{responses.names[j]} is {values[i, j]:g} (row {responses.rows[i]})"
+            for i, j in wrong
+        ]
+        raise DataError(
+            f"KR-20 needs answers scored 0 or 1, but {listing(places)}. Use "
+            "cronbach_alpha for answers on a longer scale."
+        )
+    return alpha_of_sample(
+        prepare(items, missing), request, bias=bias, coefficient="kr20"
+    )
+
+
+def standardized_alpha(
+    items: ItemsLike,
+    *,
+    ci: str | None = "adf",
+    conf_level: float = 0.95,
+    missing: str = "listwise",
+    scale: str = "bonett",
+    kind: str = "percentile",
+    n_resamples: int = 2000,
+    seed: Seed = 0,
+) -> ReliabilityEstimate:
+    r"""Return standardized alpha: alpha of the correlation matrix.
+
+    Parameters
+    ----------
+    items : DataFrame or array_like of shape (n, m)
+        Keyed numeric responses; every item must vary.
+    ci : {"adf", "normal-theory", "bootstrap"}
+        The interval; None for none. Feldt's, Bonett's and Hakstian and Whalen's are
+        derived for raw alpha only.
+    conf_level, missing, scale, kind, n_resamples, seed
+        As in :func:`cronbach_alpha`.
+
+    Returns
+    -------
+    ReliabilityEstimate
+        Standardized alpha with its interval.
+
+    Raises
+    ------
+    DataError
+        If an item does not vary.
+
+    Notes
+    -----
+    With the mean correlation r, :math:`m r / (1 + (m - 1) r)`: the reliability of the
+    sum of standardized items, psych's ``std.alpha``. The interval takes account of the
+    items' standard deviations being estimated.
+
+    Examples
+    --------
+    >>> answers = [[1, 2, 2], [3, 3, 4], [4, 4, 3], [5, 4, 5], [2, 3, 3], [4, 5, 5]]
+    >>> round(standardized_alpha(answers).estimate, 4)
+    0.9307
+    """
+    request = IntervalRequest(
+        ci=ci,
+        conf_level=conf_level,
+        scale=scale,
+        kind=kind,
+        n_resamples=n_resamples,
+        seed=seed,
+    )
+    request.check(DELTA_INTERVALS)
+    sample = prepare(items, missing)
+    covariance = sample.moments.covariance
+    flat = np.flatnonzero(~(sample.moments.item_variance > 0))
+    if len(flat):
+        raise DataError(
+            "standardized alpha needs items that vary, but these do not: "
+            f"{listing(sample.names[j] for j in flat)}. Leave them out or use "
+            "cronbach_alpha."
+        )
+    estimate = exactly_one(float(standardized_alpha_of(covariance)))
+    if np.isnan(estimate):
+        raise DataError(no_total_variance(int(sample.moments.n)))
+    spread = delta_spread(
+        sample,
+        estimate,
+        standardized_alpha_gradient(covariance),
+        standardized_alpha_of,
+        request,
+    )
+    return ReliabilityEstimate(
+        coefficient="standardized_alpha",
+        estimate=estimate,
+        se=spread.se,
+        ci_low=spread.ci_low,
+        ci_high=spread.ci_high,
+        conf_level=conf_level,
+        ci=spread.ci,
+        n=int(sample.moments.n),
+        n_items=sample.n_items,
+        n_excluded=int(sample.moments.n_excluded),
+        method="Alpha of the item correlations (standardized alpha).",
+        notes=sample.notes + alpha_notes(estimate) + spread.notes,
+    )
