@@ -89,7 +89,7 @@ def fit_meta(
     ...      "n": [84, 54, 231, 120], "n_items": [36, 12, 12, 12]})
     >>> fit_meta(effect_sizes(table)).predict().round(3)
        estimate  ci_low  ci_high  pi_low  pi_high
-    0     0.888   0.786    0.941    0.57    0.971
+    0      0.89   0.769    0.948   0.473    0.977
     """
     method = check_method(method)
     check_option("small_sample", small_sample, SMALL_SAMPLE)

@@ -56,7 +56,8 @@ def fit_batch(
         start = weighted_fit(y, v, X, np.zeros(y.shape[1]))
         # tau2 does not depend on the fitted part; without it sums lose no digits
         residual = np.where(np.isfinite(start.r), start.r, 0.0)
-        found = estimate_tau2(residual, v, X, method)
+        # SJ alone starts from the spread of the effects themselves
+        found = estimate_tau2(y if method == "SJ" else residual, v, X, method)
         Q = start.rss
         typical = (k - p) / trace_P(X, start, start.w**2)
         tau2 = found.tau2
@@ -233,7 +234,7 @@ def fit_meta_many(
     --------
     >>> fits = fit_meta_many([[0.1, 0.3, 0.5], [0.2, 0.2, 0.2]], [0.01, 0.02, 0.03])
     >>> fits.estimate.round(4), fits.tau2.round(4)
-    (array([0.2583, 0.2   ]), array([0.0219, 0.    ]))
+    (array([0.2673, 0.2   ]), array([0.0216, 0.    ]))
     """
     method = check_method(method)
     check_option("small_sample", small_sample, SMALL_SAMPLE)

@@ -41,8 +41,7 @@ def inverse(A: FloatArray) -> FloatArray:
         return np.stack([[A[1, 1], -A[0, 1]], [-A[1, 0], A[0, 0]]]) / det
     moved: FloatArray = np.moveaxis(A, -1, 0)
     try:
-        inverted: FloatArray = np.linalg.inv(moved)
-        return np.moveaxis(inverted, 0, -1)
+        return np.moveaxis(np.asarray(np.linalg.inv(moved), dtype=np.float64), 0, -1)
     except np.linalg.LinAlgError:
         usable = np.linalg.matrix_rank(moved, hermitian=True) == p
         out: FloatArray = np.full(moved.shape, np.nan)
