@@ -81,7 +81,7 @@ def test_lavaan_agrees_on_maximum_likelihood(name):
 
 def test_checked_values_of_the_fixture(fixture):
     assert cronbach_alpha(fixture).estimate == pytest.approx(0.7061508157, abs=5e-11)
-    adf = cronbach_alpha(fixture, ci="adf", scale="raw")
+    adf = cronbach_alpha(fixture, ci="adf")
     assert adf.se == pytest.approx(0.06711625873, abs=5e-12)
     half = stats.norm.ppf(0.975) * adf.se
     limits = (adf.estimate - half, adf.estimate + half)
@@ -123,7 +123,6 @@ def test_the_interval_uses_the_n_that_was_used():
     assert "3 respondents with missing answers left out" in str(found)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:outdated")
 def test_pingouin_agrees(ceiling):
     pingouin = pytest.importorskip("pingouin")
     alpha, limits = pingouin.cronbach_alpha(pd.DataFrame(ceiling))
@@ -172,6 +171,15 @@ def test_standard_errors_are_those_of_the_methods(fixture):
     none = cronbach_alpha(fixture, ci=None)
     assert none.ci == ""
     assert np.isnan([none.se, none.ci_low, none.ci_high]).all()
+
+
+def test_the_log_scale_keeps_limits_below_one():
+    items = np.random.default_rng(3).normal(size=(6, 1)) + np.zeros((6, 3))
+    items += 0.4 * np.random.default_rng(4).normal(size=(6, 3))
+    raw = cronbach_alpha(items, ci="normal-theory")
+    log = cronbach_alpha(items, ci="normal-theory", scale="bonett")
+    assert raw.se == log.se
+    assert raw.ci_high > 1 > log.ci_high
 
 
 def test_bonett_bias_moves_the_interval_up(fixture):

@@ -43,7 +43,7 @@ class IntervalRequest:
 
     ci: str | None
     conf_level: float
-    scale: str = "bonett"
+    scale: str = "raw"
     kind: str = "percentile"
     n_resamples: int = 2000
     seed: Seed = 0
