@@ -47,7 +47,13 @@ class Batch:
 
 
 def fit_batch(
-    y: FloatArray, v: FloatArray, X: FloatArray, method: str, small_sample: str
+    y: FloatArray,
+    v: FloatArray,
+    X: FloatArray,
+    method: str,
+    small_sample: str,
+    *,
+    thorough: bool = True,
 ) -> Batch:
     """Fit data sets (k, B) with design (k, p) or (k, p, B); left out is ``v = inf``."""
     p = X.shape[1]
@@ -57,7 +63,9 @@ def fit_batch(
         # tau2 does not depend on the fitted part; without it sums lose no digits
         residual = np.where(np.isfinite(start.r), start.r, 0.0)
         # SJ alone starts from the spread of the effects themselves
-        found = estimate_tau2(y if method == "SJ" else residual, v, X, method)
+        found = estimate_tau2(
+            y if method == "SJ" else residual, v, X, method, thorough=thorough
+        )
         Q = start.rss
         typical = (k - p) / trace_P(X, start, start.w**2)
         tau2 = found.tau2
@@ -72,7 +80,7 @@ def fit_batch(
 
 
 def full_rank(X: FloatArray, used: BoolArray) -> BoolArray:
-    """Return whether the studies used leave the design its full rank, (B,)."""
+    """Return whether the studies used leave the design its full rank, of shape (B,)."""
     p = X.shape[1]
     enough = used.sum(0) >= p
     if p == 1:
@@ -99,13 +107,16 @@ def in_chunks(
     method: str,
     small_sample: str,
     threads: int | None = None,
+    *,
+    thorough: bool = True,
 ) -> Batch:
     """Fit a large batch in cache-sized pieces, on one thread a core."""
     k, size = y.shape
     width = max(1, CHUNK // max(k, 1))
     workers = threads or os.cpu_count() or 1
-    # two threads on a middling batch beat one piece
-    if size < 2 * width and size * k > 8_000 and workers > 1:
+    # two threads on a middling batch beat one piece; the pieces do not depend on the
+    # machine, so that its results do not either
+    if size < 2 * width and size * k > 8_000:
         width = -(-size // 2)
     edges = range(0, size, width)
 
@@ -116,7 +127,9 @@ def in_chunks(
             np.ascontiguousarray(y[:, cut]),
             np.ascontiguousarray(v[:, cut]),
         )
-        return fit_batch(part_y, part_v, design, method, small_sample)
+        return fit_batch(
+            part_y, part_v, design, method, small_sample, thorough=thorough
+        )
 
     if len(edges) == 1:
         return piece(0)
@@ -195,6 +208,7 @@ def fit_meta_many(
     method: str = "REML",
     *,
     small_sample: str = "knapp-hartung",
+    thorough: bool = True,
 ) -> MetaBatch:
     """Fit one model to many data sets in one call.
 
@@ -210,6 +224,8 @@ def fit_meta_many(
         Estimator of the heterogeneity variance, as in `fit_meta`.
     small_sample : {"knapp-hartung", "wald", "knapp-hartung-adhoc"}
         Standard errors, as in `fit_meta`.
+    thorough : bool, default True
+        Search likelihoods with several maxima for the highest; see `estimate_tau2`.
 
     Returns
     -------
@@ -239,7 +255,7 @@ def fit_meta_many(
     method = check_method(method)
     check_option("small_sample", small_sample, SMALL_SAMPLE)
     y, v, design, shape = _arrays(yi, vi, X, include)
-    batch = in_chunks(y, v, design, method, small_sample)
+    batch = in_chunks(y, v, design, method, small_sample, thorough=thorough)
     estimable = np.isfinite(batch.beta).all(0) & full_rank(design, np.isfinite(v))
     lost = np.flatnonzero(~batch.converged & estimable)
     if len(lost):
