@@ -123,7 +123,9 @@ def _shifted(
         "another number, recode them first."
         for name, form in bundled_forms().items()
         if form.n_items == n_items
+        and form.key is not None
         and form.response_min is not None
+        and form.response_min != response_min
         and form.response_max is not None
         and form.response_max - form.response_min == response_max - response_min
     ]
@@ -232,7 +234,7 @@ def identify_instrument(
     name = allowed[0] if allowed else _decide(candidates, rater)
     conflict = bool(called) and not allowed
     said = [f"{facts}: {_verdict(name, candidates)}"]
-    if not candidates:
+    if name is None:
         said += _shifted(n_items, response_min, response_max)
     if conflict and label:
         said.append(_conflict_text(label, called))

@@ -107,7 +107,7 @@ def file_summary(
         done = reverse & ~against
         text = f"The file is raw: reverse {these(reverse & against)} (score() does)."
         if done.any():
-            text += f" Already turned round, and wrongly so by score: {these(done)}."
+            text += f" Turned round already, so that score() would spoil them: {these(done)}."
         return text + (extra if wrong.any() else "")
     if state == "keyed" and not against.any():
         return "The file is keyed already: no item runs against the rest."

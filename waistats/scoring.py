@@ -13,6 +13,10 @@ from waistats.instruments import Instrument, get_instrument
 __all__ = ["answers", "item_columns", "keyed_items", "scale_scores", "score"]
 
 
+def _shown(value: object) -> str:
+    return repr(value) if isinstance(value, str) else str(value)
+
+
 def answers(
     responses: pd.DataFrame,
     columns: Sequence[object],
@@ -25,12 +29,17 @@ def answers(
     The shape is (respondents, items). Row labels in the message are the frame's index.
     """
     raw = responses[list(columns)]
+    if raw.shape[1] != len(columns):
+        double = raw.columns[raw.columns.duplicated()].unique()
+        raise DataError(f"columns of the same name: {listing(double)}. Rename them.")
     values = np.empty(raw.shape)
     bad: list[str] = []
     for j, column in enumerate(columns):
         given = raw[column]
         if isinstance(given.dtype, pd.CategoricalDtype):
             given = given.astype(object)
+        elif given.dtype.kind in "mM":
+            given = given.astype(str)
         numbers = pd.to_numeric(given, errors="coerce")
         values[:, j] = numbers.to_numpy(dtype=float, na_value=np.nan)
         wrong = given.notna().to_numpy() & np.isnan(values[:, j])
@@ -42,7 +51,7 @@ def answers(
             finite = np.where(np.isfinite(values[:, j]), values[:, j], 0)
             wrong |= finite != np.round(finite)
         for i in np.flatnonzero(wrong):
-            bad.append(f"{column}, row {raw.index[i]}: {given.iloc[i]!s}")
+            bad.append(f"{column}, row {raw.index[i]}: {_shown(given.iloc[i])}")
     if bad:
         expected = "numbers"
         if limits is not None:

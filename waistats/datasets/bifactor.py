@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from waistats.arrays import FloatArray, IntArray
-from waistats.errors import ModelError
+from waistats.errors import ConvergenceError, ModelError
 
 # Terms of the tetrachoric series; at a correlation of .99 the rest is below 1e-9.
 _TERMS = 2000
@@ -107,7 +107,10 @@ def group_variance(general: FloatArray, group_share: float) -> FloatArray:
 
 def _series(coefficients: FloatArray, r: FloatArray) -> FloatArray:
     """Return ``sum(c_k r**k)`` over k = 1, 2, ..., for every r."""
-    return np.polynomial.polynomial.polyval(r, coefficients) * r
+    # r**k falls below 1e-15 before the last of these terms
+    most = float(np.clip(np.max(r, initial=0.0), 1e-9, _HIGHEST + 0.005))
+    terms = 2 + int(np.log(1e-15) / np.log(most))
+    return np.polynomial.polynomial.polyval(r, coefficients[:terms]) * r
 
 
 def population_alpha(
@@ -144,11 +147,28 @@ def solve_general(model: OrdinalBifactor, alpha: FloatArray) -> FloatArray:
             f"items; the highest is {most:.4f}. Ask for less, or for less ceiling."
         )
     low, high = np.zeros_like(wanted), np.full_like(wanted, highest)
-    for _ in range(52):
-        middle = (low + high) / 2
-        below = population_alpha(model, middle) < wanted
+    at_low, at_high = -wanted, most - wanted
+    middle, last_below = low, np.zeros_like(wanted, dtype=bool)
+    for i in range(100):
+        middle = (low * at_high - high * at_low) / np.where(
+            at_high == at_low, 1.0, at_high - at_low
+        )
+        gap = population_alpha(model, middle) - wanted
+        if np.all(np.abs(gap) < 1e-13):
+            break
+        below = gap < 0
+        # an end that stays twice loses half its weight (Illinois)
+        stays = 0.5 if i else 1.0
+        at_high = np.where(below, np.where(last_below, stays, 1.0) * at_high, gap)
+        at_low = np.where(below, gap, np.where(last_below, 1.0, stays) * at_low)
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return (low + high) / 2
+        last_below = below
+    else:
+        raise ConvergenceError(
+            "no loading was found for the population alphas asked for; the largest gap "
+            f"left is {np.abs(gap).max():.2g}."
+        )
+    return middle
 
 
 def _highest_general(group_share: float) -> float:

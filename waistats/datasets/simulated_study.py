@@ -9,7 +9,6 @@ import pandas as pd
 
 from waistats.arrays import FloatArray
 from waistats.datasets.bifactor import (
-    OrdinalBifactor,
     bonett,
     population_alpha,
     scattered_alphas,
@@ -141,14 +140,9 @@ def _positions(form: Instrument, scale: str) -> list[int]:
     return [form.items.index(number) for number in form.scales[scale]]
 
 
-def _cell_truth(
-    model: OrdinalBifactor, positions: list[int], version: _Version
-) -> tuple[float, float]:
+def _cell_truth(alphas: FloatArray, weights: FloatArray) -> tuple[float, float]:
     """Return the mean, as an alpha, and SD of a scale's alphas on the Bonett scale."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(9)
-    weights = weights / weights.sum()
-    general = solve_general(model, scattered_alphas(version.alpha, version.tau, nodes))
-    values = bonett(population_alpha(model, general, positions))
+    values = bonett(alphas)
     mean = float(weights @ values)
     spread = float(np.sqrt(weights @ (values - mean) ** 2))
     return float(-np.expm1(-mean)), spread
@@ -176,6 +170,9 @@ def _draw_version(
     )
     frame = pd.concat([about, items], axis=1)
     frame["provenance"] = SIMULATED
+    # Gauss-Hermite nodes stand for the population of studies
+    nodes, weights = np.polynomial.hermite_e.hermegauss(9)
+    possible = solve_general(model, scattered_alphas(version.alpha, version.tau, nodes))
     truths: list[dict[str, object]] = []
     cells: list[dict[str, object]] = []
     for scale in version.scales:
@@ -191,7 +188,9 @@ def _draw_version(
             {"study_id": study, **common, "n": int(n), "population_alpha": float(alpha)}
             for study, n, alpha in zip(ids, sizes, own, strict=True)
         ]
-        estimate, tau = _cell_truth(model, positions, version)
+        estimate, tau = _cell_truth(
+            population_alpha(model, possible, positions), weights / weights.sum()
+        )
         cells.append({**common, "k": version.k, "estimate": estimate, "tau": tau})
     return frame, truths, cells
 
