@@ -1,6 +1,7 @@
 """Which rows of a table enter a model, and which do not and why."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -9,35 +10,57 @@ from waistats.arrays import FloatArray
 from waistats.effect_sizes import ALPHA_TYPES, MEASURES
 from waistats.errors import DataError, ModelError, listing
 
+IDS = ("study_id", "coefficient_id")
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Effects:
     """The rows that a model uses.
 
     Attributes
     ----------
-    table : DataFrame
-        Rows with an effect, in input order, index 0 ... k-1; ``study_id`` and
-        ``coefficient_id`` are there and are text.
     yi, vi : ndarray, shape (k,)
         Effects and sampling variances.
     measure : str or None
         The scale; None where the table does not say, so that nothing is turned back.
-    excluded : DataFrame
-        ``study_id, coefficient_id, reason`` of the rows without an effect.
     rows : ndarray of int, shape (k,)
         Positions of the used rows in the table that was given.
+    source : DataFrame
+        The table that was given.
     simulated : bool
         Whether any used row is marked SIMULATED.
     """
 
-    table: pd.DataFrame
     yi: FloatArray
     vi: FloatArray
     measure: str | None
-    excluded: pd.DataFrame
     rows: np.ndarray
+    source: pd.DataFrame
     simulated: bool
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """Used rows in input order, index 0 ... k-1, both ids there and text."""
+        table = self.source.iloc[self.rows].reset_index(drop=True)
+        ids = {c: _text(self.source, c)[self.rows] for c in IDS}
+        return table.assign(**ids)
+
+    @cached_property
+    def excluded(self) -> pd.DataFrame:
+        """``study_id, coefficient_id, reason`` of the rows without an effect."""
+        left = np.ones(len(self.source), dtype=bool)
+        left[self.rows] = False
+        columns = {c: _text(self.source, c)[left] for c in IDS}
+        reason = _text(self.source, "reason", default="")[left]
+        columns["reason"] = np.array([r or "no effect size" for r in reason], object)
+        return pd.DataFrame(columns)
+
+
+def _floats(table: pd.DataFrame, column: str) -> FloatArray:
+    values = table[column]
+    if values.dtype != np.float64:
+        values = pd.to_numeric(values, errors="coerce")
+    return values.to_numpy(dtype=float, na_value=np.nan)
 
 
 def usable_effects(effects: pd.DataFrame, moderators: str | None = None) -> Effects:
@@ -60,45 +83,38 @@ def usable_effects(effects: pd.DataFrame, moderators: str | None = None) -> Effe
             f"Columns are missing: {listing(absent)}. effect_sizes() adds them to a "
             "coefficient table."
         )
-    yi = pd.to_numeric(effects["yi"], errors="coerce").to_numpy(dtype=float)
-    vi = pd.to_numeric(effects["vi"], errors="coerce").to_numpy(dtype=float)
-    blank = np.isnan(yi) | np.isnan(vi)
-    ids = _text(effects, "study_id")
-    coefficient_ids = _text(effects, "coefficient_id")
-    wrong = ~blank & (np.isinf(yi) | np.isinf(vi) | (vi <= 0))
+    yi, vi = _floats(effects, "yi"), _floats(effects, "vi")
+    there = ~(np.isnan(yi) | np.isnan(vi))
+    wrong = there & ~(np.isfinite(yi) & np.isfinite(vi) & (vi > 0))
     if wrong.any():
         raise DataError(
             "yi must be finite and vi positive, but are not for study_id "
-            f"{listing(ids[wrong])}."
+            f"{listing(_text(effects, 'study_id')[wrong])}."
         )
-    rows = np.flatnonzero(~blank)
+    rows = np.flatnonzero(there)
     if len(rows) < 2:
         raise ModelError(
             f"Pooling needs at least 2 coefficients with an effect; there "
             f"{'is 1' if len(rows) == 1 else 'are none'}."
         )
-    table = effects.iloc[rows].reset_index(drop=True)
-    table = table.assign(study_id=ids[rows], coefficient_id=coefficient_ids[rows])
-    reason = _text(effects, "reason", default="no effect size")[blank]
-    excluded = pd.DataFrame(
-        {
-            "study_id": ids[blank],
-            "coefficient_id": coefficient_ids[blank],
-            "reason": [r or "no effect size" for r in reason],
-        }
-    )
-    _check_types(table, moderators)
-    provenance = table["provenance"].astype(str) if "provenance" in table else None
+    _check_types(_values(effects, "coefficient_type", rows), moderators)
+    marks = _values(effects, "provenance", rows)
     return Effects(
-        table=table,
         yi=yi[rows],
         vi=vi[rows],
-        measure=_measure(table),
-        excluded=excluded,
+        measure=_measure(_values(effects, "measure", rows)),
         rows=rows,
-        simulated=provenance is not None
-        and bool(provenance.str.contains("SIMULATED").any()),
+        source=effects,
+        simulated=any("SIMULATED" in mark for mark in marks),
     )
+
+
+def _values(table: pd.DataFrame, column: str, rows: np.ndarray) -> set[str]:
+    """Return the distinct texts of a column in some rows; none where it is absent."""
+    if column not in table:
+        return set()
+    values = table[column].to_numpy(dtype=object)[rows]
+    return {str(value) for value in set(values.tolist()) if not pd.isna(value)}
 
 
 def _text(table: pd.DataFrame, column: str, default: str | None = None) -> np.ndarray:
@@ -111,22 +127,17 @@ def _text(table: pd.DataFrame, column: str, default: str | None = None) -> np.nd
     return np.array([str(i + 1) for i in range(len(table))], dtype=object)
 
 
-def _measure(table: pd.DataFrame) -> str | None:
-    if "measure" not in table:
-        return None
-    names = table["measure"].dropna().unique()
+def _measure(names: set[str]) -> str | None:
     if len(names) > 1:
         raise ModelError(
-            f"Effects on different scales cannot be pooled: {listing(names)}."
+            f"Effects on different scales cannot be pooled: {listing(sorted(names))}."
         )
-    return str(names[0]) if len(names) and names[0] in MEASURES else None
+    name = next(iter(names), None)
+    return name if name in MEASURES else None
 
 
-def _check_types(table: pd.DataFrame, moderators: str | None) -> None:
+def _check_types(kinds: set[str], moderators: str | None) -> None:
     """Refuse to mix kinds of coefficients unless the model tells them apart."""
-    if "coefficient_type" not in table:
-        return
-    kinds = table["coefficient_type"].dropna().astype(str)
     families = {"alpha" if kind in ALPHA_TYPES else kind for kind in kinds}
     if len(families) > 1 and "coefficient_type" not in (moderators or ""):
         raise ModelError(

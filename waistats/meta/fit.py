@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from waistats.arrays import FloatArray
 from waistats.errors import (
@@ -15,7 +14,8 @@ from waistats.errors import (
     check_option,
     listing,
 )
-from waistats.meta.design import Design, build_design
+from waistats.meta.design import Design, build_design, intercept_only
+from waistats.meta.distributions import chi2_sf
 from waistats.meta.effects import Effects, usable_effects
 from waistats.meta.heterogeneity import tau2_se
 from waistats.meta.many import SMALL_SAMPLE, fit_batch, scale_factor
@@ -95,7 +95,11 @@ def fit_meta(
     check_option("small_sample", small_sample, SMALL_SAMPLE)
     check_conf_level(conf_level)
     used = usable_effects(effects, moderators)
-    design = build_design(moderators, used.table)
+    design = (
+        intercept_only(len(used.yi))
+        if moderators is None
+        else build_design(moderators, used.table)
+    )
     return fit_design(
         used,
         design,
@@ -149,7 +153,7 @@ def fit_design(
         H2=float(batch.H2[0]),
         Q=Q,
         Q_df=k - p,
-        Q_p=float(stats.chi2.sf(Q, k - p)) if k > p else 1.0,
+        Q_p=float(chi2_sf(Q, k - p)) if k > p else 1.0,
         R2=_explained(y, v, design, tau2, method),
         log_likelihood=likelihood,
         aic=aic,

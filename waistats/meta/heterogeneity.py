@@ -2,10 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from waistats.arrays import FloatArray
 from waistats.errors import ConvergenceError
+from waistats.meta.distributions import chi2_ppf
 from waistats.meta.sums import trace_P, trace_PP, weighted_fit
 from waistats.meta.tau2 import ols_sums, solve_Q, spread
 
@@ -28,7 +28,7 @@ def profile_Q(
     """
     k, p = X.shape
     tail = (1 - conf_level) / 2
-    target = stats.chi2.ppf([1 - tail, tail], k - p)
+    target = chi2_ppf(np.array([1 - tail, tail]), k - p)
     found = solve_Q(np.repeat(y[:, None], 2, 1), np.repeat(v[:, None], 2, 1), X, target)
     if not found.converged.all():
         raise ConvergenceError("The Q-profile limits of tau^2 did not converge.")

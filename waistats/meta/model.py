@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from waistats.arrays import FloatArray
 from waistats.errors import ModelError, check_option
 from waistats.format import Result, coefficient, frame_text, interval, level
 from waistats.meta.design import Design, term_names
+from waistats.meta.distributions import critical, two_sided
 from waistats.meta.effects import Effects
 from waistats.meta.moderators import alpha_effects, variance_inflation
-from waistats.meta.predict import critical, on_alpha_scale, prediction_frame
+from waistats.meta.predict import on_alpha_scale, prediction_frame
 from waistats.meta.wald import TestResult, likelihood_ratio, wald_test
 
 
@@ -116,9 +116,9 @@ class FittedModel(Result):
         with np.errstate(divide="ignore", invalid="ignore"):
             statistic = self.beta / se
         if self.df is None:
-            df, p = float("nan"), 2 * stats.norm.sf(np.abs(statistic))
+            df, p = float("nan"), two_sided(statistic, None)
         else:
-            df, p = self.df, 2 * stats.t.sf(np.abs(statistic), self.df)
+            df, p = self.df, two_sided(statistic, self.df)
         return pd.DataFrame(
             {
                 "term": list(self.design.names),

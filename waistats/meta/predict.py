@@ -2,18 +2,12 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from waistats.arrays import FloatArray
 from waistats.effect_sizes import back_transform
+from waistats.meta.distributions import critical as critical
 
 COLUMNS = ["estimate", "se", "ci_low", "ci_high", "pi_low", "pi_high"]
-
-
-def critical(conf_level: float, df: float | None) -> float:
-    """Return the two-sided critical value, t with ``df``, normal without."""
-    upper = (1 + conf_level) / 2
-    return float(stats.norm.ppf(upper) if df is None else stats.t.ppf(upper, df))
 
 
 def prediction_frame(

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from waistats.arrays import BoolArray, FloatArray, IntArray
 from waistats.errors import check_option
+from waistats.meta.distributions import chi2_ppf
 from waistats.meta.sums import (
     Weighted,
     cross,
@@ -270,7 +270,9 @@ def _climb_again(
     y, v, X = y[:, index], v[:, index], _columns(X, index)
     ratio = (top / low) ** (1 / (points - 1))
     grid = low * ratio ** np.arange(points)[:, None]
-    values = np.stack([_likelihoods(y, v, X, t, method) for t in grid])
+    design = X if X.ndim == 2 else np.tile(X, (1, 1, points))
+    tiled = np.tile(y, (1, points)), np.tile(v, (1, points))
+    values = _likelihoods(*tiled, design, grid.ravel(), method).reshape(grid.shape)
     reached = _likelihoods(y, v, X, found.tau2[index], method)
     best = values.argmax(0)
     higher = np.flatnonzero(values.max(0) > reached + 1e-9 * (1 + np.abs(reached)))
@@ -377,7 +379,7 @@ def _iterate(
     """Return an estimate that needs iteration."""
     df = k - X.shape[1]
     rss, tr_pv, _ = ols_sums(y, v, X)
-    target = stats.chi2.median(df) if method == "PMM" else df
+    target = chi2_ppf(0.5, df) if method == "PMM" else df
     result = _solve(_search(y, v, X, k, target), method, (rss - tr_pv) / df)
     if method in {"ML", "REML"}:
         result.tau2 = _better_of_zero(y, v, X, result, method)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from waistats.arrays import FloatArray
 from waistats.errors import ModelError
 from waistats.format import Result, fixed, p_statement
+from waistats.meta.distributions import chi2_sf, f_sf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -98,13 +98,13 @@ def wald_test(
     except np.linalg.LinAlgError:
         Q = float("inf") if np.any(b != 0) else float("nan")
     if df_residual is None:
-        p = float(stats.chi2.sf(Q, q))
+        p = float(chi2_sf(Q, q))
         return TestResult(name=name, statistic=Q, df=q, p_value=p, distribution="chi2")
     return TestResult(
         name=name,
         statistic=Q / q,
         df=q,
-        p_value=float(stats.f.sf(Q / q, q, df_residual)),
+        p_value=float(f_sf(Q / q, q, df_residual)),
         distribution="F",
         df_denominator=df_residual,
     )
@@ -125,6 +125,6 @@ def likelihood_ratio(
         name=name,
         statistic=statistic,
         df=df,
-        p_value=float(stats.chi2.sf(statistic, df)),
+        p_value=float(chi2_sf(statistic, df)),
         distribution="chi2",
     )
