@@ -56,6 +56,14 @@ def test_label_chooses_among_forms_that_the_facts_allow():
     assert (match.name, match.conflict) == ("WAI-SR-T-12", False)
 
 
+def test_a_ten_item_label_on_twelve_items_is_a_conflict():
+    match = identify_instrument(
+        n_items=12, response_min=1, response_max=5, rater="therapist", label="WAI-SRT"
+    )
+    assert (match.name, match.conflict) == ("WAI-SR", True)
+    assert "belongs to WAI-SRT-10 (10 items" in match.explanation
+
+
 def test_label_alone_decides_nothing():
     match = identify_instrument(label="WAI-SR")
     assert match.name is None
@@ -90,3 +98,14 @@ def test_patient_means_client_and_unknown_raters_are_refused():
 def test_impossible_facts_are_refused():
     with pytest.raises(DataError, match=r"n_items .*0; response_min \(7\) must be"):
         identify_instrument(n_items=0, response_min=7, response_max=1)
+
+
+def test_empty_cells_of_a_table_are_unknown_facts():
+    match = identify_instrument(
+        n_items=12.0, response_min=1.0, response_max=5.0, rater="", label=float("nan")
+    )
+    assert match.name == "WAI-SR"
+    assert match.explanation.startswith("12 items, answers 1 to 5: WAI-SR.")
+    assert match.label is None
+    empty = identify_instrument(n_items=float("nan"))
+    assert empty.name is None

@@ -115,6 +115,8 @@ def test_order_of_columns_and_double_turning_do_not_matter(values, random):
     scores = score(data, "WAI-S")
     assert (scores["total"] == scores[["task", "bond", "goal"]].sum(axis=1)).all()
     assert scores["total"].between(12, 84).all()
+    keyed = keyed_items(data, "WAI-S")
+    pd.testing.assert_frame_equal(score(keyed, "WAI-S", already_keyed=True), scores)
     means = score(data, "WAI-S", method="mean")
     np.testing.assert_allclose(means["goal"] * 4, scores["goal"], rtol=1e-15)
 

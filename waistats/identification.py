@@ -1,6 +1,7 @@
 """Which form a study used, by facts and never by its acronym."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import pandas as pd
 
@@ -13,6 +14,8 @@ from waistats.instruments import (
     forms_called,
     shared_labels,
 )
+
+Fact = TypeVar("Fact", int, float, str)
 
 RATERS = (
     "client",
@@ -74,6 +77,11 @@ class InstrumentMatch(Result):
         return (
             f"{head}{' (label conflict)' if self.conflict else ''}\n{self.explanation}"
         )
+
+
+def _known(fact: Fact | None) -> Fact | None:
+    """Return None for an empty cell of a table."""
+    return None if fact is None or pd.isna(fact) or fact == "" else fact
 
 
 def _check_facts(
@@ -152,7 +160,7 @@ def _facts_text(
     response_max: float | None,
     rater: str | None,
 ) -> str:
-    parts = [] if n_items is None else [f"{n_items} items"]
+    parts = [] if n_items is None else [f"{n_items:g} items"]
     if response_min is not None or response_max is not None:
         low, high = (
             "?" if limit is None else format(limit, "g")
@@ -187,6 +195,8 @@ def identify_instrument(
         What the source calls the form. It never decides against the facts; it only
         chooses among forms that they allow.
 
+    An empty or missing value (None, NaN, "") is an unknown fact.
+
     Returns
     -------
     InstrumentMatch
@@ -209,6 +219,8 @@ def identify_instrument(
     >>> match.name, match.conflict
     ('WAI-S', True)
     """
+    n_items, rater, label = _known(n_items), _known(rater), _known(label)
+    response_min, response_max = _known(response_min), _known(response_max)
     _check_facts(n_items, response_min, response_max)
     if rater is not None:
         rater = _RATER_WORDS.get(rater.strip().lower(), rater.strip().lower())

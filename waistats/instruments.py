@@ -77,20 +77,25 @@ def shared_labels() -> Mapping[str, str]:
 
 
 def forms_called(label: str) -> list[str]:
-    """Return the names of the forms that ``label`` may mean, the exact name first."""
+    """Return the names of the forms that ``label`` may mean.
+
+    The name itself comes first, then an alias, then either without punctuation.
+    """
 
     def plain(text: str) -> str:
         return re.sub(r"[^a-z0-9]", "", text.lower())
 
-    forms = bundled_forms()
-    wanted = plain(label)
-    exact = [name for name in forms if plain(name) == wanted]
-    others = [
-        name
-        for name, form in forms.items()
-        if name not in exact and wanted in {plain(alias) for alias in form.aliases}
-    ]
-    return exact + others
+    for spelling in (str.lower, plain):
+        wanted = spelling(label.strip())
+        exact = [name for name in bundled_forms() if spelling(name) == wanted]
+        others = [
+            name
+            for name, form in bundled_forms().items()
+            if name not in exact and wanted in map(spelling, form.aliases)
+        ]
+        if exact or others:
+            return exact + others
+    return []
 
 
 def get_instrument(name: str | Instrument, *, provisional: bool = False) -> Instrument:

@@ -37,9 +37,12 @@ def item_signs(covariance: FloatArray, expected: Sequence[BoolArray]) -> ItemSig
 
     The signs of the first principal component say which items belong together, up to
     one overall sign. Of both orientations the one nearest to an ``expected`` pattern
-    is taken, else the one with fewer items against the rest.
+    is taken, else the one with fewer items against the rest, else, as in psych, the one
+    with the larger sum of correlations with the component.
     """
     component = np.linalg.eigh(covariance)[1][:, -1]
+    sd = np.sqrt(np.diag(covariance))
+    loading = np.divide(component, sd, out=np.zeros_like(sd), where=sd > 0)
     patterns = [np.zeros(len(component), dtype=bool), *expected]
 
     def distance(orientation: FloatArray) -> tuple[float, float, float]:
@@ -47,7 +50,7 @@ def item_signs(covariance: FloatArray, expected: Sequence[BoolArray]) -> ItemSig
         away = min(np.sum(against != pattern) for pattern in patterns)
         return float(away), float(against.sum()), -float(orientation.sum())
 
-    oriented = min(component, -component, key=distance)
+    oriented = min(loading, -loading, key=distance)
     correlation = _rest_correlation(covariance, oriented < 0)
     return ItemSigns(against=correlation < 0, correlation=correlation)
 
@@ -107,10 +110,13 @@ def file_summary(
         done = reverse & ~against
         text = f"The file is raw: reverse {these(reverse & against)} (score() does)."
         if done.any():
-            text += f" Turned round already, so that score() would spoil them: {these(done)}."
+            text += f" Turned round already, so score() would spoil: {these(done)}."
         return text + (extra if wrong.any() else "")
     if state == "keyed" and not against.any():
-        return "The file is keyed already: no item runs against the rest."
+        return (
+            "The file is keyed already: no item runs against the rest. Score it with "
+            "already_keyed=True."
+        )
     left = reverse & against
     start = "The file is keyed, but" if state == "keyed" else "The file is mixed:"
     if left.any():

@@ -76,6 +76,7 @@ def keyed_items(
     instrument: str | Instrument,
     items: str | Sequence[object] | None = None,
     *,
+    already_keyed: bool = False,
     allow_fractions: bool = False,
     provisional: bool = False,
 ) -> pd.DataFrame:
@@ -89,6 +90,8 @@ def keyed_items(
         The form.
     items : str or sequence, optional
         Prefix or names of the item columns; see `item_columns`.
+    already_keyed : bool, default False
+        The reversed items are turned round in the file already: leave them.
     allow_fractions : bool, default False
         Accept answers between the whole numbers, as imputation makes them.
     provisional : bool, default False
@@ -115,7 +118,9 @@ def keyed_items(
     form = get_instrument(instrument, provisional=provisional)
     columns = item_columns(responses, form, items)
     values = answers(responses, columns, form.limits, allow_fractions=allow_fractions)
-    return pd.DataFrame(_keyed(values, form), index=responses.index, columns=columns)
+    if not already_keyed:
+        values = _keyed(values, form)
+    return pd.DataFrame(values, index=responses.index, columns=columns)
 
 
 def scale_scores(values: FloatArray, *, max_missing: float, method: str) -> FloatArray:
@@ -139,6 +144,7 @@ def score(
     items: str | Sequence[object] | None = None,
     method: str = "sum",
     max_missing: float = 0.0,
+    already_keyed: bool = False,
     allow_fractions: bool = False,
     provisional: bool = False,
 ) -> pd.DataFrame:
@@ -159,6 +165,9 @@ def score(
         Share of a scale's items, at least 0 and below 1, that may be missing; they are
         replaced by the person's mean of the scale's other items. With more missing the
         score is empty.
+    already_keyed : bool, default False
+        The reversed items are turned round in the file already: leave them.
+        `audit_keys` finds out.
     allow_fractions : bool, default False
         Accept answers between the whole numbers.
     provisional : bool, default False
@@ -195,7 +204,13 @@ def score(
             f"{max_missing!r}."
         )
     form = get_instrument(instrument, provisional=provisional)
-    keyed = keyed_items(responses, form, items, allow_fractions=allow_fractions)
+    keyed = keyed_items(
+        responses,
+        form,
+        items,
+        already_keyed=already_keyed,
+        allow_fractions=allow_fractions,
+    )
     values = keyed.to_numpy()
     place = {number: j for j, number in enumerate(form.items)}
     scores = {
