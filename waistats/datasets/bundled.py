@@ -64,7 +64,9 @@ def load_dataset(name: str) -> pd.DataFrame:
     0        1      0.93  103       20
     1        2      0.91   64       20
     """
-    if isinstance(name, str) and name in GENERATED:
+    if not isinstance(name, str):
+        raise DataError(f"the name of a data set is a text; got {name!r}.")
+    if name in GENERATED:
         return GENERATED[name].make()
     tables = {entry["name"]: entry for entry in _tables()}
     by_file = {entry["path"].removesuffix(".csv"): entry for entry in _tables()}
@@ -83,7 +85,7 @@ def load_dataset(name: str) -> pd.DataFrame:
         )
     known = [*tables, *GENERATED]
     raise DataError(
-        f"there is no data set {name!r}{near(str(name), [*known, *by_file])}; "
+        f"there is no data set {name!r}{near(name, [*known, *by_file])}; "
         f"load_dataset knows {listing(known)}, fetch_dataset {listing(remote)}."
     )
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from waistats.arrays import BoolArray
-from waistats.datasets.naming import REQUIRED, missing_columns, rename_columns
 from waistats.datasets.files import Source, read_table
 from waistats.datasets.findings import Finding, findings_frame, problem
+from waistats.datasets.naming import REQUIRED, missing_columns, rename_columns
 from waistats.datasets.numbers import is_missing, plain_text, quoted
 from waistats.datasets.parsing import parse_table, tidy_numbers
 from waistats.datasets.plausibility import row_doubts, table_doubts
@@ -49,12 +49,12 @@ def check_coefficients(
     Examples
     --------
     >>> table = pd.DataFrame(
-    ...     {"study_id": ["A", "B"], "estimate": [-0.1, 1.0], "n": 50, "n_items": 12}
+    ...     {"study_id": ["A", "B"], "estimate": [-0.12, 1.0], "n": 50, "n_items": 12}
     ... )
     >>> check_coefficients(table)[["where", "column", "severity", "finding"]]
        where    column severity                                     finding
     0  row 1  estimate    error  estimate must be a number below 1, but is 1
-    1  row 0  estimate  warning                        estimate is negative
+    1  row 0  estimate  warning                         estimate is negative
     """
     table = read_table(path, sheet=sheet)
     return findings_frame(inspect(table, columns=columns)[1])

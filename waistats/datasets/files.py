@@ -79,28 +79,27 @@ def read_table(
 
 def check_file(path: str | os.PathLike[str]) -> Path:
     """Return the path of a file that is there and not empty."""
+    source = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(source, str):
+        raise DataError(
+            f"a file name or a DataFrame is needed; got {type(path).__name__}."
+        )
+    if "://" in source:
+        raise DataError(f"{source}: is an address. Download the file and name it here.")
     try:
-        source = os.fspath(path)
         found = Path(source).expanduser()
         exists, folder = found.exists(), found.is_dir()
         size = found.stat().st_size if exists else 0
         beside = [p.name for p in found.parent.iterdir()] if not exists else []
-    except TypeError:
+    except (FileNotFoundError, NotADirectoryError):
         raise DataError(
-            f"a file name or a DataFrame is needed; got {type(path).__name__}."
+            f"{source}: neither the file nor its folder exists. Check the name."
         ) from None
     except (OSError, ValueError, RuntimeError) as error:
-        shown = str(path)
-        if isinstance(error, FileNotFoundError | NotADirectoryError):
-            raise DataError(
-                f"{shown}: neither the file nor its folder exists. Check the name."
-            ) from None
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(
-            f"{shown!r}: cannot be opened ({reason}). Check the name."
+            f"{source!r}: cannot be opened ({reason}). Check the name."
         ) from error
-    if "://" in source:
-        raise DataError(f"{source}: is an address. Download the file and name it here.")
     if folder:
         raise DataError(f"{source}: is a folder; the name of a file is needed.")
     if not exists:
@@ -136,7 +135,7 @@ def table_of_frame(frame: pd.DataFrame, source: str = "table") -> RawTable:
     plain = isinstance(frame.index, pd.RangeIndex)
     return RawTable(
         source=source,
-        frame=cells.astype(object),
+        frame=cells,
         numbers=tuple(int(i) for i in frame.index) if plain else (),
         kind="row",
         labels=() if plain else tuple(str(label) for label in frame.index),
@@ -153,7 +152,7 @@ def _named_rows(source: str, frame: pd.DataFrame) -> RawTable:
     cells = frame.set_axis(names, axis="columns").reset_index(drop=True)
     table = RawTable(
         source=source,
-        frame=cells.astype(object),
+        frame=cells,
         numbers=tuple(range(1, len(cells) + 1)),
         kind="row",
     )
@@ -195,6 +194,11 @@ def _labelled_file(
     program = "Stata" if kind in _STATA else "SPSS"
 
     def read(encoding: str | None = encoding) -> Any:
+        _, told = reader(str(path), metadataonly=True, encoding=encoding)
+        cells = (told.number_rows or 0) * (told.number_columns or 0)
+        # a cell takes a byte or more, save in deflated .zsav files
+        if cells > path.stat().st_size * (1100 if kind == ".zsav" else 1):
+            raise ValueError("more cells than the file can hold")
         return reader(str(path), user_missing=False, encoding=encoding)
 
     try:

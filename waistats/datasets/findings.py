@@ -147,7 +147,7 @@ def _group(findings: Sequence[Finding]) -> str:
 def problem(source: str, findings: Iterable[Finding]) -> DataError | None:
     """Return one DataError naming every error among the findings, or None."""
     groups: dict[tuple[str, str, str], list[Finding]] = {}
-    for f in findings:
+    for f in sorted(findings, key=lambda f: -1 if f.row is None else f.row):
         if f.severity == "error":
             column = f.column if f.place else ""
             groups.setdefault((column, f.rule, f.advice), []).append(f)

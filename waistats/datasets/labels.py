@@ -1,7 +1,7 @@
 """Worded answers to numbers: Never ... Always to 1 ... 7."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from waistats.errors import ModelError
@@ -44,7 +44,7 @@ def fold(word: str) -> str:
     return " ".join(word.split()).casefold()
 
 
-def apply_labels(cells: Sequence[Any], words: Mapping[str, float]) -> list[Any]:
+def apply_labels(cells: Iterable[Any], words: Mapping[str, float]) -> list[Any]:
     """Return cells with every known word replaced by its number."""
     return [
         words.get(fold(cell), cell) if isinstance(cell, str) else cell for cell in cells

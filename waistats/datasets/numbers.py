@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
 from waistats.arrays import FloatArray
 
@@ -100,20 +102,36 @@ def _parse_text(value: str, style: NumberStyle) -> tuple[float, str]:
 
 
 def parse_numbers(
-    cells: Sequence[Any], style: NumberStyle
+    cells: Sequence[Any] | pd.Series, style: NumberStyle
 ) -> tuple[FloatArray, dict[int, str]]:
     """Return a column as floats, and by position what could not be read."""
+    if isinstance(cells, pd.Series) and _holds_numbers(cells):
+        values = cells.to_numpy(dtype=float, na_value=np.nan).copy()
+        infinite = np.flatnonzero(np.isinf(values))
+        values[infinite] = np.nan
+        return values, {int(i): "infinite" for i in infinite}
     values = np.full(len(cells), np.nan)
     bad: dict[int, str] = {}
+    # answers repeat: each different text is parsed once
+    seen: dict[str, tuple[float, str]] = {}
     for i, cell in enumerate(cells):
-        # numbers of SPSS, Stata and Parquet need no parsing
-        if type(cell) is float and math.isfinite(cell):
-            values[i] = cell
-            continue
-        values[i], complaint = parse_number(cell, style)
+        if not isinstance(cell, str):
+            read = parse_number(cell, style)
+        elif cell in seen:
+            read = seen[cell]
+        else:
+            read = seen[cell] = parse_number(cell, style)
+        values[i], complaint = read
         if complaint:
             bad[i] = complaint
     return values, bad
+
+
+def _holds_numbers(cells: pd.Series) -> bool:
+    kind = cells.dtype
+    return is_numeric_dtype(kind) and not (
+        is_bool_dtype(kind) or is_complex_dtype(kind)
+    )
 
 
 def decimals(value: Any) -> int | None:

@@ -1,10 +1,10 @@
 """Cells of a raw table to typed columns, by the codebook."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_bool_dtype
 
 from waistats.datasets.findings import Finding
 from waistats.datasets.numbers import (
@@ -34,7 +34,7 @@ def parse_table(
     parsed: dict[str, pd.Series] = {}
     findings: list[Finding] = []
     for name in table.frame:
-        cells = list(table.frame[name])
+        cells = table.frame[name]
         column = known.get(str(name))
         values, bad = _typed(cells, column, table)
         parsed[str(name)] = values
@@ -58,7 +58,7 @@ def parse_table(
 
 
 def _typed(
-    cells: Sequence[Any], column: Field | None, table: RawTable
+    cells: pd.Series, column: Field | None, table: RawTable
 ) -> tuple[pd.Series, dict[int, str]]:
     kind = column.type if column is not None else "any"
     if kind == "boolean" and column is not None:
@@ -71,17 +71,17 @@ def _typed(
     return text_series([plain_text(cell) for cell in cells]), {}
 
 
-def guess_column(cells: Sequence[Any], style: NumberStyle) -> pd.Series:
+def guess_column(cells: pd.Series, style: NumberStyle) -> pd.Series:
     """Return numbers where every filled cell is one, else texts."""
-    if all(isinstance(cell, (bool, np.bool_)) for cell in cells):
-        return pd.Series(cells, dtype=bool)
+    if is_bool_dtype(cells.dtype) and not cells.isna().any():
+        return cells.astype(bool)
     values, bad = parse_numbers(cells, style)
     if bad or np.isnan(values).all():
         return text_series([plain_text(cell) for cell in cells])
     return tidy_numbers(pd.Series(values))
 
 
-def _booleans(cells: Sequence[Any], column: Field) -> tuple[pd.Series, dict[int, str]]:
+def _booleans(cells: pd.Series, column: Field) -> tuple[pd.Series, dict[int, str]]:
     words = dict.fromkeys(column.true_values, True)
     words |= dict.fromkeys(column.false_values, False)
     values: list[bool | None] = []

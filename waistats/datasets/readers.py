@@ -1,11 +1,11 @@
 """Files of psychologists to frames: published coefficients and item responses."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from waistats.arrays import FloatArray
 from waistats.datasets.check import require_coefficients
 from waistats.datasets.files import Source, read_table
 from waistats.datasets.findings import Finding, problem
@@ -131,7 +131,7 @@ def read_responses(
     columns: dict[str, pd.Series] = {}
     findings: list[Finding] = []
     for name in table.frame:
-        cells = list(table.frame[name])
+        cells = table.frame[name]
         worded = bool(words) and any(
             isinstance(cell, str) and fold(cell) in words for cell in cells
         )
@@ -178,14 +178,18 @@ def _item_columns(table: RawTable, items: Sequence[str] | None) -> set[str]:
 
 
 def _answers(
-    cells: Sequence[Any], table: RawTable, words: Mapping[str, float]
-) -> tuple[Any, dict[int, str]]:
-    translated = apply_labels(cells, words)
+    cells: pd.Series, table: RawTable, words: Mapping[str, float]
+) -> tuple[FloatArray, dict[int, str]]:
+    translated = apply_labels(cells, words) if words else cells
     values, bad = parse_numbers(translated, table.style)
     if words:
         allowed = set(words.values())
         for row, number in enumerate(values):
-            if not is_missing(cells[row]) and row not in bad and number not in allowed:
+            if (
+                not is_missing(cells.iloc[row])
+                and row not in bad
+                and number not in allowed
+            ):
                 bad[row] = repr(f"{number:g}")
     return values, bad
 

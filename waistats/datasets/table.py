@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from waistats.datasets.findings import Place
 from waistats.datasets.numbers import (
@@ -154,14 +155,15 @@ def _counts_rows(cells: Sequence[Any]) -> bool:
 def refuse_second_header(table: RawTable) -> None:
     """Raise a DataError where the first row of data names columns again.
 
-    That is: text where every filled cell further down is a number, in at least two
-    columns and in all columns of numbers.
+    That is: text where every filled cell of the rows below is a number, in at least two
+    columns and in all columns of numbers. The next 50 rows are enough to tell.
     """
-    if len(table.frame) < 2:
+    # a column of numbers by its type has a number in the first row, too
+    if len(table.frame) < 2 or any(map(is_numeric_dtype, table.frame.dtypes)):
         return
     number_columns = []
     for name in table.frame:
-        first, *rest = table.frame[name]
+        first, *rest = table.frame[name].iloc[:51]
         filled = [cell for cell in rest if not is_missing(cell)]
         if filled and not any(parse_number(cell, table.style)[1] for cell in filled):
             if is_missing(first) or not parse_number(first, table.style)[1]:
