@@ -1,4 +1,5 @@
 import json
+import pickle
 
 import pandas as pd
 import pytest
@@ -152,3 +153,14 @@ def test_the_file_names_no_evidence_tag_that_it_does_not_explain():
         for text in entry["evidence"].values():
             found = {tag for tag in tags if tag in text}
             assert found or "parent" in text, f"{name}: {text}"
+
+
+def test_forms_cannot_be_changed_but_can_be_sent_to_other_processes():
+    wai = get_instrument("WAI-S")
+    with pytest.raises(TypeError):
+        wai.subscales["task"] = (1,)
+    with pytest.raises(AttributeError):
+        wai.n_items = 3
+    copy = pickle.loads(pickle.dumps(wai))
+    assert copy.scales == wai.scales
+    assert str(copy) == str(wai)

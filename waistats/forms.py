@@ -26,9 +26,7 @@ class ScoringKey:
     """
 
     items: tuple[int, ...]
-    subscales: Mapping[str, tuple[int, ...]] = field(
-        default_factory=lambda: MappingProxyType({})
-    )
+    subscales: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     reverse: tuple[int, ...] = ()
 
 
@@ -74,7 +72,7 @@ class Instrument(Result):
     anchors: str = ""
     reference: str = ""
     doi: str = ""
-    evidence: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    evidence: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     status: str = "yes"
@@ -102,7 +100,7 @@ class Instrument(Result):
     @property
     def subscales(self) -> Mapping[str, tuple[int, ...]]:
         """Item numbers of each subscale; a DataError for a card."""
-        return self._needed_key().subscales
+        return MappingProxyType(dict(self._needed_key().subscales))
 
     @property
     def reverse(self) -> tuple[int, ...]:
@@ -257,7 +255,7 @@ def define_instrument(
         reference=reference,
         key=ScoringKey(
             items=tuple(range(1, n_items + 1)),
-            subscales=MappingProxyType(key_subscales),
+            subscales=key_subscales,
             reverse=key_reverse,
         ),
     )

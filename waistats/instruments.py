@@ -32,7 +32,7 @@ def _read_key(entry: Mapping[str, Any]) -> ScoringKey | None:
     numbers = sorted(i for items in subscales.values() for i in items)
     return ScoringKey(
         items=tuple(numbers) or tuple(range(1, entry["n_items"] + 1)),
-        subscales=MappingProxyType(subscales),
+        subscales=subscales,
         reverse=tuple(entry["reverse"]),
     )
 
@@ -54,7 +54,7 @@ def bundled_forms() -> Mapping[str, Instrument]:
             anchors=entry.get("anchors", ""),
             reference=entry["reference"],
             doi=entry["doi"],
-            evidence=MappingProxyType(entry["evidence"]),
+            evidence=entry["evidence"],
             sources=tuple(entry["sources"]),
             aliases=tuple(entry["aliases"]),
             status=entry["status"],

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -239,8 +238,8 @@ def simulate_hanson_study(seed: int = 2002) -> SimulatedStudy:
         cells += own_cells
         first += version.k
     return SimulatedStudy(
-        frames=MappingProxyType(frames),
-        scales=MappingProxyType({v.name: v.scales for v in _VERSIONS}),
+        frames=frames,
+        scales={v.name: v.scales for v in _VERSIONS},
         truth=pd.DataFrame(truths).assign(provenance=SIMULATED),
         cells=pd.DataFrame(cells).assign(provenance=SIMULATED),
         seed=seed,
