@@ -3,6 +3,8 @@
 import datetime as dt
 import io
 import string
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import openpyxl
@@ -116,6 +118,19 @@ def test_a_frame_is_not_changed():
     read = read_coefficients(frame)
     assert read["estimate"][0] == -0.5
     pd.testing.assert_frame_equal(frame, before)
+
+
+@pytest.mark.parametrize("kind", ["frame", "parquet"])
+def test_a_named_index_is_a_column(tmp_path, kind):
+    frame = pd.DataFrame(
+        {"estimate": [0.91], "n": [9], "n_items": [2]},
+        index=pd.Index(["A"], name="study_id"),
+    )
+    given = frame
+    if kind == "parquet":
+        given = tmp_path / "a.parquet"
+        frame.to_parquet(given)
+    assert read_coefficients(given)["study_id"].tolist() == ["A"]
 
 
 def test_columns_are_renamed_and_the_rest_is_kept(tmp_path):
@@ -233,6 +248,23 @@ def test_paths_that_hold_no_table(tmp_path, name, match):
     put(tmp_path, b"x", "a.jpeg")
     with pytest.raises(DataError, match=match):
         read_coefficients(f"{tmp_path}/{name}")
+
+
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    path = put(tmp_path, f"{HEADER}\nA,.9,30,12\n")
+
+    def refused(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(DataError, match=r"cannot be read \(Permission denied\)"):
+        read_coefficients(path)
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame(), pd.DataFrame({"study_id": []})])
+def test_frames_without_data(frame):
+    with pytest.raises(DataError, match=r"has no columns|has columns but no rows"):
+        read_coefficients(frame)
 
 
 @pytest.mark.parametrize(
@@ -523,6 +555,42 @@ def test_merged_cells_are_refused(tmp_path):
 def test_formulas_need_their_saved_value(tmp_path):
     rows = [*ROWS, ["C", "=B2+0.01", 30, 12]]
     with pytest.raises(DataError, match="formulas without a saved value: Sheet1!B4"):
+        read_coefficients(sheet(tmp_path, rows))
+
+
+def test_formulas_with_a_saved_value_are_read(tmp_path):
+    path = sheet(tmp_path, [*ROWS, ["C", "=B2+0.01", 30, 12]])
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    page = "xl/worksheets/sheet1.xml"
+    formula, empty = b"<f>B2+0.01</f>", (b"<v></v>", b"<v />", b"<v/>")
+    saved = [parts[page].replace(formula + v, formula + b"<v>0.92</v>") for v in empty]
+    parts[page] = max(saved, key=len)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    assert read_coefficients(path)["estimate"].tolist() == [0.91, 0.87, 0.92]
+
+
+def test_a_hidden_first_sheet_is_passed_over(tmp_path):
+    def then(book, page):
+        page.sheet_state = "hidden"
+        other = book.create_sheet("shown")
+        for row in [*ROWS, ["C", 0.5, 20, 3]]:
+            other.append(row)
+
+    assert len(read_coefficients(sheet(tmp_path, ROWS, then=then))) == 3
+
+
+def test_a_title_above_the_names_is_refused(tmp_path):
+    path = sheet(tmp_path, [["Table 1. Coefficients"], *ROWS])
+    with pytest.raises(DataError, match="column B holds values but has no name"):
+        read_coefficients(path)
+
+
+def test_error_values_of_a_sheet_are_named(tmp_path):
+    rows = [*ROWS, ["C", "#DIV/0!", 30, 12]]
+    with pytest.raises(DataError, match=r"is '#DIV/0!' \(Sheet1!B4, study_id C\)"):
         read_coefficients(sheet(tmp_path, rows))
 
 

@@ -11,6 +11,7 @@ from waistats.datasets.files import read_table
 from waistats.datasets.findings import problem
 from waistats.datasets.parsing import parse_table
 from waistats.datasets.schema import codebook, fields, resource, validate
+from waistats.datasets.simulated_study import simulate_hanson_study
 from waistats.errors import DataError, listing, near
 from waistats.resources import data_json, data_path
 
@@ -34,7 +35,28 @@ class Generated:
     description: str
 
 
-GENERATED: dict[str, Generated] = {}
+def _simulated_hanson() -> pd.DataFrame:
+    """Return the answers of all versions below each other, with their version."""
+    frames = simulate_hanson_study().frames
+    widest = max(frames.values(), key=lambda frame: frame.shape[1])
+    together = pd.concat(
+        [frame.assign(version=name) for name, frame in frames.items()],
+        ignore_index=True,
+    )
+    return together[["version", *widest.columns]]
+
+
+GENERATED: dict[str, Generated] = {
+    "simulated_hanson": Generated(
+        make=_simulated_hanson,
+        rows=3075,
+        description=(
+            "SIMULATED answers of a study of the shape of Hanson et al. (2002): five "
+            "versions, 12 scales, 67 alphas of 29 studies. Nothing else is theirs. "
+            "Items that a version does not have are empty."
+        ),
+    ),
+}
 
 
 def load_dataset(name: str) -> pd.DataFrame:

@@ -126,12 +126,7 @@ def _refuse_misnamed(source: str, kind: str, start: bytes) -> None:
 
 def table_of_frame(frame: pd.DataFrame, source: str = "table") -> RawTable:
     """Return a user's frame as a raw table; its rows keep their labels."""
-    names = clean_names(source, list(frame.columns))
-    if not names:
-        raise DataError(f"{source}: has no columns.")
-    if not len(frame):
-        raise DataError(f"{source}: has columns but no rows.")
-    cells = frame.set_axis(names, axis="columns").reset_index(drop=True)
+    cells = _typed_cells(source, frame)
     plain = isinstance(frame.index, pd.RangeIndex)
     return RawTable(
         source=source,
@@ -144,12 +139,21 @@ def table_of_frame(frame: pd.DataFrame, source: str = "table") -> RawTable:
     )
 
 
+def _typed_cells(source: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return typed columns under clean names; a named index is a column, too."""
+    keep = [name for name in frame.index.names if name not in (None, *frame.columns)]
+    whole = frame.reset_index(level=keep) if keep else frame
+    names = clean_names(source, list(whole.columns))
+    if not names:
+        raise DataError(f"{source}: has no columns. Choose a table with data.")
+    if not len(frame):
+        raise DataError(f"{source}: has columns but no rows. Choose a table with data.")
+    return whole.set_axis(names, axis="columns").reset_index(drop=True)
+
+
 def _named_rows(source: str, frame: pd.DataFrame) -> RawTable:
     """Return a file of typed columns as a raw table, its rows counted from 1."""
-    names = clean_names(source, list(frame.columns))
-    if not names or not len(frame):
-        raise DataError(f"{source}: holds no {'rows' if names else 'columns'}.")
-    cells = frame.set_axis(names, axis="columns").reset_index(drop=True)
+    cells = _typed_cells(source, frame)
     table = RawTable(
         source=source,
         frame=cells,

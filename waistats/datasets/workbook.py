@@ -14,7 +14,7 @@ _MOST_BYTES = 2_000_000_000
 
 
 def read_workbook(source: str, content: bytes, *, sheet: str | None = None) -> RawTable:
-    """Return one sheet of an .xlsx file, by default the first.
+    """Return one sheet of an .xlsx file, by default the first that is not hidden.
 
     Raises
     ------
@@ -29,7 +29,8 @@ def read_workbook(source: str, content: bytes, *, sheet: str | None = None) -> R
         )
     values = _open(source, content, data_only=True)
     formulas = _open(source, content, data_only=False)
-    name = _sheet_name(source, [ws.title for ws in values.worksheets], sheet)
+    pages = sorted(values.worksheets, key=lambda ws: ws.sheet_state != "visible")
+    name = _sheet_name(source, [ws.title for ws in pages], sheet)
     shown, written = values[name], formulas[name]
     if shown.max_row * shown.max_column > _MOST_CELLS:
         raise DataError(
