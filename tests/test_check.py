@@ -80,6 +80,11 @@ def test_a_clean_table_has_no_findings():
         ),
         ({"study_id": ["A"] * 3}, "warning", "study_id names one study only"),
         (
+            {"study_id": ["A", "B", "B"], "estimate": [0.91, 0.87, 0.87]},
+            "warning",
+            "study_id repeats another row in every column",
+        ),
+        (
             {"coefficent_type": ["alpha"] * 3},
             "warning",
             "coefficent_type is read as a moderator; did you mean 'coefficient_type'",

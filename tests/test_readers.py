@@ -168,9 +168,9 @@ def test_simulated_provenance_survives(tmp_path):
         (" \n\n", "the file is empty"),
         (HEADER + "\n", "column names .study_id, estimate, n, n_items. but no rows"),
         ("study_id,alfa,N,items\nA,.9,30,12\n",
-         r"columns 'estimate' and 'n' and 'n_items' are missing.*"
+         r"columns 'estimate', 'n' and 'n_items' are missing.*"
          r"--columns alfa=estimate,N=n,items=n_items"),
-        ("a,b\n1,2\n", "'study_id' and 'estimate' and 'n' and 'n_items' are missing"),
+        ("a,b\n1,2\n", "'study_id', 'estimate', 'n' and 'n_items' are missing"),
         (HEADER + ",n\nA,.9,30,12,3\n", "'n' in columns 3, 5"),
         (HEADER + "\nA,high,30,12\n",
          r"must be a number, but is 'high' \(line 2, study_id A\)"),

@@ -101,7 +101,7 @@ def inspect(
     excused = excused_rows(frame)
     unread = {(f.row, f.column) for f in findings}
     lonely = _lonely_rows(table)
-    findings += _blanks(frame, table, known, excused, unread, lonely, study_ids)
+    findings += _blanks(frame, table, excused, unread, lonely, study_ids)
     judged = frame.copy()
     # a row that says why it cannot be pooled may hold any number there, or none
     judged.loc[excused, list(_NEEDED)] = np.nan
@@ -163,7 +163,6 @@ def _lonely_rows(table: RawTable) -> dict[int, str]:
 def _blanks(
     frame: pd.DataFrame,
     table: RawTable,
-    known: Sequence[Field],
     excused: BoolArray,
     unread: set[tuple[int | None, str]],
     lonely: Mapping[int, str],
@@ -181,14 +180,13 @@ def _blanks(
         )
         for row, column in lonely.items()
     ]
-    advice = {column.name: column.advice for column in known}
     found += [
         Finding(
             column=name,
             severity="error",
             rule="must be filled",
             value="empty",
-            advice=advice[name],
+            advice="Fill it, or say in column 'reason' why it is not known.",
             place=table.place(int(row), name),
             row=int(row),
             study_id=known_study(study_ids, int(row)),

@@ -120,7 +120,8 @@ def _group(findings: Sequence[Finding]) -> str:
     first = findings[0]
     said = f"{first.column} {first.rule}".strip()
     if first.place is None:
-        columns = " and ".join(repr(f.column) for f in findings)
+        *most, last = [repr(f.column) for f in findings]
+        columns = " and ".join(filter(None, [", ".join(most), last]))
         verb = (
             first.rule if len(findings) == 1 else first.rule.replace("is ", "are ", 1)
         )

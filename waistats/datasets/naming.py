@@ -1,5 +1,6 @@
 """Which column is which: names given by the user, and guesses for missing ones."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -79,7 +80,8 @@ def missing_columns(table: RawTable, missing: Sequence[str]) -> list[Finding]:
             guesses[name] = wanted
     advice = f"The table has {listing(table.frame.columns)}. "
     if guesses:
-        shell = ",".join(f"{name}={wanted}" for name, wanted in guesses.items())
+        pairs = ",".join(f"{name}={wanted}" for name, wanted in guesses.items())
+        shell = shlex.quote(pairs)
         advice += (
             f"Did you mean columns={guesses}? (On the command line: --columns {shell})"
         )

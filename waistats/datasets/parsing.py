@@ -16,10 +16,7 @@ from waistats.datasets.numbers import (
 from waistats.datasets.schema import Field, known_study
 from waistats.datasets.table import RawTable
 
-NUMBER_ADVICE = (
-    "Write one number such as 0.91, or leave the cell empty: ranges, bounds and notes "
-    "belong in columns of their own, and a date must be typed again as a number."
-)
+NUMBER_ADVICE = "Write a plain number, without range, bound, unit, note or date."
 
 
 def parse_table(
@@ -47,7 +44,7 @@ def parse_table(
                 severity="error",
                 rule=f"must be {'yes or no' if boolean else 'a number'}",
                 value=said,
-                advice=column.advice if boolean else NUMBER_ADVICE,
+                advice=column.advice if boolean else f"{NUMBER_ADVICE} {column.advice}",
                 place=table.place(row, column.name),
                 row=row,
                 study_id=known_study(study_ids, row),

@@ -87,6 +87,16 @@ def row_doubts(
             "rather than pool it.",
         ),
     ]
+    told = frame.drop(columns="coefficient_id", errors="ignore").astype(str)
+    rules.append(
+        (
+            "study_id",
+            told.duplicated().to_numpy(),
+            "warning",
+            "repeats another row in every column",
+            "If it was entered twice, delete it.",
+        )
+    )
     if {"ci_low", "ci_high"} <= set(frame):
         low, high = (frame[c].to_numpy(dtype=float) for c in ("ci_low", "ci_high"))
         rules.append(
