@@ -1,0 +1,108 @@
+"""Caterpillar plot: many coefficients in the order of their size."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from waistats.figures import style
+from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
+from waistats.figures.forest_lines import heterogeneity_text
+from waistats.figures.study_rows import noun, pooled_text, study_rows, total_text
+from waistats.format import level
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def caterpillar(result: Any, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw the coefficients in the order of their size, with intervals.
+
+    Parameters
+    ----------
+    result : MetaResult or MultilevelResult
+        The model.
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    Axes
+        The smallest coefficient at the bottom; behind them the pooled mean with its
+        confidence band and its prediction interval.
+    """
+    rows = study_rows(result).sort_values("yi", kind="stable")
+    k = len(rows)
+    at = np.arange(1, k + 1)
+    with style.drawing():
+        ax = style.new_axes(ax, style.COLUMN, float(np.clip(1.2 + 0.06 * k, 2.4, 6)))
+        length, height = style.inches(ax)
+        thin = float(np.clip(72 * height / k / 3, 0.3, 1.0))
+        ax.hlines(
+            at,
+            rows["ci_low"],
+            rows["ci_high"],
+            color="#8c8c8c",
+            linewidth=thin,
+            zorder=2,
+        )
+        ax.scatter(
+            rows["yi"],
+            at,
+            s=float(np.clip((72 * height / k) ** 2 / 2, 3, 14)),
+            color=style.BLUE,
+            linewidth=0,
+            zorder=3,
+            label="coefficients",
+        )
+        ends = [rows["ci_low"], rows["ci_high"]]
+        if not result.has_moderators:
+            ends.append(_pooled(ax, result))
+        limits = span(*ends)
+        set_alpha_axis(ax.xaxis, limits, result.measure, 0.85 * length)
+        ax.set_xlabel(axis_name(result.measure, noun(result.effects.table), length))
+        ax.set_ylabel("Coefficients in order of size")
+        ax.set_ylim(0.3, k + 0.7)
+        style.describe(
+            ax,
+            f"Caterpillar plot of {total_text(result)} in order of size. "
+            f"{pooled_text(result)} {heterogeneity_text(result)}.",
+        )
+    return ax
+
+
+def _pooled(ax: "Axes", result: Any) -> np.ndarray:
+    """Draw the mean and its intervals behind; return the interval's ends."""
+    row = result.predict(back_transform=False).iloc[0]
+    shown = level(result.conf_level)
+    ax.axvspan(
+        row.ci_low,
+        row.ci_high,
+        color="#f6c9a8",
+        linewidth=0,
+        zorder=0,
+        label=f"Mean, {shown} CI",
+    )
+    ax.axvline(row.estimate, color=style.VERMILION, linewidth=1.0, zorder=1)
+    names = ["estimate"]
+    if result.method != "CE":
+        names = ["pi_low", "pi_high"]
+        for name in names:
+            ax.axvline(
+                row[name],
+                color=style.VERMILION,
+                linewidth=0.9,
+                linestyle=(0, (3, 2)),
+                zorder=1,
+                label=f"{shown} PI" if name == "pi_low" else "_pi_high",
+            )
+    handles, labels = ax.get_legend_handles_labels()
+    keep = [i for i, text in enumerate(labels) if text != "coefficients"]
+    ax.legend(
+        [handles[i] for i in keep],
+        [labels[i] for i in keep],
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=2,
+        borderaxespad=0.2,
+    )
+    return row[names].to_numpy(dtype=float)

@@ -1,0 +1,294 @@
+"""Forest plot: every coefficient with its interval, and what they pool to."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from waistats.arrays import FloatArray
+from waistats.figures import style
+from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span, to_alpha
+from waistats.figures.forest_columns import Columns, fit_columns
+from waistats.figures.forest_lines import forest_lines
+from waistats.figures.study_rows import (
+    noun,
+    pooled_text,
+    study_rows,
+    total_text,
+    value_text,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_ROW, _LINE = 0.17, 0.155  # inches: a row of the plot, a line of text below it
+
+
+def forest(
+    result: Any,
+    *,
+    ax: "Axes | None" = None,
+    by: str | None = None,
+    order: str = "input",
+    labels: str | Sequence[str] | None = None,
+    columns: Sequence[str] = ("n", "n_items", "estimate", "weight"),
+) -> "Axes":
+    """Draw every coefficient with its interval, and what they pool to.
+
+    Parameters
+    ----------
+    result : MetaResult or MultilevelResult
+        The model. With moderators, each row shows its fitted value instead of a
+        pooled one below.
+    ax : Axes, optional
+        Where to draw; by default a new figure as tall as its rows. Columns that do not
+        fit are left out, the last first.
+    by : str, optional
+        A column whose groups get a heading, a diamond each and a test of their
+        differences, from a model with that moderator and one tau2.
+    order : str, default "input"
+        ``"input"``, ``"estimate"``, ``"precision"``, or a column to sort by.
+    labels : str or sequence of str, optional
+        A column with the labels, or the labels.
+    columns : sequence of str
+        Columns of text: ``"estimate"``, ``"weight"``, and columns of the table.
+
+    Returns
+    -------
+    Axes
+        One marker a coefficient, its area by weight; the axis is even on the pooling
+        scale and its ticks are values of alpha. An arrow ends an interval that
+        reaches beyond the axis.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from waistats import effect_sizes, fit_meta
+    >>> from waistats.figures import forest
+    >>> table = pd.DataFrame(
+    ...     {"study_id": ["A", "B", "C"], "estimate": [.91, .79, .88],
+    ...      "n": [84, 54, 120], "n_items": [36, 12, 12]})
+    >>> forest(fit_meta(effect_sizes(table))).get_xlabel()
+    'Coefficient alpha (spaced on the Bonett scale)'
+    """
+    rows = study_rows(result, labels)
+    lines, foot = forest_lines(result, rows, by=by, order=order)
+    own = ax is None
+    with style.drawing():
+        height = _ROW * (len(lines) + 1) + 0.32 + _LINE * (1 + len(foot))
+        ax = style.new_axes(ax, style.PAGE, height)
+        width, room = style.inches(ax)
+        if own:
+            width = style.PAGE - 0.1
+        foot = [style.wrap(sentence, width) for sentence in foot]
+        below = "\n".join(foot)
+        extra = _LINE * (2 + below.count("\n") + (width < style.PAGE / 2))
+        row = _ROW if own else max(room - extra, 0.1) / (len(lines) + 1)
+        size = min(style.SMALL, 72 * row * 0.72)
+        texts = fit_columns(result, lines, columns, width, size)
+        style.reserve(ax, texts.left, texts.right, extra)
+        length = max(width - texts.left - texts.right, 0.5)
+        limits = _limits(lines)
+        _draw_lines(ax, lines, limits, row * 72)
+        _draw_columns(ax, lines, texts, size)
+        set_alpha_axis(ax.xaxis, limits, result.measure, length)
+        ax.set_ylim(len(lines) - 0.4, -1.6)
+        name = axis_name(result.measure, noun(result.effects.table), length + 0.5)
+        ax.set_xlabel(name)
+        _write_below(ax, below, texts.left, 1 + name.count("\n"))
+        ax.spines["left"].set_visible(False)
+        style.describe(ax, _alt(result, rows, by, lines))
+    return ax
+
+
+def _limits(lines: pd.DataFrame) -> tuple[float, float]:
+    """Return limits that hold estimates and pooled intervals, and most of the rest."""
+    study = lines[lines["kind"] == "study"]
+    pooled = lines[lines["kind"].isin(["group", "summary", "prediction"])]
+    core = span(study["estimate"], pooled["low"], pooled["high"], margin=0)
+    half = float(((study["high"] - study["low"]) / 2).median())
+    room = max(0.35 * (core[1] - core[0]), 3 * half)
+    low = max(float(lines["low"].min()), core[0] - room)
+    high = min(float(lines["high"].max()), core[1] + room)
+    return span(low, high)
+
+
+def _draw_lines(
+    ax: "Axes", lines: pd.DataFrame, limits: tuple[float, float], row: float
+) -> None:
+    """Draw markers, intervals and diamonds; ``row`` is the height of one in points."""
+    low, high = limits
+    edge = 0.012 * (high - low)
+    y = np.arange(len(lines))
+    study = (lines["kind"] == "study").to_numpy()
+    part = lines[study]
+    at = y[study]
+    start, end = part["low"].clip(low + edge), part["high"].clip(upper=high - edge)
+    ax.hlines(at, start, end, color=style.INK, linewidth=min(0.9, row / 10), zorder=2)
+    for cut, marker, place in (
+        (part["low"] < low, "<", low + edge),
+        (part["high"] > high, ">", high - edge),
+    ):
+        if cut.any():
+            there = at[cut.to_numpy()]
+            ax.scatter(
+                np.full(len(there), place),
+                there,
+                marker=marker,
+                s=min(9.0, (0.35 * row) ** 2),
+                color=style.INK,
+                linewidth=0,
+                zorder=3,
+                label="_cut",
+            )
+    weight = part["weight"].to_numpy(dtype=float)
+    side = np.maximum(0.62 * row * np.sqrt(weight / weight.max()), 0.18 * row)
+    ax.scatter(
+        part["estimate"],
+        at,
+        s=side**2,
+        marker="s",
+        color=style.BLUE,
+        linewidth=0,
+        zorder=4,
+        label="coefficients",
+    )
+    for i, line in enumerate(lines.itertuples()):
+        if line.kind in ("group", "summary", "fitted"):
+            _diamond(ax, i, line)
+        elif line.kind == "prediction":
+            _bar(ax, i, line.low, line.high)
+    for i, line in enumerate(lines.itertuples()):
+        if line.kind == "study" and np.isfinite(line.fitted_low):
+            _fitted(ax, i, line)
+    summary = lines[lines["kind"] == "summary"]
+    if len(summary):
+        middle = float(summary["estimate"].iloc[0])
+        ax.plot(
+            [middle, middle],
+            [-0.5, len(lines) - 0.5],
+            color=style.MUTED,
+            linewidth=0.7,
+            linestyle=(0, (4, 3)),
+            zorder=1,
+        )
+
+
+def _diamond(ax: "Axes", y: float, line: Any) -> None:
+    summary = line.kind == "summary"
+    corners = [
+        (line.low, y),
+        (line.estimate, y - 0.36),
+        (line.high, y),
+        (line.estimate, y + 0.36),
+    ]
+    from matplotlib.patches import Polygon
+
+    ax.add_patch(
+        Polygon(
+            corners,
+            closed=True,
+            facecolor=style.VERMILION if summary else "white",
+            edgecolor=style.VERMILION,
+            linewidth=0.9,
+            zorder=5,
+        )
+    )
+
+
+def _bar(ax: "Axes", y: float, low: float, high: float) -> None:
+    ax.plot(
+        [low, high],
+        [y, y],
+        color=style.VERMILION,
+        linewidth=1.4,
+        marker="|",
+        markersize=5,
+        zorder=4,
+    )
+
+
+def _fitted(ax: "Axes", y: float, line: Any) -> None:
+    from matplotlib.patches import Polygon
+
+    middle = (line.fitted_low + line.fitted_high) / 2
+    corners = [
+        (line.fitted_low, y),
+        (middle, y - 0.42),
+        (line.fitted_high, y),
+        (middle, y + 0.42),
+    ]
+    ax.add_patch(
+        Polygon(
+            corners,
+            closed=True,
+            facecolor="#f6c9a8",
+            edgecolor="#d9975f",
+            linewidth=0.4,
+            zorder=1,
+        )
+    )
+
+
+def _draw_columns(ax: "Axes", lines: pd.DataFrame, texts: Columns, size: float) -> None:
+    """Write labels and columns beside the rows; nothing where rows are too low."""
+    if size < style.LEAST:
+        ax.set_yticks([])
+        ax.set_ylabel(f"{int((lines['kind'] == 'study').sum())} coefficients")
+        return
+    y = np.arange(-1, len(lines))
+    bold = [True, *(lines["kind"] != "study")]
+    ax.set_yticks(y, labels=[texts.label_name, *texts.labels])
+    ax.tick_params(
+        axis="y",
+        length=0,
+        pad=72 * texts.left - 2,
+        labelsize=size,
+        labelfontfamily=style.FONT,
+    )
+    for tick, heavy in zip(ax.get_yticklabels(), bold, strict=True):
+        tick.set_horizontalalignment("left")
+        tick.set_fontweight("bold" if heavy else "normal")
+    for column in texts.columns:
+        for place, text, heavy in zip(
+            y, [column.name, *column.texts], bold, strict=True
+        ):
+            if text:
+                ax.annotate(
+                    text,
+                    (column.side, place),
+                    xycoords=ax.get_yaxis_transform(),
+                    xytext=(72 * column.offset, 0),
+                    textcoords="offset points",
+                    ha="right",
+                    va="center_baseline",
+                    fontsize=size,
+                    fontweight="bold" if heavy else "normal",
+                    annotation_clip=False,
+                )
+
+
+def _write_below(ax: "Axes", text: str, left: float, lines: int) -> None:
+    """Write sentences from the left edge, below an axis label of some lines."""
+    ax.annotate(
+        text,
+        (0, 0),
+        xycoords="axes fraction",
+        xytext=(-72 * left + 2, -18 - 10.5 * lines),
+        textcoords="offset points",
+        va="top",
+        linespacing=1.4,
+        fontsize=style.SMALL,
+        annotation_clip=False,
+    )
+
+
+def _alt(result: Any, rows: pd.DataFrame, by: str | None, lines: pd.DataFrame) -> str:
+    alphas: FloatArray = np.asarray(to_alpha(rows["yi"].to_numpy(), result.measure))
+    ends = [value_text(a, result.measure) for a in (alphas.min(), alphas.max())]
+    text = f"Forest plot of {total_text(result)}, from {ends[0]} to {ends[1]}. "
+    groups = int((lines["kind"] == "group").sum())
+    if groups:
+        text += f"They stand in {groups} groups by {by}, each with its pooled value. "
+    return text + pooled_text(result)

@@ -1,0 +1,148 @@
+"""Funnel plot: coefficients against their precision, with reliability contours."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from scipy import stats
+
+from waistats.effect_sizes import transform
+from waistats.errors import ModelError
+from waistats.figures import style
+from waistats.figures.alpha_axis import alpha_label, axis_name, set_alpha_axis, span
+from waistats.figures.study_rows import noun, pooled_text, study_rows, total_text
+from waistats.format import level
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SHADES = ("#efefef", "#dcdcdc", "#c6c6c6", "#b0b0b0")
+
+
+def funnel(
+    result: Any,
+    *,
+    ax: "Axes | None" = None,
+    thresholds: Sequence[float] = (0.70, 0.80, 0.90),
+) -> "Axes":
+    """Draw coefficients against their standard errors.
+
+    Parameters
+    ----------
+    result : MetaResult or MultilevelResult
+        The model; with moderators its residuals are drawn, without contours.
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+    thresholds : sequence of float, default (.70, .80, .90)
+        Reliability contours: a coefficient in the shade of .80 has an interval that
+        lies wholly above .80. At most four; empty for none.
+
+    Returns
+    -------
+    Axes
+        Standard errors run downwards. The dashed lines hold, at the level of the
+        model, the coefficients expected around the mean without heterogeneity.
+    """
+    if len(thresholds) > len(_SHADES):
+        raise ModelError(
+            f"thresholds may name at most {len(_SHADES)} values of alpha; got "
+            f"{len(thresholds)}."
+        )
+    rows = study_rows(result)
+    z = float(stats.norm.ppf((1 + result.conf_level) / 2))
+    residual = result.has_moderators
+    center, x, measure = _center(result, rows)
+    deepest = 1.06 * float(rows["se"].max())
+    with style.drawing():
+        ax = style.new_axes(ax, style.COLUMN, 3.1)
+        length, _ = style.inches(ax)
+        reach = z * deepest
+        limits = span(x, center - reach, center + reach)
+        shown = [] if residual or measure is None else sorted(thresholds)
+        _contours(ax, shown, measure or "raw", z, deepest, limits)
+        for side in (-1, 1):
+            ax.plot(
+                [center, center + side * reach],
+                [0, deepest],
+                color=style.INK,
+                linewidth=0.8,
+                linestyle=(0, (4, 2)),
+            )
+        ax.plot([center, center], [0, deepest], color=style.INK, linewidth=0.8)
+        ax.scatter(
+            x,
+            rows["se"],
+            s=16,
+            color=style.BLUE,
+            edgecolor="white",
+            linewidth=0.5,
+            zorder=4,
+            label="coefficients",
+        )
+        set_alpha_axis(ax.xaxis, limits, measure, 0.85 * length)
+        name = axis_name(measure, noun(result.effects.table), length)
+        ax.set_xlabel("Residual" if residual else name)
+        ax.set_ylabel("Standard error (pooling scale)")
+        ax.set_ylim(deepest, 0)
+        if shown:
+            _legend(ax, result.conf_level)
+        style.describe(ax, _alt(result, rows, x, center))
+    return ax
+
+
+def _center(result: Any, rows: pd.DataFrame) -> tuple[float, Any, str | None]:
+    """Return the middle line, the places of the points and their scale."""
+    if result.has_moderators:
+        fitted = result.predict(back_transform=False)["estimate"].to_numpy()
+        return 0.0, rows["yi"].to_numpy() - fitted, None
+    mean = float(result.predict(back_transform=False)["estimate"].iloc[0])
+    return mean, rows["yi"].to_numpy(), result.measure
+
+
+def _contours(
+    ax: "Axes",
+    thresholds: list[float],
+    measure: str,
+    z: float,
+    deepest: float,
+    limits: tuple[float, float],
+) -> None:
+    for alpha, shade in zip(thresholds, _SHADES, strict=False):
+        start = float(transform(alpha, measure))
+        if start >= limits[1]:
+            continue
+        ax.fill_betweenx(
+            [0, deepest],
+            [start, start + z * deepest],
+            max(limits[1], start + z * deepest),
+            facecolor=shade,
+            edgecolor=style.RULE,
+            linewidth=0.4,
+            zorder=0,
+            label=f"> {alpha_label(alpha)}",
+        )
+
+
+def _legend(ax: "Axes", conf_level: float) -> None:
+    handles, names = ax.get_legend_handles_labels()
+    areas = [(h, n) for h, n in zip(handles, names, strict=True) if n.startswith(">")]
+    if areas:
+        ax.legend(
+            *zip(*areas, strict=True),
+            title=f"{level(conf_level)} interval wholly",
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
+            ncols=len(areas),
+            columnspacing=1.2,
+            borderaxespad=0.2,
+        )
+
+
+def _alt(result: Any, rows: pd.DataFrame, x: Any, center: float) -> str:
+    below = int((x < center).sum())
+    what = "fitted value" if result.has_moderators else "pooled mean"
+    return (
+        f"Funnel plot of {total_text(result)}: {below} below and "
+        f"{len(rows) - below} above the {what}, standard errors from "
+        f"{rows['se'].min():.2f} to {rows['se'].max():.2f}. {pooled_text(result)}"
+    )
