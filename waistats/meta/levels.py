@@ -1,0 +1,145 @@
+"""Columns of a table -> nested groups, clusters and sampling covariance."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from waistats.arrays import IntArray
+from waistats.errors import DataError, ModelError, listing, near
+from waistats.meta.blocks import connect, is_diagonal, level_codes
+from waistats.meta.effects import IDS, Effects
+from waistats.meta.sampling import constant_correlation, sampling_covariance
+
+
+def level_names(levels: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the levels as a checked tuple."""
+    names = (levels,) if isinstance(levels, str) else tuple(levels)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ModelError(
+            "levels must name columns, outermost first, such as ('study_id', "
+            f"'coefficient_id'); got {levels!r}."
+        )
+    if len(set(names)) < len(names):
+        raise ModelError(f"levels must differ; got {listing(names)}.")
+    return names
+
+
+def group_codes(used: Effects, name: str) -> IntArray:
+    """Return the codes of one level."""
+    source = used.source
+    if name not in source:
+        if name in IDS:
+            return np.arange(len(used.rows))
+        raise DataError(
+            f"Level {name!r} is no column of the table"
+            f"{near(name, map(str, source.columns))}."
+        )
+    values = source[name].to_numpy(dtype=object)[used.rows]
+    blank = pd.isna(values) | (values == "")
+    if blank.any() and name == "coefficient_id":
+        values = np.where(blank, [f"row {row + 1}" for row in used.rows], values)
+    elif blank.any():
+        raise DataError(
+            f"Level {name!r} is empty in rows {listing(used.rows[blank] + 1)} of the "
+            "table."
+        )
+    return pd.factorize(values)[0].astype(np.int64)
+
+
+def check_rows_apart(
+    used: Effects, names: tuple[str, ...], codes: list[IntArray]
+) -> None:
+    """Refuse coefficient ids that are there twice in one group."""
+    if "coefficient_id" not in names:
+        return
+    code = codes[names.index("coefficient_id")]
+    twice = np.bincount(code)[code] > 1
+    if twice.any():
+        table = used.table[twice]
+        places = (table["study_id"] + "/" + table["coefficient_id"]).unique()
+        raise DataError(
+            f"coefficient_id is there twice for {listing(places)} (study/coefficient). "
+            "Number the coefficients of a study, or put sample_id between the levels."
+        )
+
+
+def _respondents(
+    effects: pd.DataFrame, used: Effects, names: tuple[str, ...]
+) -> IntArray:
+    """Return the codes of rows that may share respondents."""
+    study = group_codes(used, "study_id" if "study_id" in effects else names[0])
+    if "sample_id" not in effects:
+        return study
+    values = used.source["sample_id"].to_numpy(dtype=object)[used.rows]
+    sample = pd.factorize(values, use_na_sentinel=False)[0].astype(np.int64)
+    return level_codes([study, sample])[1]
+
+
+def table_covariance(
+    effects: pd.DataFrame,
+    used: Effects,
+    names: tuple[str, ...],
+    within_correlation: float | None,
+    V: Any,
+) -> sparse.csr_array:
+    """Return the sampling covariance of the used rows."""
+    if V is not None and within_correlation is not None:
+        raise ModelError("Give V or within_correlation, not both.")
+    if V is not None:
+        rows = range(1, len(effects) + 1)
+        study = effects["study_id"].tolist() if "study_id" in effects else rows
+        return sampling_covariance(V, [str(name) for name in study], used.rows)
+    if within_correlation is not None:
+        return constant_correlation(
+            used.vi, _respondents(effects, used, names), within_correlation
+        )
+    return sparse.csr_array(sparse.diags_array(used.vi))
+
+
+def cluster_codes(
+    used: Effects, cluster: Any, default: tuple[IntArray, str]
+) -> tuple[IntArray, str]:
+    """Return cluster codes of the used rows and what to call them."""
+    if cluster is None:
+        return default
+    if isinstance(cluster, str):
+        return group_codes(used, cluster), cluster
+    values = np.asarray(cluster)
+    if values.shape == (len(used.source),):
+        values = values[used.rows]
+    if values.shape != (len(used.rows),):
+        raise ModelError(
+            f"cluster must have one value for each of the {len(used.rows)} rows; its "
+            f"shape is {values.shape}."
+        )
+    code = pd.factorize(values)[0].astype(np.int64)
+    if (code < 0).any():
+        raise DataError(
+            f"cluster is missing in rows {listing(used.rows[code < 0] + 1)} of the "
+            "table."
+        )
+    return code, "the given values"
+
+
+def check_contains(
+    code: IntArray,
+    name: str,
+    V: sparse.csr_array,
+    groups: Sequence[tuple[IntArray, str]],
+) -> None:
+    """Refuse clusters between which the model has correlations."""
+    if code.max() == 0:
+        raise ModelError("Robust standard errors need at least 2 clusters; there is 1.")
+    joined = [(group, f"groups of {level}") for group, level in groups]
+    if not is_diagonal(V):
+        joined.append((connect(V, None), "rows whose sampling errors are correlated"))
+    for group, what in joined:
+        first = np.unique(group, return_index=True)[1][group]
+        if (code[first] != code).any():
+            raise ModelError(
+                f"Clusters of {name} cut through {what}, so they are not independent. "
+                "Cluster on the outermost level or something wider."
+            )

@@ -1,0 +1,288 @@
+"""The result of a multilevel model."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse, stats
+
+from waistats.arrays import BoolArray, FloatArray, IntArray
+from waistats.errors import ModelError
+from waistats.format import fixed, frame_text, p_statement
+from waistats.meta.ascent import Maxima
+from waistats.meta.blocks import connect, padded_rows
+from waistats.meta.heterogeneity import intervals_frame
+from waistats.meta.levels import check_contains, cluster_codes
+from waistats.meta.model import FittedModel
+from waistats.meta.problem import Problem
+from waistats.meta.profile import (
+    component_limits,
+    q_limits,
+    total_limits,
+    without_component,
+)
+from waistats.meta.robust import RobustResult
+from waistats.meta.sandwich import sandwich, working_blocks
+from waistats.meta.wald import TestResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class MultilevelResult(FittedModel):
+    """A fitted model with nested random effects or correlated sampling errors.
+
+    Attributes
+    ----------
+    levels : tuple of str
+        Names of the levels, outermost first.
+    sigma2 : ndarray, shape (L,)
+        Variance of each level; ``tau2`` is their sum.
+    sigma2_cov : ndarray, shape (L, L)
+        Their covariance from expected information; NaN for what cannot be estimated.
+    n_levels : dict of str to int
+        Groups of each level.
+    typical_variance : float
+        Typical sampling variance, (k - p) / tr P with W = V^-1.
+    V : sparse array, shape (k, k)
+        Sampling covariance of the rows that were fitted.
+    codes : tuple of int arrays, shape (k,)
+        Groups of each level.
+    estimated : ndarray of bool, shape (L,)
+        Levels whose variance the data can tell; the others are held at 0.
+
+    The other attributes are those of `FittedModel`.
+    """
+
+    levels: tuple[str, ...]
+    sigma2: FloatArray
+    sigma2_cov: FloatArray
+    n_levels: dict[str, int]
+    typical_variance: float
+    V: sparse.csr_array = field(repr=False)
+    codes: tuple[IntArray, ...] = field(repr=False)
+    estimated: BoolArray
+    problem: Problem = field(repr=False)
+    maximum: Maxima = field(repr=False)
+    memory: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def sigma2_se(self) -> FloatArray:
+        """Standard errors of the variances, shape (L,)."""
+        return np.sqrt(np.diag(self.sigma2_cov))
+
+    @property
+    def tau2_se(self) -> float:
+        """Standard error of the sum of the variances."""
+        inside = np.ix_(self.estimated, self.estimated)
+        return float(np.sqrt(self.sigma2_cov[inside].sum()))
+
+    @property
+    def I2_by_level(self) -> FloatArray:
+        """Share of the total variability at each level, 0-100; they add up to I2."""
+        return 100 * self.sigma2 / (self.tau2 + self.typical_variance)
+
+    @property
+    def components(self) -> pd.DataFrame:
+        """Variances with profile-likelihood intervals, outer level first.
+
+        Columns ``level, sigma2, ci_low, ci_high, I2``. The limits are computed when
+        first asked for; they are missing for a variance that the data cannot tell.
+        """
+        limits = np.full((len(self.levels), 2), np.nan)
+        if self.estimated.any():
+            limits[self.estimated] = self._limits("components")
+        return pd.DataFrame(
+            {
+                "level": list(self.levels),
+                "sigma2": self.sigma2,
+                "ci_low": limits[:, 0],
+                "ci_high": limits[:, 1],
+                "I2": self.I2_by_level,
+            }
+        )
+
+    def _limits(self, what: str) -> FloatArray:
+        if what not in self.memory:
+            drop = float(stats.chi2.ppf(self.conf_level, 1))
+            if what == "components":
+                found = component_limits(self.problem, self.maximum, drop)
+            elif self.problem.n_levels == 1:
+                found = np.array(q_limits(self.problem, self.conf_level))
+            else:
+                found = total_limits(self.problem, self.maximum, drop)
+            self.memory[what] = found * self.problem.unit
+        return self.memory[what]
+
+    def component_tests(self) -> pd.DataFrame:
+        """Return the likelihood-ratio test of each variance against 0.
+
+        Returns
+        -------
+        DataFrame
+            ``level, log_likelihood`` (without that variance), ``statistic, df,
+            p_value, p_value_chi2``.
+
+        Notes
+        -----
+        0 is the edge of what a variance can be, so under the hypothesis the statistic
+        is 0 half of the time: ``p_value`` is half of the chi-square one [1]_.
+        metafor's ``anova`` gives ``p_value_chi2``.
+
+        References
+        ----------
+        .. [1] Self, S. G., & Liang, K.-Y. (1987). Journal of the American Statistical
+           Association, 82, 605-610.
+        """
+        n = len(self.levels)
+        without = np.full(n, np.nan)
+        if self.estimated.any():
+            drop = self.maximum.at.log_likelihood[0] - without_component(self.problem)
+            without[self.estimated] = self.log_likelihood - np.maximum(drop, 0.0)
+        statistic = 2 * (self.log_likelihood - without)
+        p = stats.chi2.sf(statistic, 1)
+        return pd.DataFrame(
+            {
+                "level": list(self.levels),
+                "log_likelihood": without,
+                "statistic": statistic,
+                "df": 1,
+                "p_value": np.where(statistic > 0, p / 2, p),
+                "p_value_chi2": p,
+            }
+        )
+
+    def heterogeneity_intervals(self) -> pd.DataFrame:
+        """Return tau2, tau, I2 and H2 of all levels together, with limits.
+
+        Q-profile limits with one level, as `fit_meta` has them; profile-likelihood
+        limits of the sum of the variances with several.
+        """
+        if self.estimated.any():
+            low, high = self._limits("total")
+        else:
+            low = high = float("nan")
+        return intervals_frame(
+            self.tau2,
+            self.I2,
+            self.H2,
+            (float(low), float(high)),
+            self.typical_variance,
+        )
+
+    def robust(self, cluster: Any = None) -> RobustResult:
+        """Return CR2 standard errors with Satterthwaite and HTZ tests.
+
+        Parameters
+        ----------
+        cluster : column name or array_like, optional
+            Independent clusters, one value a row; the outermost level by default.
+
+        Returns
+        -------
+        RobustResult
+            Prints coefficients, tests and a warning where clusters are too few.
+
+        Raises
+        ------
+        ModelError
+            If random effects or sampling covariances join different clusters.
+        """
+        default = (self.codes[0], self.levels[0])
+        code, name = cluster_codes(self.effects, cluster, default)
+        check_contains(
+            code,
+            name,
+            self.V,
+            [
+                (group, level)
+                for group, level, variance in zip(
+                    self.codes, self.levels, self.sigma2, strict=True
+                )
+                if variance > 0
+            ],
+        )
+        parts = sandwich(
+            self.design.X,
+            self.effects.yi - self.design.X @ self.beta,
+            self.V,
+            list(self.codes),
+            self.sigma2,
+            self.cov,
+            code,
+        )
+        return RobustResult(
+            beta=self.beta,
+            cluster=name,
+            n_clusters=len(parts.scores),
+            k=self.k,
+            conf_level=self.conf_level,
+            measure=self.measure,
+            simulated=self.effects.simulated,
+            design=self.design,
+            parts=parts,
+        )
+
+    def compare(self, reduced: FittedModel) -> TestResult:
+        """Return the likelihood-ratio test of this model against a nested one.
+
+        Both fitted to the same rows and V; by ML, or by REML with the same moderators.
+        """
+        if isinstance(reduced, MultilevelResult):
+            gap = self.V - reduced.V if self.V.shape == reduced.V.shape else None
+            if gap is None or abs(gap).sum() > 0:
+                raise ModelError("Both models must have the same V.")
+        return super(MultilevelResult, self).compare(reduced)
+
+    def weight_shares(self) -> FloatArray:
+        """Return the weight of each coefficient in the mean in percent, shape (k,).
+
+        Row sums of the inverse working covariance, metafor's ``type="rowsum"``; one may
+        be negative under strong correlations.
+        """
+        weights = np.zeros(self.k)
+        joined = connect(self.V, self.codes[0])
+        for rows in padded_rows(joined):
+            M = working_blocks(rows, self.V, list(self.codes), self.sigma2)
+            real = rows >= 0
+            sums = np.linalg.solve(M, real[..., None].astype(float))[..., 0]
+            weights[rows[real]] = sums[real]
+        return 100 * weights / weights.sum()
+
+    def heading(self) -> str:
+        """Return the model line, variances and tests, as metafor prints them."""
+        parts = [
+            f"Multilevel Meta-Analysis Model (k = {self.k}; method: {self.method})"
+        ]
+        if self.effects.simulated:
+            parts[0] += " of SIMULATED data"
+        shown = pd.DataFrame(
+            {
+                "component": [f"sigma^2.{i + 1}" for i in range(len(self.levels))],
+                "estimate": self.sigma2,
+                "sqrt": np.sqrt(self.sigma2),
+                "n_levels": list(self.n_levels.values()),
+                "I2": self.I2_by_level,
+                "level": [
+                    "/".join(self.levels[: i + 1]) for i in range(len(self.levels))
+                ],
+            }
+        )
+        parts.append(f"Variance Components:\n{frame_text(shown)}")
+        kind = "residual" if self.has_moderators else "total"
+        lines = [
+            f"I^2 ({kind} heterogeneity / total variability): {fixed(self.I2, 2)}%",
+            f"H^2 (total variability / sampling variability): {fixed(self.H2, 2)}",
+        ]
+        if self.has_moderators:
+            lines.append(
+                f"R^2 (amount of heterogeneity accounted for): {fixed(self.R2, 2)}%"
+            )
+        parts.append("\n".join(lines))
+        what = "Residual Heterogeneity" if self.has_moderators else "Heterogeneity"
+        q = f"Q(df = {self.Q_df}) = {fixed(self.Q)}, {p_statement(self.Q_p, 4)}"
+        parts.append(f"Test for {what}:\n{q}")
+        if self.has_moderators:
+            parts.append(f"Test of Moderators:\n{self.omnibus.sentence()}")
+        scale = f" ({self.measure} scale)" if self.measure else ""
+        parts.append(f"Model Results{scale}:")
+        return "\n\n".join(parts)
