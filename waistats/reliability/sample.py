@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from waistats.arrays import BoolArray, FloatArray
-from waistats.errors import ConvergenceError, DataError, check_option, listing
+from waistats.errors import (
+    ConvergenceError,
+    DataError,
+    ModelError,
+    check_option,
+    listing,
+)
 from waistats.reliability.bootstrap import (
     Seed,
     resampled_counts,
@@ -64,6 +70,7 @@ class Sample:
 
     def influence(self, gradient: FloatArray) -> FloatArray:
         """Return influences (n,) on a function of covariances with this gradient."""
+        self._need_values("ci='adf'")
         if self.likelihood is not None:
             return self.likelihood.influence(_varying(self, gradient))
         if self.missing == "pairwise":
@@ -85,6 +92,7 @@ class Sample:
 
         NaN where a resample leaves it undefined.
         """
+        self._need_values("ci='bootstrap'")
         if self.missing == "listwise":
             return function(resampled_covariances(self.values, n_resamples, seed))
         found = []
@@ -100,9 +108,28 @@ class Sample:
                 found.append(function(covariances))
         return np.concatenate(found)
 
+    def _need_values(self, what: str) -> None:
+        if len(self.values) == 0:
+            raise ModelError(
+                f"{what} needs the responses, but there are only their moments; use "
+                "ci='normal-theory'."
+            )
+
+
+def moments_sample(moments: Moments, names: tuple[str, ...]) -> Sample:
+    """Return a sample of which only the moments are known, as from a query."""
+    return Sample(
+        values=np.empty((0, len(names))),
+        names=names,
+        used=np.empty(0, dtype=bool),
+        moments=moments,
+        missing="listwise",
+        notes=_notes(moments, names, "listwise", int(moments.n)),
+    )
+
 
 def prepare(
-    items: ItemsLike,
+    items: ItemsLike | Sample,
     missing: str = "listwise",
     *,
     at_least_items: int = 2,
@@ -112,8 +139,8 @@ def prepare(
 
     Parameters
     ----------
-    items : DataFrame or array_like of shape (n, m)
-        Numeric responses.
+    items : DataFrame, array_like of shape (n, m) or Sample
+        Numeric responses; a sample is returned as it is.
     missing : {"listwise", "pairwise", "em"}
         Use those who answered every item; use for each covariance those who have both
         items; or estimate the covariances by normal maximum likelihood.
@@ -133,6 +160,8 @@ def prepare(
         If the items are not usable or too few respondents remain.
     """
     check_option("missing", missing, MISSING)
+    if isinstance(items, Sample):
+        return items
     responses = read_items(items, at_least=at_least_items)
     values = responses.values
     whole = np.isfinite(values.sum())

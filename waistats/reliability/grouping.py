@@ -1,0 +1,108 @@
+"""Which respondents make a sample: study, and columns that split it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from waistats.arrays import IntArray
+from waistats.errors import DataError, listing, near
+
+# facts of a whole sample, carried into the table when the data have them
+CARRIED = ("instrument", "rater", "provenance")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Samples:
+    """The samples in order of first appearance.
+
+    Attributes
+    ----------
+    codes : ndarray of int, shape (N,)
+        Sample of each respondent.
+    frame : DataFrame
+        One row a sample: ``study_id, sample_id``, the columns that split studies, and
+        facts carried along.
+    """
+
+    codes: IntArray
+    frame: pd.DataFrame
+
+
+def as_text(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return identifiers as stripped text; whole numbers without decimals."""
+
+    def one(value: Any) -> object:
+        if pd.isna(value):
+            return pd.NA
+        if isinstance(value, (float, np.floating)) and float(value).is_integer():
+            value = int(value)
+        text = str(value).strip()
+        return text if text else pd.NA
+
+    distinct = {value: one(value) for value in pd.unique(values)}
+    return values.map(distinct).astype("string")
+
+
+def check_columns(known: Sequence[object], wanted: dict[str, Sequence[object]]) -> None:
+    """Raise a DataError naming options whose columns do not exist."""
+    names = [str(name) for name in known]
+    missing = [
+        f"{option}={column!r}{near(str(column), names)}"
+        for option, columns in wanted.items()
+        for column in columns
+        if column not in known
+    ]
+    if missing:
+        raise DataError(
+            f"no such column: {listing(missing)}; the columns are {listing(names, 20)}."
+        )
+
+
+def group_samples(
+    data: pd.DataFrame, study: str, by: Sequence[str], *, carry: Sequence[str] = ()
+) -> Samples:
+    """Return the samples of a frame.
+
+    Raises
+    ------
+    DataError
+        If a study or a column that splits it is empty; all such rows are named.
+    """
+    keys = [study, *by]
+    texts = {column: as_text(data[column]) for column in keys}
+    empty = {c: data.index[t.isna().to_numpy()] for c, t in texts.items()}
+    told = [f"{c} in row {listing(rows)}" for c, rows in empty.items() if len(rows)]
+    if told:
+        raise DataError(
+            f"every respondent needs a value, but it is empty: {'; '.join(told)}. Fill "
+            "it in or leave these respondents out."
+        )
+    joined = texts[study].to_numpy(dtype=object)
+    for column in by:
+        joined = joined + " / " + texts[column].to_numpy(dtype=object)
+    codes, names = pd.factorize(joined)
+    first = np.unique(codes, return_index=True)[1]
+    frame = pd.DataFrame(
+        {
+            "study_id": texts[study].iloc[first].to_numpy(dtype=object),
+            "sample_id": names,
+        }
+    )
+    for column in by:
+        frame[column] = data[column].iloc[first].to_numpy()
+    for column in carry:
+        frame[column] = joined_values(data[column], codes, len(first))
+    return Samples(codes=codes.astype(np.int64), frame=frame)
+
+
+def joined_values(values: "pd.Series[Any]", codes: IntArray, k: int) -> list[str]:
+    """Return the distinct values of each sample in words, such as ``client``."""
+    pairs = pd.DataFrame({"code": codes, "value": as_text(values).to_numpy(object)})
+    pairs = pairs.dropna().drop_duplicates()
+    found: list[list[str]] = [[] for _ in range(k)]
+    for code, value in zip(pairs["code"], pairs["value"], strict=True):
+        found[code].append(str(value))
+    return [", ".join(words) for words in found]
