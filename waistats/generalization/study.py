@@ -1,0 +1,435 @@
+"""The whole reliability generalization study in one call."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from waistats.effect_sizes import ALPHA_TYPES, MEASURES, effect_sizes
+from waistats.errors import ModelError, check_conf_level, check_option
+from waistats.format import (
+    Result,
+    coefficient,
+    count,
+    frame_text,
+    interval,
+    level,
+)
+from waistats.generalization.cells import pooled_cells, pooled_row, shrunken
+from waistats.generalization.combine import combine_tables
+from waistats.generalization.correlates import correlates
+from waistats.generalization.describe import (
+    CELL,
+    describe_coefficients,
+    grouping,
+    kinds,
+    stem_and_leaf,
+)
+from waistats.generalization.pool import FEWEST_TO_POOL, Pooled, pool
+from waistats.generalization.screen import pooled_levels, screen_moderators
+from waistats.meta.fit import fit_meta
+from waistats.meta.multilevel import fit_multilevel
+from waistats.meta.multilevel_result import MultilevelResult
+from waistats.meta.result import MetaResult
+from waistats.meta.tau2 import check_method
+from waistats.sensitivity.influence import influence
+from waistats.sensitivity.leave_one_out import leave_one_out
+
+TOTAL = "total"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class RGStudy(Result):
+    """A reliability generalization study: tables, models and what they rest on.
+
+    Frames that take work (moderators, sensitivity) are computed when first asked for.
+
+    Attributes
+    ----------
+    title : str
+        What was studied.
+    effects : DataFrame
+        All rows with ``yi, vi``; rows that cannot be pooled keep them empty and say why
+        in ``reason``.
+    by : tuple of str
+        Columns that make the cells.
+    measure, method, conf_level
+        Scale of pooling, estimator of heterogeneity, level of the intervals.
+    main_scale : str
+        The scale of the overall model: total where there is one. Totals and subscales
+        are never pooled together.
+    pooled : Pooled or None
+        The overall model; None with fewer than three studies.
+    formula : str or None
+        Moderators of ``moderator_model``.
+    simulated : bool
+        Whether any row is SIMULATED.
+    """
+
+    title: str
+    effects: pd.DataFrame
+    by: tuple[str, ...]
+    measure: str
+    method: str
+    conf_level: float
+    main_scale: str
+    pooled: Pooled | None
+    formula: str | None
+    within_correlation: float | None
+    simulated: bool
+    candidates: tuple[str, ...] | None = None
+    V: Any = field(default=None, repr=False)
+
+    @property
+    def coefficients(self) -> pd.DataFrame:
+        """The coefficient table without effect sizes."""
+        return self.effects.drop(columns=["measure", "yi", "vi"])
+
+    @property
+    def overall(self) -> MetaResult | MultilevelResult | None:
+        """The overall model; None with fewer than three studies."""
+        return None if self.pooled is None else self.pooled.fit
+
+    @property
+    def main_rows(self) -> pd.DataFrame:
+        """The effects of the overall model."""
+        used = self.effects[self.effects["yi"].notna()]
+        return main_rows(used, self.main_scale).reset_index(drop=True)
+
+    @property
+    def excluded(self) -> pd.DataFrame:
+        """Rows that cannot be pooled, and why."""
+        left = self.effects[self.effects["yi"].isna()]
+        names = ["study_id", "coefficient_id", *grouping(left, CELL)]
+        names += [c for c in ("coefficient_type", "estimate", "reason") if c in left]
+        return left[names].reset_index(drop=True)
+
+    @cached_property
+    def descriptives(self) -> pd.DataFrame:
+        """`describe_coefficients` of every row, in cells."""
+        return describe_coefficients(self.coefficients, self.by)
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        """Pooled reliability per cell; see `pooled_cells`."""
+        return pooled_cells(self.effects, self.by, **self._options)
+
+    @cached_property
+    def scales(self) -> pd.DataFrame:
+        """Pooled reliability per scale and kind of coefficient."""
+        return pooled_cells(self.effects, ("scale",), **self._options)
+
+    @cached_property
+    def screen(self) -> pd.DataFrame:
+        """Tests of moderators one at a time; see `screen_moderators`."""
+        return screen_moderators(
+            self.main_rows,
+            self.candidates,
+            method=self.method,
+            conf_level=self.conf_level,
+        )
+
+    @cached_property
+    def levels(self) -> pd.DataFrame:
+        """Pooled reliability per level of each categorical moderator."""
+        return pooled_levels(self.main_rows, self.candidates, **self._options)
+
+    @cached_property
+    def correlates(self) -> pd.DataFrame:
+        """Bivariate correlations of the overall rows, as in the classical study."""
+        return correlates(self.main_rows, self.candidates)
+
+    @cached_property
+    def moderator_model(self) -> MetaResult | MultilevelResult | None:
+        """The model with the moderators that were asked for."""
+        if self.formula is None:
+            return None
+        used = self.effects[self.effects["yi"].notna()]
+        alphas = used[kinds(used).isin(ALPHA_TYPES)]
+        whole = "scale" in self.formula or "coefficient_type" in self.formula
+        rows = alphas if whole else self.main_rows
+        if rows["study_id"].duplicated().any():
+            method = self.method if self.method in {"ML", "REML"} else "REML"
+            return fit_multilevel(
+                rows,
+                self.formula,
+                method=method,
+                conf_level=self.conf_level,
+                within_correlation=self.within_correlation,
+            )
+        return fit_meta(
+            rows, self.formula, method=self.method, conf_level=self.conf_level
+        )
+
+    @property
+    def equation(self) -> str:
+        """The predictive equation of the moderator model, in words; empty without."""
+        model = self.moderator_model
+        if model is None:
+            return ""
+        terms = [
+            f"{value:+.4f}" + ("" if name == "Intercept" else f" × {name}")
+            for name, value in zip(model.design.names, model.beta, strict=True)
+        ]
+        body = " ".join(terms).lstrip("+")
+        return {
+            "bonett": f"alpha = 1 − exp(−({body}))",
+            "hakstian-whalen": f"alpha = 1 − (1 − ({body}))^3",
+            "raw": f"alpha = {body}",
+            "fisher-z": f"alpha = tanh({body})",
+        }[self.measure]
+
+    @cached_property
+    def leave_one_out(self) -> pd.DataFrame:
+        """The overall estimate without each study, on the alpha scale."""
+        fit = self._model
+        by = "study_id" if isinstance(fit, MultilevelResult) else None
+        return leave_one_out(fit, by, back_transform=True)
+
+    @cached_property
+    def influence(self) -> pd.DataFrame:
+        """Influence of each coefficient on the one-level model."""
+        self._model  # noqa: B018  (raises where there is no model)
+        assert self.pooled is not None
+        return influence(self.pooled.independent)
+
+    @cached_property
+    def shrunken(self) -> pd.DataFrame:
+        """Each study's coefficient drawn towards the mean by its imprecision."""
+        self._model  # noqa: B018
+        assert self.pooled is not None
+        return shrunken(self.pooled)
+
+    @property
+    def stem_and_leaf(self) -> str:
+        """Stem-and-leaf display of the alphas."""
+        rows = self.effects[kinds(self.effects).isin(ALPHA_TYPES)]
+        return stem_and_leaf(pd.to_numeric(rows["estimate"], errors="coerce"))
+
+    @property
+    def _model(self) -> MetaResult | MultilevelResult:
+        if self.overall is None:
+            raise ModelError(
+                f"There is no overall model: fewer than {FEWEST_TO_POOL} studies give "
+                f"a poolable coefficient of the {self.main_scale} scale."
+            )
+        return self.overall
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "conf_level": self.conf_level,
+            "within_correlation": self.within_correlation,
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return pooled reliability per cell."""
+        return self.cells.copy()
+
+    def summary(self) -> pd.DataFrame:
+        """Return the overall result in one row, on the alpha scale."""
+        row = pooled_row(self.main_rows, **self._options)
+        return pd.DataFrame([{"scale": self.main_scale} | row])
+
+    def heading(self) -> str:
+        """Return what was studied and the overall result."""
+        used = self.effects["yi"].notna()
+        left = int((~used).sum())
+        words = f"Reliability generalization of {self.title}"
+        if self.simulated:
+            words += " (SIMULATED data)"
+        studies = self.effects.loc[used, "study_id"].nunique()
+        lines = [
+            words,
+            f"{count(used.sum())} coefficients of {count(studies)} studies can be "
+            f"pooled; {count(left)} cannot.",
+        ]
+        lines.append(self.sentence())
+        return "\n".join(lines)
+
+    def sentence(self) -> str:
+        """Return the overall result in a sentence."""
+        if self.pooled is None:
+            return (
+                f"Fewer than {FEWEST_TO_POOL} studies give a poolable coefficient of "
+                f"the {self.main_scale} scale: descriptive only."
+            )
+        row = self.pooled.row()
+        shown = level(self.conf_level)
+        return (
+            f"Overall ({self.main_scale}, k = {row['k']}, {self.pooled.model}): "
+            f"alpha = {coefficient(row['estimate'])}, {shown} CI "
+            f"{interval(row['ci_low'], row['ci_high'])}, {shown} PI "
+            f"{interval(row['pi_low'], row['pi_high'])}, I2 = {row['I2']:.1f}%"
+        )
+
+    def __str__(self) -> str:
+        shown = self.cells.drop(columns=["Q", "Q_df", "Q_p", "tau2"])
+        return f"{self.heading()}\n\n{frame_text(shown, 3)}"
+
+    def report(self, path: str | Path, *, force: bool = True) -> Path:
+        """Write the study as one self-contained HTML page.
+
+        Parameters
+        ----------
+        path : str or path
+            The file to write, such as ``"report.html"``.
+        force : bool, default True
+            Replace a file that is there.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        from waistats.report.page import write_report
+
+        return write_report(self, path, force=force)
+
+
+def main_rows(used: pd.DataFrame, scale: str) -> pd.DataFrame:
+    """Return the alpha-like rows of one scale; all of them without a scale column."""
+    alphas = used[kinds(used).isin(ALPHA_TYPES)]
+    if "scale" not in used:
+        return alphas
+    return alphas[alphas["scale"].fillna(TOTAL).astype(str) == scale]
+
+
+def _main_scale(used: pd.DataFrame) -> str:
+    """Return the scale of the overall model: total, else the commonest one."""
+    if "scale" not in used:
+        return TOTAL
+    counts = (
+        used[kinds(used).isin(ALPHA_TYPES)]["scale"]
+        .fillna(TOTAL)
+        .astype(str)
+        .value_counts()
+    )
+    if TOTAL in counts or len(counts) == 0:
+        return TOTAL
+    return str(sorted(counts.index[counts == counts.max()])[0])
+
+
+def generalize(
+    coefficients: Any,
+    moderators: str | None = None,
+    by: Sequence[str] = CELL,
+    *,
+    measure: str = "bonett",
+    method: str = "REML",
+    conf_level: float = 0.95,
+    within_correlation: float | None = None,
+    candidates: Sequence[str] | None = None,
+    title: str | None = None,
+) -> RGStudy:
+    """Run a reliability generalization study on coefficient tables.
+
+    Parameters
+    ----------
+    coefficients : DataFrame or list of DataFrame
+        Coefficient tables: published ones from `read_coefficients`, computed ones from
+        `reliability_by_study`, or both.
+    moderators : str, optional
+        A formula for one model with several moderators, such as
+        ``"~ rater + np.log(n_items)"``.
+    by : sequence of str, default ("instrument", "rater", "scale")
+        Columns that make the cells; absent ones are ignored.
+    measure : {"bonett", "hakstian-whalen", "raw", "fisher-z"}, default "bonett"
+        Scale of pooling.
+    method : str, default "REML"
+        Estimator of the heterogeneity variance; see `fit_meta`.
+    conf_level : float, default 0.95
+        Level of the intervals.
+    within_correlation : float, optional
+        Correlation of sampling errors of one study's coefficients (`fit_multilevel`).
+    candidates : sequence of str, optional
+        Columns that are tested as moderators one at a time; by default every known
+        study characteristic that the table has.
+    title : str, optional
+        Words for what is studied; the instruments by default.
+
+    Returns
+    -------
+    RGStudy
+        Prints its headline and cells; ``report(path)`` writes the page.
+
+    Raises
+    ------
+    DataError
+        For tables that cannot be used; every bad row is named.
+    ModelError
+        If fewer than two coefficients can be pooled.
+
+    Notes
+    -----
+    Alpha and KR-20 are pooled; other kinds of coefficients have cells of their own.
+    Totals and subscales are never pooled together. Where studies give several
+    coefficients the model has three levels, and its interval is cluster-robust (CR2)
+    if there are enough studies. A cell of fewer than three studies is described only.
+
+    Examples
+    --------
+    >>> from waistats import generalize, load_dataset
+    >>> print(generalize(load_dataset("cesd")).sentence())
+    Overall (total, k = 9, one level, Knapp-Hartung): alpha = .905, 95% CI [.885, .922],
+    95% PI [.839, .944], I2 = 81.4%
+    """
+    check_option("measure", measure, MEASURES)
+    check_conf_level(conf_level)
+    method = check_method(method)
+    table = combine_tables(coefficients)
+    effects = effect_sizes(table, measure=measure, conf_level=conf_level)
+    used = effects[effects["yi"].notna()]
+    if used["study_id"].nunique() < 2:
+        raise ModelError(
+            f"{used['study_id'].nunique()} study gives a poolable coefficient; "
+            "generalization needs at least two."
+        )
+    scale = _main_scale(used)
+    rows = main_rows(used, scale)
+    pooled = None
+    if rows["study_id"].nunique() >= FEWEST_TO_POOL:
+        pooled = pool(
+            rows,
+            method=method,
+            conf_level=conf_level,
+            within_correlation=within_correlation,
+        )
+    study = RGStudy(
+        title=title or _title(used),
+        effects=effects,
+        by=tuple(by),
+        measure=measure,
+        method=method,
+        conf_level=conf_level,
+        main_scale=scale,
+        pooled=pooled,
+        formula=moderators,
+        within_correlation=within_correlation,
+        simulated=_simulated(effects),
+        candidates=None if candidates is None else tuple(candidates),
+    )
+    if moderators is not None:
+        study.moderator_model  # noqa: B018  (a bad formula is an error now, not later)
+    return study
+
+
+def _title(used: pd.DataFrame) -> str:
+    if "instrument" not in used:
+        return "these scores"
+    names = sorted({str(v) for v in used["instrument"].dropna()})
+    if len(names) > 4:
+        return f"scores of {len(names)} instruments"
+    return " / ".join(names) + " scores" if names else "these scores"
+
+
+def _simulated(table: pd.DataFrame) -> bool:
+    if "provenance" not in table:
+        return False
+    marks = table["provenance"].astype(str)
+    return bool(np.any(marks.str.contains("SIMULATED")))
