@@ -10,8 +10,8 @@ from scipy import stats
 from waistats.arrays import FloatArray
 from waistats.errors import DataError
 from waistats.figures import style
-from waistats.figures.study_rows import noun
 from waistats.format import coefficient
+from waistats.wording import noun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,9 +6,9 @@ import numpy as np
 
 from waistats.figures import style
 from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
-from waistats.figures.forest_lines import heterogeneity_text
-from waistats.figures.study_rows import noun, pooled_text, study_rows, total_text
+from waistats.figures.study_rows import study_rows
 from waistats.format import level
+from waistats.wording import heterogeneity_text, noun, pooled_text, total_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

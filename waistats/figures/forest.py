@@ -11,13 +11,8 @@ from waistats.figures import style
 from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span, to_alpha
 from waistats.figures.forest_columns import Columns, fit_columns
 from waistats.figures.forest_lines import forest_lines
-from waistats.figures.study_rows import (
-    noun,
-    pooled_text,
-    study_rows,
-    total_text,
-    value_text,
-)
+from waistats.figures.study_rows import study_rows
+from waistats.wording import noun, pooled_text, total_text, value_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,14 +9,9 @@ import pandas as pd
 
 from waistats.figures import style
 from waistats.figures.alpha_axis import to_alpha
-from waistats.figures.study_rows import (
-    check_column,
-    decimals,
-    range_text,
-    symbol,
-    value_text,
-)
+from waistats.figures.study_rows import check_column
 from waistats.format import cell, count, fixed, level
+from waistats.wording import decimals, range_text, symbol, value_text
 
 _HEADS = {"n": "n", "n_items": "Items", "weight": "Weight"}
 _BRIEF = {"Random-effects mean": "Mean", "Common-effect mean": "Mean"} | {

@@ -7,10 +7,10 @@ import pandas as pd
 
 from waistats.errors import ModelError
 from waistats.figures.study_rows import by_value, check_column
-from waistats.format import fixed, level, p_statement, percent
+from waistats.format import level
 from waistats.meta.fit import fit_meta
 from waistats.meta.result import MetaResult
-from waistats.meta.wald import TestResult
+from waistats.wording import heterogeneity_text, test_text
 
 _COLUMNS = ["kind", "label", "estimate", "low", "high", "weight", "row"]
 
@@ -118,25 +118,3 @@ def fit_groups(result: Any, by: str) -> MetaResult:
         small_sample=result.small_sample,
         conf_level=result.conf_level,
     )
-
-
-def heterogeneity_text(result: Any) -> str:
-    """Return ``τ² = 0.05, I² = 60.8%, Q(73) = 213.52, p < .001``."""
-    kind = "Residual heterogeneity: " if result.has_moderators else "Heterogeneity: "
-    parts = [] if result.method == "CE" else [f"τ² = {fixed(result.tau2, 3)}"]
-    parts += [
-        f"I² = {percent(result.I2)}",
-        f"Q({result.Q_df}) = {fixed(result.Q, 2)}",
-        p_statement(result.Q_p),
-    ]
-    return kind + ", ".join(parts)
-
-
-def test_text(test: TestResult) -> str:
-    """Return a test as a paper prints it, such as ``F(2, 27) = 2.08, p = .144``."""
-    degrees = [test.df]
-    if test.distribution == "F":
-        degrees.append(test.df_denominator)
-    shown = ", ".join(fixed(d, 0 if float(d).is_integer() else 1) for d in degrees)
-    sign = "χ²" if test.distribution == "chi2" else test.distribution
-    return f"{sign}({shown}) = {fixed(test.statistic, 2)}, {p_statement(test.p_value)}"

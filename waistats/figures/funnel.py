@@ -10,8 +10,9 @@ from waistats.effect_sizes import transform
 from waistats.errors import ModelError
 from waistats.figures import style
 from waistats.figures.alpha_axis import alpha_label, axis_name, set_alpha_axis, span
-from waistats.figures.study_rows import noun, pooled_text, study_rows, total_text
+from waistats.figures.study_rows import study_rows
 from waistats.format import level
+from waistats.wording import noun, pooled_text, total_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
