@@ -113,7 +113,11 @@ def fit_ml(
 
 
 def ml_gradient(
-    fit: FactorFit, by_loading: FloatArray, by_uniqueness: FloatArray
+    fit: FactorFit,
+    by_loading: FloatArray,
+    by_uniqueness: FloatArray,
+    *,
+    free_rotation: bool = False,
 ) -> FloatArray:
     """Return the derivative of a function of an ML fit by the covariance matrix.
 
@@ -125,6 +129,8 @@ def ml_gradient(
         Derivative of the function by each loading.
     by_uniqueness : ndarray of shape (..., m)
         Derivative by each unique variance.
+    free_rotation : bool
+        Whether the loadings are free to rotate; the function must not depend on it.
 
     Returns
     -------
@@ -144,7 +150,11 @@ def ml_gradient(
     scaled = inverse @ lam
     information = _information(inverse, lam, scaled, rows, columns)
     g = np.concatenate([by_loading[..., rows, columns], by_uniqueness], axis=-1)
-    direction = np.linalg.solve(information, g[..., None])[..., 0]
+    if free_rotation:
+        back = np.linalg.pinv(information, rcond=1e-9, hermitian=True)
+        direction = (back @ g[..., None])[..., 0]
+    else:
+        direction = np.linalg.solve(information, g[..., None])[..., 0]
     weights = np.zeros_like(lam)
     weights[..., rows, columns] = direction[..., : rows.size]
     half = inverse @ weights @ np.swapaxes(scaled, -1, -2)
@@ -160,6 +170,23 @@ def check_positive_definite(covariance: FloatArray) -> None:
             "the items' covariance matrix is not positive definite (items that are "
             "sums or copies of others, or no more respondents than items), so maximum "
             "likelihood is not defined. Drop such items or use method='minres'."
+        )
+
+
+def check_identified(fit: FactorFit) -> None:
+    """Raise a ModelError where other parameters would fit as well."""
+    free = fit.loadings != 0
+    rows, columns = np.nonzero(free)
+    inverse = np.linalg.inv(fit.implied()).astype(np.float64, copy=False)
+    information = _information(
+        inverse, fit.loadings, inverse @ fit.loadings, rows, columns
+    )
+    scale = np.sqrt(np.diagonal(information))
+    if np.linalg.eigvalsh(information / np.outer(scale, scale))[0] < 1e-7:
+        raise ModelError(
+            "the model is not identified: other loadings fit these items as well. It "
+            "needs at least three groups of three items each, or items outside the "
+            "groups."
         )
 
 

@@ -22,8 +22,9 @@ from waistats.reliability.moments import correlation
 METHODS = ("ml", "minres")
 MATRICES = ("covariance", "correlation")
 DENOMINATORS = ("model", "observed")
+_OTHER = {"ml": ", or try method='minres'", "minres": ", or try method='ml'"}
 # enough for a resample, whose own error is far larger
-_ROUGH = {"tolerance": 1e-12, "max_iterations": 100}
+ROUGH: dict[str, Any] = {"tolerance": 1e-12, "max_iterations": 100}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ class OmegaForm:
             usable = usable[lowest > 1e-10]
         omega = np.full(s.shape[:-2], np.nan)
         if usable.size:
-            fit = self.fit(s[usable], **_ROUGH)
+            fit = self.fit(s[usable], **ROUGH)
             omega[usable] = np.where(fit.converged, self.value(s[usable], fit), np.nan)
         return omega
 
@@ -164,11 +165,10 @@ def through_correlation(s: FloatArray, gradient: FloatArray) -> FloatArray:
 def check_converged(fit: FactorFit, method: str) -> None:
     """Raise a ConvergenceError unless every fit of the batch converged."""
     if not np.all(fit.converged):
-        other = "minres" if method == "ml" else "ml"
         raise ConvergenceError(
             f"the factor model did not converge in {fit.n_iter} steps: these items do "
             "not follow it, or there are too few respondents. Check the keys of the "
-            f"items (audit_keys), or try method={other!r}."
+            f"items (audit_keys){_OTHER.get(method, '')}."
         )
 
 
