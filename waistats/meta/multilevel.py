@@ -104,8 +104,8 @@ def fit_multilevel(
     >>> fit = fit_multilevel(effect_sizes(table), within_correlation=0.6)
     >>> fit.components.round(3)[["level", "sigma2", "I2"]]
                 level  sigma2      I2
-    0        study_id   0.138  79.341
-    1  coefficient_id   0.014   8.129
+    0        study_id   0.074  44.495
+    1  coefficient_id   0.076  45.162
     """
     check_option("method", method, ("REML", "ML"))
     check_option("small_sample", small_sample, ("t", "wald"))

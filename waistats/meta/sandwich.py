@@ -152,7 +152,10 @@ def hotelling(
        Behavioral Statistics, 40, 604-634.
     """
     q = len(contrasts)
-    value, vector = np.linalg.eigh(contrasts @ parts.bread @ contrasts.T)
+    # the model's expectation of the robust covariance: CBC' but for what a cluster alone
+    # decides, which no residual shows
+    expected = parts.own - parts.cross @ parts.bread @ parts.cross.mT
+    value, vector = np.linalg.eigh(contrasts @ expected.sum(axis=0) @ contrasts.T)
     T = (vector / np.sqrt(value)) @ vector.T @ contrasts
     half = np.linalg.cholesky(parts.bread)
     A = T @ parts.cross @ half
