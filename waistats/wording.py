@@ -1,5 +1,6 @@
 """A result in words: what its coefficients are called, its numbers in sentences."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ def heterogeneity_text(result: Any) -> str:
     return kind + ", ".join(parts)
 
 
-def test_text(test: TestResult) -> str:
+def statistic_text(test: TestResult) -> str:
     """Return a test as a paper prints it, such as ``F(2, 27) = 2.08, p = .144``."""
     degrees = [test.df]
     if test.distribution == "F":
@@ -107,3 +108,44 @@ def test_text(test: TestResult) -> str:
     shown = ", ".join(fixed(d, 0 if float(d).is_integer() else 1) for d in degrees)
     sign = "χ²" if test.distribution == "chi2" else test.distribution
     return f"{sign}({shown}) = {fixed(test.statistic, 2)}, {p_statement(test.p_value)}"
+
+
+def model_text(result: Any) -> str:
+    """Return how a model was fitted, in a sentence."""
+    scale = {
+        "bonett": "on the Bonett scale",
+        "hakstian-whalen": "on the Hakstian–Whalen scale",
+        "fisher-z": "on the Fisher z scale",
+        "raw": "untransformed",
+    }.get(result.measure, "on the scale of the effects")
+    if result.method == "CE":
+        kind = "Common-effect model"
+    else:
+        kind = (
+            "Mixed-effects model" if result.has_moderators else "Random-effects model"
+        )
+    if hasattr(result, "levels"):
+        kind = f"{kind} with levels {' and '.join(result.levels)}"
+    how = "" if result.method == "CE" else f", {result.method}"
+    tests = {
+        "knapp-hartung": "Knapp–Hartung intervals",
+        "knapp-hartung-adhoc": "Knapp–Hartung intervals, never narrower than plain",
+        "t": "t intervals",
+    }.get(result.small_sample, "normal intervals")
+    return f"{kind}{how}, {scale}, {tests}."
+
+
+def term_text(name: str) -> str:
+    """Return a term of a formula in words: ``rater[T.observer]`` is ``rater: observer``.
+
+    Examples
+    --------
+    >>> term_text("C(rater)[T.observer]"), term_text("np.log(n_items)")
+    ('rater: observer', 'log n_items')
+    """
+    parts = []
+    for part in name.split(":"):
+        text = re.sub(r"^C\(`?([^,`)]+)`?.*\)(\[|$)", r"\1\2", part)
+        text = re.sub(r"\[(?:T\.)?(.*)\]$", r": \1", text)
+        parts.append(re.sub(r"np\.log\(([^)]*)\)", r"log \1", text))
+    return " × ".join(parts)

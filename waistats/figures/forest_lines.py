@@ -10,7 +10,7 @@ from waistats.figures.study_rows import by_value, check_column
 from waistats.format import level
 from waistats.meta.fit import fit_meta
 from waistats.meta.result import MetaResult
-from waistats.wording import heterogeneity_text, test_text
+from waistats.wording import heterogeneity_text, statistic_text
 
 _COLUMNS = ["kind", "label", "estimate", "low", "high", "weight", "row"]
 
@@ -99,7 +99,7 @@ def _grouped(
         label = f"Mean of {value} (k = {len(own)})"
         lines.append(("group", label, row.estimate, row.ci_low, row.ci_high, share, -1))
         lines.append(_blank())
-    return lines[:-1], f"Difference between groups: {test_text(fit.omnibus)}"
+    return lines[:-1], f"Difference between groups: {statistic_text(fit.omnibus)}"
 
 
 def fit_groups(result: Any, by: str) -> MetaResult:

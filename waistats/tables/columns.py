@@ -1,0 +1,214 @@
+"""How the columns of a frame are headed and shown in a table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from waistats.format import (
+    MISSING,
+    cell,
+    coefficient,
+    count,
+    fixed,
+    interval,
+    level,
+    p_value,
+)
+from waistats.wording import decimals
+
+# Heads in HTML; statistical symbols are italic, Greek ones are not (APA 7).
+_HEADS = {
+    "study_id": "Study",
+    "sample_id": "Sample",
+    "coefficient_id": "Coefficient",
+    "coefficient_type": "Kind",
+    "n": "<i>N</i>",
+    "n_items": "Items",
+    "k": "<i>k</i>",
+    "k_studies": "Studies",
+    "k_poolable": "Poolable",
+    "k_without_value": "Without value",
+    "k_missing": "Missing",
+    "n_levels": "Levels",
+    "n_excluded": "Left out",
+    "se": "<i>SE</i>",
+    "sd": "<i>SD</i>",
+    "mean": "<i>M</i>",
+    "median": "<i>Mdn</i>",
+    "min": "Min",
+    "max": "Max",
+    "q1": "<i>Q</i><sub>1</sub>",
+    "q3": "<i>Q</i><sub>3</sub>",
+    "df": "<i>df</i>",
+    "p_value": "<i>p</i>",
+    "p_adjusted": "<i>p</i> (adjusted)",
+    "tau2": "τ²",
+    "tau": "τ",
+    "sigma2": "σ²",
+    "I2": "<i>I</i>² (%)",
+    "H2": "<i>H</i>²",
+    "R2": "<i>R</i>² (%)",
+    "r2": "<i>r</i>²",
+    "Q": "<i>Q</i>",
+    "Q_df": "<i>df</i>",
+    "Q_p": "<i>p</i>",
+    "vif": "VIF",
+    "gvif": "GVIF",
+    "rstudent": "Residual",
+    "dffits": "DFFITS",
+    "cook_d": "Cook’s <i>D</i>",
+    "cov_ratio": "Cov. ratio",
+    "tau2_deleted": "τ² without",
+    "Q_deleted": "<i>Q</i> without",
+    "hat": "Leverage",
+    "weight": "Weight (%)",
+    "aic": "AIC",
+    "bic": "BIC",
+    "aicc": "AICc",
+    "score_mean": "<i>M</i> (score)",
+    "score_sd": "<i>SD</i> (score)",
+    "pct_female": "Women (%)",
+    "doi": "DOI",
+    "yi": "<i>y</i>",
+    "vi": "<i>v</i>",
+}
+COUNTS = {"n", "k", "k_studies", "k_poolable", "k_without_value", "k_missing"} | {
+    "n_items", "n_levels", "n_excluded", "k0", "Q_df", "year", "persons", "samples",
+}  # fmt: skip
+ALPHAS = {"mean", "median", "mode", "sd", "min", "q1", "q3", "max"} | {
+    "alpha_if_dropped", "item_rest", "item_total", "smc", "r2", "loading",
+}  # fmt: skip
+_PERCENTS = {"I2", "R2", "weight", "pct_female"}
+_LIMITS = {"ci": "CI", "pi": "PI", "oi": "OI"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: its head in HTML, its texts, and whether it is words."""
+
+    name: str
+    head: str
+    texts: list[str]
+    words: bool
+
+
+def table_columns(
+    frame: pd.DataFrame,
+    *,
+    coefficients: bool,
+    conf_level: float,
+    heads: dict[str, str] | None = None,
+) -> list[Column]:
+    """Return the columns of a frame as they are shown.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Unrounded.
+    coefficients : bool
+        Whether ``estimate`` and the limits are reliabilities (no zero before the
+        point) or values on a model's scale.
+    conf_level : float
+        Level of the limits, for their heads.
+    heads : dict, optional
+        Heads in HTML instead of the usual ones.
+    """
+    given = heads or {}
+    digits = _digits(frame) if coefficients else 2
+
+    def bounded(value: float | None) -> str:
+        return coefficient(value, digits) if coefficients else fixed(value, 3)
+
+    columns: list[Column] = []
+    for name in frame.columns:
+        stem, _, end = str(name).rpartition("_")
+        if end == "high" and f"{stem}_low" in frame:
+            continue
+        if end == "low" and f"{stem}_high" in frame:
+            head = f"{level(conf_level)} {_LIMITS.get(stem, stem)}"
+            pairs = zip(frame[name], frame[f"{stem}_high"], strict=True)
+            texts = [interval(low, high, bounded) for low, high in pairs]
+            columns.append(Column(stem, given.get(stem, head), texts, False))
+            continue
+        if name == "df_denominator":
+            continue
+        values = frame[name]
+        if name == "df" and "df_denominator" in frame:
+            texts = _degrees(frame)
+        else:
+            show = _show(str(name), values, bounded, digits)
+            texts = [show(value) for value in values]
+        head = given.get(str(name), _HEADS.get(str(name), plain_head(str(name))))
+        columns.append(Column(str(name), head, texts, _words(values)))
+    return columns
+
+
+def plain_head(name: str) -> str:
+    """Return a column name as words: ``mean_age`` is ``Mean age``."""
+    text = name.replace("_", " ").strip()
+    return text[:1].upper() + text[1:]
+
+
+def _words(values: pd.Series) -> bool:
+    return not pd.api.types.is_numeric_dtype(values)
+
+
+def _digits(frame: pd.DataFrame) -> int:
+    names = [c for c in ("estimate", "ci_high", "pi_high", "max") if c in frame]
+    numbers = [pd.to_numeric(frame[c], errors="coerce").to_numpy(float) for c in names]
+    return decimals(np.concatenate(numbers)) if numbers else 2
+
+
+def _show(
+    name: str, values: pd.Series, bounded: Callable[[Any], str], digits: int
+) -> Callable[[Any], str]:
+    """Return how values of a column are shown."""
+    if any(isinstance(value, str) for value in values):
+        return lambda v: MISSING if _blank(v) or v == "" else str(v)
+    if name in {"p_value", "p_adjusted"} or name.endswith("_p"):
+        return lambda v: p_value(_number(v))
+    if name == "estimate":
+        return lambda v: bounded(_number(v))
+    if not pd.api.types.is_numeric_dtype(values) or values.dtype == bool:
+        return lambda v: MISSING if _blank(v) else cell(name, v, 3)
+    if name in COUNTS:
+        return _year if name == "year" else (lambda v: count(_number(v)))
+    if name == "df":
+        return lambda v: _degree(_number(v))
+    if name == "change":
+        return lambda v: coefficient(_number(v), 3)
+    if name in _PERCENTS:
+        return lambda v: fixed(_number(v), 1)
+    if name in ALPHAS:
+        return lambda v: coefficient(_number(v), digits)
+    if pd.api.types.is_integer_dtype(values):
+        return lambda v: count(_number(v))
+    return lambda v: fixed(_number(v), 3)
+
+
+def _blank(value: Any) -> bool:
+    return value is None or (np.ndim(value) == 0 and bool(pd.isna(value)))
+
+
+def _number(value: Any) -> float | None:
+    return None if _blank(value) else float(value)
+
+
+def _year(value: Any) -> str:
+    return MISSING if _blank(value) else str(int(value))
+
+
+def _degree(value: float | None) -> str:
+    whole = value is not None and float(value).is_integer()
+    return fixed(value, 0 if whole else 1)
+
+
+def _degrees(frame: pd.DataFrame) -> list[str]:
+    pairs = zip(frame["df"], frame["df_denominator"], strict=True)
+    return [
+        ", ".join(_degree(_number(d)) for d in pair if not _blank(d)) or MISSING
+        for pair in pairs
+    ]

@@ -1,0 +1,287 @@
+"""Tables of fitted models."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from waistats.errors import ModelError
+from waistats.format import count, fixed, interval, level
+from waistats.generalization.study import RGStudy
+from waistats.meta.model import FittedModel
+from waistats.meta.multilevel_result import MultilevelResult
+from waistats.meta.result import MetaResult
+from waistats.meta.robust import RobustResult
+from waistats.tables.columns import plain_head
+from waistats.tables.sheet import SIMULATED, sheet
+from waistats.wording import (
+    heterogeneity_text,
+    model_text,
+    noun,
+    symbol,
+    term_text,
+    statistic_text,
+)
+
+if TYPE_CHECKING:
+    from great_tables import GT
+
+_POOLED = ["k", "estimate", "ci_low", "ci_high", "pi_low", "pi_high", "tau2", "I2"]
+_SCALE = {
+    "bonett": "Estimates are on the Bonett scale, −ln(1 − α).",
+    "hakstian-whalen": "Estimates are on the Hakstian–Whalen scale, 1 − (1 − α)^(1/3).",
+    "fisher-z": "Estimates are on the Fisher z scale.",
+    "raw": "Estimates are coefficients, untransformed.",
+}
+
+
+def as_model(result: Any) -> MetaResult | MultilevelResult:
+    """Return a fitted model, or the overall model of a study."""
+    model = result.overall if isinstance(result, RGStudy) else result
+    if isinstance(model, (MetaResult, MultilevelResult)):
+        return model
+    raise ModelError(
+        "A fitted model is needed, from fit_meta(), fit_multilevel() or generalize(); "
+        f"got {type(result).__name__}."
+    )
+
+
+def left_out(model: FittedModel) -> str:
+    """Return how many coefficients a model leaves out; empty for none."""
+    many = len(model.excluded)
+    if many == 0:
+        return ""
+    return f"{count(many)} coefficient{'s' if many > 1 else ''} could not be pooled."
+
+
+def _simulated(model: FittedModel) -> str:
+    return SIMULATED if model.effects.simulated else ""
+
+
+def _kinds(prediction: bool) -> str:
+    text = "k = number of coefficients; CI = confidence interval"
+    if prediction:
+        text += "; PI = prediction interval for the true value of a new population"
+    return text + "."
+
+
+def pooled(results: Any, *, title: str = "Pooled Reliability") -> "GT":
+    """Tabulate pooled values with their intervals.
+
+    Parameters
+    ----------
+    results : MetaResult, MultilevelResult, RGStudy, DataFrame or mapping of str
+        A model; a study, for its cells; a frame of cells; or several models by name.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        A row a model or cell, on the alpha scale.
+    """
+    if isinstance(results, RGStudy):
+        notes = [SIMULATED] if results.simulated else []
+        return cells(results.cells, conf_level=results.conf_level, notes=notes)
+    if isinstance(results, pd.DataFrame):
+        return cells(results)
+    named = results if isinstance(results, Mapping) else {"": results}
+    models = {str(name): as_model(result) for name, result in named.items()}
+    rows = []
+    for name, model in models.items():
+        if model.has_moderators:
+            raise ModelError(
+                "pooled() is for models without moderators; use coefficients() or "
+                "moderators()."
+            )
+        row: dict[str, Any] = {"model": name or noun(model.effects.table)}
+        row |= {"k": model.k, "k_studies": model.effects.table["study_id"].nunique()}
+        row |= model.predict().iloc[0].to_dict()
+        rows.append(row | {"tau2": model.tau2, "I2": model.I2})
+    frame = pd.DataFrame(rows)
+    first = next(iter(models.values()))
+    heads = {"model": "", "estimate": symbol(first)}
+    fits = dict.fromkeys(model_text(model) for model in models.values())
+    if len(fits) > 1:
+        fits = {f"{name}: {model_text(model)}": None for name, model in models.items()}
+    notes = [_kinds(True), *fits, left_out(first) if len(models) == 1 else ""]
+    notes.append(SIMULATED if any(m.effects.simulated for m in models.values()) else "")
+    return sheet(
+        frame,
+        id="pooled",
+        title=title,
+        notes=notes,
+        coefficients=first.measure is not None,
+        conf_level=first.conf_level,
+        heads=heads,
+    )
+
+
+def cells(
+    frame: pd.DataFrame,
+    *,
+    title: str = "Pooled Reliability by Cell",
+    conf_level: float = 0.95,
+    notes: list[str] | None = None,
+) -> "GT":
+    """Tabulate pooled cells or levels, a frame of `pooled_cells` or `pooled_levels`."""
+    keep = [
+        c
+        for c in frame.columns
+        if c not in {"Q", "Q_df", "Q_p", "model", "note", "moderator"}
+    ]
+    shown = frame[keep]
+    if "coefficient_type" in shown and len(set(shown["coefficient_type"])) == 1:
+        shown = shown.drop(columns="coefficient_type")
+    words = [str(note) for note in frame["note"]] if "note" in frame else []
+    few = any(text.startswith("descriptive") for text in words)
+    groups = None
+    if "moderator" in frame:
+        shown = shown.assign(moderator=frame["moderator"])
+        groups = "moderator"
+    return sheet(
+        shown,
+        id="cells",
+        title=title,
+        notes=[
+            _kinds(True),
+            "Cells of fewer than three studies are not pooled." if few else "",
+            *(notes or []),
+        ],
+        conf_level=conf_level,
+        heads={"estimate": "α"},
+        groups=groups,
+    )
+
+
+def coefficients(result: Any, *, title: str = "Model Coefficients") -> "GT":
+    """Tabulate the coefficients of a model on its own scale.
+
+    Parameters
+    ----------
+    result : MetaResult, MultilevelResult, RobustResult or RGStudy
+        The model.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        A row a term; the note has the test of moderators and the heterogeneity.
+    """
+    robust = result if isinstance(result, RobustResult) else None
+    model = as_model(result) if robust is None else robust
+    notes = [_SCALE.get(model.measure or "", ""), "CI = confidence interval."]
+    if robust is not None:
+        notes.append(
+            "Cluster-robust standard errors (CR2) with Satterthwaite degrees of "
+            f"freedom, {count(robust.n_clusters)} clusters."
+        )
+        notes.append(SIMULATED if robust.simulated else "")
+    if isinstance(model, FittedModel):
+        if model.has_moderators:
+            notes.append(f"Test of moderators: {statistic_text(model.omnibus)}.")
+        notes += [f"{heterogeneity_text(model)}.", left_out(model), _simulated(model)]
+    frame = model.to_frame()
+    frame["term"] = [term_text(str(term)) for term in frame["term"]]
+    statistic = "<i>t</i>" if frame["df"].notna().any() else "<i>z</i>"
+    return sheet(
+        frame if frame["df"].notna().any() else frame.drop(columns="df"),
+        id="coefficients",
+        title=title,
+        notes=notes,
+        coefficients=False,
+        conf_level=model.conf_level,
+        heads={"estimate": "<i>b</i>", "statistic": statistic, "term": "Term"},
+    )
+
+
+def moderators(result: Any, *, title: str = "Moderators in Units of Alpha") -> "GT":
+    """Tabulate what each moderator changes in alpha, from a stated baseline."""
+    model = as_model(result)
+    frame = model.alpha_effects()
+    base = frame["value"].iloc[0]
+    shown = frame.assign(value=["–", *frame["value"].iloc[1:]])
+    shown["change"] = shown["change"].where(shown.index > 0)
+    notes = [
+        f"Baseline: {base}. Change = difference from the baseline; numbers are raised "
+        "by one standard deviation. CI = confidence interval of the value itself.",
+        f"Test of moderators: {statistic_text(model.omnibus)}.",
+        _simulated(model),
+    ]
+    return sheet(
+        shown,
+        id="moderators",
+        title=title,
+        notes=notes,
+        coefficients=model.measure is not None,
+        conf_level=model.conf_level,
+        heads={"estimate": symbol(model), "variable": "Moderator"},
+    )
+
+
+def heterogeneity(result: Any, *, title: str = "Heterogeneity") -> "GT":
+    """Tabulate tau2, tau, I2 and H2 with their intervals."""
+    model = as_model(result)
+    frame = model.heterogeneity_intervals().reset_index(names="quantity")
+    signs = {"tau2": "τ²", "tau": "τ", "I2": "I² (%)", "H2": "H²"}
+    digits = {"I2": 1, "H2": 2}
+    shown = pd.DataFrame(
+        {
+            "quantity": [signs[q] for q in frame["quantity"]],
+            "estimate": [
+                fixed(v, digits.get(q, 3))
+                for q, v in zip(frame["quantity"], frame["estimate"], strict=True)
+            ],
+            "limits": [
+                interval(low, high, partial(fixed, digits=digits.get(q, 3)))
+                for q, low, high in zip(
+                    frame["quantity"], frame["ci_low"], frame["ci_high"], strict=True
+                )
+            ],
+        }
+    )
+    several = isinstance(model, MultilevelResult) and len(model.levels) > 1
+    limits = "Profile-likelihood" if several else "Q-profile"
+    return sheet(
+        shown,
+        id="heterogeneity",
+        title=title,
+        notes=[
+            f"{limits} {level(model.conf_level)} intervals.",
+            f"{heterogeneity_text(model)}.",
+            _simulated(model),
+        ],
+        coefficients=False,
+        conf_level=model.conf_level,
+        heads={"quantity": "", "limits": f"{level(model.conf_level)} CI"},
+        numbers=("estimate", "limits"),
+    )
+
+
+def components(result: Any, *, title: str = "Variance Components") -> "GT":
+    """Tabulate the variances of a multilevel model, outer level first."""
+    model = as_model(result)
+    if not isinstance(model, MultilevelResult):
+        raise ModelError("components() is for models from fit_multilevel().")
+    frame = model.components
+    frame.insert(1, "groups", [model.n_levels[name] for name in frame["level"]])
+    frame["level"] = [plain_head(name.removesuffix("_id")) for name in frame["level"]]
+    return sheet(
+        frame,
+        id="components",
+        title=title,
+        notes=[
+            "Profile-likelihood intervals. I² is the share of total variability.",
+            f"{heterogeneity_text(model)}.",
+            _simulated(model),
+        ],
+        coefficients=False,
+        conf_level=model.conf_level,
+    )
+
+
+def excluded(result: Any, *, title: str = "Coefficients Left Out") -> "GT":
+    """Tabulate the rows that were not pooled, and why."""
+    return sheet(result.excluded, id="excluded", title=title, heads={"estimate": "α"})
