@@ -19,9 +19,9 @@ from waistats.wording import (
     heterogeneity_text,
     model_text,
     noun,
+    statistic_text,
     symbol,
     term_text,
-    statistic_text,
 )
 
 if TYPE_CHECKING:
