@@ -111,3 +111,12 @@ def test_alpha_ignores_order_origin_and_unit(seed, m, shift, scale):
     changed = shift + scale * values[:, rng.permutation(m)][rng.permutation(25)]
     again = mo.alpha_of(mo.listwise_moments(changed).covariance)
     assert again == pytest.approx(alpha, abs=1e-10)
+
+
+@pytest.mark.parametrize("origin", [0, 10**7, 10**8])
+def test_whole_numbers_are_exact_however_large(origin):
+    small = np.random.default_rng(4).integers(0, 7, (300, 3))
+    values = small + origin
+    products = values.T @ values
+    found = mo.covariance_from_sums(np.array(300), values.sum(axis=0), products)
+    np.testing.assert_allclose(found, np.cov(small.T), rtol=1e-14, atol=1e-15)

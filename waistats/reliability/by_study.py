@@ -5,8 +5,23 @@ from typing import Any
 
 import pandas as pd
 
-from waistats.errors import DataError, ModelError, check_conf_level, check_option
+from waistats.datasets.readers import read_responses
+from waistats.errors import (
+    DataError,
+    ModelError,
+    check_conf_level,
+    check_option,
+    listing,
+)
 from waistats.forms import Instrument
+from waistats.reliability.at_scale import (
+    Answers,
+    long_items,
+    numeric_columns,
+    query_summaries,
+    widened,
+)
+from waistats.reliability.batches import study_batches
 from waistats.reliability.coefficients import find_coefficient
 from waistats.reliability.covariance import MEASURES
 from waistats.reliability.grouping import CARRIED, check_columns, group_samples
@@ -14,6 +29,7 @@ from waistats.reliability.layout import Layout, long_columns
 from waistats.reliability.responses import read_items
 from waistats.reliability.sample import MISSING
 from waistats.reliability.scales import ScalePlan, plan_scales
+from waistats.reliability.sources import Source, open_source
 from waistats.reliability.studies import (
     StudyRequest,
     covariance_blocks,
@@ -166,18 +182,72 @@ def reliability_by_study(
             provisional=provisional,
         )
 
-    if isinstance(data, pd.DataFrame):
-        return _from_frame(data, layout, plan, request, already_keyed)
-    raise DataError(
-        "data must be a DataFrame, a path or glob of Parquet or CSV files, or an Ibis "
-        f"table; got {type(data).__name__}."
-    )
+    source = open_source(data)
+    if isinstance(source, pd.DataFrame):
+        return _from_frame(source, layout, plan, request, already_keyed)
+    return _from_source(source, layout, plan, request, already_keyed)
+
+
+MakePlan = Callable[[Sequence[object]], ScalePlan]
+
+
+def _from_source(
+    source: Source,
+    layout: Layout,
+    make_plan: MakePlan,
+    request: StudyRequest,
+    already_keyed: bool,
+) -> pd.DataFrame:
+    layout.check(source.columns)
+    items = {} if layout.long is None else long_items(source, layout.long)
+    plan = make_plan(list(items) or [c for c in source.columns if c not in layout.keys])
+    answered = plan.columns if layout.long is None else (layout.long.value,)
+    bad = numeric_columns(source.table, answered)
+    if bad and source.path is not None:
+        # worded answers and decimal commas are for the careful reader
+        frame = read_responses(source.path)
+        return _from_frame(frame, layout, make_plan, request, already_keyed)
+    if bad:
+        raise DataError(
+            f"items must be numeric, but {listing(bad)}. Turn words into numbers "
+            "first, for example with read_responses(path, labels=...)."
+        )
+    if request.by_sums:
+        answers = Answers(
+            table=widened(source, layout, items),
+            layout=layout,
+            plan=plan,
+            order=source.order,
+            turned=frozenset() if already_keyed else plan.reversed,
+        )
+        samples, summaries = query_summaries(answers, products=not request.by_formula)
+        flat = any((summary.item_variance == 0).any() for summary in summaries.values())
+        lost = any(summary.holds_nan for summary in summaries.values())
+        # other coefficients leave constant items out, and their respondents in
+        if not lost and (request.name == "alpha" or not flat):
+            cells = {
+                scale: summary_cells(summary, plan.scales[scale], request)
+                for scale, summary in summaries.items()
+            }
+            return finished(samples, cells, plan, request)
+    needed = plan.columns
+    if layout.long is not None:
+        needed = (layout.long.item, layout.long.value)
+    tables = [
+        _from_frame(frame, layout, make_plan, request, already_keyed)
+        for frame in study_batches(source, layout, needed)
+    ]
+    blocks = [table.attrs.pop("V", {}) for table in tables]
+    table = pd.concat(tables, ignore_index=True)
+    if request.measure:
+        table.attrs["V"] = {k: block for part in blocks for k, block in part.items()}
+    return table
 
 
 def _from_frame(
     data: pd.DataFrame,
     layout: Layout,
-    make_plan: Callable[[Sequence[object]], ScalePlan],
+    make_plan: MakePlan,
     request: StudyRequest,
     already_keyed: bool,
 ) -> pd.DataFrame:

@@ -33,17 +33,15 @@ class Samples:
 
 def as_text(values: "pd.Series[Any]") -> "pd.Series[Any]":
     """Return identifiers as stripped text; whole numbers without decimals."""
+    codes, distinct = pd.factorize(values)
+    texts = np.array([*(_text(value) for value in distinct), pd.NA], dtype=object)
+    return pd.Series(texts[codes], index=values.index, dtype=object)
 
-    def one(value: Any) -> object:
-        if pd.isna(value):
-            return pd.NA
-        if isinstance(value, (float, np.floating)) and float(value).is_integer():
-            value = int(value)
-        text = str(value).strip()
-        return text if text else pd.NA
 
-    distinct = {value: one(value) for value in pd.unique(values)}
-    return values.map(distinct).astype("string")
+def _text(value: Any) -> object:
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        value = int(value)
+    return str(value).strip() or pd.NA
 
 
 def check_columns(known: Sequence[object], wanted: dict[str, Sequence[object]]) -> None:
@@ -80,10 +78,7 @@ def group_samples(
             f"every respondent needs a value, but it is empty: {'; '.join(told)}. Fill "
             "it in or leave these respondents out."
         )
-    joined = texts[study].to_numpy(dtype=object)
-    for column in by:
-        joined = joined + " / " + texts[column].to_numpy(dtype=object)
-    codes, names = pd.factorize(joined)
+    codes, names = pd.factorize(joined_text([texts[column] for column in keys]))
     first = np.unique(codes, return_index=True)[1]
     frame = pd.DataFrame(
         {
@@ -98,11 +93,19 @@ def group_samples(
     return Samples(codes=codes.astype(np.int64), frame=frame)
 
 
+def joined_text(texts: Sequence["pd.Series[Any]"]) -> np.ndarray:
+    """Return one name for each combination of the columns: ``study / rater``."""
+    joined = texts[0].to_numpy(dtype=object)
+    for text in texts[1:]:
+        joined = joined + " / " + text.to_numpy(dtype=object)
+    return np.asarray(joined, dtype=object)
+
+
 def joined_values(values: "pd.Series[Any]", codes: IntArray, k: int) -> list[str]:
     """Return the distinct values of each sample in words, such as ``client``."""
-    pairs = pd.DataFrame({"code": codes, "value": as_text(values).to_numpy(object)})
+    pairs = pd.DataFrame({"code": codes, "value": as_text(values).to_numpy()})
     pairs = pairs.dropna().drop_duplicates()
     found: list[list[str]] = [[] for _ in range(k)]
     for code, value in zip(pairs["code"], pairs["value"], strict=True):
         found[code].append(str(value))
-    return [", ".join(words) for words in found]
+    return [", ".join(sorted(words)) for words in found]

@@ -1,11 +1,15 @@
 """One covariance kernel for every path: n, means and cross-products."""
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
 from waistats.arrays import BoolArray, FloatArray, IntArray
+
+# sums of whole numbers are kept as whole numbers
+SumArray: TypeAlias = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,36 +118,46 @@ def pairwise_moments(values: FloatArray) -> Moments:
     )
 
 
-def covariance_from_sums(
-    n: ArrayLike, sums: FloatArray, products: FloatArray
-) -> FloatArray:
+def covariance_from_sums(n: IntArray, sums: SumArray, products: SumArray) -> FloatArray:
     """Return covariances (..., m, m) from sums (..., m) and cross-products.
 
-    Sums and cross-products of integer responses are exact in double precision up to
-    2**53, so only the last subtraction rounds. What is left of a variance of zero
-    after rounding is set to zero.
+    Sums of whole numbers stay whole until the division, so they lose nothing however
+    large. What rounding leaves of a variance of zero is set to zero.
     """
-    size = np.asarray(n, dtype=np.float64)[..., None, None]
-    outer = sums[..., :, None] * sums[..., None, :]
+    size = np.asarray(n)[..., None, None]
+    spread = _spread(size, products, sums[..., :, None], sums[..., None, :])
     with np.errstate(divide="ignore", invalid="ignore"):
-        covariance = np.where(size > 1, (products - outer / size) / (size - 1), np.nan)
+        covariance = np.where(size > 1, spread / (size - 1.0), np.nan)
     squares = np.diagonal(products, axis1=-2, axis2=-1)
-    variance = variance_from_sums(n, sums, squares)
-    flat = variance == 0
+    flat = variance_from_sums(n, sums, squares) == 0
     covariance[flat[..., :, None] | flat[..., None, :]] = 0.0
     return covariance
 
 
-def variance_from_sums(
-    n: ArrayLike, sums: FloatArray, squares: FloatArray
-) -> FloatArray:
+def variance_from_sums(n: IntArray, sums: SumArray, squares: SumArray) -> FloatArray:
     """Return variances (..., m) from sums and sums of squares of the same shape."""
-    size = np.asarray(n, dtype=np.float64)
+    size = np.asarray(n)
     size = size.reshape(size.shape + (1,) * (sums.ndim - size.ndim))
+    spread = _spread(size, squares, sums, sums)
     with np.errstate(divide="ignore", invalid="ignore"):
-        spread = squares - sums * sums / size
-        spread = np.where(spread > 1e-13 * squares, spread, 0.0)
-        return np.where(size > 1, spread / (size - 1), np.nan)
+        if squares.dtype.kind == "f":
+            spread = np.where(spread <= 1e-13 * squares, 0.0, spread)
+        return np.where(size > 1, spread / (size - 1.0), np.nan)
+
+
+def _spread(
+    size: IntArray, products: SumArray, left: SumArray, right: SumArray
+) -> FloatArray:
+    """Return products - left * right / size, exact up to the division."""
+    if products.dtype.kind == "f":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(products - left * right / size)
+    largest = int(size.max(initial=1)) * int(np.abs(products).max(initial=1))
+    if largest >= 2**62:
+        size, products = size.astype(object), products.astype(object)
+        left, right = left.astype(object), right.astype(object)
+    whole = (size * products - left * right).astype(np.float64)
+    return whole / np.maximum(size.astype(np.float64), 1.0)
 
 
 def correlation(covariance: FloatArray) -> FloatArray:

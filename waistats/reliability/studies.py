@@ -62,16 +62,18 @@ class StudyRequest:
         """Whether n, item variances and the variance of the total are enough."""
         return (
             self.name == "alpha"
+            and self.measure is None
             and self.missing == "listwise"
             and self.ci in (None, *FORMULA_INTERVALS)
             and set(self.options) <= {"bias"}
         )
 
     @property
-    def by_moments(self) -> bool:
-        """Whether n and the covariance matrix are enough."""
-        return (
-            self.spec.from_moments
+    def by_sums(self) -> bool:
+        """Whether sums over respondents are enough, cross-products among them."""
+        return self.by_formula or (
+            self.measure is None
+            and self.spec.from_moments
             and self.missing == "listwise"
             and self.ci in (None, "normal-theory", *FORMULA_INTERVALS)
         )

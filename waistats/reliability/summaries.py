@@ -9,7 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from waistats.arrays import FloatArray, IntArray
-from waistats.reliability.moments import covariance_from_sums, variance_from_sums
+from waistats.reliability.moments import (
+    SumArray,
+    covariance_from_sums,
+    variance_from_sums,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,15 +39,20 @@ class Summary:
     total_variance: FloatArray
     covariance: FloatArray | None = None
 
+    @property
+    def holds_nan(self) -> bool:
+        """Whether a NaN among the answers got past an engine's test for it."""
+        return bool((np.isnan(self.total_variance) & (self.n > 1)).any())
+
 
 def summary_from_sums(
     *,
     n: IntArray,
     n_excluded: IntArray,
-    sums: FloatArray,
-    squares: FloatArray,
-    total_square: FloatArray,
-    products: FloatArray | None = None,
+    sums: SumArray,
+    squares: SumArray,
+    total_square: SumArray,
+    products: SumArray | None = None,
     origin: FloatArray | float = 0.0,
 ) -> Summary:
     """Return moments from sums over complete respondents.
