@@ -6,8 +6,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from waistats.errors import DataError
+
+FORMULA_STARTS = frozenset("=+-@\t\r")
 
 
 def _refuse(path: Path, error: OSError) -> DataError:
@@ -79,3 +84,28 @@ def new_file(path: str | os.PathLike[str], *, force: bool = True) -> Iterator[Pa
         raise _refuse(target, error) from error
     finally:
         work.unlink(missing_ok=True)
+
+
+def guarded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose texts no spreadsheet takes for a formula.
+
+    A text that starts with = + - @, a tab or a carriage return gets an apostrophe;
+    numbers are left alone.
+    """
+
+    def guard(value: Any) -> Any:
+        risky = isinstance(value, str) and value[:1] in FORMULA_STARTS
+        return f"'{value}" if risky and value else value
+
+    out = frame.copy()
+    for j in range(out.shape[1]):
+        column = out.iloc[:, j]
+        if not pd.api.types.is_numeric_dtype(column):
+            out.isetitem(j, pd.Series([guard(v) for v in column], index=out.index))
+    return out
+
+
+def write_csv(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a frame as CSV: UTF-8, unrounded, safe to open in a spreadsheet."""
+    with new_file(path) as work:
+        guarded(frame).to_csv(work, index=False, lineterminator="\n", encoding="utf-8")

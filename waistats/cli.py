@@ -1,0 +1,318 @@
+"""The command line: parses, calls a public function, prints or writes."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from waistats.errors import DataError, WaistatsError, near
+
+DEFAULT_OUTPUT = Path("waistats-report")
+
+app = typer.Typer(
+    help="Reliability generalization of the Working Alliance Inventory.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data_app = typer.Typer(help="Data sets: list, fetch, and where they are.")
+app.add_typer(data_app, name="data", no_args_is_help=True)
+
+File = Annotated[Path, typer.Argument(help="The file to read.", show_default=False)]
+Output = Annotated[
+    Path, typer.Option(help="New folder for the report, tables and figures.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace the output folder.")]
+Columns = Annotated[
+    str | None,
+    typer.Option(help="Your column names to ours, such as alpha=estimate,N=n."),
+]
+Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel file.")]
+ConfLevel = Annotated[float, typer.Option(help="Level of the intervals.")]
+
+
+def _pairs(text: str | None) -> dict[str, str] | None:
+    """Return ``a=b,c=d`` as a mapping."""
+    if not text:
+        return None
+    pairs = {}
+    for part in text.split(","):
+        left, equals, right = part.partition("=")
+        if not (equals and left.strip() and right.strip()):
+            raise DataError(
+                f"--columns takes pairs such as alpha=estimate,N=n; got {part!r}."
+            )
+        pairs[left.strip()] = right.strip()
+    return pairs
+
+
+def _names(text: str | None) -> list[str] | None:
+    """Return ``a,b,c`` as a list; None stays None."""
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise DataError("An option takes a list of names separated by commas.")
+    return names
+
+
+def _progress(total: int, words: str) -> Any:
+    """Return a progress bar on standard error, silent where that is no terminal."""
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc=words, disable=None, leave=False, file=sys.stderr)
+
+
+@app.command()
+def reproduce(output: Output = DEFAULT_OUTPUT, force: Force = False) -> None:
+    """Run the main job: published WAI coefficients, a SIMULATED study, a check."""
+    from waistats.output import new_folder
+    from waistats.reproduce import Reproduction, steps, write_reproduction
+
+    with new_folder(output, force=force) as folder:
+        made: Any = None
+        with _progress(6, "reproduce") as bar:
+            for name, part in steps():
+                made = part
+                bar.set_postfix_str(name)
+                bar.update()
+            assert isinstance(made, Reproduction)
+            write_reproduction(made, folder)
+            bar.update()
+    print("A. Published coefficients of the WAI")
+    print(made.wai)
+    print("\nB. SIMULATED five-version study: the truth beside the estimates")
+    from waistats.format import frame_text
+
+    print(frame_text(made.truth.drop(columns="provenance"), 3))
+    print("\nC. CES-D, our numbers and metafor's")
+    print(frame_text(made.check, 7))
+    _written(output)
+
+
+def _written(output: Path) -> None:
+    figures = len(list((output / "figures").glob("*.svg")))
+    tables = len(list((output / "tables").glob("*.csv")))
+    print(f"\nWrote {output}: report.html, {tables} tables, {figures} figures.")
+
+
+@app.command()
+def alpha(
+    file: File,
+    study: Annotated[str, typer.Option(help="Column that names the study.")],
+    items: Annotated[
+        str | None, typer.Option(help="Item columns, separated by commas.")
+    ] = None,
+    instrument: Annotated[
+        str | None, typer.Option(help="Form, such as WAI-SR; gives its scales.")
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Worded responses from lowest to highest: Never,...,Always."),
+    ] = None,
+    coefficient: Annotated[str, typer.Option(help="Kind of coefficient.")] = "alpha",
+    ci: Annotated[str, typer.Option(help="Kind of interval.")] = "feldt",
+    missing: Annotated[
+        str, typer.Option(help="Missing answers: listwise, pairwise or em.")
+    ] = "listwise",
+    conf_level: ConfLevel = 0.95,
+    sheet: Sheet = None,
+    output: Annotated[
+        Path | None, typer.Option(help="New folder for coefficients.csv.")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Compute the reliability of every study in a file of item responses."""
+    from waistats.datasets.readers import read_responses
+    from waistats.format import frame_text
+    from waistats.output import new_folder, write_csv
+    from waistats.reliability.by_study import reliability_by_study
+
+    if (items is None) == (instrument is None):
+        raise DataError("Give either --items or --instrument.")
+    columns = _names(items)
+    responses = read_responses(
+        file, labels=_names(labels), items=columns if labels else None, sheet=sheet
+    )
+    if study not in responses:
+        hint = near(study, map(str, responses.columns))
+        raise DataError(f"{file}: there is no column {study!r}{hint}.")
+    table = reliability_by_study(
+        responses,
+        study=study,
+        items=columns,
+        instrument=instrument,
+        coefficient=coefficient,
+        ci=ci,
+        missing=missing,
+        conf_level=conf_level,
+    )
+    if output is not None:
+        with new_folder(output, force=force) as folder:
+            write_csv(table, folder / "coefficients.csv")
+    names = [
+        "study_id", "scale", "estimate", "ci_low", "ci_high", "n", "n_items",
+        "score_mean", "score_sd", "n_excluded", "reason",
+    ]  # fmt: skip
+    print(frame_text(table[[name for name in names if name in table]], 3))
+    if output is not None:
+        print(f"\nWrote {output}: coefficients.csv")
+
+
+@app.command()
+def generalize(
+    file: File,
+    columns: Columns = None,
+    moderators: Annotated[
+        str | None, typer.Option(help="Formula, such as '~ rater + np.log(n_items)'.")
+    ] = None,
+    by: Annotated[
+        str, typer.Option(help="Columns that make the cells.")
+    ] = "instrument,rater,scale",
+    measure: Annotated[
+        str, typer.Option(help="bonett, hakstian-whalen, raw or fisher-z.")
+    ] = "bonett",
+    method: Annotated[str, typer.Option(help="Estimator of tau2.")] = "REML",
+    within_correlation: Annotated[
+        float | None, typer.Option(help="Correlation of errors within a study.")
+    ] = None,
+    conf_level: ConfLevel = 0.95,
+    title: Annotated[str | None, typer.Option(help="What is studied.")] = None,
+    sheet: Sheet = None,
+    output: Output = DEFAULT_OUTPUT,
+    force: Force = False,
+) -> None:
+    """Run a reliability generalization study on a table of coefficients."""
+    from waistats.datasets.readers import read_coefficients
+    from waistats.generalization.study import generalize as run
+    from waistats.output import new_folder
+    from waistats.report.folder import write_study
+
+    table = read_coefficients(file, columns=_pairs(columns), sheet=sheet)
+    study = run(
+        table,
+        moderators,
+        by=_names(by) or (),
+        measure=measure,
+        method=method,
+        conf_level=conf_level,
+        within_correlation=within_correlation,
+        title=title,
+    )
+    with new_folder(output, force=force) as folder, _progress(1, "report") as bar:
+        write_study(study, folder, f"waistats generalize {file.name}")
+        bar.update()
+    print(study)
+    if study.moderator_model is not None:
+        print(f"\n{study.moderator_model}")
+    _written(output)
+
+
+@app.command()
+def check(file: File, columns: Columns = None, sheet: Sheet = None) -> None:
+    """List everything wrong or doubtful in a table of coefficients."""
+    from waistats.datasets.check import check_coefficients
+
+    found = check_coefficients(file, columns=_pairs(columns), sheet=sheet)
+    for _, row in found.iterrows():
+        print(f"{row['severity']}: {row['where']}: {row['finding']}. {row['advice']}")
+    counts = found["severity"].value_counts()
+    words = [
+        f"{int(counts.get(name, 0))} {name}s" for name in ("error", "warning", "note")
+    ]
+    print(f"{file}: {', '.join(words)}.")
+    if (found["severity"] == "error").any():
+        raise typer.Exit(2)
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """List the data sets that come with waistats or can be fetched."""
+    from waistats.datasets.bundled import list_datasets
+    from waistats.format import frame_text
+
+    print(
+        frame_text(list_datasets()[["name", "kind", "rows", "description", "licence"]])
+    )
+
+
+@data_app.command("fetch")
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="A name of the list.")],
+) -> None:
+    """Bring a data set of others into the cache and check its hash."""
+    from waistats.datasets.remote import cache_path, fetch_dataset
+
+    rows = len(fetch_dataset(name))
+    print(f"{name}: {rows} rows in {cache_path(name)}")
+
+
+@data_app.command("path")
+def data_path(
+    name: Annotated[str | None, typer.Argument(help="A name of the list.")] = None,
+) -> None:
+    """Print where a fetched data set lies, or the cache folder."""
+    from waistats.datasets.remote import cache_path
+
+    print(cache_path(name))
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.")
+    ] = False,
+) -> None:
+    if version:
+        from waistats import __version__
+
+        print(f"waistats {__version__}")
+        raise typer.Exit
+
+
+def _guarded(run: Callable[[], Any]) -> int:
+    """Run a command; errors become words on standard error and an exit code."""
+    try:
+        code = run()
+        sys.stdout.flush()
+    except WaistatsError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    except click.exceptions.Abort:
+        return _interrupted()
+    except KeyboardInterrupt:
+        return _interrupted()
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except BrokenPipeError:
+        # the reader of our output went away; nothing is wrong with the job
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        print("Error: not enough memory for this job.", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"Error: {error.strerror or error} ({error.filename})", file=sys.stderr)
+        return 2
+    return int(code or 0)
+
+
+def _interrupted() -> int:
+    print("Interrupted; no output was changed.", file=sys.stderr)
+    return 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0, 2 for bad input, 130."""
+    command = typer.main.get_command(app)
+    return _guarded(
+        lambda: command.main(
+            args=arguments, prog_name="waistats", standalone_mode=False
+        )
+    )
