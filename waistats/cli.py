@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from waistats.errors import DataError, WaistatsError, near
@@ -233,12 +232,13 @@ def check(file: File, columns: Columns = None, sheet: Sheet = None) -> None:
 @data_app.command("list")
 def data_list() -> None:
     """List the data sets that come with waistats or can be fetched."""
-    from waistats.datasets.bundled import list_datasets
-    from waistats.format import frame_text
+    import textwrap
 
-    print(
-        frame_text(list_datasets()[["name", "kind", "rows", "description", "licence"]])
-    )
+    from waistats.datasets.bundled import list_datasets
+
+    for _, row in list_datasets().iterrows():
+        print(f"{row['name']} ({row['kind']}, {row['rows']} rows, {row['licence']})")
+        print(textwrap.indent(textwrap.fill(row["description"], 80), "    "))
 
 
 @data_app.command("fetch")
@@ -283,13 +283,9 @@ def _guarded(run: Callable[[], Any]) -> int:
     except WaistatsError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
-    except click.exceptions.Abort:
-        return _interrupted()
-    except KeyboardInterrupt:
-        return _interrupted()
-    except click.ClickException as error:
-        error.show()
-        return 2
+    except (typer.Abort, KeyboardInterrupt):
+        print("Interrupted; no output was changed.", file=sys.stderr)
+        return 130
     except BrokenPipeError:
         # the reader of our output went away; nothing is wrong with the job
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -300,12 +296,13 @@ def _guarded(run: Callable[[], Any]) -> int:
     except OSError as error:
         print(f"Error: {error.strerror or error} ({error.filename})", file=sys.stderr)
         return 2
+    except Exception as error:
+        # a wrong option: the command line library knows how to say it
+        if hasattr(error, "show") and hasattr(error, "exit_code"):
+            error.show()
+            return 2
+        raise
     return int(code or 0)
-
-
-def _interrupted() -> int:
-    print("Interrupted; no output was changed.", file=sys.stderr)
-    return 130
 
 
 def main(arguments: list[str] | None = None) -> int:
