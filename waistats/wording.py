@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from waistats.arrays import FloatArray
+from waistats.effect_sizes import back_transform
 from waistats.format import (
     coefficient,
     fixed,
@@ -72,11 +73,17 @@ def total_text(result: Any) -> str:
     return text if studies == result.k else f"{text} of {studies} studies"
 
 
-def pooled_text(result: Any) -> str:
-    """Return a sentence with the pooled value and its intervals."""
+def pooled_text(result: Any, row: pd.Series | None = None) -> str:
+    """Return a sentence with the pooled value and its intervals.
+
+    ``row`` has them on the model's scale, where they are not those of the model.
+    """
     if result.has_moderators:
         return f"The model is {result.design.formula}."
-    row = result.predict().iloc[0]
+    if row is None or result.measure is None:
+        row = result.predict().iloc[0] if row is None else row
+    else:
+        row = back_transform(row.drop("se", errors="ignore"), result.measure)
     digits = decimals(row.to_numpy(dtype=float))
     measure, shown = result.measure, level(result.conf_level)
     text = f"Pooled {value_text(row.estimate, measure, digits)}, "

@@ -10,6 +10,7 @@ from scipy import stats
 from waistats.arrays import FloatArray
 from waistats.errors import DataError
 from waistats.figures import style
+from waistats.figures.study_rows import coefficient_table
 from waistats.format import coefficient
 from waistats.wording import noun
 
@@ -30,8 +31,8 @@ def box(
 
     Parameters
     ----------
-    data : DataFrame, MetaResult or MultilevelResult
-        A coefficient table, or a model of one.
+    data : DataFrame, RGStudy, MetaResult or MultilevelResult
+        A coefficient table, or a study or model of one.
     ax : Axes, optional
         Where to draw; by default a new figure as tall as its rows.
     by : sequence of str
@@ -44,7 +45,7 @@ def box(
         a box (quartiles, whiskers to 1.5 box lengths), one of 10 or more a violin. Rows
         without an estimate are not drawn; the alternative text says how many.
     """
-    table = data if isinstance(data, pd.DataFrame) else data.effects.table
+    table = coefficient_table(data)
     cells, blank = _cells(table, by)
     with style.drawing():
         ax = style.new_axes(ax, style.PAGE * 0.75, _ROW * len(cells) + 0.75)

@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from waistats.figures import style
 from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
 from waistats.figures.study_rows import study_rows
+from waistats.fitted import as_model, pooled_row
 from waistats.format import level
 from waistats.wording import heterogeneity_text, noun, pooled_text, total_text
 
@@ -19,7 +21,7 @@ def caterpillar(result: Any, *, ax: "Axes | None" = None) -> "Axes":
 
     Parameters
     ----------
-    result : MetaResult or MultilevelResult
+    result : MetaResult, MultilevelResult or RGStudy
         The model.
     ax : Axes, optional
         Where to draw; a new figure by default.
@@ -30,6 +32,8 @@ def caterpillar(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         The smallest coefficient at the bottom; behind them the pooled mean with its
         confidence band and its prediction interval.
     """
+    given, result = result, as_model(result)
+    row = None if result.has_moderators else pooled_row(given)
     rows = study_rows(result).sort_values("yi", kind="stable")
     k = len(rows)
     at = np.arange(1, k + 1)
@@ -55,8 +59,8 @@ def caterpillar(result: Any, *, ax: "Axes | None" = None) -> "Axes":
             label="coefficients",
         )
         ends = [rows["ci_low"], rows["ci_high"]]
-        if not result.has_moderators:
-            ends.append(_pooled(ax, result))
+        if row is not None:
+            ends.append(_pooled(ax, result, row))
         limits = span(*ends)
         set_alpha_axis(ax.xaxis, limits, result.measure, 0.85 * length)
         ax.set_xlabel(axis_name(result.measure, noun(result.effects.table), length))
@@ -65,14 +69,13 @@ def caterpillar(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         style.describe(
             ax,
             f"Caterpillar plot of {total_text(result)} in order of size. "
-            f"{pooled_text(result)} {heterogeneity_text(result)}.",
+            f"{pooled_text(result, row)} {heterogeneity_text(result)}.",
         )
     return ax
 
 
-def _pooled(ax: "Axes", result: Any) -> np.ndarray:
+def _pooled(ax: "Axes", result: Any, row: pd.Series) -> np.ndarray:
     """Draw the mean and its intervals behind; return the interval's ends."""
-    row = result.predict(back_transform=False).iloc[0]
     shown = level(result.conf_level)
     ax.axvspan(
         row.ci_low,

@@ -9,9 +9,11 @@ import pandas as pd
 from waistats.arrays import FloatArray
 from waistats.figures import style
 from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span, to_alpha
-from waistats.figures.forest_columns import Columns, fit_columns
+from waistats.figures.beside import draw_beside, fit_beside
+from waistats.figures.forest_columns import forest_columns
 from waistats.figures.forest_lines import forest_lines
 from waistats.figures.study_rows import study_rows
+from waistats.fitted import as_model, pooled_row
 from waistats.wording import noun, pooled_text, total_text, value_text
 
 if TYPE_CHECKING:
@@ -33,9 +35,9 @@ def forest(
 
     Parameters
     ----------
-    result : MetaResult or MultilevelResult
-        The model. With moderators, each row shows its fitted value instead of a
-        pooled one below.
+    result : MetaResult, MultilevelResult or RGStudy
+        The model, or a study for its overall one. With moderators, each row shows its
+        fitted value instead of a pooled one below.
     ax : Axes, optional
         Where to draw; by default a new figure as tall as its rows. Columns that do not
         fit are left out, the last first.
@@ -67,8 +69,10 @@ def forest(
     >>> forest(fit_meta(effect_sizes(table))).get_xlabel()
     'Coefficient alpha (spaced on the Bonett scale)'
     """
-    rows = study_rows(result, labels)
-    lines, foot = forest_lines(result, rows, by=by, order=order)
+    model = as_model(result)
+    rows = study_rows(model, labels)
+    row_of_mean = None if model.has_moderators else pooled_row(result)
+    lines, foot = forest_lines(model, rows, row_of_mean, by=by, order=order)
     own = ax is None
     with style.drawing():
         height = _ROW * (len(lines) + 1) + 0.32 + _LINE * (1 + len(foot))
@@ -81,19 +85,21 @@ def forest(
         extra = _LINE * (2 + below.count("\n") + (width < style.PAGE / 2))
         row = _ROW if own else max(room - extra, 0.1) / (len(lines) + 1)
         size = min(style.SMALL, 72 * row * 0.72)
-        texts = fit_columns(result, lines, columns, width, size)
+        own_rows = (lines["kind"] == "study").to_numpy()
+        found = forest_columns(model, lines, columns)
+        texts = fit_beside(list(lines["label"]), own_rows, found, width, size)
         style.reserve(ax, texts.left, texts.right, extra)
         length = max(width - texts.left - texts.right, 0.5)
         limits = _limits(lines)
         _draw_lines(ax, lines, limits, row * 72)
-        _draw_columns(ax, lines, texts, size)
-        set_alpha_axis(ax.xaxis, limits, result.measure, length)
+        draw_beside(ax, texts, list(~own_rows), size, f"{model.k} coefficients")
+        set_alpha_axis(ax.xaxis, limits, model.measure, length)
         ax.set_ylim(len(lines) - 0.4, -1.6)
-        name = axis_name(result.measure, noun(result.effects.table), length + 0.5)
+        name = axis_name(model.measure, noun(model.effects.table), length + 0.5)
         ax.set_xlabel(name)
         _write_below(ax, below, texts.left, 1 + name.count("\n"))
         ax.spines["left"].set_visible(False)
-        style.describe(ax, _alt(result, rows, by, lines))
+        style.describe(ax, _alt(model, rows, by, lines, row_of_mean))
     return ax
 
 
@@ -226,44 +232,6 @@ def _fitted(ax: "Axes", y: float, line: Any) -> None:
     )
 
 
-def _draw_columns(ax: "Axes", lines: pd.DataFrame, texts: Columns, size: float) -> None:
-    """Write labels and columns beside the rows; nothing where rows are too low."""
-    if size < style.LEAST:
-        ax.set_yticks([])
-        ax.set_ylabel(f"{int((lines['kind'] == 'study').sum())} coefficients")
-        return
-    y = np.arange(-1, len(lines))
-    bold = [True, *(lines["kind"] != "study")]
-    ax.set_yticks(y, labels=[texts.label_name, *texts.labels])
-    ax.tick_params(
-        axis="y",
-        length=0,
-        pad=72 * texts.left - 2,
-        labelsize=size,
-        labelfontfamily=style.FONT,
-    )
-    for tick, heavy in zip(ax.get_yticklabels(), bold, strict=True):
-        tick.set_horizontalalignment("left")
-        tick.set_fontweight("bold" if heavy else "normal")
-    for column in texts.columns:
-        for place, text, heavy in zip(
-            y, [column.name, *column.texts], bold, strict=True
-        ):
-            if text:
-                ax.annotate(
-                    text,
-                    (column.side, place),
-                    xycoords=ax.get_yaxis_transform(),
-                    xytext=(72 * column.offset, 0),
-                    textcoords="offset points",
-                    ha="right",
-                    va="center_baseline",
-                    fontsize=size,
-                    fontweight="bold" if heavy else "normal",
-                    annotation_clip=False,
-                )
-
-
 def _write_below(ax: "Axes", text: str, left: float, lines: int) -> None:
     """Write sentences from the left edge, below an axis label of some lines."""
     ax.annotate(
@@ -279,11 +247,17 @@ def _write_below(ax: "Axes", text: str, left: float, lines: int) -> None:
     )
 
 
-def _alt(result: Any, rows: pd.DataFrame, by: str | None, lines: pd.DataFrame) -> str:
+def _alt(
+    result: Any,
+    rows: pd.DataFrame,
+    by: str | None,
+    lines: pd.DataFrame,
+    row: pd.Series | None,
+) -> str:
     alphas: FloatArray = np.asarray(to_alpha(rows["yi"].to_numpy(), result.measure))
     ends = [value_text(a, result.measure) for a in (alphas.min(), alphas.max())]
     text = f"Forest plot of {total_text(result)}, from {ends[0]} to {ends[1]}. "
     groups = int((lines["kind"] == "group").sum())
     if groups:
         text += f"They stand in {groups} groups by {by}, each with its pooled value. "
-    return text + pooled_text(result)
+    return text + pooled_text(result, row)

@@ -1,102 +1,25 @@
-"""The columns of text beside a forest plot, fitted to the room there is."""
+"""The columns of text beside a forest plot."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from waistats.figures import style
 from waistats.figures.alpha_axis import to_alpha
+from waistats.figures.beside import Texts
 from waistats.figures.study_rows import check_column
 from waistats.format import cell, count, fixed, level
 from waistats.wording import decimals, range_text, symbol, value_text
 
 _HEADS = {"n": "n", "n_items": "Items", "weight": "Weight"}
-_BRIEF = {"Random-effects mean": "Mean", "Common-effect mean": "Mean"} | {
-    "prediction interval": "PI"
-}
-_GAP, _PLOT, _LABEL = 0.14, 1.3, 0.7  # inches: between columns, least plot and label
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of texts: its side (0 left, 1 right) and offset of its right end."""
-
-    name: str
-    side: int
-    offset: float
-    texts: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """All texts beside the plot, and the room in inches that they take."""
-
-    label_name: str
-    labels: list[str]
-    columns: list[Column]
-    left: float
-    right: float
-
-
-def fit_columns(
-    result: Any,
-    lines: pd.DataFrame,
-    names: Sequence[str],
-    width: float,
-    size: float,
-) -> Columns:
-    """Return the columns that fit into ``width`` inches at a font size."""
-    if size < style.LEAST:
-        return Columns("", [], [], 0.1, 0.1)
-    found = [_texts(result, lines, name) for name in names if _known(result, name)]
-    wide = [
-        style.text_width([t for t in [h, *texts] if t], size, bold=True) + _GAP
-        for h, _, texts in found
-    ]
-    while found and width - sum(wide) < _PLOT + _LABEL:
-        found.pop()
-        wide.pop()
-    room = width - sum(wide) - (_PLOT if width < 5 else 2.1)
-    study = (lines["kind"] == "study").to_numpy()
-    labels = list(lines["label"])
-    need = style.text_width(["Study", *lines["label"][study]], size)
-    beside_left = sum(w for w, c in zip(wide, found, strict=True) if c[1] == 0)
-    others = style.text_width(lines["label"][~study], size, bold=True) - beside_left
-    label_width = min(max(need, others), max(room, _LABEL))
-    # labels of pooled rows may run on below the columns, which are empty there
-    fits = label_width + np.where(study, 0.0, beside_left)
-    if others > label_width + 0.01:
-        labels = [_brief(text) for text in labels]
-    labels = [
-        style.shorten(text, width, size, bold=not own)
-        for text, width, own in zip(labels, fits, study, strict=True)
-    ]
-    left = label_width + _GAP
-    right = _GAP / 2
-    beside: list[tuple[float, tuple[str, int, list[str]]]] = []
-    for column, take in zip(found, wide, strict=True):
-        if column[1] == 0:
-            left += take
-        beside.append((take, column))
-    columns = []
-    along = label_width
-    for take, (head, side, texts) in beside:
-        if side == 0:
-            along += take
-            columns.append(Column(head, 0, along - left, texts))
-        else:
-            right += take
-            columns.append(Column(head, 1, right, texts))
-    return Columns("Study", labels, columns, left, right + 0.05)
-
-
-def _brief(label: str) -> str:
-    for long, short in _BRIEF.items():
-        label = label.replace(long, short)
-    return label
+def forest_columns(
+    result: Any, lines: pd.DataFrame, names: Sequence[str]
+) -> list[Texts]:
+    """Return the columns of these names, a text a line."""
+    return [_texts(result, lines, name) for name in names if _known(result, name)]
 
 
 def _known(result: Any, name: str) -> bool:
@@ -108,7 +31,7 @@ def _known(result: Any, name: str) -> bool:
     return True
 
 
-def _texts(result: Any, lines: pd.DataFrame, name: str) -> tuple[str, int, list[str]]:
+def _texts(result: Any, lines: pd.DataFrame, name: str) -> Texts:
     """Return a column's head, side and texts."""
     if name == "estimate":
         return _estimates(result, lines)
@@ -124,7 +47,7 @@ def _plain(name: str, value: Any) -> str:
     return count(value) if name in ("n", "n_items") else cell(name, value, 2)
 
 
-def _estimates(result: Any, lines: pd.DataFrame) -> tuple[str, int, list[str]]:
+def _estimates(result: Any, lines: pd.DataFrame) -> Texts:
     measure = result.measure
     numbers = lines[["estimate", "low", "high"]].to_numpy(dtype=float)
     alphas = np.asarray(to_alpha(numbers, measure))

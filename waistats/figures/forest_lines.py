@@ -16,7 +16,12 @@ _COLUMNS = ["kind", "label", "estimate", "low", "high", "weight", "row"]
 
 
 def forest_lines(
-    result: Any, rows: pd.DataFrame, *, by: str | None, order: str
+    result: Any,
+    rows: pd.DataFrame,
+    mean: pd.Series | None,
+    *,
+    by: str | None,
+    order: str,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return one row a line of the plot, and the sentences below it.
 
@@ -32,8 +37,8 @@ def forest_lines(
     else:
         lines, test = _grouped(result, ordered, by)
         foot.append(test)
-    if not result.has_moderators:
-        lines += _pooled(result)
+    if mean is not None:
+        lines += _pooled(result, mean)
     frame = pd.DataFrame(lines, columns=_COLUMNS)
     frame["fitted_low"], frame["fitted_high"] = np.nan, np.nan
     if result.has_moderators:
@@ -57,8 +62,7 @@ def _blank(kind: str = "blank", label: str = "") -> tuple[Any, ...]:
     return (kind, label, np.nan, np.nan, np.nan, np.nan, -1)
 
 
-def _pooled(result: Any) -> list[tuple[Any, ...]]:
-    row = result.predict(back_transform=False).iloc[0]
+def _pooled(result: Any, row: pd.Series) -> list[tuple[Any, ...]]:
     kind = "Common-effect" if result.method == "CE" else "Random-effects"
     lines = [
         _blank(),

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
+from waistats.arrays import BoolArray
 from waistats.effect_sizes import transform
 from waistats.errors import ModelError
 from waistats.figures import style
 from waistats.figures.alpha_axis import alpha_label, axis_name, set_alpha_axis, span
 from waistats.figures.study_rows import study_rows
-from waistats.format import level
+from waistats.fitted import as_model, pooled_row
+from waistats.format import fixed, level
 from waistats.wording import noun, pooled_text, total_text
 
 if TYPE_CHECKING:
@@ -30,8 +33,9 @@ def funnel(
 
     Parameters
     ----------
-    result : MetaResult or MultilevelResult
-        The model; with moderators its residuals are drawn, without contours.
+    result : MetaResult, MultilevelResult, RGStudy or TrimAndFill
+        The model; studies that trim and fill added are hollow. With moderators its
+        residuals are drawn, without contours.
     ax : Axes, optional
         Where to draw; a new figure by default.
     thresholds : sequence of float, default (.70, .80, .90)
@@ -49,6 +53,7 @@ def funnel(
             f"thresholds may name at most {len(_SHADES)} values of alpha; got "
             f"{len(thresholds)}."
         )
+    given, result = result, as_model(result)
     rows = study_rows(result)
     z = float(stats.norm.ppf((1 + result.conf_level) / 2))
     residual = result.has_moderators
@@ -70,16 +75,22 @@ def funnel(
                 linestyle=(0, (4, 2)),
             )
         ax.plot([center, center], [0, deepest], color=style.INK, linewidth=0.8)
-        ax.scatter(
-            x,
-            rows["se"],
-            s=16,
-            color=style.BLUE,
-            edgecolor="white",
-            linewidth=0.5,
-            zorder=4,
-            label="coefficients",
-        )
+        filled = _filled(result)
+        for part, face, edge, name in (
+            (~filled, style.BLUE, "white", "coefficients"),
+            (filled, "white", style.VERMILION, "filled in"),
+        ):
+            if part.any():
+                ax.scatter(
+                    x[part],
+                    rows["se"][part],
+                    s=16,
+                    facecolor=face,
+                    edgecolor=edge,
+                    linewidth=0.5 if edge == "white" else 0.9,
+                    zorder=4,
+                    label=name,
+                )
         set_alpha_axis(ax.xaxis, limits, measure, 0.85 * length)
         name = axis_name(measure, noun(result.effects.table), length)
         ax.set_xlabel("Residual" if residual else name)
@@ -87,7 +98,11 @@ def funnel(
         ax.set_ylim(deepest, 0)
         if shown:
             _legend(ax, result.conf_level)
-        style.describe(ax, _alt(result, rows, x, center))
+        row = None if residual else pooled_row(given)
+        text = _alt(result, rows, x, center) + pooled_text(result, row)
+        if filled.any():
+            text += f" {int(filled.sum())} of them, hollow, were filled in."
+        style.describe(ax, text)
     return ax
 
 
@@ -98,6 +113,14 @@ def _center(result: Any, rows: pd.DataFrame) -> tuple[float, Any, str | None]:
         return 0.0, rows["yi"].to_numpy() - fitted, None
     mean = float(result.predict(back_transform=False)["estimate"].iloc[0])
     return mean, rows["yi"].to_numpy(), result.measure
+
+
+def _filled(result: Any) -> BoolArray:
+    """Return which rows trim and fill made."""
+    table = result.effects.table
+    if "filled" not in table:
+        return np.zeros(len(table), dtype=bool)
+    return table["filled"].to_numpy(dtype=bool)
 
 
 def _contours(
@@ -145,5 +168,5 @@ def _alt(result: Any, rows: pd.DataFrame, x: Any, center: float) -> str:
     return (
         f"Funnel plot of {total_text(result)}: {below} below and "
         f"{len(rows) - below} above the {what}, standard errors from "
-        f"{rows['se'].min():.2f} to {rows['se'].max():.2f}. {pooled_text(result)}"
+        f"{fixed(rows['se'].min(), 2)} to {fixed(rows['se'].max(), 2)}. "
     )

@@ -8,6 +8,8 @@ import pandas as pd
 from scipy import stats
 
 from waistats.errors import ModelError, near
+from waistats.fitted import as_model
+from waistats.generalization.study import RGStudy
 
 # What tells the coefficients of one study apart, in the order of its use.
 _PARTS = ("sample_id", "instrument", "rater", "scale", "coefficient_id")
@@ -105,3 +107,12 @@ def by_value(rows: pd.DataFrame, order: str, table: pd.DataFrame) -> pd.DataFram
     return rows.loc[
         table[order].reset_index(drop=True).sort_values(kind="stable").index
     ]
+
+
+def coefficient_table(data: Any) -> pd.DataFrame:
+    """Return a coefficient table: itself, or that of a study or model."""
+    if isinstance(data, pd.DataFrame):
+        return data
+    if isinstance(data, RGStudy):
+        return data.effects
+    return as_model(data).effects.table

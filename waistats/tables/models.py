@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from waistats.errors import ModelError
+from waistats.fitted import as_model, pooled_row
 from waistats.format import count, fixed, interval, level
 from waistats.generalization.study import RGStudy
 from waistats.meta.model import FittedModel
 from waistats.meta.multilevel_result import MultilevelResult
-from waistats.meta.result import MetaResult
 from waistats.meta.robust import RobustResult
 from waistats.tables.columns import plain_head
 from waistats.tables.sheet import SIMULATED, sheet
@@ -34,17 +34,6 @@ _SCALE = {
     "fisher-z": "Estimates are on the Fisher z scale.",
     "raw": "Estimates are coefficients, untransformed.",
 }
-
-
-def as_model(result: Any) -> MetaResult | MultilevelResult:
-    """Return a fitted model, or the overall model of a study."""
-    model = result.overall if isinstance(result, RGStudy) else result
-    if isinstance(model, (MetaResult, MultilevelResult)):
-        return model
-    raise ModelError(
-        "A fitted model is needed, from fit_meta(), fit_multilevel() or generalize(); "
-        f"got {type(result).__name__}."
-    )
 
 
 def left_out(model: FittedModel) -> str:
@@ -87,7 +76,8 @@ def pooled(results: Any, *, title: str = "Pooled Reliability") -> "GT":
     if isinstance(results, pd.DataFrame):
         return cells(results)
     named = results if isinstance(results, Mapping) else {"": results}
-    models = {str(name): as_model(result) for name, result in named.items()}
+    results_of = {str(name): result for name, result in named.items()}
+    models = {name: as_model(result) for name, result in results_of.items()}
     rows = []
     for name, model in models.items():
         if model.has_moderators:
@@ -97,7 +87,7 @@ def pooled(results: Any, *, title: str = "Pooled Reliability") -> "GT":
             )
         row: dict[str, Any] = {"model": name or noun(model.effects.table)}
         row |= {"k": model.k, "k_studies": model.effects.table["study_id"].nunique()}
-        row |= model.predict().iloc[0].to_dict()
+        row |= pooled_row(results_of[name], back_transform=True).to_dict()
         rows.append(row | {"tau2": model.tau2, "I2": model.I2})
     frame = pd.DataFrame(rows)
     first = next(iter(models.values()))

@@ -1,0 +1,49 @@
+"""What was given to a figure or table -> the model in it, and its pooled row."""
+
+from typing import Any
+
+import pandas as pd
+
+from waistats.errors import ModelError
+from waistats.generalization.pool import Pooled
+from waistats.generalization.study import RGStudy
+from waistats.meta.multilevel_result import MultilevelResult
+from waistats.meta.result import MetaResult
+from waistats.sensitivity.trim_and_fill import TrimAndFill
+
+
+def as_model(result: Any) -> MetaResult | MultilevelResult:
+    """Return a fitted model: itself, or the overall or filled one of a larger result.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
+    model = result
+    if isinstance(result, RGStudy):
+        model = result.overall
+        if model is None:
+            raise ModelError("This study has no overall model: too few studies.")
+    elif isinstance(result, (Pooled, TrimAndFill)):
+        model = result.fit
+    if isinstance(model, (MetaResult, MultilevelResult)):
+        return model
+    raise ModelError(
+        "A fitted model is needed, from fit_meta(), fit_multilevel() or generalize(); "
+        f"got {type(result).__name__}."
+    )
+
+
+def pooled_row(result: Any, back_transform: bool = False) -> pd.Series:
+    """Return ``estimate, ci_low, ci_high, pi_low, pi_high`` of a pooled mean.
+
+    The interval of a study is its cluster-robust one where it has one.
+    """
+    model = as_model(result)
+    row = model.predict(back_transform=back_transform).iloc[0].copy()
+    pooled = result.pooled if isinstance(result, RGStudy) else result
+    if isinstance(pooled, Pooled) and pooled.robust is not None:
+        robust = pooled.robust.predict(back_transform=back_transform).iloc[0]
+        row["ci_low"], row["ci_high"] = robust["ci_low"], robust["ci_high"]
+    return row
