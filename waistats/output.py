@@ -1,8 +1,11 @@
 """Output that appears whole or not at all."""
 
+import io
 import os
+import re
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +14,10 @@ from typing import Any
 import pandas as pd
 
 from waistats.errors import DataError
+
+_CORE_TIME = re.compile(
+    rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*(</dcterms:(?:created|modified)>)"
+)
 
 FORMULA_STARTS = frozenset("=+-@\t\r")
 
@@ -109,3 +116,20 @@ def write_csv(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Write a frame as CSV: UTF-8, unrounded, safe to open in a spreadsheet."""
     with new_file(path) as work:
         guarded(frame).to_csv(work, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def without_times(content: bytes) -> bytes:
+    """Return an office file (xlsx, docx) with fixed times, the same bytes each day."""
+    stream = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as old,
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in sorted(old.namelist(), key=lambda n: n != "[Content_Types].xml"):
+            part = old.read(name)
+            if name == "docProps/core.xml":
+                part = _CORE_TIME.sub(rb"\g<1>2000-01-01T00:00:00Z\g<2>", part)
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            new.writestr(entry, part)
+    return stream.getvalue()

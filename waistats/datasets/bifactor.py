@@ -69,10 +69,8 @@ def base_thresholds(
     ``ceiling`` is the share of all answers in the top category; 0 leaves the answers
     symmetric about the middle of the scale.
     """
-    if n_categories == 2:
-        cuts = np.zeros(1)
-    else:
-        cuts = np.linspace(-1.8, 1.8, n_categories - 1)
+    many = n_categories > 2
+    cuts = np.linspace(-1.8, 1.8, n_categories - 1) if many else np.zeros(1)
     # golden-ratio steps spread the difficulties evenly over every subscale
     steps = (np.arange(1, n_items + 1) * 0.6180339887498949) % 1
     shifts = spread * (steps - steps.mean())

@@ -9,12 +9,23 @@ import pandas as pd
 from waistats.arrays import BoolArray
 from waistats.datasets.files import Source, read_table
 from waistats.datasets.findings import Finding, findings_frame, problem
+from waistats.datasets.form_facts import form_doubts
 from waistats.datasets.naming import REQUIRED, missing_columns, rename_columns
 from waistats.datasets.numbers import is_missing, plain_text, quoted
 from waistats.datasets.parsing import parse_table, tidy_numbers
-from waistats.datasets.plausibility import row_doubts, table_doubts
+from waistats.datasets.plausibility import row_doubts
+from waistats.datasets.repeats import repeated_rows
+from waistats.datasets.reporting import (
+    citation_doubts,
+    contradictions,
+    excused_rows,
+    is_coding_sheet,
+    with_status,
+)
+from waistats.datasets.rows import Rows
 from waistats.datasets.schema import Field, fields, known_study, renamed, validate
 from waistats.datasets.table import RawTable
+from waistats.datasets.together import table_doubts
 
 _NEEDED = ("estimate", "n", "n_items")
 
@@ -71,6 +82,8 @@ def require_coefficients(
     error = problem(table.source, findings)
     if error is not None:
         raise error
+    if is_coding_sheet(frame):
+        frame = with_status(frame)
     negative = frame["estimate"].to_numpy(dtype=float) < 0
     if negative.any():
         given = list(frame["flag"]) if "flag" in frame else [None] * len(frame)
@@ -92,7 +105,8 @@ def inspect(
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Return the typed coefficients of a raw table and everything found in it."""
     table = rename_columns(table, columns or {})
-    known = renamed(codebook or fields(), {"status_reason": "reason"})
+    known = codebook_of(table) if codebook is None else codebook
+    known = renamed(known, {"status_reason": "reason"})
     missing = [name for name in REQUIRED if name not in table.frame]
     if missing:
         return table.frame, missing_columns(table, missing)
@@ -111,30 +125,38 @@ def inspect(
         if (f.row, f.column) not in unread and f.row not in lonely
     ]
     findings += _repeated_ids(frame, table, study_ids)
+    if is_coding_sheet(frame):
+        everyone = np.ones(len(frame), dtype=bool)
+        findings += contradictions(
+            Rows(frame=frame, table=table, sound=everyone, poolable=~excused)
+        )
     wrong = np.isin(
         np.arange(len(frame)), [-1 if f.row is None else f.row for f in findings]
     )
-    findings += row_doubts(frame, table, ~excused & ~wrong)
-    if not findings or not wrong.any():
-        findings += table_doubts(frame, ~excused)
+    rows = Rows(frame=frame, table=table, sound=~wrong, poolable=~excused & ~wrong)
+    findings += [*row_doubts(rows), *form_doubts(rows), *repeated_rows(rows)]
+    if is_coding_sheet(frame):
+        findings += citation_doubts(rows)
+    if not wrong.any():
+        findings += table_doubts(rows, known)
     for column in known:
         if column.name in frame and column.type in ("number", "integer"):
             frame[column.name] = tidy_numbers(frame[column.name])
     return frame, findings
 
 
-def excused_rows(frame: pd.DataFrame) -> BoolArray:
-    """Return which rows say that they cannot be pooled.
+def codebook_of(table: RawTable) -> tuple[Field, ...]:
+    """Return the fields that a table is checked by.
 
-    A row does so by a ``status`` other than ``"poolable"`` or by a ``reason``.
+    A coding sheet has those of the template as well; in other tables columns of such
+    names (design, level, treatment) are the user's own.
     """
-    excused = np.zeros(len(frame), dtype=bool)
-    if "status" in frame:
-        status = [plain_text(cell) for cell in frame["status"]]
-        excused |= [s is not None and s.casefold() != "poolable" for s in status]
-    if "reason" in frame:
-        excused |= [plain_text(cell) is not None for cell in frame["reason"]]
-    return excused
+    known = fields()
+    if not is_coding_sheet(table.frame):
+        return known
+    sheet = fields("coding")
+    names = {column.name for column in sheet}
+    return (*sheet, *(column for column in known if column.name not in names))
 
 
 def _optional_needed(known: Sequence[Field]) -> list[Field]:

@@ -11,6 +11,12 @@ from waistats.errors import DataError, listing, near
 
 REQUIRED = ("study_id", "estimate", "n", "n_items")
 
+# Other names of columns that mean the same.
+_ALIASES = {
+    "status_reason": "reason",
+    "exclusion_reason": "reason",
+    "value_decimals": "alpha_decimals",
+}
 # Names that other programs and papers give to the required columns.
 _SYNONYMS = {
     "study_id": ("study", "studyid", "studyname", "id", "paper", "author", "authors"),
@@ -40,7 +46,7 @@ _SYNONYMS = {
 
 
 def rename_columns(table: RawTable, columns: Mapping[str, str]) -> RawTable:
-    """Return the table under the names of the contract, ``status_reason`` as reason."""
+    """Return the table under the names of the contract, its aliases included."""
     names = list(table.frame.columns)
     absent = [name for name in columns if name not in names]
     if absent:
@@ -50,8 +56,9 @@ def rename_columns(table: RawTable, columns: Mapping[str, str]) -> RawTable:
             f"{listing(names)}."
         )
     new = {name: columns.get(name, name) for name in names}
-    if "status_reason" in new.values() and "reason" not in new.values():
-        new |= {old: "reason" for old in names if new[old] == "status_reason"}
+    for alias, name in _ALIASES.items():
+        if alias in new.values() and name not in new.values():
+            new |= {old: name for old in names if new[old] == alias}
     targets = list(new.values())
     repeated = sorted({name for name in targets if targets.count(name) > 1})
     if repeated:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype
 
+from waistats.datasets.advice import number_advice
 from waistats.datasets.findings import Finding
 from waistats.datasets.numbers import (
     NumberStyle,
@@ -15,8 +16,6 @@ from waistats.datasets.numbers import (
 )
 from waistats.datasets.schema import Field, known_study
 from waistats.datasets.table import RawTable
-
-NUMBER_ADVICE = "Write a plain number, without range, bound, unit, note or date."
 
 
 def parse_table(
@@ -44,7 +43,9 @@ def parse_table(
                 severity="error",
                 rule=f"must be {'yes or no' if boolean else 'a number'}",
                 value=said,
-                advice=column.advice if boolean else f"{NUMBER_ADVICE} {column.advice}",
+                advice=column.advice
+                if boolean
+                else f"{number_advice(column.name, cells.iloc[row])} {column.advice}",
                 place=table.place(row, column.name),
                 row=row,
                 study_id=known_study(study_ids, row),
@@ -65,7 +66,26 @@ def _typed(
         return pd.Series(values), bad
     if kind == "any":
         return guess_column(cells, table.style), {}
-    return text_series([plain_text(cell) for cell in cells]), {}
+    texts = [plain_text(cell) for cell in cells]
+    if column is not None and "enum" in column.constraints:
+        texts = in_spelling(texts, column.constraints["enum"])
+    return text_series(texts), {}
+
+
+def in_spelling(
+    texts: Sequence[str | None], options: Sequence[str]
+) -> list[str | None]:
+    """Return words of a list in the spelling of the list.
+
+    >>> in_spelling(["Test-Retest", "ICC", "r"], ["test_retest", "icc"])
+    ['test_retest', 'icc', 'r']
+    """
+
+    def plain(text: str) -> str:
+        return "".join(c for c in text.casefold() if c.isalnum())
+
+    known = {plain(option): option for option in options}
+    return [None if text is None else known.get(plain(text), text) for text in texts]
 
 
 def guess_column(cells: pd.Series, style: NumberStyle) -> pd.Series:

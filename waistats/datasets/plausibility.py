@@ -1,50 +1,23 @@
 """Coefficients that are legal but that a reader should look at again."""
 
 import numpy as np
-import pandas as pd
 
-from waistats.arrays import BoolArray
+from waistats.arrays import BoolArray, FloatArray
 from waistats.datasets.findings import Finding
 from waistats.datasets.numbers import decimals
-from waistats.datasets.table import RawTable
-from waistats.errors import listing
+from waistats.datasets.rows import Rows
 
-_CONTRACT = (
-    "sample_id",
-    "coefficient_id",
-    "instrument",
-    "rater",
-    "scale",
-    "coefficient_type",
-    "score_mean",
-    "score_sd",
-    "se",
-    "ci_low",
-    "ci_high",
-    "provenance",
-    "status",
-    "reason",
-)
+# Numbers that people type for "not known".
+_CODES = (-999, -99, -9, 99, 999, 9999)
+_NEVER_CODES = ("n", "n_sample", "score_mean", "score_sd", "mean_age", "n_therapists")
 
 
-def _of_table(
-    column: str, rule: str, advice: str, severity: str = "warning"
-) -> Finding:
-    return Finding(column=column, severity=severity, rule=rule, advice=advice)
-
-
-def row_doubts(
-    frame: pd.DataFrame, table: RawTable, poolable: BoolArray
-) -> list[Finding]:
-    """Return warnings and notes about single rows that can be pooled."""
-    positions = np.flatnonzero(poolable)
-    frame = frame.iloc[positions]
-    alpha = frame["estimate"].to_numpy(dtype=float)
-    n = frame["n"].to_numpy(dtype=float)
-    shown = [decimals(cell) for cell in table.frame["estimate"].iloc[positions]]
-    coarse = np.array(
-        [places is not None and places < 2 for places in shown], dtype=bool
-    )
+def row_doubts(rows: Rows) -> list[Finding]:
+    """Return warnings and notes about single rows."""
+    alpha, n = rows.numbers("estimate"), rows.numbers("n")
+    places = printed_decimals(rows)
+    rough = rounding_error(rows, places)
+    is_alpha = rows.equal("coefficient_type", "", "alpha", "kr20")
     rules: list[tuple[str, BoolArray, str, str, str]] = [
         (
             "estimate",
@@ -72,11 +45,27 @@ def row_doubts(
         ),
         (
             "estimate",
-            coarse,
+            places < 2,
             "note",
             "has one decimal",
             "If the source prints no more, rounding matters: vary it in a sensitivity "
+            "analysis. A spreadsheet forgets last zeros: say 2 in alpha_decimals for "
+            ".90.",
+        ),
+        (
+            "estimate",
+            (places >= 2) & (rough > 0.5) & is_alpha,
+            "note",
+            "may be off by more than half its standard error through rounding",
+            "Give more decimals if the source has them; else vary it in a sensitivity "
             "analysis.",
+        ),
+        (
+            "alpha_decimals",
+            _shown(rows) > rows.numbers("alpha_decimals"),
+            "warning",
+            "is less than the decimals of the estimate",
+            "Type the coefficient as it is printed, and count its decimals.",
         ),
         (
             "n",
@@ -86,143 +75,121 @@ def row_doubts(
             "The sampling variance of so small a sample is hardly known: describe it "
             "rather than pool it.",
         ),
-    ]
-    told = frame.drop(columns="coefficient_id", errors="ignore").astype(str)
-    rules.append(
         (
-            "study_id",
-            told.duplicated().to_numpy(),
+            "estimate",
+            (alpha < rows.numbers("ci_low"))
+            | (alpha > rows.numbers("ci_high"))
+            | (rows.numbers("ci_low") > rows.numbers("ci_high")),
             "warning",
-            "repeats another row in every column",
-            "If it was entered twice, delete it.",
-        )
-    )
-    if {"ci_low", "ci_high"} <= set(frame):
-        low, high = (frame[c].to_numpy(dtype=float) for c in ("ci_low", "ci_high"))
-        rules.append(
-            (
-                "estimate",
-                (alpha < low) | (alpha > high) | (low > high),
-                "warning",
-                "lies outside its confidence limits",
-                "Compare estimate, ci_low and ci_high with the source.",
-            )
-        )
-    studies = list(frame["study_id"])
+            "lies outside its confidence limits",
+            "Compare estimate, ci_low and ci_high with the source.",
+        ),
+        *_sample_rules(rows),
+    ]
     return [
-        Finding(
-            column=column,
-            severity=severity,
-            rule=rule,
-            value="",
-            advice=advice,
-            place=table.place(int(positions[i]), column),
-            row=int(positions[i]),
-            study_id=str(studies[i]),
-        )
+        finding
         for column, mask, severity, rule, advice in rules
-        for i in np.flatnonzero(mask)
+        for finding in rows.found(mask & rows.poolable, column, severity, rule, advice)
+    ] + _codes_for_missing(rows)
+
+
+def _sample_rules(rows: Rows) -> list[tuple[str, BoolArray, str, str, str]]:
+    n, therapists = rows.numbers("n"), rows.numbers("n_therapists")
+    by_therapist = rows.equal("rater", "therapist", "supervisor")
+    known = rows.equal("coefficient_type", "", "alpha", "kr20", "test_retest")
+    variance = rows.filled("se") | (rows.filled("ci_low") & rows.filled("ci_high"))
+    return [
+        (
+            "n",
+            n > rows.numbers("n_sample"),
+            "warning",
+            "is larger than n_sample",
+            "n counts the complete cases behind the coefficient: compare both with "
+            "the source. Where n counts sessions or ratings, say so in n_unit.",
+        ),
+        (
+            "n",
+            by_therapist & (therapists < n),
+            "note",
+            "counts ratings by fewer therapists",
+            "Ratings of one therapist depend on each other: the coefficient is less "
+            "certain than its n says.",
+        ),
+        (
+            "n_unit",
+            rows.equal("n_unit", "sessions", "ratings") & ~rows.filled("level"),
+            "note",
+            "counts repeated ratings, and level is empty",
+            "Say in level whether the coefficient is between persons, within them, or "
+            "of both mixed.",
+        ),
+        (
+            "level",
+            rows.equal("level", "mixed"),
+            "note",
+            "mixes differences between persons and within them",
+            "Do not pool it with coefficients of one level without a moderator.",
+        ),
+        (
+            "is_average",
+            rows.yes("is_average"),
+            "warning",
+            "says that the figure averages several coefficients",
+            "Its sampling variance is not that of one coefficient: give the single "
+            "ones if the source has them, or leave it out in a sensitivity analysis.",
+        ),
+        (
+            "coefficient_type",
+            ~known & ~variance,
+            "warning",
+            "has no sampling variance of its own",
+            "Give se, or ci_low and ci_high, or say in column 'reason' why the row "
+            "cannot be pooled.",
+        ),
     ]
 
 
-def _kinds(frame: pd.DataFrame, column: str) -> list[str]:
-    return sorted(set(frame[column].dropna())) if column in frame else []
+def _shown(rows: Rows) -> FloatArray:
+    """Return the decimals that each estimate shows in its source; NaN for none."""
+    if "estimate" not in rows.table.frame:
+        return np.full(len(rows), np.nan)
+    shown = [decimals(cell) for cell in rows.table.frame["estimate"]]
+    return np.array([np.nan if d is None else d for d in shown])
 
 
-def table_doubts(frame: pd.DataFrame, poolable: BoolArray) -> list[Finding]:
-    """Return warnings and notes about what the poolable rows are together."""
-    found = _names(frame)
-    if not poolable.any():
-        return [
-            *found,
-            _of_table(
-                "status",
-                "leaves no row that can be pooled",
-                "Every row is marked as not poolable or gives a reason.",
-            ),
-        ]
-    frame = frame.loc[poolable]
-    if len(set(frame["study_id"])) == 1:
-        found.append(
-            _of_table(
-                "study_id",
-                "names one study only",
-                "One study cannot be pooled: describe it.",
-            )
-        )
-    samples = ["study_id"]
-    if "sample_id" in frame and frame["sample_id"].notna().all():
-        samples.append("sample_id")
-    counts = frame.groupby(samples, sort=False).size()
-    several = [key[-1] if isinstance(key, tuple) else key for key in counts.index]
-    several = [s for s, k in zip(several, counts, strict=True) if k > 1]
-    if several:
-        found.append(
-            _of_table(
-                samples[-1],
-                f"has several coefficients ({listing(several)})",
-                "They depend on each other: use a multilevel model or choose one each.",
-            )
-        )
-    if "sample_id" in frame:
-        shared = frame.groupby("sample_id")["study_id"].nunique()
-        twice = list(shared.index[shared > 1])
-        if twice:
-            found.append(
-                _of_table(
-                    "sample_id",
-                    f"stands in several studies ({listing(twice)})",
-                    "Make sure that the same persons are not counted twice.",
-                )
-            )
-    types = _kinds(frame, "coefficient_type")
-    if len(types) > 1:
-        found.append(
-            _of_table(
-                "coefficient_type",
-                f"mixes {listing(types)}",
-                "Kinds of coefficients are not to be pooled together: select one.",
-            )
-        )
-    scales = _kinds(frame, "scale")
-    if "total" in scales and len(scales) > 1:
-        found.append(
-            _of_table(
-                "scale",
-                f"mixes totals and subscales ({listing(scales)})",
-                "Analyse them apart, or use scale as a moderator with the log of "
-                "n_items.",
-            )
-        )
-    forms = _kinds(frame, "instrument")
-    if len(forms) > 1:
-        found.append(
-            _of_table(
-                "instrument",
-                f"mixes {listing(forms)}",
-                "Pool forms together only on purpose, or make instrument a moderator.",
-                "note",
-            )
-        )
-    return found
+def printed_decimals(rows: Rows) -> FloatArray:
+    """Return the decimals of each estimate in print: as coded, else as they show."""
+    coded = rows.numbers("alpha_decimals")
+    return np.where(np.isnan(coded), _shown(rows), coded)
 
 
-def _names(frame: pd.DataFrame) -> list[Finding]:
-    """Return a warning for a column that nearly has a name of the contract."""
-    from difflib import get_close_matches
+def rounding_error(rows: Rows, places: FloatArray) -> FloatArray:
+    """Return the most that rounding moves an alpha, in its standard errors.
 
-    found = []
-    for name in frame:
-        absent = [known for known in _CONTRACT if known not in frame]
-        if name in _CONTRACT:
-            continue
-        match = get_close_matches(str(name).lower(), absent, n=1, cutoff=0.85)
-        if match:
-            found.append(
-                _of_table(
-                    str(name),
-                    f"is read as a moderator; did you mean {match[0]!r}",
-                    f"If so, rename it or pass columns={{{name!r}: {match[0]!r}}}.",
-                )
-            )
+    Half a unit of the last decimal, on the scale of Bonett (2002).
+    """
+    alpha = rows.numbers("estimate")
+    n, items = rows.numbers("n"), rows.numbers("n_items")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        half = 0.5 * 10.0**-places / (1 - alpha)
+        return half / np.sqrt(2 * items / ((items - 1) * (n - 2)))
+
+
+def _codes_for_missing(rows: Rows) -> list[Finding]:
+    found: list[Finding] = []
+    for name in _NEVER_CODES:
+        values = rows.numbers(name)
+        coded = np.isin(values, _CODES)
+        if name in ("n", "n_sample", "n_therapists"):
+            coded = np.isin(values, [999, 9999])
+        if name == "mean_age":
+            coded |= values == 0
+        found += rows.found(
+            coded & rows.sound,
+            name,
+            "warning",
+            "looks like a code for a missing value",
+            "What is not known is an empty cell, never 0 or 999.",
+            [f"{value:g}" for value in values],
+        )
     return found

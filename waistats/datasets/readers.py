@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 
 from waistats.arrays import FloatArray
+from waistats.datasets.advice import NUMBER_ADVICE
 from waistats.datasets.check import require_coefficients
 from waistats.datasets.files import Source, read_table
 from waistats.datasets.findings import Finding, problem
 from waistats.datasets.labels import Labels, apply_labels, fold, label_values
 from waistats.datasets.long import to_wide
 from waistats.datasets.numbers import is_missing, parse_numbers
-from waistats.datasets.parsing import NUMBER_ADVICE, guess_column, tidy_numbers
+from waistats.datasets.parsing import guess_column, tidy_numbers
 from waistats.datasets.table import RawTable
 from waistats.errors import DataError, listing, near
 

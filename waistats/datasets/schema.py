@@ -31,6 +31,10 @@ class Field:
         What an error tells the user to do.
     true_values, false_values : tuple of str
         Words of a boolean column.
+    examples : tuple of str
+        Usual values, where others are allowed.
+    group : str
+        Of a coding sheet, what the column belongs to.
     """
 
     name: str
@@ -41,6 +45,8 @@ class Field:
     advice: str = "Correct it, or leave the cell empty where nothing is known."
     true_values: tuple[str, ...] = ()
     false_values: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    group: str = ""
 
     @property
     def expected(self) -> str:
@@ -94,6 +100,8 @@ def fields(name: str = "coefficients") -> tuple[Field, ...]:
             constraints=entry.get("constraints", {}),
             true_values=tuple(entry.get("trueValues", ())),
             false_values=tuple(entry.get("falseValues", ())),
+            examples=tuple(entry.get("examples", ())),
+            group=entry.get("group", ""),
             **({"advice": entry["advice"]} if "advice" in entry else {}),
         )
         for entry in schema["fields"]

@@ -19,8 +19,8 @@ def read_workbook(source: str, content: bytes, *, sheet: str | None = None) -> R
     Raises
     ------
     DataError
-        For merged cells, formulas whose value was not saved, a second header row, an
-        unknown sheet, or a file that is no workbook.
+        For merged cells, formulas whose value was not saved or that failed, a title or a
+        second header row, an unknown sheet, or a file that is no workbook.
     """
     if not zipfile.is_zipfile(io.BytesIO(content)):
         raise DataError(
@@ -40,11 +40,13 @@ def read_workbook(source: str, content: bytes, *, sheet: str | None = None) -> R
         )
     _refuse_merged(source, written)
     _refuse_unsaved_formulas(source, shown, written)
+    _refuse_error_values(source, shown)
     rows = [list(row) for row in shown.iter_rows(values_only=True)]
     filled = [i for i, row in enumerate(rows) if any(c not in (None, "") for c in row)]
     if not filled:
         raise DataError(f"{source}: sheet {name!r} is empty. Name another sheet.")
     first = filled[0]
+    _refuse_title(source, name, rows, filled)
     letters = [_letter(j + 1) for j in range(shown.max_column)]
     return table_of_cells(
         source,
@@ -121,4 +123,34 @@ def _refuse_unsaved_formulas(source: str, shown: Any, written: Any) -> None:
             f"{source}: formulas without a saved value: {listing(unsaved, 500)}. Open "
             "the file in a spreadsheet program and save it, or replace the formulas by "
             "their values."
+        )
+
+
+def _refuse_error_values(source: str, shown: Any) -> None:
+    broken = [
+        f"{shown.title}!{cell.coordinate} {cell.value}"
+        for row in shown.iter_rows()
+        for cell in row
+        if cell.data_type == "e"
+    ]
+    if broken:
+        raise DataError(
+            f"{source}: formulas that failed: {listing(broken, 500)}. Mend them, or "
+            "replace them by values; an empty cell means that nothing is known."
+        )
+
+
+def _refuse_title(
+    source: str, name: str, rows: list[list[Any]], filled: list[int]
+) -> None:
+    """Raise a DataError where one filled cell stands above a row of column names."""
+    if len(filled) < 2:
+        return
+    head, below = (sum(cell not in (None, "") for cell in rows[i]) for i in filled[:2])
+    if head == 1 and below > 2:
+        title = next(cell for cell in rows[filled[0]] if cell not in (None, ""))
+        raise DataError(
+            f"{source}: {name}, row {filled[0] + 1} holds one cell only "
+            f"({str(title)!r}) above a wider table. The first row must name the "
+            "columns: delete titles and notes above it."
         )
