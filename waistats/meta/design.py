@@ -1,5 +1,6 @@
 """A formula and a frame to a design matrix; what would mislead is refused."""
 
+import ast
 import re
 import warnings
 from collections.abc import Mapping
@@ -118,6 +119,7 @@ def build_design(formula: str | None, data: pd.DataFrame) -> Design:
             used[name] = used[name].astype(str)
         elif isinstance(used[name].dtype, pd.CategoricalDtype):
             used[name] = used[name].cat.remove_unused_categories()
+    _check_varies(used)
     X, spec = _first_matrix(parsed, used, text)
     names = tuple(str(name) for name in spec.column_names)
     columns = {
@@ -138,6 +140,20 @@ def build_design(formula: str | None, data: pd.DataFrame) -> Design:
     )
 
 
+def _check_varies(used: pd.DataFrame) -> None:
+    """Raise a ModelError that names categories with one level."""
+    single = [
+        f"{name} ({used[name].iloc[0]})"
+        for name in used.columns
+        if not pd.api.types.is_numeric_dtype(used[name]) and len(set(used[name])) == 1
+    ]
+    if single:
+        raise ModelError(
+            f"Moderators are constant in these rows: {listing(single)}. A moderator "
+            "needs two levels."
+        )
+
+
 def _frame(new: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
     """Return new data as a frame; a mapping of single values is one row."""
     if isinstance(new, pd.DataFrame):
@@ -151,17 +167,44 @@ def _frame(new: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _parse(text: str) -> tuple[Any, tuple[str, ...]]:
-    """Return formulaic's formula and the columns it needs."""
+    """Return formulaic's formula and the columns it needs, in order of appearance.
+
+    formulaic's own list leaves out columns that share a name with one of its
+    functions, such as ``scale``.
+    """
     from formulaic import Formula
     from formulaic.errors import FormulaicError
 
     try:
         parsed = Formula(text)
-        variables = parsed.required_variables
+        factors = [factor.expr for term in parsed for factor in term.factors]
+        found = [name for expression in factors for name in _variables(expression)]
     except (FormulaicError, SyntaxError, ValueError, TypeError) as error:
         first = str(error).strip().split("\n")[0]
         raise ModelError(f"moderators {text!r} cannot be read: {first}") from error
-    return parsed, tuple(sorted(str(v) for v in variables))
+    return parsed, tuple(sorted(set(found), key=lambda name: (text.find(name), name)))
+
+
+def _variables(expression: str) -> list[str]:
+    """Return the columns that one factor of a formula names."""
+    quoted = re.findall(r"`([^`]+)`", expression)
+    bare = re.sub(r"`[^`]+`", "0", expression)
+    if not bare.isidentifier():
+        try:
+            tree = ast.parse(bare, mode="eval")
+        except SyntaxError:
+            # a column whose name is no expression
+            return quoted or [expression]
+    else:
+        return [bare]
+    functions = {n.func for n in ast.walk(tree) if isinstance(n, ast.Call)}
+    modules = {n.value for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+    names = [
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and node not in functions | modules
+    ]
+    return quoted + names
 
 
 def _check_variables(
