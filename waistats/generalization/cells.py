@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from waistats.effect_sizes import back_transform
-from waistats.generalization.describe import grouping, kinds, levels
+from waistats.generalization.describe import cells_of, grouping, kinds, levels
 from waistats.generalization.pool import FEWEST_TO_POOL, Pooled, pool
 
 POOLED = (
@@ -42,7 +42,7 @@ def pooled_cells(
     columns = grouping(used, by)
     keys = levels(used, columns).assign(coefficient_type=kinds(used))
     rows: list[dict[str, Any]] = []
-    for key, index in keys.groupby(list(keys.columns), sort=True).indices.items():
+    for key, index in cells_of(keys):
         cell = dict(zip(keys.columns, key, strict=True))
         rows.append(cell | pooled_row(used.iloc[index], **options))
     return pd.DataFrame(rows, columns=[*keys.columns, *POOLED])

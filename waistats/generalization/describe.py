@@ -1,6 +1,6 @@
 """The classical description: coefficients by version, rater and scale."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -28,6 +28,14 @@ def levels(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
         },
         index=table.index,
     )
+
+
+def cells_of(keys: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
+    """Give each combination of levels, sorted, and the positions of its rows."""
+    found = keys.groupby(list(keys.columns), sort=True).indices
+    for key, index in found.items():
+        # a single column gives its level alone
+        yield key if isinstance(key, tuple) else (key,), index
 
 
 def kinds(table: pd.DataFrame) -> pd.Series:
@@ -92,7 +100,7 @@ def describe_coefficients(
     value = pd.to_numeric(table["estimate"], errors="coerce").to_numpy(dtype=float)
     poolable = poolable_rows(table)
     rows = []
-    for key, index in keys.groupby(list(keys.columns), sort=True).indices.items():
+    for key, index in cells_of(keys):
         rows.append((*key, *_summary(table, value, poolable, index)))
     out = pd.DataFrame(rows, columns=[*keys.columns, *_SUMMARY])
     if empty_cells and columns:
