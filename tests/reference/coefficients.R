@@ -153,10 +153,12 @@ diary <- function() {
        RC = o$Rc, RkRn = o$RkRn, RCn = o$Rcn)
 }
 two_level <- function() {
-  x <- long_diary(matrix(1, dim(data$diary)[1], dim(data$diary)[2]))
+  d <- dim(data$levels); x <- NULL
+  for (p in seq_len(d[1])) for (t in seq_len(d[2]))
+    x <- rbind(x, data.frame(id = p, time = t, t(data$levels[p, t, ])))
   names(x)[3:6] <- paste0("V", 1:4)
   fit <- cfa("level: 1\nw =~ V1 + V2 + V3 + V4\nlevel: 2\nb =~ V1 + V2 + V3 + V4", x,
-             cluster = "id", std.lv = TRUE)
+             cluster = "id", std.lv = TRUE, em.h1.tol = 1e-12, em.h1.iter.max = 100000)
   h1 <- lavInspect(fit, "h1")
   list(within = unclass(h1$within$cov), between = unclass(h1$id$cov))
 }

@@ -32,13 +32,13 @@ def grouped(seed, n, general, group, groups):
     return scores[:, :1] * general + scores[:, 1 + membership] * group + unique
 
 
-def sessions(seed, persons, times, items):
+def sessions(seed, persons, times, items, own=0.4):
     rng = np.random.default_rng(seed)
     person = rng.normal(size=(persons, 1, 1)) * 1.0
     time = rng.normal(size=(1, times, 1)) * 0.3
     item = rng.normal(size=(1, 1, items)) * 0.5
     person_time = rng.normal(size=(persons, times, 1)) * 0.6
-    person_item = rng.normal(size=(persons, 1, items)) * 0.4
+    person_item = rng.normal(size=(persons, 1, items)) * own
     time_item = rng.normal(size=(1, times, items)) * 0.2
     error = rng.normal(size=(persons, times, items)) * 0.7
     total = person + time + item + person_time + person_item + time_item + error
@@ -70,7 +70,7 @@ def main():
     diary = sessions(17, 30, 5, 4)
     kept = np.random.default_rng(18).random(diary.shape[:2]) < 0.75
     data = {
-        "provenance": "SIMULATED, numpy default_rng seeds 11-18",
+        "provenance": "SIMULATED, numpy default_rng seeds 11-19",
         "ceiling": ceiling.tolist(),
         "bifactor": bifactor.tolist(),
         "mixed": mixed.tolist(),
@@ -78,6 +78,7 @@ def main():
         "ratings": ratings.tolist(),
         "diary": diary.tolist(),
         "diary_kept": kept.astype(int).tolist(),
+        "levels": sessions(19, 60, 4, 4, own=0.8).tolist(),
     }
     (HERE / "coefficients_data.json").write_text(
         json.dumps(data) + "\n", encoding="utf-8"
