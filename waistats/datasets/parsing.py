@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from waistats.datasets.advice import number_advice
 from waistats.datasets.findings import Finding
@@ -16,6 +16,9 @@ from waistats.datasets.numbers import (
 )
 from waistats.datasets.schema import Field, known_study
 from waistats.datasets.table import RawTable
+
+# What spreadsheets show for a formula without a result.
+_FAILED = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
 
 
 def parse_table(
@@ -34,6 +37,21 @@ def parse_table(
         column = known.get(str(name))
         values, bad = _typed(cells, column, table)
         parsed[str(name)] = values
+        failed = _failed_formulas(cells)
+        findings.extend(
+            Finding(
+                column=str(name),
+                severity="error",
+                rule="must be a value",
+                value=said,
+                advice="The formula failed: mend it, or empty the cell.",
+                place=table.place(row, str(name)),
+                row=row,
+                study_id=known_study(study_ids, row),
+            )
+            for row, said in failed.items()
+            if row not in bad
+        )
         if column is None:
             continue
         boolean = column.type == "boolean"
@@ -53,6 +71,12 @@ def parse_table(
             for row, said in bad.items()
         )
     return pd.DataFrame(parsed), findings
+
+
+def _failed_formulas(cells: pd.Series) -> dict[int, str]:
+    if is_numeric_dtype(cells.dtype):
+        return {}
+    return {i: repr(cell) for i, cell in enumerate(cells) if str(cell) in _FAILED}
 
 
 def _typed(

@@ -19,7 +19,7 @@ def read_workbook(source: str, content: bytes, *, sheet: str | None = None) -> R
     Raises
     ------
     DataError
-        For merged cells, formulas whose value was not saved or that failed, a title or a
+        For merged cells, formulas whose value was not saved, a title or a
         second header row, an unknown sheet, or a file that is no workbook.
     """
     if not zipfile.is_zipfile(io.BytesIO(content)):
@@ -40,7 +40,6 @@ def read_workbook(source: str, content: bytes, *, sheet: str | None = None) -> R
         )
     _refuse_merged(source, written)
     _refuse_unsaved_formulas(source, shown, written)
-    _refuse_error_values(source, shown)
     rows = [list(row) for row in shown.iter_rows(values_only=True)]
     filled = [i for i, row in enumerate(rows) if any(c not in (None, "") for c in row)]
     if not filled:
@@ -123,20 +122,6 @@ def _refuse_unsaved_formulas(source: str, shown: Any, written: Any) -> None:
             f"{source}: formulas without a saved value: {listing(unsaved, 500)}. Open "
             "the file in a spreadsheet program and save it, or replace the formulas by "
             "their values."
-        )
-
-
-def _refuse_error_values(source: str, shown: Any) -> None:
-    broken = [
-        f"{shown.title}!{cell.coordinate} {cell.value}"
-        for row in shown.iter_rows()
-        for cell in row
-        if cell.data_type == "e"
-    ]
-    if broken:
-        raise DataError(
-            f"{source}: formulas that failed: {listing(broken, 500)}. Mend them, or "
-            "replace them by values; an empty cell means that nothing is known."
         )
 
 
