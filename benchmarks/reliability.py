@@ -1,0 +1,176 @@
+"""How fast coefficients are, against peers measured in the same run.
+
+Run ``python benchmarks/reliability.py [case ...]``; R peers are left out without R.
+Numbers are the best of several runs, in milliseconds, on SIMULATED answers.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from waistats.reliability.agreement import intraclass_correlation
+from waistats.reliability.omega import omega_total
+from waistats.reliability.ordinal import ordinal_alpha
+from waistats.reliability.ordinal_sample import categories
+from waistats.reliability.polychoric import polychoric
+
+Line = tuple[str, str, float]
+
+
+def best(function: Callable[[], object], repeats: int = 7) -> float:
+    """Return the shortest of several runs in milliseconds."""
+    function()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return 1000 * min(times)
+
+
+def best_in_r(values: np.ndarray, setup: str, call: str, repeats: int = 3) -> float:
+    """Return the shortest of several runs of an R call on ``x``; NaN without R."""
+    if shutil.which("Rscript") is None:
+        return float("nan")
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder, "x.csv")
+        pd.DataFrame(values).to_csv(data, index=False)
+        script = (
+            f"{setup}\nx <- as.matrix(read.csv({json.dumps(str(data))}))\n"
+            f"run <- function() suppressWarnings(suppressMessages({call}))\n"
+            f"invisible(run())\ncat('\\nTIME', min(replicate({repeats}, "
+            "system.time(run())[['elapsed']])))\n"
+        )
+        done = subprocess.run(
+            ["Rscript", "-e", script], capture_output=True, text=True, check=False
+        )
+    found = done.stdout.rpartition("TIME")[2].strip()
+    return 1000 * float(found) if done.returncode == 0 else float("nan")
+
+
+def ordered_answers(n: int, m: int, seed: int = 1) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    latent = 0.7 * rng.normal(size=(n, 1)) + 0.7 * rng.normal(size=(n, m))
+    return np.digitize(latent, [-1.5, -0.5, 0.3, 1.0]).astype(float)
+
+
+def polychoric_12() -> Iterator[Line]:
+    """Polychoric correlations of 500 x 12 five-point answers."""
+    values = ordered_answers(500, 12)
+    name = "polychoric 500 x 12"
+    yield name, "waistats, correlations", best(lambda: polychoric(*categories(values)))
+    yield (
+        name,
+        "waistats, ordinal_alpha with ADF interval",
+        best(lambda: ordinal_alpha(values)),
+    )
+    yield (
+        name,
+        "psych::polychoric",
+        best_in_r(values, "library(psych)", "polychoric(x, correct = 0)"),
+    )
+    yield (
+        name,
+        "lavaan::lavCor",
+        best_in_r(
+            values,
+            "suppressMessages(library(lavaan))",
+            "lavCor(as.data.frame(x), ordered = colnames(x))",
+        ),
+    )
+
+
+def icc_500() -> Iterator[Line]:
+    """One intraclass correlation of 500 targets by 12 raters."""
+    rng = np.random.default_rng(2)
+    values = rng.normal(size=(500, 1)) + rng.normal(size=(500, 12))
+    frame = pd.DataFrame(
+        {
+            "target": np.repeat(np.arange(500), 12),
+            "rater": np.tile(np.arange(12), 500),
+            "rating": values.ravel(),
+        }
+    )
+    columns = {"targets": "target", "raters": "rater", "ratings": "rating"}
+    name = "ICC 500 x 12"
+    yield name, "waistats, wide", best(lambda: intraclass_correlation(values))
+    yield name, "waistats, long", best(lambda: intraclass_correlation(frame, **columns))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pingouin
+
+        yield (
+            name,
+            "pingouin, long",
+            best(lambda: pingouin.intraclass_corr(frame, *columns.values())),
+        )
+    yield (
+        name,
+        "psych::ICC(lmer = FALSE)",
+        best_in_r(values, "library(psych)", "ICC(x, lmer = FALSE)"),
+    )
+
+
+def omega_500() -> Iterator[Line]:
+    """Omega total of 500 x 12 answers with a robust and a bootstrap interval."""
+    values = ordered_answers(500, 12)
+    name = "omega 500 x 12"
+    yield name, "waistats, ADF interval", best(lambda: omega_total(values))
+    yield (
+        name,
+        "waistats, bootstrap of 1,000",
+        best(lambda: omega_total(values, ci="bootstrap", n_resamples=1000), 3),
+    )
+    loads = " + ".join(f"l{j}*V{j}" for j in range(1, 13))
+    total = " + ".join(f"l{j}" for j in range(1, 13))
+    unique = "\\n".join(f"V{j} ~~ t{j}*V{j}" for j in range(1, 13))
+    rest = " + ".join(f"t{j}" for j in range(1, 13))
+    model = f"f =~ {loads}\\n{unique}\\no := ({total})^2 / (({total})^2 + {rest})"
+    yield (
+        name,
+        "lavaan::cfa(se = 'robust.sem')",
+        best_in_r(
+            values,
+            "suppressMessages(library(lavaan))",
+            "{colnames(x) <- paste0('V', 1:12); "
+            f"cfa(\"{model}\", as.data.frame(x), std.lv = TRUE, se = 'robust.sem')}}",
+        ),
+    )
+
+
+CASES: dict[str, Callable[[], Iterator[Line]]] = {
+    "polychoric": polychoric_12,
+    "icc": icc_500,
+    "omega": omega_500,
+}
+
+
+def main() -> None:
+    """Print each case's times, and how many times as long each peer takes."""
+    chosen = sys.argv[1:] or list(CASES)
+    unknown = [name for name in chosen if name not in CASES]
+    if unknown:
+        raise SystemExit(f"no case {', '.join(unknown)}; there are {', '.join(CASES)}")
+    for case in chosen:
+        first = None
+        for name, who, milliseconds in CASES[case]():
+            first = first or milliseconds
+            ratio = milliseconds / first
+            print(f"{name:<20} {who:<44} {milliseconds:>9.2f} ms {ratio:>8.1f} x")
+
+
+if __name__ == "__main__":
+    main()
