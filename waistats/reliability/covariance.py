@@ -1,18 +1,19 @@
 """Sampling covariance of alphas that share respondents, from influence functions."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from waistats.arrays import BoolArray, FloatArray
-from waistats.errors import DataError, ModelError, check_option, listing
+from waistats.errors import DataError, ModelError, check_option
 from waistats.format import Result
 from waistats.reliability.alpha import exactly_one, no_total_variance
 from waistats.reliability.influence import alpha_gradient, influence_covariance
+from waistats.reliability.matching import match_respondents
 from waistats.reliability.moments import alpha_of
-from waistats.reliability.responses import ItemsLike, Responses, read_items
+from waistats.reliability.responses import ItemsLike
 from waistats.reliability.sample import Sample, prepare
 
 MEASURES = ("bonett", "hakstian-whalen", "raw")
@@ -158,7 +159,7 @@ def alpha_covariance(
             "alpha_covariance needs a mapping of scale to items, such as "
             "{'task': task_items, 'total': items}."
         )
-    aligned, notes = _matched(scales)
+    aligned, notes = match_respondents(scales)
     samples: dict[str, Sample] = {}
     for name, items in aligned.items():
         try:
@@ -224,57 +225,3 @@ def _alpha(name: str, sample: Sample) -> float:
             "so it has no sampling variance. Leave the scale out."
         )
     return alpha
-
-
-def _read(name: str, items: ItemsLike) -> Responses:
-    try:
-        return read_items(items)
-    except DataError as error:
-        raise DataError(f"scale {name}: {error}") from error
-
-
-def _matched(
-    scales: Mapping[str, ItemsLike],
-) -> tuple[dict[str, ItemsLike], tuple[str, ...]]:
-    """Return the items with the same respondents in the same rows."""
-    read = {str(name): _read(str(name), items) for name, items in scales.items()}
-    frames = [items for items in scales.values() if isinstance(items, pd.DataFrame)]
-    same = all(frame.index.equals(frames[0].index) for frame in frames[1:])
-    if same:
-        sizes = {name: len(items.values) for name, items in read.items()}
-        if len(set(sizes.values())) > 1:
-            told = listing(f"{name} {n}" for name, n in sizes.items())
-            raise DataError(
-                "every scale needs the same respondents, one row each; the numbers of "
-                f"rows differ: {told}. Give frames whose index names the respondents."
-            )
-        return {str(name): items for name, items in scales.items()}, ()
-    if len(frames) < len(scales):
-        raise DataError(
-            "the frames have different indexes, so that arrays cannot be matched to "
-            "them; give every scale as a frame indexed by respondent."
-        )
-    for name, frame in zip(read, frames, strict=True):
-        if not frame.index.is_unique:
-            twice = frame.index[frame.index.duplicated()].unique()
-            raise DataError(
-                f"scale {name}: respondents must be unique in the index to be matched, "
-                f"but {listing(twice)} occur more than once."
-            )
-    everyone: list[Hashable] = list(
-        dict.fromkeys(label for frame in frames for label in frame.index)
-    )
-    shared = sum(all(label in frame.index for frame in frames) for label in everyone)
-    if not shared:
-        raise DataError(
-            "no respondent is in the index of every scale; give the frames one index, "
-            "such as the dyad."
-        )
-    note = f"Matched by index: {len(everyone)} respondents, {shared} with every scale."
-    return (
-        {
-            name: frame.reindex(everyone)
-            for name, frame in zip(read, frames, strict=True)
-        },
-        (note,),
-    )
