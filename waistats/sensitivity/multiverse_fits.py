@@ -1,0 +1,166 @@
+"""The specifications of a multiverse on one table, fitted."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from waistats.effect_sizes import ALPHA_TYPES, back_transform, effect_sizes
+from waistats.errors import ModelError, WaistatsError
+from waistats.meta.design import intercept_only
+from waistats.meta.effects import Effects, usable_effects
+from waistats.meta.fit import fit_design
+from waistats.meta.model import FittedModel
+from waistats.meta.multilevel import fit_multilevel
+from waistats.meta.predict import critical
+from waistats.meta.varying import fit_varying_coefficient
+from waistats.sensitivity.multiverse_result import OWN_SCALE
+from waistats.sensitivity.multiverse_tables import mean_per_study
+
+LIMITS = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
+
+
+def fits(
+    table: pd.DataFrame,
+    handling: str,
+    measures: tuple[str, ...],
+    models: tuple[str, ...],
+    intervals: tuple[str, ...],
+    correlation: float,
+    conf_level: float,
+) -> Iterator[tuple[dict[str, str], dict[str, Any] | str]]:
+    """Yield every specification on one table with its result, or why it has none."""
+    if "varying-coefficient" in models and not handling.startswith("multilevel"):
+        spec = {
+            "measure": OWN_SCALE,
+            "model": "varying-coefficient",
+            "interval": "bonett-2010",
+        }
+        yield spec, _guarded(_varying, table, handling, correlation, conf_level)
+    for measure in measures:
+        effects = _effects(table, measure, handling, correlation)
+        if isinstance(effects, str):
+            yield {"measure": measure}, effects
+            continue
+        if handling.startswith("multilevel"):
+            named = ["t" if i == "knapp-hartung" else i for i in intervals]
+            for interval in named if handling == "multilevel" else ["cr2"]:
+                spec = {"measure": measure, "model": "REML", "interval": interval}
+                yield spec, _guarded(_multilevel, effects, interval, conf_level)
+            continue
+        used = usable_effects(effects)
+        for model in models:
+            for interval in intervals:
+                if model == "varying-coefficient" or (
+                    model == "CE" and interval == "knapp-hartung"
+                ):
+                    continue
+                spec = {"measure": measure, "model": model, "interval": interval}
+                yield spec, _guarded(_one_level, used, model, interval, conf_level)
+
+
+def _guarded(fit: Any, *arguments: Any) -> dict[str, Any] | str:
+    """Return a fit's row, or the reason why there is none."""
+    try:
+        return fit(*arguments)
+    except WaistatsError as error:
+        return str(error)
+
+
+def _effects(
+    table: pd.DataFrame, measure: str, handling: str, correlation: float
+) -> pd.DataFrame | str:
+    """Return effect sizes on a scale, averaged by study if asked for."""
+    corrected = measure == "bonett-corrected"
+    try:
+        effects = effect_sizes(
+            table,
+            measure="bonett" if corrected else measure,
+            bias="bonett" if corrected else "none",
+        )
+    except WaistatsError as error:
+        return str(error)
+    if handling != "mean":
+        return effects
+    yi, vi = (effects[c].to_numpy(dtype=float) for c in ("yi", "vi"))
+    return mean_per_study(effects, yi, vi, correlation)
+
+
+def _one_level(
+    used: Effects, model: str, interval: str, conf_level: float
+) -> dict[str, Any]:
+    weights = None
+    if model == "unweighted":
+        weights = np.ones(len(used.yi))
+    elif model == "n-weighted":
+        weights = pd.to_numeric(used.table["n"]).to_numpy(dtype=float)
+    fit = fit_design(
+        used,
+        intercept_only(len(used.yi)),
+        method="REML" if weights is not None else model,
+        small_sample=interval,
+        conf_level=conf_level,
+        weights=weights,
+    )
+    return _row(_limits(fit), fit)
+
+
+def _multilevel(
+    effects: pd.DataFrame, interval: str, conf_level: float
+) -> dict[str, Any]:
+    fit = fit_multilevel(
+        effects,
+        small_sample="wald" if interval == "wald" else "t",
+        conf_level=conf_level,
+    )
+    limits = _limits(fit)
+    if interval == "cr2":
+        robust = fit.robust().to_frame().iloc[0]
+        limits[1:3] = [float(robust["ci_low"]), float(robust["ci_high"])]
+    return _row(limits, fit)
+
+
+def _varying(
+    table: pd.DataFrame, handling: str, correlation: float, conf_level: float
+) -> dict[str, Any]:
+    if "coefficient_type" in table:
+        other = set(table["coefficient_type"].dropna().astype(str)) - ALPHA_TYPES
+        if other:
+            raise ModelError("the varying-coefficient model is for alphas only")
+    if handling == "mean":
+        zero = np.zeros(len(table))
+        table = mean_per_study(table, zero, zero, correlation)
+        table = table.assign(
+            n=table["n"].round(), n_items=table["n_items"].astype(float).round()
+        ).drop(columns=["yi", "vi"])
+    fit = fit_varying_coefficient(table, conf_level=conf_level)
+    found = fit.predict().iloc[0]
+    limits = [float(found[c]) for c in ("estimate", "ci_low", "ci_high")]
+    return {
+        "k": len(fit.effects.yi),
+        "n_studies": fit.effects.table["study_id"].nunique(),
+        **dict(zip(LIMITS, [*limits, np.nan, np.nan], strict=True)),
+        "tau2": np.nan,
+        "I2": np.nan,
+    }
+
+
+def _limits(fit: FittedModel) -> list[float]:
+    """Return estimate, confidence and prediction limits on the model's scale."""
+    center, variance = fit.beta[0], fit.cov[0, 0]
+    c = critical(fit.conf_level, fit.df)
+    half, far = c * np.sqrt(variance), c * np.sqrt(variance + fit.tau2)
+    return [center, center - half, center + half, center - far, center + far]
+
+
+def _row(limits: list[float], fit: FittedModel) -> dict[str, Any]:
+    """Return what the frame keeps of a fit, on the alpha scale."""
+    turned = back_transform(np.array(limits), str(fit.measure))
+    return {
+        "k": fit.k,
+        "n_studies": fit.effects.table["study_id"].nunique(),
+        **dict(zip(LIMITS, turned.tolist(), strict=True)),
+        "tau2": fit.tau2,
+        "I2": fit.I2,
+    }

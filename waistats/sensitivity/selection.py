@@ -1,0 +1,200 @@
+"""Selection at a reliability threshold: low coefficients reported less often."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from waistats.arrays import FloatArray, IntArray
+from waistats.effect_sizes import back_transform, transform
+from waistats.errors import ModelError, check_conf_level, listing
+from waistats.format import coefficient
+from waistats.meta.result import MetaResult
+from waistats.meta.wald import likelihood_ratio
+from waistats.sensitivity.refit import check_meta
+from waistats.sensitivity.selection_likelihood import (
+    Selection,
+    climb,
+    evaluate,
+    maximise,
+    profile_limits,
+)
+from waistats.sensitivity.selection_result import ThresholdSelection
+
+# a coefficient printed equal to the threshold is not below it
+TIE = 1e-9
+
+
+def threshold_selection(
+    result: Any, threshold: Any = 0.70, *, conf_level: float | None = None
+) -> ThresholdSelection:
+    r"""Fit a model in which coefficients below a threshold are reported less often.
+
+    Parameters
+    ----------
+    result : MetaResult
+        From `fit_meta`; moderators stay in the model. Effects must be without bias
+        correction, so that a threshold is one point of their scale.
+    threshold : float or sequence of float, default 0.70
+        Reliability at which the probability of being reported changes.
+    conf_level : float, optional
+        Level of the intervals; that of ``result`` by default.
+
+    Returns
+    -------
+    ThresholdSelection
+        ``estimate, tau2`` on the model's scale, ``weight``, intervals and the
+        likelihood-ratio test ``lrt``.
+
+    Raises
+    ------
+    ModelError
+        If a side of a threshold (or the space between two) is empty, or the effects
+        do not name their scale, are bias-corrected or have user weights.
+    ConvergenceError
+        If the weight is not determined by the data.
+
+    Notes
+    -----
+    A coefficient in zone z is reported with probability proportional to
+    :math:`\omega_z`, :math:`\omega=1` above the highest threshold;
+
+    .. math:: \ell=\sum_i\Bigl[\ln\omega_{z_i}+\ln\phi(y_i;\mu,v_i+\tau^2)
+       -\ln\sum_z\omega_z P_{iz}\Bigr]
+
+    with :math:`P_{iz}` the probability of zone z. The transformations rise, so
+    :math:`y>T(c)` exactly when :math:`a>c`, and with one threshold this is metafor's
+    ``selmodel(type="stepfun", steps=.5, alternative="greater")`` on :math:`y-T(c)`.
+    metafor bounds the weight at 100. Zones are told on the coefficients themselves; one
+    equal to the threshold is not below it. Printed coefficients are rounded: see how
+    much changes with thresholds half a unit of the last digit lower and higher.
+    Weights and tau2 have profile-likelihood limits, the mean a normal one.
+
+    Examples
+    --------
+    >>> from waistats import effect_sizes, fit_meta
+    >>> table = pd.DataFrame(
+    ...     {"study_id": list("ABCDEFGH"), "n": [84, 54, 231, 120, 300, 90, 60, 150],
+    ...      "estimate": [.91, .66, .83, .78, .72, .75, .85, .69], "n_items": 12})
+    >>> found = threshold_selection(fit_meta(effect_sizes(table)), .70)
+    >>> round(found.estimate, 3), round(found.weight, 3), round(found.lrt.p_value, 3)
+    (1.532, 1.1, 0.917)
+    """
+    model = check_meta(result, "threshold_selection")
+    conf_level = model.conf_level if conf_level is None else conf_level
+    check_conf_level(conf_level)
+    if model.weights is not None:
+        raise ModelError("threshold_selection is not defined for user weights.")
+    cuts = _thresholds(threshold)
+    data, counts = _data(model, cuts)
+    p, m = data.X.shape[1], len(cuts)
+    free = np.ones(p + 1 + m, dtype=bool)
+    free[p] = model.method != "CE"
+    start = np.concatenate([model.beta, [np.sqrt(max(model.tau2, 1e-4))], np.zeros(m)])
+    if not free[p]:
+        start[p] = 0.0
+    plain = free.copy()
+    plain[p + 1 :] = False
+    null = climb(data, start, plain)
+    top = maximise(data, null, free)
+    best, reduced = (evaluate(data, at).value for at in (top, null))
+    cov = _covariance(data, top, free)
+    drop = float(stats.chi2.ppf(conf_level, 1))
+    se = np.sqrt(np.diag(cov))
+    limits = np.full((m + 1, 2), np.nan)
+    for j in range(0 if free[p] else 1, m + 1):
+        at = p + j
+        limits[j] = profile_limits(data, top, free, at, se=se[at], drop=drop)
+    weights, tau = np.exp(top[p + 1 :]), top[p]
+    n_free = int(free.sum())
+    return ThresholdSelection(
+        beta=top[:p],
+        cov=cov[:p, :p],
+        tau2=float(tau**2),
+        tau2_se=float(2 * tau * se[p]),
+        tau2_low=float(limits[0, 0]) ** 2,
+        tau2_high=float(limits[0, 1]) ** 2,
+        weights=weights,
+        weights_se=weights * se[p + 1 :],
+        weights_low=np.exp(limits[1:, 0]),
+        weights_high=np.exp(limits[1:, 1]),
+        thresholds=cuts,
+        counts=counts,
+        lrt=likelihood_ratio(
+            (best, n_free), (reduced, n_free - m), "No selection at the threshold"
+        ),
+        log_likelihood=best,
+        unselected=np.append(null[:p], null[p] ** 2),
+        terms=model.design.names,
+        conf_level=conf_level,
+        original=model,
+    )
+
+
+def _thresholds(threshold: Any) -> FloatArray:
+    """Return the thresholds, rising and different."""
+    cuts = np.atleast_1d(np.asarray(threshold, dtype=float))
+    if cuts.ndim != 1 or len(cuts) == 0 or not np.all(cuts < 1):
+        raise ModelError(
+            f"threshold must be a reliability below 1, or several; got {threshold!r}."
+        )
+    if len(np.unique(cuts)) < len(cuts):
+        raise ModelError(f"Thresholds must differ; got {listing(cuts)}.")
+    return np.sort(cuts)
+
+
+def _data(model: MetaResult, cuts: FloatArray) -> tuple[Selection, IntArray]:
+    """Return the data of the likelihood and the coefficients of each zone."""
+    effects, measure = model.effects, model.measure
+    if measure is None:
+        raise ModelError(
+            "threshold_selection needs effects that name their measure, as those of "
+            "effect_sizes() do."
+        )
+    a = back_transform(effects.yi, measure)
+    if "estimate" in effects.table:
+        given = pd.to_numeric(effects.table["estimate"]).to_numpy(dtype=float)
+        if np.abs(transform(given, measure) - effects.yi).max() > 1e-8:
+            raise ModelError(
+                "The effects are bias-corrected, so that a threshold is a different "
+                "point for every study. Use effect_sizes(..., bias='none')."
+            )
+        a = given
+    zone = np.searchsorted(cuts - TIE, a, side="right").astype(np.int64)
+    counts = np.bincount(zone, minlength=len(cuts) + 1)
+    for i in np.flatnonzero(counts == 0):
+        raise ModelError(
+            f"No coefficient lies {_zone_name(cuts, int(i))} (they run from "
+            f"{coefficient(float(a.min()))} to {coefficient(float(a.max()))}), so the "
+            "model has nothing to compare. Choose thresholds within their range."
+        )
+    data = Selection(
+        y=effects.yi,
+        v=effects.vi,
+        X=model.design.X,
+        cuts=transform(cuts, measure),
+        zone=zone,
+    )
+    return data, counts
+
+
+def _zone_name(cuts: FloatArray, i: int) -> str:
+    shown = [coefficient(float(c)) for c in cuts]
+    if i == 0:
+        return f"below {shown[0]}"
+    if i == len(cuts):
+        return f"at or above {shown[-1]}"
+    return f"from {shown[i - 1]} to {shown[i]}"
+
+
+def _covariance(data: Selection, top: FloatArray, free: np.ndarray) -> FloatArray:
+    """Return the inverse of the observed information; NaN for what is fixed or at 0."""
+    p = data.X.shape[1]
+    inside = free.copy()
+    if top[p] < 1e-6:
+        inside[p] = False
+    index = np.ix_(inside, inside)
+    cov = np.full((len(top), len(top)), np.nan)
+    cov[index] = np.linalg.inv(-evaluate(data, top).hessian[index])
+    return cov
