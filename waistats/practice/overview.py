@@ -1,0 +1,161 @@
+"""One table of what a pooled reliability means in practice."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from waistats.arrays import FloatArray
+from waistats.errors import ModelError
+from waistats.format import coefficient, level
+from waistats.practice.plan import Plan, prepare
+from waistats.practice.planning import (
+    sample_size_for_alpha,
+    sample_size_for_correlation,
+)
+from waistats.practice.prediction import THRESHOLDS, predict_reliability
+from waistats.practice.profile import items_of
+from waistats.practice.scores import reliable_change, standard_error_of_measurement
+from waistats.practice.source import check_positive, numbers
+
+
+def practice_table(
+    source: Any,
+    sd: float | None = None,
+    *,
+    new: pd.DataFrame | Mapping[str, Any] | None = None,
+    n: Sequence[int] = (30, 100, 300),
+    n_items: int | None = None,
+    rho: float = 0.30,
+    width: float = 0.05,
+    thresholds: Sequence[float] = THRESHOLDS,
+    conf_level: float | None = None,
+) -> pd.DataFrame:
+    """Return what a clinician or planner takes away from a pooled reliability.
+
+    Parameters
+    ----------
+    source : MetaResult, MultilevelResult or RGStudy
+        The fitted model; of a study, the one that `predict_reliability` takes.
+    sd : float, optional
+        Standard deviation of the scores; without it errors and changes are in standard
+        deviations.
+    new : mapping, optional
+        Values of the moderators, one population.
+    n : sequence of int, default (30, 100, 300)
+        Sizes of planned samples, for the alpha they will show.
+    n_items : int, optional
+        Items of the planned scale; by default those of the population, else the
+        commonest among the fitted rows.
+    rho : float, default .30
+        True correlation with a perfectly measured variable that a study wants to find.
+    width : float, default .05
+        Width of the interval of alpha that a study wants.
+    thresholds : sequence of float, default (.70, .80, .90)
+        Alphas to exceed.
+    conf_level : float, optional
+        Level of intervals and tests; that of the model by default.
+
+    Returns
+    -------
+    DataFrame
+        ``quantity, estimate, pi_low, pi_high``: at the expected alpha and at both ends
+        of the prediction interval of a new population's true alpha. Probabilities have
+        an estimate only; the alpha of a planned sample has its own interval.
+
+    Raises
+    ------
+    ModelError
+        For moderators that are missing, or several populations.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from waistats import effect_sizes, fit_meta
+    >>> table = pd.DataFrame(
+    ...     {"study_id": list("ABCDE"), "estimate": [.91, .89, .93, .88, .90],
+    ...      "n": [84, 54, 231, 120, 90], "n_items": 12})
+    >>> practice_table(fit_meta(effect_sizes(table)), sd=9).round(2).head(3)
+                           quantity  estimate  pi_low  pi_high
+    0                         alpha      0.91    0.83     0.95
+    1  standard error (measurement)      2.76    3.72     2.05
+    2      reliable change, 95% (±)      7.66   10.32     5.69
+    """
+    plan = prepare(source, {}, new, None, None)
+    if len(plan.rows) != 1:
+        raise ModelError("practice_table is for one population; pass one row of new.")
+    items = _items(plan) if n_items is None else n_items
+    rows_new = plan.rows if plan.model.has_moderators else None
+    predicted = predict_reliability(
+        plan.model,
+        n=n,
+        new=rows_new,
+        n_items=None if rows_new is not None and "n_items" in rows_new else items,
+        thresholds=thresholds,
+        conf_level=conf_level,
+    )
+    s = np.ones(()) if sd is None else numbers("sd", sd)
+    check_positive("sd", s)
+    unit = ", in SDs" if sd is None else ""
+    shown = predicted.conf_level
+    ends = (predicted.estimate[0], predicted.pi_low[0], predicted.pi_high[0])
+    alpha = np.array(ends)
+    share = np.clip(alpha, 0, None)
+    rows: list[tuple[Any, ...]] = [
+        ("alpha", *alpha),
+        _row(f"standard error (measurement){unit}", _sem(s, share)),
+        _row(
+            f"reliable change, {level(shown)} (±){unit}",
+            reliable_change(s, share, conf_level=shown),
+        ),
+        _row(
+            f"n to find a true r of {coefficient(rho, 2)}, power .80",
+            _for_correlation(rho, share, shown),
+        ),
+        _row(
+            f"n for an interval of alpha of width {coefficient(width, 2)}",
+            sample_size_for_alpha(share, items, width=width, conf_level=shown),
+        ),
+    ]
+    none = (np.nan, np.nan)
+    for cut, p in zip(predicted.thresholds, predicted.above[0], strict=True):
+        rows.append((f"P(true alpha > {coefficient(cut, 2)})", p, *none))
+    for i, size in enumerate(predicted.n.astype(int)):
+        limits = predicted.observed_low[i], predicted.observed_high[i]
+        sample = f"in a sample of {size} ({items:g} items)"
+        rows.append((f"alpha {sample}", ends[0], *limits))
+        for cut, p in zip(
+            predicted.thresholds, predicted.observed_above[i], strict=True
+        ):
+            text = f"P(alpha > {coefficient(cut, 2)}) {sample}"
+            rows.append((text, p, *none))
+    table = pd.DataFrame(rows, columns=["quantity", "estimate", "pi_low", "pi_high"])
+    return table.assign(provenance="SIMULATED") if predicted.simulated else table
+
+
+def _items(plan: Plan) -> float:
+    """Return the items of the population, else the commonest of the fitted rows."""
+    try:
+        return float(items_of(plan.model, plan.rows)[0])
+    except ModelError:
+        seen = plan.model.effects.table.get("n_items")
+        if seen is None:
+            raise
+        return float(pd.to_numeric(seen).mode().iloc[0])
+
+
+def _row(name: str, values: FloatArray) -> tuple[Any, ...]:
+    return (name, *np.asarray(values, dtype=float))
+
+
+def _sem(sd: FloatArray, share: FloatArray) -> FloatArray:
+    return standard_error_of_measurement(sd, share)
+
+
+def _for_correlation(rho: float, share: FloatArray, conf_level: float) -> FloatArray:
+    """Return sizes; none is enough where nothing true is measured."""
+    out = np.full(share.shape, np.nan)
+    some = share > 0
+    out[some] = sample_size_for_correlation(rho, share[some], conf_level=conf_level)
+    return out

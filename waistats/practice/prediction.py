@@ -1,0 +1,255 @@
+"""The reliability to expect: in a new population, and in a sample of a given size."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from waistats.arrays import FloatArray
+from waistats.effect_sizes import back_transform
+from waistats.errors import check_conf_level
+from waistats.format import Result, coefficient, level
+from waistats.meta.distributions import critical
+from waistats.meta.model import FittedModel
+from waistats.practice.plan import Plan, prepare
+from waistats.practice.profile import FACTS
+from waistats.practice.source import check_range, numbers
+
+THRESHOLDS = (0.70, 0.80, 0.90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ReliabilityPrediction(Result):
+    """What reliability to expect; every array has shape (rows,).
+
+    Attributes
+    ----------
+    estimate, ci_low, ci_high : ndarray
+        Expected (median) alpha of such populations and its confidence interval.
+    pi_low, pi_high : ndarray
+        Prediction interval of the true alpha of a new population.
+    observed_low, observed_high : ndarray
+        Prediction interval of the alpha of a sample of n; NaN without n.
+    thresholds : tuple of float
+        Alphas to exceed.
+    above, observed_above : ndarray, shape (rows, thresholds)
+        Probabilities that the true, or the sample's, alpha exceeds them.
+    n, n_items : ndarray
+        Size of the planned sample and items of its scale; NaN without n.
+    profile : DataFrame
+        The populations.
+    k : int
+        Coefficients behind the model.
+    conf_level : float
+        Level of the intervals.
+    simulated : bool
+        Whether the model was fitted to SIMULATED data.
+    notes : tuple of str
+        What a reader must know.
+    """
+
+    estimate: FloatArray
+    ci_low: FloatArray
+    ci_high: FloatArray
+    pi_low: FloatArray
+    pi_high: FloatArray
+    observed_low: FloatArray
+    observed_high: FloatArray
+    thresholds: tuple[float, ...]
+    above: FloatArray
+    observed_above: FloatArray
+    n: FloatArray
+    n_items: FloatArray
+    profile: pd.DataFrame = field(repr=False)
+    k: int
+    conf_level: float
+    simulated: bool = False
+    notes: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a prediction.
+
+        The population; ``n, n_items`` where n was given; ``estimate, ci_low, ci_high,
+        pi_low, pi_high``, ``observed_low, observed_high``; and a column a threshold,
+        such as ``above_70`` (true alpha) and ``observed_above_70``.
+        """
+        planned = bool(np.isfinite(self.n).any())
+        frame = self.profile.drop(columns="n_items" if planned else [], errors="ignore")
+        columns: dict[str, Any] = {}
+        if planned:
+            columns |= {"n": self.n.astype(int), "n_items": self.n_items.astype(int)}
+        for name in ("estimate", "ci_low", "ci_high", "pi_low", "pi_high"):
+            columns[name] = getattr(self, name)
+        if planned:
+            columns["observed_low"] = self.observed_low
+            columns["observed_high"] = self.observed_high
+        names = [threshold_name(value) for value in self.thresholds]
+        columns |= dict(zip(names, self.above.T, strict=True))
+        if planned:
+            labels = [f"observed_{name}" for name in names]
+            columns |= dict(zip(labels, self.observed_above.T, strict=True))
+        if self.simulated:
+            columns["provenance"] = "SIMULATED"
+        return frame.assign(**columns)
+
+    def heading(self) -> str:
+        """Return what the prediction rests on."""
+        text = f"Expected reliability, from {self.k} coefficients"
+        return text + (" of SIMULATED data" if self.simulated else "")
+
+    def closing(self) -> str:
+        """Return what the columns are, and the notes."""
+        shown = level(self.conf_level)
+        lines = [
+            f"ci: {shown} interval of the expected alpha; pi: of the true alpha of a "
+            "new population" + self._observed_words() + "."
+        ]
+        limits = ", ".join(coefficient(value, 2) for value in self.thresholds)
+        lines.append(f"above: probability that alpha exceeds {limits}.")
+        return "\n".join([*lines, *self.notes])
+
+    def _observed_words(self) -> str:
+        if not np.isfinite(self.n).any():
+            return ""
+        return "; observed: of the alpha that a sample of n shows"
+
+
+def threshold_name(threshold: float) -> str:
+    """Return a column's name such as ``above_70``."""
+    return f"above_{f'{threshold:.10g}'.split('.')[-1].ljust(2, '0')}"
+
+
+def predict_reliability(
+    source: Any,
+    instrument: str | None = None,
+    rater: str | None = None,
+    modality: str | None = None,
+    n: Any = None,
+    *,
+    new: pd.DataFrame | Mapping[str, Any] | None = None,
+    n_items: Any = None,
+    thresholds: Sequence[float] = THRESHOLDS,
+    include_uncertainty: bool | None = None,
+    conf_level: float | None = None,
+) -> ReliabilityPrediction:
+    r"""Predict the reliability that a new population, or a sample of it, will show.
+
+    Parameters
+    ----------
+    source : MetaResult, MultilevelResult or RGStudy
+        The fitted model. Of a study, the moderator model where it has the named
+        moderators; else the coefficients of that kind, pooled as in its cells; else the
+        overall model.
+    instrument, rater, modality : str, optional
+        The population. A model without these moderators must have been fitted to such
+        rows, and a note says where they were mixed with others.
+    n : int or array_like, optional
+        Respondents of the planned sample; several give a row each.
+    new : DataFrame or mapping, optional
+        Values of other moderators, a row a population. Numbers that are not given take
+        their mean, with a note.
+    n_items : int, optional
+        Items of the scale; by default those of the fitted rows or of the form.
+    thresholds : sequence of float, default (.70, .80, .90)
+        Alphas to exceed.
+    include_uncertainty : bool, optional
+        See `threshold_probability`.
+    conf_level : float, optional
+        Level of the intervals; that of the model by default.
+
+    Returns
+    -------
+    ReliabilityPrediction
+        Prints one row a population and sample size.
+
+    Raises
+    ------
+    DataError
+        For values that no fitted coefficient has, and sizes below 3.
+    ModelError
+        For moderators that are missing.
+
+    Notes
+    -----
+    With :math:`T=x'b` on the model's scale, the interval of the true alpha is
+    :math:`T\pm t\sqrt{se^2+\tau^2}`, and of the alpha that a sample of n' shows
+    :math:`T\pm t\sqrt{se^2+\tau^2+v(n')}`, on the Bonett scale
+    :math:`v=2m/((m-1)(n'-2))`; on the others v is taken at the expected alpha. The ends
+    are turned back. :math:`\tau^2` sums all levels of a multilevel model. The interval
+    of the expected alpha is cluster-robust where a study has it so.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from waistats import effect_sizes, fit_meta
+    >>> table = pd.DataFrame(
+    ...     {"study_id": list("ABCDE"), "estimate": [.91, .89, .93, .88, .90],
+    ...      "n": [84, 54, 231, 120, 90], "n_items": 12})
+    >>> predicted = predict_reliability(fit_meta(effect_sizes(table)), n=[30, 300])
+    >>> predicted.to_frame()[["n", "estimate", "observed_low", "observed_high"]].round(3)
+         n  estimate  observed_low  observed_high
+    0   30     0.906         0.749          0.964
+    1  300     0.906         0.821          0.950
+    """
+    facts = dict(zip(FACTS, (instrument, rater, modality), strict=False))
+    plan = prepare(source, facts, new, n, n_items)
+    model, spread = plan.model, plan.spread
+    shown = model.conf_level if conf_level is None else conf_level
+    check_conf_level(shown)
+    cuts = check_thresholds(thresholds)
+    half = _half_width(plan, shown)
+    low, high = spread.interval(shown, observed=False)
+    observed = spread.interval(shown, observed=True)
+    certain, sampled = uncertainty_options(include_uncertainty)
+    back = model.measure or "raw"
+    return ReliabilityPrediction(
+        estimate=back_transform(spread.center, back),
+        ci_low=back_transform(spread.center - half, back),
+        ci_high=back_transform(spread.center + half, back),
+        pi_low=low,
+        pi_high=high,
+        observed_low=observed[0],
+        observed_high=observed[1],
+        thresholds=tuple(float(cut) for cut in cuts),
+        above=spread.above(cuts, observed=False, uncertainty=certain),
+        observed_above=spread.above(cuts, observed=True, uncertainty=sampled),
+        n=plan.n,
+        n_items=plan.n_items,
+        profile=plan.rows,
+        k=model.k,
+        conf_level=shown,
+        simulated=model.effects.simulated,
+        notes=(*plan.notes, *_model_notes(model)),
+    )
+
+
+def _half_width(plan: Plan, conf_level: float) -> FloatArray:
+    """Return half the width of the expected value's interval: robust where there is."""
+    if plan.robust is None or plan.model.has_moderators:
+        return critical(conf_level, plan.model.df) * plan.spread.se
+    row = plan.robust.to_frame().iloc[0]
+    width = critical(conf_level, float(row["df"])) * float(row["se"])
+    return np.full(plan.spread.se.shape, width)
+
+
+def check_thresholds(thresholds: Any) -> FloatArray:
+    """Return thresholds as an array; each must lie between 0 and 1."""
+    cuts = np.atleast_1d(numbers("threshold", thresholds))
+    check_range("threshold", cuts, 0, 1, open_high=True)
+    return cuts
+
+
+def uncertainty_options(include: bool | None) -> tuple[bool, bool]:
+    """Return whether probabilities of true and of observed alphas hold the model's se."""
+    return (False, True) if include is None else (include, include)
+
+
+def _model_notes(model: FittedModel) -> list[str]:
+    if model.method == "CE":
+        return [
+            "The common-effect model has no heterogeneity: the intervals hold only if "
+            "every population has the same alpha."
+        ]
+    return []
