@@ -201,6 +201,8 @@ def test_smoothing_is_said():
     items = simulated(8, n=12, m=9)
     found = ordinal_alpha(items)
     assert any("smoothed" in note for note in found.notes)
+    assert np.isnan(found.se)
+    assert any("No standard error" in note for note in found.notes)
     good, changed = smooth(np.eye(3))
     assert not changed
     np.testing.assert_array_equal(good, np.eye(3))

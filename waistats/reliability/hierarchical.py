@@ -231,7 +231,7 @@ def _confirmatory(
     s = sample.moments.covariance * ((n - 1) / n)
     check_positive_definite(s)
     fit = fit_ml(s, pattern)
-    check_converged(fit, "bifactor")
+    check_converged(fit, "bifactor", sample.names)
     check_identified(fit)
     estimate = float(bifactor_omega(fit))
     problems = improper(fit, sample.names)

@@ -141,7 +141,7 @@ def omega_total(
     n = int(sample.moments.n)
     # maximum likelihood divides by n, and so do lavaan's standard errors
     s = sample.moments.covariance * ((n - 1) / n)
-    fit = form.fit_checked(s)
+    fit = form.fit_checked(s, sample.names)
     estimate = float(form.value(s, fit))
     problems = improper(fit, sample.names)
     request, refusal = without_delta(request, problems)

@@ -56,12 +56,15 @@ class OmegaForm:
         matrix = correlation(s) if self.matrix == "correlation" else s
         return common / matrix.sum((-2, -1))
 
-    def fit_checked(self, s: FloatArray) -> FactorFit:
+    def fit_checked(
+        self, s: FloatArray, names: tuple[str, ...] | None = None
+    ) -> FactorFit:
         """Return the fit of one matrix, or raise where there is none."""
         if self.method == "ml":
             check_positive_definite(s)
         fit = self.fit(s)
-        check_converged(fit, self.method)
+        labels = names or tuple(str(j + 1) for j in range(len(s)))
+        check_converged(fit, self.method, labels)
         return fit
 
     def many(self, s: FloatArray) -> FloatArray:
@@ -162,14 +165,19 @@ def through_correlation(s: FloatArray, gradient: FloatArray) -> FloatArray:
     return (off - np.diag((off * r).sum(axis=1))) / np.outer(sd, sd)
 
 
-def check_converged(fit: FactorFit, method: str) -> None:
-    """Raise a ConvergenceError unless every fit of the batch converged."""
-    if not np.all(fit.converged):
-        raise ConvergenceError(
-            f"the factor model did not converge in {fit.n_iter} steps: these items do "
-            "not follow it, or there are too few respondents. Check the keys of the "
-            f"items (audit_keys){_OTHER.get(method, '')}."
-        )
+def check_converged(fit: FactorFit, method: str, names: tuple[str, ...]) -> None:
+    """Raise a ConvergenceError unless the fit converged."""
+    if fit.converged:
+        return
+    below = np.flatnonzero(fit.uniquenesses < 0)
+    why = "these items do not follow it, or there are too few respondents"
+    if below.size:
+        which = ", ".join(names[j] for j in below)
+        why = f"the unique variance of {which} falls below zero without end"
+    raise ConvergenceError(
+        f"the factor model has no solution after {fit.n_iter} steps: {why}. Check the "
+        f"keys of the items (audit_keys){_OTHER.get(method, '')}."
+    )
 
 
 def improper(fit: FactorFit, names: tuple[str, ...]) -> tuple[str, ...]:

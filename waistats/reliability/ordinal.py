@@ -95,6 +95,7 @@ def ordinal_alpha(
     m = len(r)
     gradient = np.full((m, m), m**2 / ((m - 1) * r.sum() ** 2))
     estimate = float(alpha_of(r))
+    request, refusal = without_delta(request, ordinal.problems)
     spread = _spread(ordinal, estimate, gradient, alpha_of, request)
     return ReliabilityEstimate(
         coefficient="ordinal_alpha",
@@ -108,7 +109,7 @@ def ordinal_alpha(
         n_items=m,
         n_excluded=int(ordinal.sample.moments.n_excluded),
         method="Alpha of two-step maximum likelihood polychoric correlations.",
-        notes=ordinal.notes + spread.notes,
+        notes=ordinal.notes + refusal + spread.notes,
     )
 
 
@@ -187,10 +188,10 @@ def ordinal_omega(
     ordinal = ordinal_sample(items, correct=correct, missing=missing, at_least_items=3)
     form = OmegaForm(method=method, matrix="correlation")
     r = ordinal.correlation
-    fit = form.fit_checked(r)
+    fit = form.fit_checked(r, ordinal.sample.names)
     estimate = float(form.value(r, fit))
     problems = improper(fit, ordinal.sample.names)
-    request, refusal = without_delta(request, problems)
+    request, refusal = without_delta(request, problems + ordinal.problems)
     gradient = form.correlation_gradient(r, fit)
     spread = _spread(ordinal, estimate, gradient, form.many, request)
     fitted = "minimum residuals" if method == "minres" else "maximum likelihood"

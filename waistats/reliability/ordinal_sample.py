@@ -36,6 +36,8 @@ class OrdinalSample:
         The correlations as estimated.
     correlation : ndarray of shape (m, m)
         The correlations, smoothed where they were not positive definite.
+    problems : tuple of str
+        Why there is no delta-method standard error; empty if there is one.
     notes : tuple of str
         On missing answers, empty cells, smoothing and perfect correlations.
     """
@@ -43,6 +45,7 @@ class OrdinalSample:
     sample: Sample
     fit: Polychoric
     correlation: FloatArray
+    problems: tuple[str, ...]
     notes: tuple[str, ...]
 
     def influence(self, gradient: FloatArray) -> FloatArray:
@@ -91,21 +94,28 @@ def ordinal_sample(
     if fit.empty_cells:
         what = f"filled with {correct:g}" if correct else "left empty"
         notes.append(f"{fit.empty_cells} empty cells in the tables of pairs, {what}.")
+    problems = []
     if not fit.converged.all():
         pairs = [
             f"{sample.names[fit.pairs[0][p]]} with {sample.names[fit.pairs[1][p]]}"
             for p in np.flatnonzero(~fit.converged)
         ]
-        notes.append(
+        problems.append(
             f"Polychoric correlation at its limit of one: {listing(pairs, 4)}."
         )
     matrix, smoothed = smooth(fit.correlation)
     if smoothed:
-        notes.append(
+        problems.append(
             "The polychoric matrix was not positive definite and has been smoothed "
             "(negative eigenvalues set to zero)."
         )
-    return OrdinalSample(sample=sample, fit=fit, correlation=matrix, notes=tuple(notes))
+    return OrdinalSample(
+        sample=sample,
+        fit=fit,
+        correlation=matrix,
+        problems=tuple(problems),
+        notes=(*notes, *problems),
+    )
 
 
 def categories(values: FloatArray) -> tuple[IntArray, int]:
