@@ -11,6 +11,8 @@ MAX_ITERATIONS = 200
 TOLERANCE = 1e-9
 # largest change of a log variance in one step
 STRIDE = 3.0
+# starting slopes: change of a log variance by one standard deviation
+SLOPE = 1.5
 
 
 @dataclass(slots=True)
@@ -126,7 +128,9 @@ def maximise(
     surface = _Surface(r, v, basis_x, np.sqrt(k) * basis_z, restricted)
     floor = max(tau2, 0.05 * float(np.median(v)))
     ends = [_climb(surface, start) for start in _starts(surface, floor)]
-    value, gamma, converged, fading = max(ends, key=lambda end: end[0])
+    # a finite maximum is preferred to one at infinity, where some tau^2 is 0
+    finite = [end for end in ends if end[2]]
+    value, gamma, converged, fading = max(finite or ends, key=lambda end: end[0])
     back = np.sqrt(k) * np.linalg.inv(triangle)
     _, information, _ = surface.derivatives(gamma)
     cov = np.full((len(gamma), len(gamma)), np.nan)
@@ -145,11 +149,15 @@ def maximise(
 
 
 def _starts(surface: _Surface, tau2: float) -> list[FloatArray]:
-    """Return a constant variance, and log residuals on the covariates."""
+    """Return a constant variance, slopes either way, log residuals on covariates."""
     Z, k = surface.Z, len(surface.y)
-    responses = [np.full(k, np.log(tau2)), np.log(surface.y**2 + 0.1 * surface.v)]
-    starts = [Z.T @ response / k for response in responses]
-    return starts[:1] if Z.shape[1] == 1 else starts
+    constant = Z.T @ np.full(k, np.log(tau2)) / k
+    starts = [constant]
+    if Z.shape[1] > 1:
+        starts.append(Z.T @ np.log(surface.y**2 + 0.1 * surface.v) / k)
+        slopes = SLOPE * np.eye(Z.shape[1])[1:]
+        starts += [constant + sign * slope for slope in slopes for sign in (-1, 1)]
+    return starts
 
 
 def _climb(

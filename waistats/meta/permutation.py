@@ -219,7 +219,7 @@ def _model(
         if by is not None:
             if moderators is not None:
                 raise ModelError("Give moderators= or by=, not both.")
-            moderators = f"~ C(`{by}`)"
+            moderators = f"~ C({by if by.isidentifier() else f'`{by}`'})"
         fit = fit_meta(effects, moderators, method=method, small_sample=small_sample)
     if not fit.has_moderators:
         raise ModelError(
