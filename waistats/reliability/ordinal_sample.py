@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from tqdm import tqdm
 
 from waistats.arrays import FloatArray, IntArray
 from waistats.errors import DataError, ModelError, check_option, listing
@@ -163,7 +164,8 @@ def resampled_polychorics(fit: Polychoric, n_resamples: int, seed: Seed) -> Floa
     thresholds = item_thresholds(own.reshape(n_resamples, m, size))
     matrices = np.broadcast_to(np.eye(m), (n_resamples, m, m)).copy()
     block = max(1, _BLOCK // (max(n, n_resamples) * size**2))
-    for start in range(0, first.size, block):
+    starts = range(0, first.size, block)
+    for start in tqdm(starts, desc="pairs", disable=None, leave=False):
         i, j = first[start : start + block], second[start : start + block]
         joint = one_hot[:, i, :, None] * one_hot[:, j, None, :]
         sums = resampled_sums(joint.reshape(n, -1), n_resamples, draw)
