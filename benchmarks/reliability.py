@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from waistats.reliability.agreement import intraclass_correlation
+from waistats.reliability.alpha import cronbach_alpha
 from waistats.reliability.omega import omega_total
 from waistats.reliability.ordinal import ordinal_alpha
 from waistats.reliability.ordinal_sample import categories
@@ -65,6 +66,81 @@ def ordered_answers(n: int, m: int, seed: int = 1) -> np.ndarray:
     rng = np.random.default_rng(seed)
     latent = 0.7 * rng.normal(size=(n, 1)) + 0.7 * rng.normal(size=(n, m))
     return np.digitize(latent, [-1.5, -0.5, 0.3, 1.0]).astype(float)
+
+
+def likert(n: int, m: int, seed: int = 3) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(n, 1)) + rng.normal(size=(n, m)) + 4
+    return np.clip(np.round(values), 1, 7)
+
+
+def bare_alpha(values: np.ndarray) -> float:
+    """Return alpha and nothing else."""
+    m = values.shape[1]
+    items = values.var(axis=0, ddof=1).sum()
+    return m / (m - 1) * (1 - items / values.sum(axis=1).var(ddof=1))
+
+
+def alpha_10000() -> Iterator[Line]:
+    """Time alpha with its interval, of 10,000 x 12."""
+    values = likert(10_000, 12)
+    frame = pd.DataFrame(values)
+    name = "alpha 10,000 x 12"
+    yield name, "waistats, Feldt", best(lambda: cronbach_alpha(frame), 50)
+    yield name, "waistats, ADF", best(lambda: cronbach_alpha(frame, ci="adf"), 50)
+    yield name, "bare NumPy, no interval", best(lambda: bare_alpha(values), 50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pingouin
+
+        yield name, "pingouin", best(lambda: pingouin.cronbach_alpha(frame), 20)
+    yield (
+        name,
+        "psych::alpha",
+        best_in_r(values, "library(psych)", "alpha(as.data.frame(x))"),
+    )
+
+
+def multinomial_alphas(values: np.ndarray, draws: int) -> np.ndarray:
+    """Return bootstrap alphas by multinomial weights and a product of matrices."""
+    n, m = values.shape
+    weights = np.random.default_rng(1).multinomial(n, np.full(n, 1 / n), size=draws)
+    total = values.sum(axis=1)
+    sums = weights @ np.column_stack([values, values**2, total, total**2])
+    items = (sums[:, m : 2 * m] - sums[:, :m] ** 2 / n).sum(axis=1)
+    whole = sums[:, -1] - sums[:, -2] ** 2 / n
+    return m / (m - 1) * (1 - items / whole)
+
+
+def bootstrap_500() -> Iterator[Line]:
+    """Bootstrap an interval of alpha, 500 x 12, 1,000 resamples."""
+    values = likert(500, 12)
+    name = "bootstrap 500 x 12"
+    for kind in ("percentile", "bca"):
+        yield (
+            name,
+            f"waistats, {kind}",
+            best(
+                lambda kind=kind: cronbach_alpha(
+                    values, ci="bootstrap", kind=kind, n_resamples=1000
+                )
+            ),
+        )
+    yield (
+        name,
+        "multinomial product, NumPy",
+        best(lambda: multinomial_alphas(values, 1000)),
+    )
+    short = (
+        "boot(x, function(d, i) { S <- cov(d[i, ]); "
+        "12 / 11 * (1 - sum(diag(S)) / sum(S)) }, 1000)"
+    )
+    yield name, "boot::boot", best_in_r(values, "library(boot)", short)
+    yield (
+        name,
+        "psych::alpha(n.iter = 1000)",
+        best_in_r(values, "library(psych)", "alpha(as.data.frame(x), n.iter = 1000)"),
+    )
 
 
 def polychoric_12() -> Iterator[Line]:
@@ -152,6 +228,8 @@ def omega_500() -> Iterator[Line]:
 
 
 CASES: dict[str, Callable[[], Iterator[Line]]] = {
+    "alpha": alpha_10000,
+    "bootstrap": bootstrap_500,
     "polychoric": polychoric_12,
     "icc": icc_500,
     "omega": omega_500,

@@ -354,3 +354,21 @@ def test_nan_in_a_table_of_the_users_own_connection(tmp_path):
     found = reliability_by_study(own, study="g", items="q")
     frame = pd.DataFrame(values, columns=["q1", "q2", "q3"]).assign(g="x")
     same(found, reliability_by_study(frame, study="g", items="q"))
+
+
+@pytest.mark.parametrize("kind", ["int8", "int16", "int32", "uint8", "bool"])
+def test_no_kind_of_whole_number_overflows(kind, tmp_path):
+    rng = np.random.default_rng(8)
+    if kind == "bool":
+        ends = (0, 1)
+    elif kind == "int32":  # the ends of int32 are no answers, and their sums too large
+        ends = (-(10**7), 10**7)
+    else:
+        ends = (np.iinfo(kind).min, np.iinfo(kind).max)
+    values = rng.choice(ends, size=(80, 12)).astype(kind)
+    values[:, 1] = values[:, 0]
+    frame = pd.DataFrame(values, columns=ITEMS).assign(study="x")
+    frame.to_parquet(tmp_path / "ends.parquet")
+    found = reliability_by_study(tmp_path / "ends.parquet", study="study", items="wai")
+    expected = reliability_by_study(frame, study="study", items="wai")
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-9, check_dtype=False)

@@ -34,6 +34,12 @@ def test_covariances_are_those_of_the_resamples(values):
         np.testing.assert_allclose(found[i], np.cov(values[drawn[i]].T), atol=1e-12)
 
 
+def test_alphas_need_no_cross_products(values):
+    found = bs.resampled_alphas(values, 200, 9)
+    expected = alpha_of(bs.resampled_covariances(values, 200, 9))
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
 def test_the_seed_decides(values):
     one, same = (bs.resampled_covariances(values, 100, 1) for _ in range(2))
     np.testing.assert_array_equal(one, same)

@@ -95,14 +95,20 @@ def widened(source: Source, layout: Layout, items: dict[str, object]) -> Any:
     return table.group_by(keys).aggregate(**cells, **counts, **first, **facts)
 
 
-def _number(table: Any, name: str) -> Any:
+# types with room for the squares of answers, and for totals of so many of them
+_ROOMY = {"boolean": "int16", "int8": "int16", "int16": "int32"}
+_MOST_NARROW = 200
+
+
+def _number(table: Any, name: str, *, narrow: bool = False) -> Any:
     """Return a column as whole or real numbers, NaN as missing."""
     import ibis
 
     column = table[name]
     kind = column.type()
-    if kind.is_integer() or kind.is_boolean():
-        return column.cast("int64")
+    if kind.is_boolean() or kind.is_integer():
+        roomy = _ROOMY.get(str(kind).lstrip("!"), "int64")
+        return column.cast(roomy if narrow else "int64")
     column = column.cast("float64")
     return ibis.ifelse(column.isnan(), ibis.null("float64"), column)
 
@@ -119,7 +125,10 @@ def sums_query(answers: Answers, *, products: bool = False) -> Any:
     """
     plan, table = answers.plan, answers.table
     position = {column: j for j, column in enumerate(plan.columns)}
-    given = {f"x{j}": _number(table, str(c)) for c, j in position.items()}
+    narrow = len(position) <= _MOST_NARROW
+    given = {
+        f"x{j}": _number(table, str(c), narrow=narrow) for c, j in position.items()
+    }
     kept = [*answers.keys, *answers.order]
     if answers.layout.long is not None:
         kept.append("waistats_answers")
@@ -149,7 +158,8 @@ def sums_query(answers: Answers, *, products: bool = False) -> Any:
                 wrong = wrong | (x != x.round())
             asked[f"w{j}"] = wrong.cast("int64").sum()
     for name in scales:
-        asked[f"square_{name}"] = (base[name] * base[name]).sum()
+        total = _wide(base[name])
+        asked[f"square_{name}"] = (total * total).sum()
     if products:
         for j, k in _pairs(plan, position):
             asked[f"p{j}_{k}"] = (base[f"x{j}"] * base[f"x{k}"]).sum()
@@ -164,6 +174,17 @@ def sums_query(answers: Answers, *, products: bool = False) -> Any:
         asked["first"] = base[answers.order[-1]].min()
     full = {f"c_{name}": _given(base[name]) for name in scales}
     return base.group_by(groups, **full).aggregate(**asked)
+
+
+def _wide(column: Any) -> Any:
+    """Return a total with room for its square.
+
+    Ibis takes sums of small numbers for larger ones than engines make of them, and so
+    leaves a cast to a larger type out; by way of real numbers it cannot.
+    """
+    if not column.type().is_integer():
+        return column
+    return column.cast("float64").cast("int64")
 
 
 def _given(column: Any) -> Any:

@@ -9,6 +9,7 @@ from scipy import special
 from waistats.arrays import FloatArray
 from waistats.errors import ModelError, check_option
 from waistats.reliability.intervals import Limits, normal_quantile
+from waistats.reliability.moments import alpha_from_variances
 
 KINDS = ("percentile", "bca", "normal")
 # counts drawn at once; bounds the memory of a block to about 30 MB
@@ -73,6 +74,20 @@ def resampled_covariances(
     covariances[:, row, column] = upper
     covariances[:, column, row] = upper
     return covariances
+
+
+def resampled_alphas(values: FloatArray, n_resamples: int, seed: Seed) -> FloatArray:
+    """Return Cronbach's alpha (B,) of B resamples; it needs no cross-products."""
+    n, m = values.shape
+    centred = values - values.mean(axis=0)
+    squares = np.einsum("ij,ij->i", centred, centred)
+    total = centred.sum(axis=1)
+    features = np.column_stack([centred, squares, total**2])
+    sums = resampled_sums(features, n_resamples, seed)
+    means = sums[:, :m] / n
+    items = sums[:, m] - n * (means**2).sum(axis=1)
+    whole = sums[:, m + 1] - n * means.sum(axis=1) ** 2
+    return alpha_from_variances(items, whole, m)
 
 
 def bootstrap_limits(

@@ -16,6 +16,7 @@ from waistats.errors import (
 )
 from waistats.reliability.bootstrap import (
     Seed,
+    resampled_alphas,
     resampled_counts,
     resampled_covariances,
 )
@@ -24,6 +25,7 @@ from waistats.reliability.intervals import normal_theory_se
 from waistats.reliability.missing import Likelihood, em_moments, fit_likelihood
 from waistats.reliability.moments import (
     Moments,
+    alpha_of,
     complete,
     listwise_moments,
     pairwise_moments,
@@ -93,6 +95,8 @@ class Sample:
         NaN where a resample leaves it undefined.
         """
         self._need_values("ci='bootstrap'")
+        if self.missing == "listwise" and function is alpha_of:
+            return resampled_alphas(self.values, n_resamples, seed)
         if self.missing == "listwise":
             return function(resampled_covariances(self.values, n_resamples, seed))
         found = []

@@ -120,12 +120,16 @@ def _queried(files: list[Path], suffix: str) -> Source | pd.DataFrame:
 
     names = [str(path) for path in files]
     connection = ibis.duckdb.connect()
+    # it would print the progress among the results
+    connection.raw_sql("SET enable_progress_bar = false")
+    several = len(files) > 1
+    filename = {"filename": FILE} if several else {}
     alone = files[0] if suffix != ".parquet" and len(files) == 1 else None
     try:
         with ibis_calls():
             if suffix == ".parquet":
                 table = connection.read_parquet(
-                    names, file_row_number=True, filename=FILE, union_by_name=True
+                    names, file_row_number=True, union_by_name=True, **filename
                 )
                 table = table.rename({ROW: "file_row_number"})
                 if any(kind.is_floating() for kind in table.schema().types):
@@ -135,7 +139,7 @@ def _queried(files: list[Path], suffix: str) -> Source | pd.DataFrame:
                         "SET disabled_optimizers = 'statistics_propagation'"
                     )
             else:
-                table = connection.read_csv(names, filename=FILE, union_by_name=True)
+                table = connection.read_csv(names, union_by_name=True, **filename)
                 table = table.mutate(**{ROW: ibis.row_number()})
     except Exception as error:
         # DuckDB has an error for every way in which a file can be broken
@@ -143,4 +147,4 @@ def _queried(files: list[Path], suffix: str) -> Source | pd.DataFrame:
             return read_responses(alone)
         first = str(error).strip().split("\n")[0]
         raise DataError(f"{listing(names)}: cannot be read: {first}") from error
-    return Source(table=table, order=(FILE, ROW), path=alone)
+    return Source(table=table, order=(FILE, ROW) if several else (ROW,), path=alone)
