@@ -158,6 +158,10 @@ class Result:
         """Return the result as a tidy, unrounded frame."""
         raise TypeError(f"{type(self).__name__} has no frame")
 
+    def shown(self) -> pd.DataFrame:
+        """Return the frame that is printed; a large result prints a summary."""
+        return self.to_frame()
+
     def heading(self) -> str:
         """Return the lines printed above the frame."""
         return ""
@@ -167,7 +171,7 @@ class Result:
         return ""
 
     def __str__(self) -> str:
-        parts = (self.heading(), frame_text(self.to_frame()), self.closing())
+        parts = (self.heading(), frame_text(self.shown()), self.closing())
         return "\n\n".join(part for part in parts if part)
 
     def __repr__(self) -> str:
@@ -178,4 +182,4 @@ class Result:
             "".join(f"<p>{html.escape(line)}</p>" for line in part.split("\n") if line)
             for part in (self.heading(), self.closing())
         )
-        return f'<div class="waistats">{above}{frame_html(self.to_frame())}{below}</div>'
+        return f'<div class="waistats">{above}{frame_html(self.shown())}{below}</div>'

@@ -83,7 +83,7 @@ def fail_safe_n(
     ...     {"study_id": ["A", "B", "C", "D"], "estimate": [.91, .85, .93, .88],
     ...      "n": [84, 54, 231, 120], "n_items": 12})
     >>> round(fail_safe_n(fit_meta(effect_sizes(table))).n, 3)
-    2.007
+    1.986
     """
     model = check_meta(result, "fail_safe_n")
     check_mean(model, "fail_safe_n")

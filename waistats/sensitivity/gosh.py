@@ -17,6 +17,8 @@ from waistats.sensitivity.refit import check_meta, refit_many, row_labels
 ENUMERATED = 20
 DRAWN = 100_000
 BLOCK = 1 << 15
+# up to here subsets are drawn from the list of all, so that many are drawn fast
+LISTED = 22
 
 
 def gosh(
@@ -109,8 +111,14 @@ def _all_subsets(k: int, least: int) -> NDArray[np.uint8]:
 
 
 def _drawn(k: int, least: int, size: int, seed: int | None) -> NDArray[np.uint8]:
-    """Return different random subsets of at least some size, packed."""
+    """Return different random subsets of at least some size, packed.
+
+    Each row is in a subset with probability 1/2.
+    """
     rng = np.random.default_rng(seed)
+    if k <= LISTED:
+        every = _all_subsets(k, least)
+        return every[rng.choice(len(every), size, replace=False)]
     width = -(-k // 8)
     kept = np.empty((0, width), dtype=np.uint8)
     last = np.uint8(255 >> (8 * width - k))

@@ -10,7 +10,7 @@ from scipy.cluster.vq import kmeans2
 from waistats.arrays import BoolArray, FloatArray, IntArray
 from waistats.effect_sizes import back_transform
 from waistats.errors import ModelError, near
-from waistats.format import Result, coefficient, count, frame_text
+from waistats.format import Result, coefficient, count
 
 # half of the variance of membership, of a study in nearly all or none of a cluster
 SPLITS = 0.5
@@ -148,11 +148,9 @@ class GoshResult(Result):
         text += f"; tau^2 estimator: {self.method})"
         return text + (" of SIMULATED data" if self.simulated else "")
 
-    def __str__(self) -> str:
-        frame = self.to_frame()
-        shown = frame.quantile([0, 0.25, 0.5, 0.75, 1])
-        shown.insert(0, "quantile", ["min", ".25", "median", ".75", "max"])
-        return "\n\n".join([self.heading(), frame_text(shown), self.closing()])
+    def shown(self) -> pd.DataFrame:
+        """Return quantiles of the cloud."""
+        return quantiles(self.to_frame())
 
     def closing(self) -> str:
         """Return the range on the alpha scale and the studies that split the cloud."""
@@ -172,12 +170,21 @@ class GoshResult(Result):
         return "\n".join(lines)
 
 
+def quantiles(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return smallest, quartiles and largest of every column."""
+    shown = frame.quantile([0, 0.25, 0.5, 0.75, 1]).reset_index(drop=True)
+    shown.insert(0, "quantile", ["min", ".25", "median", ".75", "max"])
+    return shown
+
+
 def _mean(values: np.ndarray, where: BoolArray) -> float:
     return float(values[where].mean()) if where.any() else float("nan")
 
 
 def _phi(a: BoolArray, b: BoolArray) -> float:
     """Return the correlation of two sets of zeros and ones; 0 where one is constant."""
+    if len(a) == 0:
+        return 0.0
     both, one, other = (float(np.mean(x)) for x in (a & b, a, b))
     spread = one * (1 - one) * other * (1 - other)
     return (both - one * other) / np.sqrt(spread) if spread > 0 else 0.0

@@ -9,6 +9,7 @@ from scipy import stats
 from waistats.arrays import BoolArray, FloatArray, IntArray
 from waistats.meta.multilevel_result import MultilevelResult
 from waistats.meta.result import MetaResult
+from waistats.meta.sums import inverse
 from waistats.sensitivity.leverage import (
     covariance_at,
     deleted_factor,
@@ -143,7 +144,8 @@ def _shared(
     change = result.beta[:, None] - deleted.beta
     with np.errstate(divide="ignore", invalid="ignore"):
         dfbetas = change / np.sqrt(factor * np.einsum("ppb->pb", C))
-        cook = np.einsum("pb,pb->b", change, np.linalg.solve(result.cov, change))
+        scaled = inverse(result.cov[:, :, None])[:, :, 0] @ change
+        cook = np.einsum("pb,pb->b", change, scaled)
         moved = np.moveaxis(deleted.cov, -1, 0)
         ratio = np.linalg.det(moved) / np.linalg.det(result.cov)
     columns = {"cook_d": cook, "cov_ratio": ratio}

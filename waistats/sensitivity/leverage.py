@@ -22,7 +22,8 @@ def deleted_factor(
     X = result.design.X
     with np.errstate(divide="ignore", invalid="ignore"):
         fit = weighted_fit(*included(result, keep), X, deleted.tau2)
-        return scale_factor(fit.rss, deleted.k - X.shape[1], result.small_sample)
+        factor = scale_factor(fit.rss, deleted.k - X.shape[1], result.small_sample)
+    return np.where(deleted.k == 1, 1.0, factor)
 
 
 def covariance_at(result: MetaResult | MultilevelResult, deleted: Refits) -> FloatArray:

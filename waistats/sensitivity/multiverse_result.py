@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from waistats.format import Result, coefficient, count, frame_text, level, percent
+from waistats.sensitivity.gosh_result import quantiles
 
 CHOICES = ("measure", "model", "interval", "dependence", "exclusion")
 MOVING = ("measure", "model", "dependence", "exclusion")
@@ -154,24 +155,17 @@ class Multiverse(Result):
 
     def heading(self) -> str:
         """Return how many specifications there are."""
-        text = f"Multiverse of {count(len(self.frame))} specifications (k = {self.k})"
+        text = f"Multiverse of {count(len(self.frame))} specifications (k = {self.k}"
+        text += f"; {level(self.conf_level)} CI)"
         return text + (" of SIMULATED data" if self.simulated else "")
 
     def closing(self) -> str:
         """Return the sentence and what was skipped."""
-        lines = [self.sentence()]
+        lines = [frame_text(self.choices()), "", self.sentence()]
         if len(self.skipped):
             lines.append(f"{len(self.skipped)} specifications skipped; see .skipped.")
         return "\n".join(lines)
 
-    def __str__(self) -> str:
-        names = ["estimate", "ci_low", "ci_high"]
-        shown = self.frame[names].quantile([0, 0.25, 0.5, 0.75, 1])
-        shown.insert(0, "quantile", ["min", ".25", "median", ".75", "max"])
-        parts = [
-            f"{self.heading()}; {level(self.conf_level)} CI",
-            frame_text(shown),
-            frame_text(self.choices()),
-            self.closing(),
-        ]
-        return "\n\n".join(parts)
+    def shown(self) -> pd.DataFrame:
+        """Return quantiles of the specifications."""
+        return quantiles(self.frame[["estimate", "ci_low", "ci_high"]])

@@ -108,7 +108,7 @@ def pet_peese(result: Any, model: str = "classical", predictor: str = "se") -> P
     ...      "n": [84, 54, 231, 120, 300], "n_items": 12})
     >>> found = pet_peese(fit_meta(effect_sizes(table)))
     >>> found.chosen, round(float(found.estimate), 3)
-    ('PEESE', 2.531)
+    ('PEESE', 2.613)
     """
     fitted = check_meta(result, "pet_peese")
     check_mean(fitted, "pet_peese")

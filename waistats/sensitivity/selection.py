@@ -79,7 +79,7 @@ def threshold_selection(
     ...      "estimate": [.91, .66, .83, .78, .72, .75, .85, .69], "n_items": 12})
     >>> found = threshold_selection(fit_meta(effect_sizes(table)), .70)
     >>> round(found.estimate, 3), round(found.weight, 3), round(found.lrt.p_value, 3)
-    (1.532, 1.1, 0.917)
+    (1.663, 3.091, 0.46)
     """
     model = check_meta(result, "threshold_selection")
     conf_level = model.conf_level if conf_level is None else conf_level

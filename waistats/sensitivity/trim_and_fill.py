@@ -130,7 +130,7 @@ def trim_and_fill(
     ...      "n": [84, 24, 231, 120, 300, 30], "n_items": 12})
     >>> found = trim_and_fill(fit_meta(effect_sizes(table)))
     >>> found.k0, found.side
-    (2, 'left')
+    (1, 'left')
     """
     model = check_meta(result, "trim_and_fill")
     check_mean(model, "trim_and_fill")
