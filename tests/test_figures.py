@@ -230,15 +230,16 @@ class TestFunnel:
         check_layout(ax)
         assert ax.yaxis_inverted()
 
-    def test_a_coefficient_in_a_shade_has_its_interval_above(self, models):
+    def test_a_coefficient_in_a_shade_reaches_the_threshold(self, models):
         ax = figures.funnel(models[30], thresholds=(0.85,))
-        area = next(c for c in ax.collections if c.get_label() == "> .85")
-        rows = models[30].effects
-        inside = area.get_paths()[0].contains_points(
-            np.column_stack([rows.yi, np.sqrt(rows.vi)])
-        )
-        lower = rows.yi - 1.959963984540054 * np.sqrt(rows.vi)
-        np.testing.assert_array_equal(inside, lower > -np.log(0.15))
+        shade = next(p for p in ax.patches if p.get_label() == "≥ .85")
+        assert back_transform(shade.get_x()) == pytest.approx(0.85)
+        end = shade.get_x() + shade.get_width()
+        assert end == pytest.approx(ax.get_xlim()[1])
+
+    def test_thresholds_out_of_sight_are_not_named(self, models):
+        ax = figures.funnel(models[30], thresholds=(0.2, 0.3, 0.999))
+        assert [t.get_text() for t in ax.get_legend().get_texts()] == ["≥ .30"]
 
     def test_moderators_give_residuals(self):
         result = fit_meta(simulated(12), "~ year")

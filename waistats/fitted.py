@@ -11,6 +11,8 @@ from waistats.meta.multilevel_result import MultilevelResult
 from waistats.meta.result import MetaResult
 from waistats.sensitivity.trim_and_fill import TrimAndFill
 
+_ENDS = ["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]
+
 
 def as_model(result: Any) -> MetaResult | MultilevelResult:
     """Return a fitted model: itself, or the overall or filled one of a larger result.
@@ -41,7 +43,7 @@ def pooled_row(result: Any, back_transform: bool = False) -> pd.Series:
     The interval of a study is its cluster-robust one where it has one.
     """
     model = as_model(result)
-    row = model.predict(back_transform=back_transform).iloc[0].copy()
+    row = model.predict(back_transform=back_transform)[_ENDS].iloc[0].astype(float)
     pooled = result.pooled if isinstance(result, RGStudy) else result
     if isinstance(pooled, Pooled) and pooled.robust is not None:
         robust = pooled.robust.predict(back_transform=back_transform).iloc[0]

@@ -80,10 +80,10 @@ def pooled_text(result: Any, row: pd.Series | None = None) -> str:
     """
     if result.has_moderators:
         return f"The model is {result.design.formula}."
-    if row is None or result.measure is None:
-        row = result.predict().iloc[0] if row is None else row
-    else:
-        row = back_transform(row.drop("se", errors="ignore"), result.measure)
+    if row is None:
+        row = result.predict().iloc[0].drop("provenance", errors="ignore")
+    elif result.measure is not None:
+        row = back_transform(row, result.measure)
     digits = decimals(row.to_numpy(dtype=float))
     measure, shown = result.measure, level(result.conf_level)
     text = f"Pooled {value_text(row.estimate, measure, digits)}, "

@@ -78,7 +78,10 @@ def axis_name(measure: str | None, noun: str, length: float = style.PAGE) -> str
     if spaced is None:
         return noun
     text = f"{noun} (spaced on the {spaced})"
-    return style.wrap(text, length, style.SIZE)
+    if style.text_width([text], style.SIZE) <= length:
+        return text
+    parts = (noun, f"(spaced on the {spaced})")
+    return "\n".join(style.wrap(part, length, style.SIZE) for part in parts)
 
 
 def set_alpha_axis(

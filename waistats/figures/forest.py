@@ -12,6 +12,7 @@ from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span, to_alph
 from waistats.figures.beside import draw_beside, fit_beside
 from waistats.figures.forest_columns import forest_columns
 from waistats.figures.forest_lines import forest_lines
+from waistats.figures.intervals import draw_intervals
 from waistats.figures.study_rows import study_rows
 from waistats.fitted import as_model, pooled_row
 from waistats.wording import noun, pooled_text, total_text, value_text
@@ -119,30 +120,11 @@ def _draw_lines(
     ax: "Axes", lines: pd.DataFrame, limits: tuple[float, float], row: float
 ) -> None:
     """Draw markers, intervals and diamonds; ``row`` is the height of one in points."""
-    low, high = limits
-    edge = 0.012 * (high - low)
     y = np.arange(len(lines))
     study = (lines["kind"] == "study").to_numpy()
-    part = lines[study]
-    at = y[study]
-    start, end = part["low"].clip(low + edge), part["high"].clip(upper=high - edge)
-    ax.hlines(at, start, end, color=style.INK, linewidth=min(0.9, row / 10), zorder=2)
-    for cut, marker, place in (
-        (part["low"] < low, "<", low + edge),
-        (part["high"] > high, ">", high - edge),
-    ):
-        if cut.any():
-            there = at[cut.to_numpy()]
-            ax.scatter(
-                np.full(len(there), place),
-                there,
-                marker=marker,
-                s=min(9.0, (0.35 * row) ** 2),
-                color=style.INK,
-                linewidth=0,
-                zorder=3,
-                label="_cut",
-            )
+    part, at = lines[study], y[study]
+    ends = part[["low", "high"]].to_numpy()
+    draw_intervals(ax, at, ends[:, 0], ends[:, 1], limits, row)
     weight = part["weight"].to_numpy(dtype=float)
     side = np.maximum(0.62 * row * np.sqrt(weight / weight.max()), 0.18 * row)
     ax.scatter(

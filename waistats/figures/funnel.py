@@ -14,7 +14,7 @@ from waistats.figures import style
 from waistats.figures.alpha_axis import alpha_label, axis_name, set_alpha_axis, span
 from waistats.figures.study_rows import study_rows
 from waistats.fitted import as_model, pooled_row
-from waistats.format import fixed, level
+from waistats.format import fixed
 from waistats.wording import noun, pooled_text, total_text
 
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ def funnel(
     ax : Axes, optional
         Where to draw; a new figure by default.
     thresholds : sequence of float, default (.70, .80, .90)
-        Reliability contours: a coefficient in the shade of .80 has an interval that
-        lies wholly above .80. At most four; empty for none.
+        Reliability contours: the shade of .80 begins at .80. Authors report alphas that
+        reach a value, not those that differ from 0, so these take the place of contours
+        of p values. At most four; empty for none.
 
     Returns
     -------
@@ -65,7 +66,7 @@ def funnel(
         reach = z * deepest
         limits = span(x, center - reach, center + reach)
         shown = [] if residual or measure is None else sorted(thresholds)
-        _contours(ax, shown, measure or "raw", z, deepest, limits)
+        _contours(ax, shown, measure or "raw", limits)
         for side in (-1, 1):
             ax.plot(
                 [center, center + side * reach],
@@ -97,7 +98,7 @@ def funnel(
         ax.set_ylabel("Standard error (pooling scale)")
         ax.set_ylim(deepest, 0)
         if shown:
-            _legend(ax, result.conf_level)
+            _legend(ax)
         row = None if residual else pooled_row(given)
         text = _alt(result, rows, x, center) + pooled_text(result, row)
         if filled.any():
@@ -124,36 +125,29 @@ def _filled(result: Any) -> BoolArray:
 
 
 def _contours(
-    ax: "Axes",
-    thresholds: list[float],
-    measure: str,
-    z: float,
-    deepest: float,
-    limits: tuple[float, float],
+    ax: "Axes", thresholds: list[float], measure: str, limits: tuple[float, float]
 ) -> None:
-    for alpha, shade in zip(thresholds, _SHADES, strict=False):
-        start = float(transform(alpha, measure))
-        if start >= limits[1]:
-            continue
-        ax.fill_betweenx(
-            [0, deepest],
-            [start, start + z * deepest],
-            max(limits[1], start + z * deepest),
-            facecolor=shade,
-            edgecolor=style.RULE,
-            linewidth=0.4,
-            zorder=0,
-            label=f"> {alpha_label(alpha)}",
-        )
+    """Shade where coefficients reach each threshold."""
+    starts = [*transform(thresholds, measure), np.inf]
+    for i, (alpha, shade) in enumerate(zip(thresholds, _SHADES, strict=False)):
+        start = float(starts[i])
+        if start < limits[1] and starts[i + 1] > limits[0]:
+            ax.axvspan(
+                max(start, limits[0]),
+                limits[1],
+                facecolor=shade,
+                edgecolor="none",
+                zorder=0,
+                label=f"≥ {alpha_label(alpha)}",
+            )
 
 
-def _legend(ax: "Axes", conf_level: float) -> None:
+def _legend(ax: "Axes") -> None:
     handles, names = ax.get_legend_handles_labels()
-    areas = [(h, n) for h, n in zip(handles, names, strict=True) if n.startswith(">")]
+    areas = [(h, n) for h, n in zip(handles, names, strict=True) if n.startswith("≥")]
     if areas:
         ax.legend(
             *zip(*areas, strict=True),
-            title=f"{level(conf_level)} interval wholly",
             loc="lower center",
             bbox_to_anchor=(0.5, 1.0),
             ncols=len(areas),

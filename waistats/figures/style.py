@@ -38,6 +38,7 @@ COLUMN, PAGE = 3.5, 7.0
 SIZE, SMALL, LEAST = 8.0, 7.0, 5.0
 FONT = "DejaVu Sans"
 FORMATS = ("svg", "png", "pdf")
+HARDLY = (0.05, 0.04, 0.05, 0.04)  # margins of figures that place their own panels
 
 _HOUSE: dict[str, Any] = {
     "font.family": FONT,
@@ -88,14 +89,28 @@ def drawing() -> Iterator[None]:
         yield
 
 
-def new_axes(ax: "Axes | None", width: float, height: float) -> "Axes":
-    """Return ``ax``, or axes in a new figure of ``width`` by ``height`` inches."""
+def new_axes(
+    ax: "Axes | None",
+    width: float,
+    height: float,
+    fixed: tuple[float, float, float, float] | None = None,
+) -> "Axes":
+    """Return ``ax``, or axes in a new figure of ``width`` by ``height`` inches.
+
+    New axes fill their figure as their texts allow; or, where ``fixed`` says so, the
+    figure but for margins at the left, bottom, right and top, in inches.
+    """
     if ax is not None:
         _dress(ax)
         return ax
     import matplotlib.pyplot as plt
 
-    _, new = plt.subplots(figsize=(width, height), layout="constrained")
+    if fixed is None:
+        return plt.subplots(figsize=(width, height), layout="constrained")[1]
+    _, new = plt.subplots(figsize=(width, height))
+    left, bottom, right, top = fixed
+    box = (left, bottom, width - left - right, height - bottom - top)
+    new.set_position((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
     return new
 
 
@@ -174,7 +189,11 @@ def wrap(text: str, width: float, size: float = SMALL) -> str:
 
 
 def reserve(
-    ax: "Axes", left: float = 0.0, right: float = 0.0, bottom: float = 0.0
+    ax: "Axes",
+    left: float = 0.0,
+    right: float = 0.0,
+    bottom: float = 0.0,
+    top: float = 0.0,
 ) -> None:
     """Make room, in inches, beside axes that no layout engine moves."""
     figure = figure_of(ax)
@@ -184,7 +203,8 @@ def reserve(
     across, up = 1 / figure.get_size_inches()
     x, y = left * across, bottom * up
     width = box.width - x - right * across
-    ax.set_position((box.x0 + x, box.y0 + y, width, box.height - y))
+    tall = box.height - y - top * up
+    ax.set_position((box.x0 + x, box.y0 + y, width, tall))
 
 
 def describe(ax: "Axes", text: str) -> None:

@@ -11,7 +11,8 @@ from waistats.tables.columns import table_columns
 if TYPE_CHECKING:
     from great_tables import GT
 
-SIMULATED = "The data are SIMULATED."
+MARK = "SIMULATED"
+SIMULATED = f"The data are {MARK}."
 
 
 def sheet(
@@ -52,6 +53,11 @@ def sheet(
     from great_tables import GT
     from great_tables import html as as_html
 
+    notes = [sentence for sentence in notes if sentence]
+    if "provenance" in frame and set(frame["provenance"]) == {MARK}:
+        frame = frame.drop(columns="provenance")
+        notes += [] if SIMULATED in notes else [SIMULATED]
+
     columns = table_columns(
         frame, coefficients=coefficients, conf_level=conf_level, heads=heads
     )
@@ -87,7 +93,7 @@ def sheet(
             source_notes_padding="4px",
         )
     )
-    note = " ".join(sentence for sentence in notes if sentence)
+    note = " ".join(notes)
     if note:
         table = table.tab_source_note(as_html(f"<i>Note.</i> {markup.escape(note)}"))
     return table

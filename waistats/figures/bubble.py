@@ -1,0 +1,199 @@
+"""Bubble plot: coefficients against a moderator, with the fitted line."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from waistats.errors import ModelError, listing
+from waistats.figures import style
+from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
+from waistats.figures.study_rows import check_column, study_rows
+from waistats.fitted import as_model
+from waistats.format import level
+from waistats.meta.fit import fit_meta
+from waistats.meta.moderators import baseline
+from waistats.meta.result import MetaResult
+from waistats.wording import noun, statistic_text, total_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def bubble(
+    result: Any, moderator: str | None = None, *, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw coefficients against a moderator, with the fitted line and its bands.
+
+    Parameters
+    ----------
+    result : MetaResult or MultilevelResult
+        A model with the moderator; from `fit_meta` also one without moderators, which
+        is then fitted again with it.
+    moderator : str, optional
+        A column of the table; the only moderator by default.
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    Axes
+        Areas show weights. The band is the confidence interval of the mean, the dashed
+        lines are the prediction interval; other moderators stand at their mean or first
+        level. A category gets a mean with both intervals for each level.
+    """
+    model = _with(as_model(result), moderator)
+    name = moderator or _only(model)
+    data = model.design.data
+    if data is None or name not in data:
+        known = listing(model.design.variables)
+        raise ModelError(f"The model has no moderator {name!r}; it has {known}.")
+    rows = study_rows(model)
+    with style.drawing():
+        ax = style.new_axes(ax, style.COLUMN, 3.0)
+        _, height = style.inches(ax)
+        values = data[name].reset_index(drop=True)
+        draw = _line if is_number(values) else _levels
+        x, fitted = draw(ax, model, name, values)
+        weight = rows["weight"].clip(lower=0)
+        ax.scatter(
+            x,
+            rows["yi"],
+            s=6 + 74 * weight / weight.max(),
+            color=style.BLUE,
+            alpha=0.55,
+            edgecolor=style.INK,
+            linewidth=0.4,
+            zorder=3,
+            label="coefficients",
+        )
+        shown = fitted[["ci_low", "ci_high"]]
+        limits = span(rows["yi"], shown, fitted[["pi_low", "pi_high"]], margin=0.07)
+        set_alpha_axis(ax.yaxis, limits, model.measure, 0.85 * height)
+        ax.set_ylabel(axis_name(model.measure, noun(model.effects.table), height))
+        ax.set_xlabel(_words(name))
+        style.describe(
+            ax,
+            f"Bubble plot of {total_text(model)} against {_words(name).lower()}, with "
+            f"the fitted mean, its {level(model.conf_level)} confidence band and "
+            f"prediction band. Test: {statistic_text(_test(model, name))}.",
+        )
+    return ax
+
+
+def is_number(values: pd.Series) -> bool:
+    """Return whether a moderator is a number, not a category."""
+    types = pd.api.types
+    return types.is_numeric_dtype(values) and not types.is_bool_dtype(values)
+
+
+def _words(name: str) -> str:
+    text = name.replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def _with(model: Any, moderator: str | None) -> Any:
+    """Return the model, with the moderator where it has none."""
+    if model.has_moderators or moderator is None:
+        return model
+    if not isinstance(model, MetaResult):
+        raise ModelError("Fit the multilevel model with the moderator first.")
+    check_column(model.effects.table, moderator)
+    return fit_meta(
+        model.effects.table,
+        f"~ `{moderator}`",
+        method=model.method,
+        small_sample=model.small_sample,
+        conf_level=model.conf_level,
+    )
+
+
+def _only(model: Any) -> str:
+    if len(model.design.variables) != 1:
+        known = listing(model.design.variables) or "none"
+        raise ModelError(f"Name the moderator to draw; the model has {known}.")
+    return str(model.design.variables[0])
+
+
+def _test(model: Any, name: str) -> Any:
+    terms = [t for t in model.design.term_columns if name in t]
+    return model.test(terms) if terms else model.omnibus
+
+
+def _profiles(model: Any, name: str, values: Any) -> pd.DataFrame:
+    """Return predictions on the model's scale, other moderators at their baseline."""
+    data = model.design.data
+    start = baseline(data)
+    frame = pd.DataFrame([start | {name: value} for value in values])
+    for column in data.columns:
+        if not is_number(data[column]):
+            frame[column] = frame[column].astype(data[column].dtype)
+    return model.predict(frame, back_transform=False)
+
+
+def _line(
+    ax: "Axes", model: Any, name: str, values: pd.Series
+) -> tuple[pd.Series, pd.DataFrame]:
+    edge = 0.03 * (values.max() - values.min())
+    low, high = values.min(), values.max()
+    grid = np.linspace(low, high, 121)
+    fitted = _profiles(model, name, grid)
+    ax.fill_between(
+        grid,
+        fitted["ci_low"],
+        fitted["ci_high"],
+        color="#f6c9a8",
+        linewidth=0,
+        zorder=0,
+        label="confidence band",
+    )
+    ax.plot(grid, fitted["estimate"], color=style.VERMILION, linewidth=1.4, zorder=2)
+    if model.method != "CE":
+        for end in ("pi_low", "pi_high"):
+            ax.plot(
+                grid,
+                fitted[end],
+                color=style.VERMILION,
+                linewidth=0.9,
+                linestyle=(0, (3, 2)),
+                zorder=2,
+            )
+    from matplotlib.ticker import MaxNLocator
+
+    ax.set_xlim(low - edge, high + edge)
+    whole = bool((values == values.round()).all())
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=whole))
+    return values, fitted
+
+
+def _levels(
+    ax: "Axes", model: Any, name: str, values: pd.Series
+) -> tuple[pd.Series, pd.DataFrame]:
+    levels = list(dict.fromkeys(values))
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        levels = [c for c in values.cat.categories if c in levels]
+    fitted = _profiles(model, name, levels)
+    width, _ = style.inches(ax)
+    for i, row in enumerate(fitted.itertuples()):
+        if model.method != "CE":
+            ax.plot(
+                [i, i], [row.pi_low, row.pi_high], color=style.VERMILION, linewidth=0.9,
+                linestyle=(0, (3, 2)), zorder=2,
+            )  # fmt: skip
+        ax.plot(
+            [i, i], [row.ci_low, row.ci_high], color=style.VERMILION, linewidth=3,
+            solid_capstyle="butt", zorder=2,
+        )  # fmt: skip
+        ax.plot(
+            [i - 0.22, i + 0.22], [row.estimate] * 2, color=style.VERMILION, zorder=2
+        )
+    room = width / len(levels)
+    names = [style.wrap(str(value), 0.9 * room) for value in levels]
+    ax.set_xticks(range(len(levels)), labels=names)
+    ax.set_xlim(-0.6, len(levels) - 0.4)
+    place = values.map({value: i for i, value in enumerate(levels)}).astype(float)
+    order = place.groupby(place).cumcount()
+    size = place.groupby(place).transform("size")
+    # golden steps spread any number of points evenly and always alike
+    spread = ((order * 0.618034) % 1 - 0.5) * 0.5
+    return place + spread.where(size > 1, 0.0), fitted

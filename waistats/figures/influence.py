@@ -1,0 +1,138 @@
+"""Influence panel: eight diagnostics of every coefficient."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from waistats.errors import DataError, listing
+from waistats.figures import style
+from waistats.figures.study_rows import study_labels
+from waistats.fitted import as_model
+from waistats.sensitivity.influence import influence as influence_frame
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_PANELS = {
+    "rstudent": "Studentised residual",
+    "cook_d": "Cook’s distance",
+    "dffits": "DFFITS",
+    "cov_ratio": "Covariance ratio",
+    "tau2_deleted": "τ² without it",
+    "Q_deleted": "Q without it",
+    "hat": "Leverage",
+    "weight": "Weight (%)",
+}
+_LEAST = (2.6, 0.95)  # inches: width of two columns' share, height of a panel
+
+
+def influence(result: Any, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw outlier and influence diagnostics of every coefficient.
+
+    Parameters
+    ----------
+    result : MetaResult, MultilevelResult, RGStudy or DataFrame
+        The model, or a frame of `waistats.influence` (without ``by``).
+    ax : Axes, optional
+        Axes that the panels fill, the last left out where there is no room; a new
+        figure by default.
+
+    Returns
+    -------
+    Axes
+        The frame of the panels; they are its ``child_axes``. Influential coefficients,
+        by the rules of `waistats.influence`, are marked and named below.
+    """
+    frame, labels = _frame(result)
+    flagged = frame["influential"].to_numpy(dtype=bool)
+    shown = [name for name in _PANELS if name in frame]
+    with style.drawing():
+        ax = style.new_axes(ax, style.PAGE, 6.2, style.HARDLY)
+        ax.set_axis_off()
+        width, height = style.inches(ax)
+        names = [labels[i] for i in np.flatnonzero(flagged)]
+        note = _note(names, width)
+        foot = (0.14 * (1 + note.count("\n")) + 0.08) / height
+        across = 2 if width >= 2 * _LEAST[0] else 1
+        rows = max(1, int((1 - foot) * height / _LEAST[1]))
+        shown = shown[: across * rows]
+        for panel, name in zip(
+            _grid(ax, len(shown), across, width, height, foot), shown, strict=True
+        ):
+            _draw(panel, frame[name].to_numpy(dtype=float), flagged, name)
+        ax.annotate(
+            note, (0, 0), xycoords="axes fraction", va="bottom", fontsize=style.SMALL
+        )
+        style.describe(
+            ax,
+            f"Influence diagnostics of {len(frame)} coefficients in {len(shown)} "
+            f"panels. {note}",
+        )
+    return ax
+
+
+def _frame(result: Any) -> tuple[pd.DataFrame, list[str]]:
+    if isinstance(result, pd.DataFrame):
+        absent = [c for c in (*_PANELS, "influential") if c not in result]
+        if absent:
+            raise DataError(
+                f"The frame lacks {listing(absent)}; make it with influence(result)."
+            )
+        return result, study_labels(result.reset_index(drop=True))
+    model = as_model(result)
+    return influence_frame(model), study_labels(model.effects.table)
+
+
+def _note(names: list[str], width: float) -> str:
+    if not names:
+        return "No coefficient is influential."
+    return style.wrap(f"Influential: {listing(names, 8)}.", width - 0.1)
+
+
+def _grid(
+    ax: "Axes", count: int, across: int, width: float, height: float, foot: float
+) -> list["Axes"]:
+    """Return panels in columns that fill the axes above the foot."""
+    rows = -(-count // across)
+    left, gap = 0.5 / width, 0.62 / width
+    top, between = 0.2 / height, 0.42 / height
+    wide = (1 - left - (across - 1) * gap - 0.02) / across
+    high = (1 - foot - (rows - 1) * between - top - 0.22 / height) / rows
+    panels = []
+    for i in range(count):
+        x = left + (i % across) * (wide + gap)
+        y = 1 - top - high - (i // across) * (high + between)
+        panels.append(ax.inset_axes((x, y, wide, high)))
+    return panels
+
+
+def _draw(panel: "Axes", values: np.ndarray, flagged: np.ndarray, name: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    at = np.arange(1, len(values) + 1)
+    base = {"cov_ratio": 1.0}.get(name, 0.0)
+    if name in {"tau2_deleted", "Q_deleted"}:
+        base = float(np.nanmedian(values))
+    panel.vlines(at, base, values, color=style.RULE, linewidth=0.7, zorder=1)
+    panel.axhline(base, color=style.MUTED, linewidth=0.6)
+    size = float(np.clip(900 / len(values), 4, 12))
+    for part, colour, marker in (
+        (~flagged, style.BLUE, "o"),
+        (flagged, style.VERMILION, "D"),
+    ):
+        panel.scatter(
+            at[part],
+            values[part],
+            s=size,
+            color=colour,
+            marker=marker,
+            linewidth=0,
+            zorder=3,
+            label="influential" if marker == "D" else "coefficients",
+        )
+    panel.set_title(_PANELS[name], fontsize=style.SMALL, pad=3)
+    panel.set_xlim(0, len(values) + 1)
+    panel.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+    panel.yaxis.set_major_locator(MaxNLocator(4))
+    panel.tick_params(labelsize=style.SMALL - 0.5)
