@@ -9,13 +9,12 @@ import pandas as pd
 from waistats.arrays import FloatArray
 from waistats.errors import ModelError
 from waistats.format import coefficient, level
-from waistats.practice.plan import Plan, prepare
+from waistats.practice.plan import prepare
 from waistats.practice.planning import (
     sample_size_for_alpha,
     sample_size_for_correlation,
 )
 from waistats.practice.prediction import THRESHOLDS, predict_reliability
-from waistats.practice.profile import items_of
 from waistats.practice.scores import reliable_change, standard_error_of_measurement
 from waistats.practice.source import check_positive, numbers
 
@@ -82,16 +81,13 @@ def practice_table(
     1  standard error (measurement)      2.76    3.72     2.05
     2      reliable change, 95% (±)      7.66   10.32     5.69
     """
-    plan = prepare(source, {}, new, None, None)
-    if len(plan.rows) != 1:
+    if len(prepare(source, {}, new, None, n_items).rows) != 1:
         raise ModelError("practice_table is for one population; pass one row of new.")
-    items = _items(plan) if n_items is None else n_items
-    rows_new = plan.rows if plan.model.has_moderators else None
     predicted = predict_reliability(
-        plan.model,
+        source,
         n=n,
-        new=rows_new,
-        n_items=None if rows_new is not None and "n_items" in rows_new else items,
+        new=new,
+        n_items=n_items,
         thresholds=thresholds,
         conf_level=conf_level,
     )
@@ -115,7 +111,9 @@ def practice_table(
         ),
         _row(
             f"n for an interval of alpha of width {coefficient(width, 2)}",
-            sample_size_for_alpha(share, items, width=width, conf_level=shown),
+            sample_size_for_alpha(
+                share, predicted.n_items[0], width=width, conf_level=shown
+            ),
         ),
     ]
     none = (np.nan, np.nan)
@@ -123,7 +121,7 @@ def practice_table(
         rows.append((f"P(true alpha > {coefficient(cut, 2)})", p, *none))
     for i, size in enumerate(predicted.n.astype(int)):
         limits = predicted.observed_low[i], predicted.observed_high[i]
-        sample = f"in a sample of {size} ({items:g} items)"
+        sample = f"in a sample of {size} ({predicted.n_items[i]:g} items)"
         rows.append((f"alpha {sample}", ends[0], *limits))
         for cut, p in zip(
             predicted.thresholds, predicted.observed_above[i], strict=True
@@ -132,17 +130,6 @@ def practice_table(
             rows.append((text, p, *none))
     table = pd.DataFrame(rows, columns=["quantity", "estimate", "pi_low", "pi_high"])
     return table.assign(provenance="SIMULATED") if predicted.simulated else table
-
-
-def _items(plan: Plan) -> float:
-    """Return the items of the population, else the commonest of the fitted rows."""
-    try:
-        return float(items_of(plan.model, plan.rows)[0])
-    except ModelError:
-        seen = plan.model.effects.table.get("n_items")
-        if seen is None:
-            raise
-        return float(pd.to_numeric(seen).mode().iloc[0])
 
 
 def _row(name: str, values: FloatArray) -> tuple[Any, ...]:

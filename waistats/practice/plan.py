@@ -68,7 +68,8 @@ def prepare(
                 "give one size, or one for each population."
             )
         size = np.broadcast_to(size, (len(rows),)).astype(float)
-        items = items_of(model, rows)
+        items, more = items_of(model, rows)
+        notes = (*notes, *more)
         check_range("n_items", items, 2, np.inf)
         spread = predictive(model, rows, size, items)
     return Plan(

@@ -10,7 +10,7 @@ import pandas as pd
 from waistats.arrays import FloatArray
 from waistats.effect_sizes import back_transform
 from waistats.errors import check_conf_level
-from waistats.format import Result, coefficient, level
+from waistats.format import Result, coefficient, frame_text, level
 from waistats.meta.distributions import critical
 from waistats.meta.model import FittedModel
 from waistats.practice.plan import Plan, prepare
@@ -109,6 +109,14 @@ class ReliabilityPrediction(Result):
         limits = ", ".join(coefficient(value, 2) for value in self.thresholds)
         lines.append(f"above: probability that alpha exceeds {limits}.")
         return "\n".join([*lines, *self.notes])
+
+    def __str__(self) -> str:
+        frame = self.to_frame()
+        chances = [c for c in frame if c.startswith(("above_", "observed_above_"))]
+        who = [c for c in frame if c in self.profile or c == "n"]
+        parts = [self.heading(), frame_text(frame.drop(columns=chances))]
+        parts.append(frame_text(frame[[*who, *chances]]))
+        return "\n\n".join([*parts, self.closing()])
 
     def _observed_words(self) -> str:
         if not np.isfinite(self.n).any():

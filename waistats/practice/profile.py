@@ -45,7 +45,8 @@ def profiles(
             if name not in model.design.variables:
                 notes += _unmodelled(model, name, rows[name].unique())
     if "n_items" in model.design.variables and "n_items" not in rows:
-        rows["n_items"] = items_of(model, rows)
+        rows["n_items"], more = items_of(model, rows)
+        notes += more
     notes += _fill(model, rows)
     return rows, tuple(notes)
 
@@ -101,7 +102,9 @@ def _unmodelled(model: FittedModel, name: str, wanted: Any) -> list[str]:
 
 def _fill(model: FittedModel, rows: pd.DataFrame) -> list[str]:
     """Put the mean where a number was not given; refuse to guess a category."""
-    notes, needed = [], []
+    notes: list[str] = []
+    words: list[str] = []
+    needed: dict[str, str] = {}
     data = model.design.data
     for name in model.design.variables:
         if name in rows or data is None:
@@ -113,45 +116,52 @@ def _fill(model: FittedModel, rows: pd.DataFrame) -> list[str]:
             notes.append(f"{name} was not given; its mean {fixed(column.mean(), 2)}.")
         else:
             levels = sorted({str(value) for value in column.unique()})
-            needed.append(f"{name} ({listing(levels)})")
+            needed[name] = levels[0]
+            words.append(f"{name} ({listing(levels)})")
     if needed:
         raise ModelError(
-            f"The model needs values for {'; '.join(needed)}. Name them, such as "
-            "new={'name': 'value'}."
+            f"The model needs values for {'; '.join(words)}. Name them, such as "
+            f"new={needed!r}."
         )
     return notes
 
 
-def items_of(model: FittedModel, rows: pd.DataFrame) -> FloatArray:
-    """Return the items of the scale in each population, shape (rows,).
+def items_of(model: FittedModel, rows: pd.DataFrame) -> tuple[FloatArray, list[str]]:
+    """Return the items of the scale in each population, shape (rows,), and notes.
 
     From the column ``n_items``; else from the fitted rows (of that instrument), where
-    they agree; else from the form, for a total score.
+    they agree; else from the form, for a total score; else the commonest, with a note.
     """
     if "n_items" in rows:
-        return rows["n_items"].to_numpy(dtype=float)
+        return rows["n_items"].to_numpy(dtype=float), []
     if "instrument" not in rows:
-        return np.full(len(rows), _items(model, None))
-    return np.array([_items(model, name) for name in rows["instrument"]])
+        items, note = _items(model, None)
+        return np.full(len(rows), items), note
+    found = {name: _items(model, name) for name in rows["instrument"].unique()}
+    values = np.array([found[name][0] for name in rows["instrument"]])
+    return values, list(dict.fromkeys(n for _, notes in found.values() for n in notes))
 
 
-def _items(model: FittedModel, instrument: str | None) -> float:
+def _items(model: FittedModel, instrument: str | None) -> tuple[float, list[str]]:
     table = model.effects.table
     if instrument is not None and "instrument" in table:
         table = table[table["instrument"].astype(str) == instrument]
-    seen: list[float] = []
+    counts = pd.Series(dtype=int)
     if "n_items" in table:
-        seen = sorted(
-            pd.to_numeric(table["n_items"], errors="coerce").dropna().unique()
-        )
-    if len(seen) == 1:
-        return float(seen[0])
+        counts = pd.to_numeric(table["n_items"], errors="coerce").value_counts()
+    if len(counts) == 1:
+        return float(counts.index[0]), []
     form = bundled_forms().get(instrument or "")
     scales = known_levels(model.effects.table, "scale")
     if form is not None and form.n_items and scales in ([], ["total"]):
-        return float(form.n_items)
-    what = f"have {listing(f'{m:g}' for m in seen)} items" if seen else "do not say"
-    raise ModelError(
-        f"The fitted coefficients {what}; say with n_items= how many items the scale "
-        "of the new sample has."
-    )
+        return float(form.n_items), []
+    if len(counts) == 0:
+        raise ModelError(
+            "The fitted coefficients do not say how many items their scales have; say "
+            "with n_items= how many the scale of the new sample has."
+        )
+    commonest = float(counts.index[counts == counts.max()].max())
+    return commonest, [
+        f"n_items was not given; {commonest:g}, the commonest of "
+        f"{listing(f'{m:g}' for m in sorted(counts.index))}."
+    ]
