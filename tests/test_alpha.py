@@ -132,6 +132,18 @@ def test_pingouin_agrees(ceiling):
     assert (found.ci_low, found.ci_high) == pytest.approx(tuple(limits), abs=5.1e-4)
 
 
+def test_pingouins_own_example_with_missing_answers():
+    """Its documented interval, .581-.933, is that of 12 people; 9 are complete."""
+    pingouin = pytest.importorskip("pingouin")
+    answers = pingouin.read_dataset("cronbach_wide_missing")
+    alpha, limits = pingouin.cronbach_alpha(answers, nan_policy="listwise")
+    found = cronbach_alpha(answers)
+    assert found.estimate == pytest.approx(alpha, rel=1e-12)
+    assert tuple(limits) == (0.581, 0.933)
+    assert (found.ci_low, found.ci_high) == pytest.approx((0.533, 0.947), abs=5e-4)
+    assert found.n == 9
+
+
 @pytest.mark.parametrize("missing", ["listwise", "pairwise", "em"])
 @pytest.mark.parametrize("ci", ALPHA_INTERVALS)
 def test_complete_answers_make_every_treatment_the_same(fixture, ci, missing):

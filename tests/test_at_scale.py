@@ -63,6 +63,8 @@ def same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
         {"instrument": "WAI-S", "coefficient": "omega_total", "ci": "normal-theory"},
         {"instrument": "WAI-S", "coefficient": "omega_total", "ci": None},
         {"instrument": "WAI-S", "ci": "adf", "missing": "pairwise"},
+        {"items": "wai", "coefficient": "omega_hierarchical", "ci": None},
+        {"items": "wai", "coefficient": "split_half", "ci": "normal-theory"},
         {"items": "wai", "missing": "em"},
         {"items": "wai", "options": {"bias": "exact"}, "ci": "bonett"},
     ],

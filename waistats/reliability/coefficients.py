@@ -15,10 +15,12 @@ from waistats.reliability.alpha import (
 )
 from waistats.reliability.delta import DELTA_INTERVALS
 from waistats.reliability.estimate import ReliabilityEstimate
+from waistats.reliability.hierarchical import omega_hierarchical
 from waistats.reliability.influence import alpha_gradient, standardized_alpha_gradient
 from waistats.reliability.omega import omega_total
 from waistats.reliability.omega_form import OmegaForm
-from waistats.reliability.ordinal import ordinal_alpha
+from waistats.reliability.ordinal import ordinal_alpha, ordinal_omega
+from waistats.reliability.split_half import split_half
 
 ORDINAL_INTERVALS = ("adf", "bootstrap")
 
@@ -90,6 +92,19 @@ COEFFICIENTS: dict[str, Coefficient] = {
         function=omega_total,
         intervals=DELTA_INTERVALS,
         gradient=_omega_gradient,
+    ),
+    "omega_hierarchical": Coefficient(
+        function=omega_hierarchical,
+        intervals=DELTA_INTERVALS,
+    ),
+    "split_half": Coefficient(
+        function=split_half,
+        intervals=(*DELTA_INTERVALS, "fisher-z"),
+    ),
+    "ordinal_omega": Coefficient(
+        function=ordinal_omega,
+        intervals=ORDINAL_INTERVALS,
+        from_moments=False,
     ),
     "ordinal_alpha": Coefficient(
         function=ordinal_alpha,
