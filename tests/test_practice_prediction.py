@@ -73,7 +73,10 @@ def test_checked_numbers(cesd):
 def test_matches_metafor_and_r(cesd):
     r = REFERENCE
     found = predict_reliability(cesd, n=r["sizes"], thresholds=r["cuts"])
-    np.testing.assert_allclose(found.above[0], r["normal"], rtol=1e-8)
+    np.testing.assert_allclose(found.above[0], r["t"], rtol=1e-8)
+    np.testing.assert_allclose(
+        threshold_probability(cesd, r["cuts"]), r["normal"], 1e-8
+    )
     np.testing.assert_allclose(found.observed_above[:, 3], r["observed_90"], rtol=1e-8)
     np.testing.assert_allclose(found.observed_low, r["observed_low"], rtol=1e-8)
     np.testing.assert_allclose(found.observed_high, r["observed_high"], rtol=1e-8)
@@ -243,7 +246,9 @@ def test_practice_table(cesd):
     sem = table.loc["standard error (measurement)"]
     assert sem["estimate"] == pytest.approx(9 * np.sqrt(1 - 0.905208), abs=1e-4)
     assert sem["pi_low"] > sem["estimate"] > sem["pi_high"]
-    assert table.loc["P(true alpha > .90)", "estimate"] == pytest.approx(0.59835, 1e-4)
+    assert table.loc["P(true alpha > .90)", "estimate"] == pytest.approx(
+        REFERENCE["t"][3], 1e-8
+    )
     chance = table.loc["P(alpha > .90) in a sample of 30 (20 items)", "estimate"]
     assert chance == pytest.approx(0.558, abs=5e-4)
     shown = table.loc["alpha in a sample of 100 (20 items)"]

@@ -139,7 +139,7 @@ def predict_reliability(
     new: pd.DataFrame | Mapping[str, Any] | None = None,
     n_items: Any = None,
     thresholds: Sequence[float] = THRESHOLDS,
-    include_uncertainty: bool | None = None,
+    include_uncertainty: bool = True,
     conf_level: float | None = None,
 ) -> ReliabilityPrediction:
     r"""Predict the reliability that a new population, or a sample of it, will show.
@@ -162,8 +162,9 @@ def predict_reliability(
         Items of the scale; by default those of the fitted rows or of the form.
     thresholds : sequence of float, default (.70, .80, .90)
         Alphas to exceed.
-    include_uncertainty : bool, optional
-        See `threshold_probability`.
+    include_uncertainty : bool, default True
+        Whether probabilities include that the model is estimated, as the intervals do;
+        without, they are the default of `threshold_probability` for true alphas.
     conf_level : float, optional
         Level of the intervals; that of the model by default.
 
@@ -210,7 +211,6 @@ def predict_reliability(
     half = _half_width(plan, shown)
     low, high = spread.interval(shown, observed=False)
     observed = spread.interval(shown, observed=True)
-    certain, sampled = uncertainty_options(include_uncertainty)
     back = model.measure or "raw"
     return ReliabilityPrediction(
         estimate=back_transform(spread.center, back),
@@ -221,8 +221,10 @@ def predict_reliability(
         observed_low=observed[0],
         observed_high=observed[1],
         thresholds=tuple(float(cut) for cut in cuts),
-        above=spread.above(cuts, observed=False, uncertainty=certain),
-        observed_above=spread.above(cuts, observed=True, uncertainty=sampled),
+        above=spread.above(cuts, observed=False, uncertainty=include_uncertainty),
+        observed_above=spread.above(
+            cuts, observed=True, uncertainty=include_uncertainty
+        ),
         n=plan.n,
         n_items=plan.n_items,
         profile=plan.rows,
@@ -247,11 +249,6 @@ def check_thresholds(thresholds: Any) -> FloatArray:
     cuts = np.atleast_1d(numbers("threshold", thresholds))
     check_range("threshold", cuts, 0, 1, open_high=True)
     return cuts
-
-
-def uncertainty_options(include: bool | None) -> tuple[bool, bool]:
-    """Return whether probabilities of true and of observed alphas hold the model's se."""
-    return (False, True) if include is None else (include, include)
 
 
 def _model_notes(model: FittedModel) -> list[str]:

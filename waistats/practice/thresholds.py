@@ -11,7 +11,7 @@ from waistats.effect_sizes import transform
 from waistats.errors import ModelError, check_option
 from waistats.meta.model import FittedModel
 from waistats.practice.plan import prepare
-from waistats.practice.prediction import check_thresholds, uncertainty_options
+from waistats.practice.prediction import check_thresholds
 
 
 def threshold_probability(
@@ -42,7 +42,8 @@ def threshold_probability(
     include_uncertainty : bool, optional
         Whether to include that the model itself is estimated. By default not without
         ``n``, which gives the share of populations above the threshold, and so with
-        ``n``, which gives the probability for one planned sample.
+        ``n``, which gives the probability for one planned sample. With few studies the
+        share without uncertainty looks far too sure.
     method : {"normal", "calibrated"}
         Normal true values; or the share of the fitted studies' own calibrated values,
         which assumes no distribution but is coarse (only without ``n``).
@@ -94,10 +95,8 @@ def threshold_probability(
         found = _calibrated(plan.model, plan.spread.center, cuts)
     else:
         observed = n is not None
-        true, sampled = uncertainty_options(include_uncertainty)
-        found = plan.spread.above(
-            cuts, observed=observed, uncertainty=sampled if observed else true
-        )
+        uncertain = observed if include_uncertainty is None else include_uncertainty
+        found = plan.spread.above(cuts, observed=observed, uncertainty=uncertain)
     if np.ndim(threshold) == 0:
         found = found[:, 0]
     many = len(plan.rows) > 1 or np.ndim(n) > 0 or isinstance(new, pd.DataFrame)
