@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from waistats.effect_sizes import ALPHA_TYPES, MEASURES, effect_sizes
@@ -30,14 +29,18 @@ from waistats.generalization.describe import (
     stem_and_leaf,
 )
 from waistats.generalization.pool import FEWEST_TO_POOL, Pooled, pool
+from waistats.generalization.robustness import robustness
 from waistats.generalization.screen import pooled_levels, screen_moderators
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel import fit_multilevel
 from waistats.meta.multilevel_result import MultilevelResult
 from waistats.meta.result import MetaResult
 from waistats.meta.tau2 import check_method
+from waistats.provenance import is_simulated, marked
 from waistats.sensitivity.influence import influence
 from waistats.sensitivity.leave_one_out import leave_one_out
+from waistats.sensitivity.multiverse import multiverse
+from waistats.sensitivity.multiverse_result import Multiverse
 
 TOTAL = "total"
 
@@ -106,7 +109,7 @@ class RGStudy(Result):
         left = self.effects[self.effects["yi"].isna()]
         names = ["study_id", "coefficient_id", *grouping(left, CELL)]
         names += [c for c in ("coefficient_type", "estimate", "reason") if c in left]
-        return left[names].reset_index(drop=True)
+        return marked(left[names].reset_index(drop=True), self.simulated)
 
     @cached_property
     def descriptives(self) -> pd.DataFrame:
@@ -188,14 +191,31 @@ class RGStudy(Result):
         """The overall estimate without each study, on the alpha scale."""
         fit = self._model
         by = "study_id" if isinstance(fit, MultilevelResult) else None
-        return leave_one_out(fit, by, back_transform=True)
+        frame = leave_one_out(fit, by, back_transform=True)
+        return marked(frame, self.simulated)
 
     @cached_property
     def influence(self) -> pd.DataFrame:
         """Influence of each coefficient on the one-level model."""
         self._model  # noqa: B018  (raises where there is no model)
         assert self.pooled is not None
-        return influence(self.pooled.independent)
+        return marked(influence(self.pooled.independent), self.simulated)
+
+    @cached_property
+    def robustness(self) -> pd.DataFrame:
+        """Small-study and reporting checks of the one-level model; see `robustness`."""
+        self._model  # noqa: B018
+        assert self.pooled is not None
+        return robustness(self.pooled.independent)
+
+    @cached_property
+    def multiverse(self) -> Multiverse:
+        """The overall rows pooled in every defensible way."""
+        self._model  # noqa: B018
+        names = ["measure", "yi", "vi"]
+        return multiverse(
+            self.main_rows.drop(columns=names), conf_level=self.conf_level
+        )
 
     @cached_property
     def shrunken(self) -> pd.DataFrame:
@@ -234,7 +254,8 @@ class RGStudy(Result):
     def summary(self) -> pd.DataFrame:
         """Return the overall result in one row, on the alpha scale."""
         row = pooled_row(self.main_rows, **self._options)
-        return pd.DataFrame([{"scale": self.main_scale} | row])
+        frame = pd.DataFrame([{"scale": self.main_scale} | row])
+        return marked(frame, self.simulated)
 
     def heading(self) -> str:
         """Return what was studied and the overall result."""
@@ -411,7 +432,7 @@ def generalize(
         pooled=pooled,
         formula=moderators,
         within_correlation=within_correlation,
-        simulated=_simulated(effects),
+        simulated=is_simulated(effects),
         candidates=None if candidates is None else tuple(candidates),
     )
     if moderators is not None:
@@ -426,10 +447,3 @@ def _title(used: pd.DataFrame) -> str:
     if len(names) > 4:
         return f"scores of {len(names)} instruments"
     return " / ".join(names) + " scores" if names else "these scores"
-
-
-def _simulated(table: pd.DataFrame) -> bool:
-    if "provenance" not in table:
-        return False
-    marks = table["provenance"].astype(str)
-    return bool(np.any(marks.str.contains("SIMULATED")))

@@ -10,6 +10,8 @@ from waistats.figures.style import figure_of, save
 from waistats.generalization.describe import kinds
 from waistats.generalization.study import RGStudy
 from waistats.output import write_csv
+from waistats.practice import practice_table
+from waistats.provenance import marked
 from waistats.report.page import study_page
 
 MANY = 40
@@ -36,11 +38,18 @@ def study_tables(study: RGStudy) -> dict[str, pd.DataFrame]:
             "leave_one_out": study.leave_one_out,
             "influence": study.influence,
             "shrunken": study.shrunken,
+            "reporting_checks": study.robustness,
+            "multiverse": study.multiverse.to_frame(),
+            "practice": practice_table(study),
         }
     if study.moderator_model is not None:
         tables["moderator_model"] = study.moderator_model.to_frame()
         tables["moderator_effects"] = study.moderator_model.alpha_effects()
-    return {name: table for name, table in tables.items() if len(table)}
+    return {
+        name: marked(table, study.simulated)
+        for name, table in tables.items()
+        if len(table)
+    }
 
 
 def study_figures(study: RGStudy) -> dict[str, Any]:
@@ -53,6 +62,8 @@ def study_figures(study: RGStudy) -> dict[str, Any]:
         fit = study.pooled.fit
         drawn["forest"] = figures.forest(fit)
         drawn["funnel"] = figures.funnel(study.pooled.independent)
+        drawn["multiverse"] = figures.multiverse(study.multiverse)
+        drawn["influence"] = figures.influence(study.pooled.independent)
         if fit.k > MANY:
             drawn["caterpillar"] = figures.caterpillar(fit)
     return drawn
