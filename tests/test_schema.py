@@ -17,7 +17,7 @@ PACKAGE = schema.codebook()
 RESOURCES = {entry["name"]: entry for entry in PACKAGE["resources"]}
 TABLES = [name for name, entry in RESOURCES.items() if entry["format"] == "csv"]
 SCHEMAS = {name: RESOURCES[name]["schema"] for name in TABLES}
-SCHEMAS["coefficients"] = PACKAGE["schemas"]["coefficients"]
+SCHEMAS |= PACKAGE["schemas"]
 
 
 def test_every_data_file_is_described():
@@ -66,7 +66,7 @@ def test_every_field_is_explained(name):
 
 def test_shared_fields_mean_the_same_in_every_table():
     users = {f["name"]: f for f in SCHEMAS["coefficients"]["fields"]}
-    for name in ("wai", "cesd", "mibs"):
+    for name in ("wai", "cesd", "mibs", "coding"):
         for field in SCHEMAS[name]["fields"]:
             other = users.get(field["name"])
             if other is None:

@@ -58,12 +58,12 @@ def _each(rows: Rows, rule: Callable[..., str]) -> list[str]:
         "n_items", "response_min", "response_max", "score_mean", "score_sd", "n",
     )  # fmt: skip
     numbers = {name: rows.numbers(name) for name in names}
-    metrics = rows.texts("score_metric")
+    metrics, changes = rows.texts("score_metric"), rows.texts("modified")
     told = []
     for i in range(len(rows)):
         facts = {name: values[i] for name, values in numbers.items()}
         facts |= {name: values[i].casefold() for name, values in columns.items()}
-        facts |= {"label": labels[i], "metric": metrics[i]}
+        facts |= {"label": labels[i], "metric": metrics[i], "modified": changes[i]}
         told.append(rule(bundled_forms().get(forms[i]), facts))
     return told
 
@@ -73,7 +73,8 @@ def _label_conflict(form: Instrument | None, facts: dict) -> str:
     called = forms_called(label) if label else []
     if not called or label.casefold() in {n.casefold() for n in family_labels()}:
         return ""
-    whole = facts["scale"] in ("", "total")
+    # a form from which items were dropped has the length of no form
+    whole = facts["scale"] in ("", "total") and not facts["modified"]
     own = bundled_forms()[called[0]].n_items
     n_items = facts["n_items"] if whole else (np.nan if own is None else own)
     low, high = facts["response_min"], facts["response_max"]

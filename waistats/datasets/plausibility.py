@@ -5,6 +5,7 @@ import numpy as np
 from waistats.arrays import BoolArray, FloatArray
 from waistats.datasets.findings import Finding
 from waistats.datasets.numbers import decimals
+from waistats.datasets.reporting import is_coding_sheet
 from waistats.datasets.rows import Rows
 
 # Numbers that people type for "not known".
@@ -125,7 +126,7 @@ def _sample_rules(rows: Rows) -> list[tuple[str, BoolArray, str, str, str]]:
         ),
         (
             "level",
-            rows.equal("level", "mixed"),
+            rows.equal("level", "mixed") & is_coding_sheet(rows.frame),
             "note",
             "mixes differences between persons and within them",
             "Do not pool it with coefficients of one level without a moderator.",

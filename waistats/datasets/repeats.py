@@ -12,7 +12,14 @@ from waistats.datasets.rows import Rows
 from waistats.errors import listing
 
 _COEFFICIENT = ("estimate", "n", "n_items", "instrument", "rater", "scale")
-_OCCASION = ("sample_id", "instrument", "rater", "scale", "coefficient_type")
+_OCCASION = (
+    "study_id",
+    "sample_id",
+    "instrument",
+    "rater",
+    "scale",
+    "coefficient_type",
+)
 _OCCASION_TIME = ("session", "session_number", "phase", "icc_form", "alpha_kind")
 
 
@@ -43,7 +50,7 @@ def repeated_rows(rows: Rows) -> list[Finding]:
         ("score_mean", "score_sd", "n", "scale", "rater"),
         ("score_mean", "score_sd", "n"),
         "score_mean",
-        ", score_sd and n are those of",
+        "with its SD and n is that of",
         "If it is the same sample, give both rows one sample_id.",
     )
     found += _elsewhere(

@@ -4,6 +4,7 @@ import pandas as pd
 
 from waistats.arrays import BoolArray
 from waistats.datasets.findings import Finding
+from waistats.datasets.reporting import is_coding_sheet
 from waistats.datasets.rows import Rows, about_table
 from waistats.datasets.schema import Field
 from waistats.errors import listing
@@ -53,6 +54,8 @@ _KINDS = (
         "Coefficients between and within persons are not the same: pool them apart.",
     ),
 )
+# Elsewhere, columns of these names are the user's own.
+_OF_SHEETS = frozenset({"alpha_kind", "administered_as", "level"})
 _INFERRED = {"n_items_derived": "n_items", "modality_inferred": "modality"}
 
 
@@ -78,7 +81,10 @@ def table_doubts(rows: Rows, known: tuple[Field, ...]) -> list[Finding]:
             )
         )
     found += _several(frame)
+    own = frozenset() if is_coding_sheet(frame) else _OF_SHEETS
     for column, severity, advice in _KINDS:
+        if column in own:
+            continue
         values = _values(rows, column, rows.poolable)
         if len(values) > 1:
             rule = f"mixes {listing(values)}"
