@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from waistats import DataError, ModelError, effect_sizes, fit_meta
 from waistats.practice import (
-    compare_alphas,
     decision_words,
     disattenuate,
     kelley_true_score,
@@ -190,46 +189,6 @@ def test_power_of_the_size_by_simulation():
     rest = (1 - true) / f
     z = np.log((1 - null) / rest) / np.sqrt(2 * m / ((m - 1) * (n - 2)))
     assert np.mean(np.abs(z) > 1.959964) == pytest.approx(0.80, abs=0.02)
-
-
-def test_compare_alphas():
-    args = (0.91, 84, 36, 0.79, 54, 12)
-    feldt = compare_alphas(*args, method="feldt").iloc[0]
-    assert feldt["statistic"] == pytest.approx(2.33333333)
-    assert (feldt["df"], feldt["df_denominator"]) == (83, 53)
-    assert feldt["p_value"] == pytest.approx(0.00123, abs=5e-6)
-    matched = compare_alphas(*args).iloc[0]
-    assert matched["df"] == pytest.approx(72.591, abs=5e-4)
-    assert matched["df_denominator"] == pytest.approx(52.086, abs=5e-4)
-    assert matched["p_value"] == pytest.approx(0.001603, abs=5e-7)
-    assert matched["p_value"] == pytest.approx(REFERENCE["compare"]["long"], rel=0.02)
-    bonett = compare_alphas(*args, method="bonett").iloc[0]
-    assert bonett["statistic"] == pytest.approx(3.2528, abs=5e-5)
-    assert bonett["p_value"] == pytest.approx(0.00114, abs=5e-6)
-    short = compare_alphas(0.80, 60, 4, 0.70, 45).iloc[0]
-    assert short["p_value"] == pytest.approx(REFERENCE["compare"]["short"], rel=0.02)
-
-
-def test_compare_alphas_is_symmetric():
-    for method in ("matched", "feldt", "bonett"):
-        one = compare_alphas(0.91, 84, 36, 0.79, 54, 12, method=method)["p_value"]
-        two = compare_alphas(0.79, 54, 12, 0.91, 84, 36, method=method)["p_value"]
-        np.testing.assert_allclose(one, two, rtol=0.03 if method == "matched" else 1e-9)
-
-
-@pytest.mark.parametrize("m", [4, 12])
-def test_matched_test_keeps_its_size(m):
-    """SIMULATED equal alphas by their exact law: 5% of tests reject."""
-    rng = np.random.default_rng(8)
-    rest = []
-    for n in (60, 40):
-        d1, d2 = n - 1, (n - 1) * (m - 1)
-        f = (rng.chisquare(d1, 40_000) / d1) / (rng.chisquare(d2, 40_000) / d2)
-        rest.append(0.15 / f)
-    p = compare_alphas(1 - rest[0], 60, m, 1 - rest[1], 40)["p_value"]
-    assert np.mean(p < 0.05) == pytest.approx(0.05, abs=0.004)
-    plain = compare_alphas(1 - rest[0], 60, m, 1 - rest[1], 40, method="feldt")
-    assert np.mean(plain["p_value"] < 0.05) > (0.07 if m == 4 else 0.053)
 
 
 def test_decision_words():

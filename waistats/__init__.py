@@ -1,6 +1,7 @@
 """Reliability generalization of the Working Alliance Inventory."""
 
 from waistats import figures, tables
+from waistats.columns import item_columns
 from waistats.datasets.bundled import list_datasets, load_dataset
 from waistats.datasets.check import check_coefficients
 from waistats.datasets.readers import read_coefficients, read_responses
@@ -31,11 +32,21 @@ from waistats.meta.multilevel_result import MultilevelResult
 from waistats.meta.permutation import permutation_test
 from waistats.meta.result import MetaResult
 from waistats.meta.varying import fit_varying_coefficient
-from waistats.practice.attenuation import disattenuate
-from waistats.practice.planning import sample_size_for_alpha
-from waistats.practice.prediction import predict_reliability
-from waistats.practice.scores import reliable_change, standard_error_of_measurement
-from waistats.practice.thresholds import threshold_probability
+from waistats.practice import (
+    Disattenuated,
+    ReliabilityPrediction,
+    decision_words,
+    disattenuate,
+    kelley_true_score,
+    practice_table,
+    predict_reliability,
+    range_change,
+    reliable_change,
+    sample_size_for_alpha,
+    sample_size_for_correlation,
+    standard_error_of_measurement,
+    threshold_probability,
+)
 from waistats.reliability.agreement import (
     intraclass_correlation,
     intraclass_correlations,
@@ -43,6 +54,9 @@ from waistats.reliability.agreement import (
 from waistats.reliability.alpha import cronbach_alpha, kr20, standardized_alpha
 from waistats.reliability.bounds import guttman_lambdas
 from waistats.reliability.by_study import reliability_by_study
+from waistats.reliability.compare import compare_alphas
+from waistats.reliability.completions import alpha_bounds
+from waistats.reliability.composite import composite_reliability, stratified_alpha
 from waistats.reliability.covariance import alpha_covariance
 from waistats.reliability.estimate import ReliabilityEstimate
 from waistats.reliability.hierarchical import omega_hierarchical
@@ -54,6 +68,7 @@ from waistats.reliability.retest import test_retest
 from waistats.reliability.split_half import split_half
 from waistats.scoring import keyed_items, score
 from waistats.sensitivity.cumulative import cumulative
+from waistats.sensitivity.fail_safe import fail_safe_n
 from waistats.sensitivity.gosh import gosh
 from waistats.sensitivity.influence import influence
 from waistats.sensitivity.leave_one_out import leave_one_out
@@ -62,34 +77,42 @@ from waistats.sensitivity.pet_peese import pet_peese
 from waistats.sensitivity.selection import threshold_selection
 from waistats.sensitivity.small_study import egger_test, rank_test
 from waistats.sensitivity.trim_and_fill import trim_and_fill
+from waistats.sensitivity.worst_case import worst_case
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ConvergenceError",
     "DataError",
+    "Disattenuated",
     "Instrument",
     "MetaResult",
     "ModelError",
     "MultilevelResult",
     "RGStudy",
     "ReliabilityEstimate",
+    "ReliabilityPrediction",
     "SimulatedStudy",
     "WaistatsError",
+    "alpha_bounds",
     "alpha_covariance",
     "audit_keys",
     "back_transform",
     "cache_path",
     "check_coefficients",
     "classical_regression",
+    "compare_alphas",
+    "composite_reliability",
     "correlates",
     "cronbach_alpha",
     "cumulative",
+    "decision_words",
     "define_instrument",
     "describe_coefficients",
     "disattenuate",
     "effect_sizes",
     "egger_test",
+    "fail_safe_n",
     "fetch_dataset",
     "figures",
     "fit_bayes",
@@ -106,7 +129,9 @@ __all__ = [
     "influence",
     "intraclass_correlation",
     "intraclass_correlations",
+    "item_columns",
     "item_statistics",
+    "kelley_true_score",
     "keyed_items",
     "kr20",
     "leave_one_out",
@@ -123,13 +148,16 @@ __all__ = [
     "ordinal_omega",
     "permutation_test",
     "pet_peese",
+    "practice_table",
     "predict_reliability",
+    "range_change",
     "rank_test",
     "read_coefficients",
     "read_responses",
     "reliability_by_study",
     "reliable_change",
     "sample_size_for_alpha",
+    "sample_size_for_correlation",
     "score",
     "simulate_hanson_study",
     "simulate_responses",
@@ -139,9 +167,11 @@ __all__ = [
     "standard_error_of_measurement",
     "standardized_alpha",
     "stem_and_leaf",
+    "stratified_alpha",
     "tables",
     "test_retest",
     "threshold_probability",
     "threshold_selection",
     "trim_and_fill",
+    "worst_case",
 ]

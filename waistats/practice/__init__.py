@@ -1,7 +1,6 @@
 """What a reliability means for scores, for planning and for the next sample."""
 
 from waistats.practice.attenuation import Disattenuated, disattenuate
-from waistats.practice.comparison import compare_alphas
 from waistats.practice.overview import practice_table
 from waistats.practice.planning import (
     sample_size_for_alpha,
@@ -20,7 +19,6 @@ from waistats.practice.thresholds import threshold_probability
 __all__ = [
     "Disattenuated",
     "ReliabilityPrediction",
-    "compare_alphas",
     "decision_words",
     "disattenuate",
     "kelley_true_score",
