@@ -15,8 +15,8 @@ from waistats.reliability.alpha import (
     ALPHA_INTERVALS,
     cronbach_alpha,
     kr20,
-    standardized_alpha,
 )
+from waistats.reliability.standardized import standardized_alpha
 
 FOLDER = Path(__file__).parent / "reference"
 REFERENCE = json.loads((FOLDER / "alpha_reference.json").read_text(encoding="utf-8"))

@@ -6,11 +6,11 @@ import pytest
 
 from waistats.errors import DataError
 from waistats.reliability import batches
-from waistats.reliability.at_scale import Answers, sums_query
 from waistats.reliability.by_study import reliability_by_study
 from waistats.reliability.layout import Layout
 from waistats.reliability.scales import plan_scales
 from waistats.reliability.sources import ibis_calls, open_source
+from waistats.reliability.sums_query import Answers, sums_query
 
 ibis = pytest.importorskip("ibis")
 

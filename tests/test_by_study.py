@@ -346,3 +346,61 @@ def test_every_coefficient_of_the_registry(coefficient):
         assert row.estimate == pytest.approx(one.estimate, rel=1e-9)
         assert row.se == pytest.approx(one.se, rel=1e-7)
         assert row.n_items == one.n_items
+
+
+def test_smoothed_covariances_share_ratio_and_correlation():
+    rng = np.random.default_rng(17)
+    sizes = [30, 60, 45, 200]
+    total = sum(sizes)
+    values = rng.normal(size=(total, 1)) + rng.normal(size=(total, 6))
+    answers = pd.DataFrame(
+        np.digitize(values, [-2.5, -1.5, -0.8, 0]),
+        columns=[f"q{i}" for i in range(1, 7)],
+    )
+    answers["study"] = np.repeat(list("abcd"), sizes)
+    answers.loc[answers["study"] == "b", ["q1", "q2", "q3"]] = 3
+    scales = {"first": ["q1", "q2", "q3"], "all": [f"q{i}" for i in range(1, 7)]}
+    options = {"study": "study", "scales": scales, "covariance": True}
+    plain = reliability_by_study(answers, **options)
+    smooth = reliability_by_study(answers, smooth=True, **options)
+    pd.testing.assert_frame_equal(plain, smooth)
+    raw = {k: np.array(v) for k, v in plain.attrs["V"].items()}
+    found = {k: np.array(v) for k, v in smooth.attrs["V"].items()}
+    n = dict(zip("abcd", sizes, strict=True))
+    ratio = {
+        k: np.diagonal(v) / [2 * m / ((m - 1) * (n[k] - 2)) for m in (3, 6)]
+        for k, v in raw.items()
+    }
+    whole = np.average([ratio[k][1] for k in n], weights=sizes)
+    part = np.average([ratio[k][0] for k in "acd"], weights=[n[k] for k in "acd"])
+    r = [raw[k][0, 1] / np.sqrt(raw[k][0, 0] * raw[k][1, 1]) for k in "acd"]
+    mean_r = np.average(r, weights=[n[k] for k in "acd"])
+    for k in "acd":
+        expected = np.array([part * 3 / (n[k] - 2), whole * 2.4 / (n[k] - 2)])
+        np.testing.assert_allclose(np.diagonal(found[k]), expected, rtol=1e-10)
+        covariance = mean_r * np.sqrt(expected.prod())
+        assert found[k][0, 1] == pytest.approx(covariance)
+    assert np.isnan(found["b"][0]).all()
+    assert found["b"][1, 1] == pytest.approx(whole * 2.4 / 58)
+    for measure in ("raw", "hakstian-whalen"):
+        other = reliability_by_study(
+            answers, smooth=True, **(options | {"covariance": measure})
+        )
+        block = np.array(other.attrs["V"]["d"])
+        alpha = plain.loc[plain["study_id"] == "d", "estimate"].to_numpy()
+        slope = 1 - alpha if measure == "raw" else np.cbrt(1 - alpha) / 3
+        np.testing.assert_allclose(
+            block, found["d"] * np.outer(slope, slope), rtol=1e-9
+        )
+    with pytest.raises(ModelError, match="smooth=True is for the sampling covariance"):
+        reliability_by_study(answers, study="study", smooth=True)
+
+
+def test_smoothing_leaves_different_people_apart(answers):
+    answers["rater"] = np.where(np.arange(90) % 2, "client", "therapist")
+    scales = {"first": ["q1", "q2"], "last": ["q3", "q4"]}
+    table = reliability_by_study(
+        answers, study="study", scales=scales, by="rater", covariance=True, smooth=True
+    )
+    for block in table.attrs["V"].values():
+        assert (np.array(block)[:2, 2:] == 0).all()

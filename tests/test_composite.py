@@ -8,9 +8,10 @@ import pytest
 from scipy import stats
 
 from waistats.errors import DataError, ModelError
-from waistats.reliability.alpha import cronbach_alpha, standardized_alpha
+from waistats.reliability.alpha import cronbach_alpha
 from waistats.reliability.composite import composite_reliability, stratified_alpha
 from waistats.reliability.influence import influence_variance
+from waistats.reliability.standardized import standardized_alpha
 from waistats.reliability.two_items import two_item_reliability
 
 FILE = Path(__file__).parent / "reference" / "fixture_items_60x5.csv"

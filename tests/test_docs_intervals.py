@@ -33,7 +33,8 @@ def test_the_page_can_be_written_again(script, tmp_path, monkeypatch):
     assert "[.533, .947]" in text
     found = script.simulate()
     assert len(found) == 8
-    assert (found[script.methods(found)] > 60).all(axis=None)
+    formulas = [name for name in script.methods(found) if "bootstrap" not in name]
+    assert (found[formulas] > 60).all(axis=None)
 
 
 def test_the_committed_page_has_every_condition():

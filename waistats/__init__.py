@@ -51,7 +51,7 @@ from waistats.reliability.agreement import (
     intraclass_correlation,
     intraclass_correlations,
 )
-from waistats.reliability.alpha import cronbach_alpha, kr20, standardized_alpha
+from waistats.reliability.alpha import cronbach_alpha, kr20
 from waistats.reliability.bounds import guttman_lambdas
 from waistats.reliability.by_study import reliability_by_study
 from waistats.reliability.compare import compare_alphas
@@ -66,6 +66,7 @@ from waistats.reliability.omega import omega_total
 from waistats.reliability.ordinal import ordinal_alpha, ordinal_omega
 from waistats.reliability.retest import test_retest
 from waistats.reliability.split_half import split_half
+from waistats.reliability.standardized import standardized_alpha
 from waistats.scoring import keyed_items, score
 from waistats.sensitivity.cumulative import cumulative
 from waistats.sensitivity.fail_safe import fail_safe_n

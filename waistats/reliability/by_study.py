@@ -14,13 +14,7 @@ from waistats.errors import (
     listing,
 )
 from waistats.forms import Instrument
-from waistats.reliability.at_scale import (
-    Answers,
-    long_items,
-    numeric_columns,
-    query_summaries,
-    widened,
-)
+from waistats.reliability.at_scale import query_summaries
 from waistats.reliability.batches import study_batches
 from waistats.reliability.coefficients import find_coefficient
 from waistats.reliability.covariance import MEASURES
@@ -29,6 +23,7 @@ from waistats.reliability.layout import Layout, long_columns
 from waistats.reliability.responses import read_items
 from waistats.reliability.sample import MISSING
 from waistats.reliability.scales import ScalePlan, plan_scales
+from waistats.reliability.smoothing import smooth_blocks
 from waistats.reliability.sources import Source, open_source
 from waistats.reliability.studies import (
     StudyRequest,
@@ -37,6 +32,12 @@ from waistats.reliability.studies import (
     summary_cells,
 )
 from waistats.reliability.summaries import summarise
+from waistats.reliability.sums_query import (
+    Answers,
+    long_items,
+    numeric_columns,
+    widened,
+)
 from waistats.reliability.table import Cells, coefficient_table
 from waistats.scoring import keyed_items
 
@@ -53,6 +54,7 @@ def reliability_by_study(
     conf_level: float = 0.95,
     missing: str = "listwise",
     covariance: bool | str = False,
+    smooth: bool = False,
     by: str | Sequence[str] = (),
     person: str | Sequence[str] | None = None,
     item: str | None = None,
@@ -90,6 +92,10 @@ def reliability_by_study(
     covariance : bool or {"bonett", "hakstian-whalen", "raw"}
         Put the sampling covariance of each study's coefficients, on this scale (True is
         ``"bonett"``), into ``table.attrs["V"]``: a dict of study_id to block.
+    smooth : bool
+        Smooth these covariances over the studies. Unsmoothed, those of small studies
+        with answers at the ceiling are correlated with their alphas, and pooled alphas
+        come out too low.
     by : str or sequence of str
         Columns that split a study into samples, such as the rater or the session.
     person, item, value : str
@@ -158,6 +164,8 @@ def reliability_by_study(
                 f"covariance is not available for {coefficient}; leave it out or use "
                 "coefficient='alpha'."
             )
+    if smooth and not measure:
+        raise ModelError("smooth=True is for the sampling covariance: covariance=True.")
     request = StudyRequest(
         name=coefficient,
         spec=spec,
@@ -183,9 +191,11 @@ def reliability_by_study(
         )
 
     source = open_source(data)
-    if isinstance(source, pd.DataFrame):
-        return _from_frame(source, layout, plan, request, already_keyed)
-    return _from_source(source, layout, plan, request, already_keyed)
+    make = _from_frame if isinstance(source, pd.DataFrame) else _from_source
+    table = make(source, layout, plan, request, already_keyed)
+    if smooth:
+        table.attrs["V"] = smooth_blocks(table, table.attrs["V"], str(measure))
+    return table
 
 
 MakePlan = Callable[[Sequence[object]], ScalePlan]

@@ -7,12 +7,7 @@ import numpy as np
 
 from waistats.arrays import FloatArray
 from waistats.errors import ModelError, check_option
-from waistats.reliability.alpha import (
-    ALPHA_INTERVALS,
-    cronbach_alpha,
-    kr20,
-    standardized_alpha,
-)
+from waistats.reliability.alpha import ALPHA_INTERVALS, cronbach_alpha, kr20
 from waistats.reliability.delta import DELTA_INTERVALS
 from waistats.reliability.estimate import ReliabilityEstimate
 from waistats.reliability.hierarchical import omega_hierarchical
@@ -21,6 +16,7 @@ from waistats.reliability.omega import omega_total
 from waistats.reliability.omega_form import OmegaForm
 from waistats.reliability.ordinal import ordinal_alpha, ordinal_omega
 from waistats.reliability.split_half import split_half
+from waistats.reliability.standardized import standardized_alpha
 
 ORDINAL_INTERVALS = ("adf", "bootstrap")
 
