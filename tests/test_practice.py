@@ -235,8 +235,6 @@ def test_series_keep_their_index():
         ),
         (lambda: sample_size_for_alpha(0.9, 12, width=1.5), "width must be above 0"),
         (lambda: sample_size_for_alpha(1, 12, width=0.1), "below 1, but is 1"),
-        (lambda: compare_alphas(0.9, 5, 12, 0.8, 50), "n1 must be at least 6"),
-        (lambda: compare_alphas([0.9] * 3, [50] * 2, 12, 0.8, 50), "by their lengths"),
         (lambda: sample_size_for_correlation(1), "rho must be above -1"),
         (lambda: kelley_true_score(3, 3, 1, 1.5), "at most 1, but is 1.5"),
     ],
@@ -257,7 +255,6 @@ def test_wrong_values_are_named(call, message):
         (lambda: disattenuate(0.2, 0.9, n=50, se_r=0.1), "n or se_r"),
         (lambda: standard_error_of_measurement(9, 0.9, kind="x"), "kind must be one"),
         (lambda: reliable_change(9, 0.9, conf_level=95), "conf_level"),
-        (lambda: compare_alphas(0.9, 50, 12, 0.8, 50, method="t"), "method must be"),
     ],
 )
 def test_wrong_questions_are_refused(call, message):

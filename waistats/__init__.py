@@ -31,6 +31,7 @@ from waistats.meta.multilevel import fit_multilevel
 from waistats.meta.multilevel_result import MultilevelResult
 from waistats.meta.permutation import permutation_test
 from waistats.meta.result import MetaResult
+from waistats.meta.subgroups import fit_subgroups
 from waistats.meta.varying import fit_varying_coefficient
 from waistats.practice import (
     Disattenuated,
@@ -121,6 +122,7 @@ __all__ = [
     "fit_meta",
     "fit_meta_many",
     "fit_multilevel",
+    "fit_subgroups",
     "fit_varying_coefficient",
     "generalize",
     "get_instrument",
