@@ -60,6 +60,17 @@ def _names(text: str | None) -> list[str] | None:
     return names
 
 
+def _numbers(text: str | None) -> list[int] | None:
+    """Return ``30,100`` as whole numbers; None stays None."""
+    names = _names(text)
+    if names is None:
+        return None
+    wrong = [name for name in names if not name.isdecimal()]
+    if wrong:
+        raise DataError(f"Sizes are whole numbers such as 30,100; got {wrong[0]!r}.")
+    return [int(name) for name in names]
+
+
 def _progress(total: int, words: str) -> Any:
     """Return a progress bar on standard error, silent where that is no terminal."""
     from tqdm import tqdm
@@ -227,6 +238,44 @@ def check(file: File, columns: Columns = None, sheet: Sheet = None) -> None:
     print(f"{file}: {', '.join(words)}.")
     if (found["severity"] == "error").any():
         raise typer.Exit(2)
+
+
+@app.command()
+def predict(
+    file: File,
+    instrument: Annotated[str | None, typer.Option(help="Version of the WAI.")] = None,
+    rater: Annotated[str | None, typer.Option(help="Who rates.")] = None,
+    modality: Annotated[
+        str | None, typer.Option(help="Setting, such as video.")
+    ] = None,
+    n: Annotated[
+        str | None, typer.Option(help="Sizes of planned samples: 30,100,300.")
+    ] = None,
+    n_items: Annotated[int | None, typer.Option(help="Items of the form.")] = None,
+    moderators: Annotated[
+        str | None, typer.Option(help="Formula of the model that predicts.")
+    ] = None,
+    columns: Columns = None,
+    sheet: Sheet = None,
+    conf_level: ConfLevel = 0.95,
+) -> None:
+    """Predict the reliability of a new sample from a table of coefficients."""
+    from waistats.datasets.readers import read_coefficients
+    from waistats.generalization.study import generalize as run
+    from waistats.practice import predict_reliability
+
+    table = read_coefficients(file, columns=_pairs(columns), sheet=sheet)
+    study = run(table, moderators, conf_level=conf_level)
+    print(
+        predict_reliability(
+            study,
+            instrument=instrument,
+            rater=rater,
+            modality=modality,
+            n=_numbers(n),
+            n_items=n_items,
+        )
+    )
 
 
 @data_app.command("list")
