@@ -9,8 +9,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats import ModelError, effect_sizes, fit_meta, tables
+from waistats import DataError, ModelError, effect_sizes, fit_meta, tables
+from waistats.generalization.study import generalize
 from waistats.meta.multilevel import fit_multilevel
+from waistats.practice import practice_table, predict_reliability
+from waistats.reliability.alpha import cronbach_alpha
+from waistats.reliability.items import item_statistics
+from waistats.sensitivity.leave_one_out import leave_one_out
+from waistats.sensitivity.multiverse import multiverse
+from waistats.sensitivity.pet_peese import pet_peese
+from waistats.sensitivity.selection import threshold_selection
+from waistats.sensitivity.small_study import egger_test, rank_test
+from waistats.sensitivity.trim_and_fill import trim_and_fill
 from waistats.tables.contents import is_number, read_contents
 from waistats.tables.sheet import sheet
 from waistats.wording import term_text
@@ -48,6 +58,12 @@ def moderated():
 @pytest.fixture(scope="module")
 def multilevel():
     return fit_multilevel(coefficients())
+
+
+@pytest.fixture(scope="module")
+def study():
+    table = coefficients(40, instrument="WAI-SR", scale="total")
+    return generalize(table.drop(columns=["measure", "yi", "vi"]))
 
 
 def cells_of(table):
@@ -141,6 +157,159 @@ class TestModels:
     def test_what_is_no_model_is_refused(self):
         with pytest.raises(ModelError, match="A fitted model is needed"):
             tables.heterogeneity("model")
+
+
+class TestStudies:
+    def test_studies_leave_out_what_is_blank_or_the_same(self):
+        effects = coefficients(instrument="WAI-SR", language=None)
+        contents = read_contents(tables.studies(effects))
+        assert contents.heads == ["Study", "Year", "Rater", "n", "Items", "α"]
+        assert "All rows: instrument: WAI-SR." in contents.notes[0]
+        assert contents.notes[0].endswith("The data are SIMULATED.")
+        assert len(contents.rows) == 12
+
+    def test_studies_of_chosen_columns(self):
+        contents = read_contents(tables.studies(coefficients(), columns=["year", "n"]))
+        assert contents.rows[0][0] == "1990"
+        with pytest.raises(DataError, match="lacks colour"):
+            tables.studies(coefficients(), columns=["colour"])
+
+    def test_authors_stand_for_the_study_unless_one_is_unknown(self):
+        named = coefficients(authors=[f"Author {i}" for i in range(12)])
+        assert read_contents(tables.studies(named)).heads[0] == "Authors"
+        unknown = named.assign(authors=["(not stated)", *named["authors"][1:]])
+        assert read_contents(tables.studies(unknown)).heads[0] == "Study"
+
+    def test_descriptives(self, model):
+        effects = coefficients()
+        rows = cells_of(tables.descriptives(effects, by=("rater",)))
+        client = effects.loc[effects["rater"] == "client", "estimate"]
+        assert rows[0]["Rater"] == "client"
+        assert rows[0]["M"] == f"{client.mean():.2f}".lstrip("0")
+        assert rows[0]["Mdn"] == f"{client.median():.2f}".lstrip("0")
+
+    def test_a_whole_study(self, study):
+        for make in (
+            tables.pooled,
+            tables.descriptives,
+            tables.levels,
+            tables.screen,
+            tables.correlates,
+            tables.studies,
+            tables.excluded,
+        ):
+            contents = read_contents(make(study))
+            assert contents.title
+            assert "provenance" not in " ".join(contents.heads).lower()
+        row = study.cells.dropna(subset="estimate").iloc[0]
+        shown = cells_of(tables.pooled(study))[study.cells.index.get_loc(row.name)]
+        assert shown["α"] == f"{row['estimate']:.2f}".lstrip("0")
+
+    def test_the_pooled_row_of_a_study_has_its_robust_interval(self, study):
+        row = study.pooled.row()
+        (shown,) = cells_of(tables.pooled({"All": study}))
+        low, high = (f"{row[c]:.2f}".lstrip("0") for c in ("ci_low", "ci_high"))
+        assert study.pooled.robust is not None
+        assert shown["95% CI"] == f"[{low}, {high}]"
+
+    def test_reliability_and_items(self):
+        rng = np.random.default_rng(1)
+        answers = pd.DataFrame(rng.normal(size=(80, 1)) + rng.normal(size=(80, 6)))
+        whole, half = cronbach_alpha(answers), cronbach_alpha(answers.iloc[:, :3])
+        contents = read_contents(tables.reliability({"all": whole, "half": half}))
+        assert [row[0] for row in contents.rows] == ["all", "half"]
+        assert contents.rows[0][2] == f"{whole.estimate:.2f}".lstrip("0")
+        assert "Confidence intervals: feldt." in contents.notes[0]
+        assert read_contents(tables.reliability(whole)).rows
+        frame = item_statistics(np.clip(np.round(answers + 3), 1, 5))
+        heads = read_contents(tables.items(frame)).heads
+        assert heads[:3] == ["Item", "M", "SD"]
+        with pytest.raises(ModelError, match="needs estimates"):
+            tables.reliability([1, 2])
+
+
+class TestSensitivity:
+    def test_refits_of_a_model_and_of_a_frame(self, model):
+        one = read_contents(tables.leave_one_out(model))
+        frame = leave_one_out(model, back_transform=True)
+        assert one.rows == read_contents(tables.leave_one_out(frame)).rows
+        assert one.rows[0][1] == f"{frame['estimate'].iloc[0]:.3f}".lstrip("0")
+        rows = cells_of(tables.cumulative(model, "year"))
+        assert [row["Order"] for row in rows][:2] == ["1990", "1991"]
+        with pytest.raises(DataError, match="back_transform=True"):
+            tables.leave_one_out(leave_one_out(model))
+
+    def test_influence(self, model):
+        rows = cells_of(tables.influence(model))
+        assert rows[0]["Influential"] in {"yes", "no"}
+        assert rows[0]["Weight (%)"] == f"{model.weight_shares()[0]:.1f}"
+
+    def test_subgroups(self, model):
+        contents = read_contents(tables.subgroups(model, "rater"))
+        assert [row[:2] for row in contents.rows] == [
+            ["client", "6"],
+            ["therapist", "6"],
+        ]
+        assert "Difference: F(1, 10) = " in contents.notes[0]
+
+    def test_small_study(self, model):
+        table = tables.small_study(
+            egger_test(model),
+            rank_test(model),
+            pet_peese(model),
+            trim_and_fill(model),
+            threshold_selection(model, threshold=0.88),
+        )
+        rows = cells_of(table)
+        assert [row["Method"] for row in rows][2:4] == ["PET-PEESE", "Trim and fill"]
+        assert rows[0]["Finding"].startswith("t(10) = ")
+        filled = trim_and_fill(model).fit.predict()["estimate"].iloc[0]
+        assert rows[3]["Pooled value [CI]"].startswith(f"{filled:.2f}".lstrip("0"))
+        with pytest.raises(ModelError, match="does not know a str"):
+            tables.small_study("egger")
+        with pytest.raises(ModelError, match="needs results"):
+            tables.small_study()
+
+    def test_multiverse(self):
+        plain = coefficients().drop(columns=["measure", "yi", "vi"])
+        found = multiverse(plain, measures=("bonett", "raw"), models=("REML", "CE"))
+        contents = read_contents(tables.multiverse(found))
+        assert len(contents.rows) == len(found.choices())
+        assert found.sentence().split(".")[0] in contents.notes[0]
+
+    def test_practice(self, model):
+        frame = practice_table(model)
+        rows = cells_of(tables.practice(frame))
+        people = next(r for r in rows if r["Quantity"].startswith("n for an interval"))
+        assert people["Estimate"].replace(",", "").isdigit()
+        assert rows[0]["Estimate"] == f"{frame['estimate'].iloc[0]:.2f}".lstrip("0")
+
+
+class TestAnything:
+    def test_any_result_and_any_frame(self, model, multilevel):
+        for result in (
+            model,
+            multilevel,
+            multilevel.robust(),
+            model.omnibus,
+            egger_test(model),
+            predict_reliability(model, n=100),
+            model.heterogeneity_intervals(),
+            model.predict(),
+        ):
+            contents = read_contents(tables.table(result))
+            assert contents.rows
+            assert contents.heads
+
+    def test_scale_is_told_by_the_standard_error(self, model):
+        (row,) = cells_of(tables.table(model))
+        assert row["Estimate"] == f"{model.estimate:.3f}"
+        (row,) = cells_of(tables.table(model.predict()))
+        assert row["Estimate"].startswith(".")
+
+    def test_what_is_no_result_is_refused(self):
+        with pytest.raises(ModelError, match="shows results and frames; got int"):
+            tables.table(3)
 
 
 NASTY = pd.DataFrame(

@@ -59,6 +59,11 @@ def noun(table: pd.DataFrame) -> str:
     return _kind(table)[0]
 
 
+def symbol_of(table: pd.DataFrame) -> str:
+    """Return the short name of the coefficients of a table, such as ``α``."""
+    return _kind(table)[1]
+
+
 def symbol(result: Any) -> str:
     """Return the short name of a model's coefficients, such as ``α``."""
     return "Effect" if result.measure is None else _kind(result.effects.table)[1]

@@ -267,7 +267,7 @@ def render(drawn: "Axes | Figure", format: str = "svg", *, dpi: float = 300) -> 
         figure.savefig(
             stream,
             format=format,
-            dpi=dpi if format == "png" else None,
+            dpi=dpi,
             metadata={k: v for k, v in metadata.items() if v or k not in _ABOUT},
         )
     return stream.getvalue()

@@ -1,5 +1,6 @@
 """Tables for a paper; great_tables is loaded when a table is made."""
 
+from waistats.tables.anything import table
 from waistats.tables.files import (
     save_table,
     to_csv,
@@ -15,6 +16,24 @@ from waistats.tables.models import (
     moderators,
     pooled,
 )
+from waistats.tables.sensitivity import (
+    cumulative,
+    influence,
+    leave_one_out,
+    multiverse,
+    practice,
+    small_study,
+    subgroups,
+)
+from waistats.tables.studies import (
+    correlates,
+    descriptives,
+    items,
+    levels,
+    reliability,
+    screen,
+    studies,
+)
 from waistats.tables.word import add_table, to_docx
 from waistats.tables.workbook import to_xlsx
 
@@ -23,11 +42,26 @@ __all__ = [
     "cells",
     "coefficients",
     "components",
+    "correlates",
+    "cumulative",
+    "descriptives",
     "excluded",
     "heterogeneity",
+    "influence",
+    "items",
+    "leave_one_out",
+    "levels",
     "moderators",
+    "multiverse",
     "pooled",
+    "practice",
+    "reliability",
     "save_table",
+    "screen",
+    "small_study",
+    "studies",
+    "subgroups",
+    "table",
     "to_csv",
     "to_docx",
     "to_html",

@@ -79,7 +79,7 @@ COUNTS = {"n", "k", "k_studies", "k_poolable", "k_without_value", "k_missing"} |
     "n_items", "n_levels", "n_excluded", "k0", "Q_df", "year", "persons", "samples",
 }  # fmt: skip
 ALPHAS = {"mean", "median", "mode", "sd", "min", "q1", "q3", "max"} | {
-    "alpha_if_dropped", "item_rest", "item_total", "smc", "r2", "loading",
+    "alpha_if_dropped", "item_rest_correlation", "r2", "loading",
 }  # fmt: skip
 _PERCENTS = {"I2", "R2", "weight", "pct_female"}
 _LIMITS = {"ci": "CI", "pi": "PI", "oi": "OI"}
@@ -101,6 +101,7 @@ def table_columns(
     coefficients: bool,
     conf_level: float,
     heads: dict[str, str] | None = None,
+    digits: int | None = None,
 ) -> list[Column]:
     """Return the columns of a frame as they are shown.
 
@@ -115,12 +116,14 @@ def table_columns(
         Level of the limits, for their heads.
     heads : dict, optional
         Heads in HTML instead of the usual ones.
+    digits : int, optional
+        Decimals of reliabilities; 2 by default, 3 where one would be shown as 1.00.
     """
     given = heads or {}
-    digits = _digits(frame) if coefficients else 2
+    most = digits or (_digits(frame) if coefficients else 2)
 
     def bounded(value: float | None) -> str:
-        return coefficient(value, digits) if coefficients else fixed(value, 3)
+        return coefficient(value, most) if coefficients else fixed(value, 3)
 
     columns: list[Column] = []
     for name in frame.columns:
@@ -139,7 +142,7 @@ def table_columns(
         if name == "df" and "df_denominator" in frame:
             texts = _degrees(frame)
         else:
-            show = _show(str(name), values, bounded, digits)
+            show = _show(str(name), values, bounded, most)
             texts = [show(value) for value in values]
         head = given.get(str(name), _HEADS.get(str(name), plain_head(str(name))))
         columns.append(Column(str(name), head, texts, _words(values)))
@@ -175,7 +178,7 @@ def _show(
     if not pd.api.types.is_numeric_dtype(values) or values.dtype == bool:
         return lambda v: MISSING if _blank(v) else cell(name, v, 3)
     if name in COUNTS:
-        return _year if name == "year" else (lambda v: count(_number(v)))
+        return _whole if name == "year" else (lambda v: count(_number(v)))
     if name == "df":
         return lambda v: _degree(_number(v))
     if name == "change":
@@ -185,7 +188,7 @@ def _show(
     if name in ALPHAS:
         return lambda v: coefficient(_number(v), digits)
     if pd.api.types.is_integer_dtype(values):
-        return lambda v: count(_number(v))
+        return _whole
     return lambda v: fixed(_number(v), 3)
 
 
@@ -197,7 +200,7 @@ def _number(value: Any) -> float | None:
     return None if _blank(value) else float(value)
 
 
-def _year(value: Any) -> str:
+def _whole(value: Any) -> str:
     return MISSING if _blank(value) else str(int(value))
 
 

@@ -274,4 +274,11 @@ def components(result: Any, *, title: str = "Variance Components") -> "GT":
 
 def excluded(result: Any, *, title: str = "Coefficients Left Out") -> "GT":
     """Tabulate the rows that were not pooled, and why."""
-    return sheet(result.excluded, id="excluded", title=title, heads={"estimate": "α"})
+    frame = result.excluded
+    return sheet(
+        frame,
+        id="excluded",
+        title=title,
+        notes=[] if len(frame) else ["No coefficient was left out."],
+        heads={"estimate": "α"},
+    )

@@ -26,6 +26,7 @@ def sheet(
     heads: dict[str, str] | None = None,
     groups: str | None = None,
     numbers: Iterable[str] = (),
+    digits: int | None = None,
 ) -> "GT":
     """Return a table of a frame.
 
@@ -49,17 +50,24 @@ def sheet(
         Column whose values head groups of rows.
     numbers : iterable of str
         Columns of texts that stand to the right as numbers do.
+    digits : int, optional
+        Decimals of reliabilities instead of 2.
     """
     from great_tables import GT
     from great_tables import html as as_html
 
     notes = [sentence for sentence in notes if sentence]
-    if "provenance" in frame and set(frame["provenance"]) == {MARK}:
+    if "provenance" in frame and set(frame["provenance"]) <= {MARK}:
+        if len(frame) and SIMULATED not in notes:
+            notes.append(SIMULATED)
         frame = frame.drop(columns="provenance")
-        notes += [] if SIMULATED in notes else [SIMULATED]
 
     columns = table_columns(
-        frame, coefficients=coefficients, conf_level=conf_level, heads=heads
+        frame,
+        coefficients=coefficients,
+        conf_level=conf_level,
+        heads=heads,
+        digits=digits,
     )
     left = [c.name for c in columns if c.words and c.name not in set(numbers)]
     right = [c.name for c in columns if c.name not in left]

@@ -1,0 +1,260 @@
+"""Tables of sensitivity analyses and of what a reliability means in practice."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from waistats.effect_sizes import back_transform
+from waistats.errors import DataError, ModelError
+from waistats.figures.forest_lines import fit_groups
+from waistats.fitted import as_model
+from waistats.format import coefficient, count, fixed, interval, percent
+from waistats.sensitivity.cumulative import cumulative as cumulative_frame
+from waistats.sensitivity.influence import influence as influence_frame
+from waistats.sensitivity.leave_one_out import leave_one_out as leave_one_out_frame
+from waistats.sensitivity.multiverse_result import Multiverse
+from waistats.sensitivity.pet_peese import PetPeese
+from waistats.sensitivity.selection_result import ThresholdSelection
+from waistats.sensitivity.trim_and_fill import TrimAndFill
+from waistats.tables.columns import plain_head
+from waistats.tables.sheet import SIMULATED, sheet
+from waistats.wording import statistic_text, symbol
+
+if TYPE_CHECKING:
+    from great_tables import GT
+
+
+def _refits(
+    result: Any, make: Any, id: str, title: str, note: str, **options: Any
+) -> "GT":
+    """Return a table of refits, of a model or of a frame on the alpha scale."""
+    conf_level, sign, alpha = 0.95, "α", True
+    frame = result
+    if not isinstance(result, pd.DataFrame):
+        model = as_model(result)
+        alpha = model.measure is not None
+        frame = make(model, back_transform=alpha, **options)
+        conf_level, sign = model.conf_level, symbol(model)
+    elif "se" in result or "estimate" not in result:
+        raise DataError("The frame must be on the alpha scale: back_transform=True.")
+    shown = frame.drop(columns=["Q", "Q_p"], errors="ignore")
+    return sheet(
+        shown,
+        id=id,
+        title=title,
+        notes=[note],
+        coefficients=alpha,
+        conf_level=conf_level,
+        heads={"estimate": sign, "omitted": "Without", "added": "Adding"},
+        digits=3,
+    )
+
+
+def leave_one_out(result: Any, *, title: str = "Leave-One-Out Analysis") -> "GT":
+    """Tabulate the pooled value without each study; of a model or a frame of it."""
+    note = "Each row is the model without one coefficient or study."
+    return _refits(result, leave_one_out_frame, "leave-one-out", title, note)
+
+
+def cumulative(
+    result: Any, order: str | None = None, *, title: str = "Cumulative Meta-Analysis"
+) -> "GT":
+    """Tabulate the pooled value as studies are added; of a model or a frame of it."""
+    note = "Each row adds one coefficient"
+    note += f", in the order of {order}." if order else "."
+    options = {} if isinstance(result, pd.DataFrame) else {"order": order}
+    return _refits(result, cumulative_frame, "cumulative", title, note, **options)
+
+
+def influence(result: Any, *, title: str = "Influence Diagnostics") -> "GT":
+    """Tabulate influence diagnostics; of a model or a frame of `waistats.influence`."""
+    frame = result
+    if not isinstance(result, pd.DataFrame):
+        frame = influence_frame(as_model(result))
+    keep = [c for c in frame.columns if not c.startswith("dfbetas_")]
+    if "coefficient_id" in keep and frame["study_id"].is_unique:
+        keep.remove("coefficient_id")
+    return sheet(
+        frame[keep],
+        id="influence",
+        title=title,
+        notes=["Influential by the rules of Viechtbauer and Cheung (2010)."],
+        coefficients=False,
+    )
+
+
+def subgroups(result: Any, by: str, *, title: str | None = None) -> "GT":
+    """Tabulate the pooled value of each group, from one model with a common tau2."""
+    model = as_model(result)
+    fit = fit_groups(model, by)
+    table = model.effects.table
+    groups = list(dict.fromkeys(table[by]))
+    new = pd.DataFrame({by: pd.Series(groups, dtype=table[by].dtype)})
+    frame = fit.predict(new).drop(columns="provenance", errors="ignore")
+    frame.insert(0, by, [str(group) for group in groups])
+    frame.insert(1, "k", [int((table[by] == group).sum()) for group in groups])
+    return sheet(
+        frame.reset_index(drop=True),
+        id="subgroups",
+        title=title or f"Pooled Reliability by {plain_head(by)}",
+        notes=[
+            f"One model with a common τ². Difference: {statistic_text(fit.omnibus)}.",
+            SIMULATED if model.effects.simulated else "",
+        ],
+        coefficients=model.measure is not None,
+        conf_level=model.conf_level,
+        heads={"estimate": symbol(model)},
+    )
+
+
+def small_study(
+    *results: Any, title: str = "Small-Study and Reporting Effects"
+) -> "GT":
+    """Tabulate tests and adjustments for small-study and reporting effects.
+
+    Parameters
+    ----------
+    *results : EggerTest, RankTest, PetPeese, TrimAndFill or ThresholdSelection
+        What was computed, in the order of the rows.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        A row a method: the test, and the pooled value that it gives.
+    """
+    if not results:
+        raise ModelError("small_study() needs results such as egger_test() gives.")
+    rows = [_method(result) for result in results]
+    return sheet(
+        pd.DataFrame(rows, columns=["method", "finding", "value"]),
+        id="small-study",
+        title=title,
+        notes=["CI = confidence interval."],
+        heads={"value": "Pooled value [CI]"},
+    )
+
+
+def _method(result: Any) -> tuple[str, str, str]:
+    """Return a method, what it found, and the pooled value it gives."""
+    if isinstance(result, TrimAndFill):
+        finding = f"{count(result.k0)} coefficients filled in on the {result.side}"
+        return "Trim and fill", finding, _pooled(result.fit)
+    if isinstance(result, PetPeese):
+        frame = result.to_frame()
+        chosen = frame[frame["chosen"] & (frame["term"] == "Intercept")].iloc[0]
+        return "PET-PEESE", f"{chosen['method']} chosen", _ends(result, chosen)
+    if isinstance(result, ThresholdSelection):
+        frame = result.to_frame().set_index("term")
+        weights = frame[frame.index.str.startswith("weight")]
+        finding = "; ".join(
+            f"{name} {fixed(row.estimate, 2)} "
+            f"{interval(row.ci_low, row.ci_high, partial(fixed, digits=2))}"
+            for name, row in weights.iterrows()
+        )
+        return "Selection by threshold", finding, _ends(result, frame.loc["Intercept"])
+    if hasattr(result, "statistic") and hasattr(result, "distribution"):
+        words = statistic_text(result) if result.df == result.df else result.sentence()
+        return str(result.name), words, "–"
+    raise ModelError(f"small_study() does not know a {type(result).__name__}.")
+
+
+def _pooled(model: Any) -> str:
+    row = model.predict().iloc[0]
+    return f"{coefficient(row.estimate, 2)} {_limits(row.ci_low, row.ci_high)}"
+
+
+def _ends(result: Any, row: Any) -> str:
+    """Return a value and its limits on the model's scale, turned back."""
+    model = result.pet if isinstance(result, PetPeese) else result.original
+    estimate, low, high = (float(row[c]) for c in ("estimate", "ci_low", "ci_high"))
+    if model.measure is None:
+        return f"{fixed(estimate, 2)} {interval(low, high, partial(fixed, digits=2))}"
+    estimate, low, high = (
+        float(back_transform(v, model.measure)) for v in (estimate, low, high)
+    )
+    return f"{coefficient(estimate, 2)} {_limits(low, high)}"
+
+
+def _limits(low: float, high: float) -> str:
+    return interval(low, high, partial(coefficient, digits=2))
+
+
+def multiverse(result: Multiverse, *, title: str = "Which Choices Matter") -> "GT":
+    """Tabulate what each choice of a multiverse does to the pooled alpha."""
+    if not isinstance(result, Multiverse):
+        raise ModelError("multiverse() needs the result of waistats.multiverse().")
+    frame = result.choices()
+    shown = pd.DataFrame(
+        {
+            "choice": [plain_head(str(name)) for name in frame["choice"]],
+            "options": frame["options"],
+            "low": _option(frame, "low"),
+            "high": _option(frame, "high"),
+            "difference": [coefficient(v, 3) for v in frame["difference"]],
+            "share": [percent(v, 0) for v in frame["share"]],
+        }
+    )
+    return sheet(
+        shown,
+        id="multiverse",
+        title=title,
+        notes=[result.sentence(), SIMULATED if result.simulated else ""],
+        conf_level=result.conf_level,
+        heads={
+            "low": "Lowest option (mean α)",
+            "high": "Highest option (mean α)",
+            "share": "η²",
+        },
+        numbers=("difference", "share"),
+    )
+
+
+def _option(frame: pd.DataFrame, end: str) -> list[str]:
+    pairs = zip(frame[end], frame[f"{end}_mean"], strict=True)
+    return [f"{name} ({coefficient(mean, 3)})" for name, mean in pairs]
+
+
+def practice(frame: pd.DataFrame, *, title: str = "What It Means in Practice") -> "GT":
+    """Tabulate a frame of `practice_table`."""
+    names = ("quantity", "estimate", "pi_low", "pi_high")
+    if not isinstance(frame, pd.DataFrame) or not set(names) <= set(frame):
+        raise DataError("practice() needs the frame of practice_table().")
+    shown = pd.DataFrame(
+        {
+            "quantity": frame["quantity"],
+            "estimate": [
+                _quantity(q, v)
+                for q, v in zip(*(frame[c] for c in names[:2]), strict=True)
+            ],
+            "range": [
+                interval(low, high, partial(_quantity, q))
+                for q, low, high in zip(
+                    *(frame[c] for c in ("quantity", "pi_low", "pi_high")), strict=True
+                )
+            ],
+        }
+    )
+    simulated = "provenance" in frame and (frame["provenance"] == "SIMULATED").any()
+    return sheet(
+        shown,
+        id="practice",
+        title=title,
+        notes=[
+            "Range: at the lower and the upper end of the prediction interval of alpha.",
+            SIMULATED if simulated else "",
+        ],
+        heads={"range": "Range"},
+        numbers=("estimate", "range"),
+    )
+
+
+def _quantity(name: str, value: Any) -> str:
+    """Return a value as its quantity is shown: people whole, alphas and chances as .xx."""
+    number = None if pd.isna(value) else float(value)
+    if name.startswith("n "):
+        return count(number)
+    bounded = name.startswith(("alpha", "P("))
+    return coefficient(number, 2) if bounded else fixed(number, 2)
