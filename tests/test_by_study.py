@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from waistats.datasets.readers import read_responses
 from waistats.errors import DataError, ModelError
 from waistats.reliability.alpha import ALPHA_INTERVALS, cronbach_alpha
 from waistats.reliability.by_study import reliability_by_study
@@ -34,9 +35,7 @@ def answers() -> pd.DataFrame:
     [("swls", "data_2.12.1_clean.csv"), ("art", "data_1.12.3.1_clean.csv")],
 )
 def test_psych_agrees_site_by_site(name, file):
-    path = OPEN / file
-    if not path.exists():
-        pytest.skip(f"the open data are not here: {file}")
+    path = open_data(OPEN / file)
     reference = REFERENCE["open_data"][name]
     data = pd.read_csv(path)
     table = reliability_by_study(data, study="g", items=list(data.columns[1:]))
@@ -404,3 +403,42 @@ def test_smoothing_leaves_different_people_apart(answers):
     )
     for block in table.attrs["V"].values():
         assert (np.array(block)[:2, 2:] == 0).all()
+
+
+def open_data(path: Path) -> Path:
+    if not path.exists():
+        pytest.skip(f"the open data are not here: {path.name}")
+    return path
+
+
+def test_a_scale_that_is_not_keyed_has_negative_alphas():
+    data = pd.read_csv(open_data(OPEN / "data_3.7.2_clean.csv"))
+    items = list(data.columns[1:])
+    whole = cronbach_alpha(data[items])
+    assert whole.estimate == pytest.approx(-0.15, abs=0.005)
+    table = reliability_by_study(data, study="g", items=items)
+    assert len(table) == 21
+    negative = table["estimate"] < 0
+    assert negative.any()
+    assert (table["note"].str.contains("reversing") == negative).all()
+    for number in (2, 3, 6):
+        item = items[number - 1]
+        data[item] = data[item].max() + data[item].min() - data[item]
+    assert cronbach_alpha(data[items]).estimate == pytest.approx(0.67, abs=0.005)
+
+
+def test_answers_in_words_and_their_key():
+    """WAI-36 filled in by language models playing patients, from words to alpha."""
+    folder = OPEN.parent / "steenstra_wai36_llm"
+    path = open_data(folder / "survey_wai_logs.csv")
+    words = ["Never", "Rarely", "Occasionally", "Sometimes", "Often", "Very Often"]
+    labels = {word: i for i, word in enumerate([*words, "Always"], 1)}
+    answers = read_responses(path, labels=labels).assign(all="llm")
+    options = {"study": "all", "instrument": "WAI-36", "items": "question"}
+    keyed = reliability_by_study(answers, **options)
+    assert keyed["scale"].tolist() == ["task", "bond", "goal", "total"]
+    assert keyed["estimate"][3] == pytest.approx(0.988, abs=5e-4)
+    unkeyed = reliability_by_study(answers, already_keyed=True, **options)
+    assert unkeyed["estimate"][3] == pytest.approx(0.654, abs=5e-4)
+    with pytest.raises(DataError, match="Often"):
+        reliability_by_study(path, **(options | {"study": "session_id"}))
