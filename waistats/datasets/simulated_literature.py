@@ -220,7 +220,9 @@ def _quote(table: pd.DataFrame) -> None:
     """Give precise inductions the alpha that the authors of a form might have had."""
     quoted = {"WAI-36": 0.93, "WAI-S": 0.95, "WAI-SR": 0.92}
     precise = table["reliability_status"] == "induced_precise"
-    table.loc[precise, "estimate"] = table.loc[precise, "instrument"].map(quoted)
+    table.loc[precise, "estimate"] = [
+        quoted[name] for name in table.loc[precise, "instrument"]
+    ]
     doi = [get_instrument(name).doi if p else None
            for name, p in zip(table["instrument"], precise, strict=True)]  # fmt: skip
     table["induced_source_doi"] = pd.Series(doi, index=table.index, dtype=object)

@@ -15,10 +15,10 @@ from waistats.datasets.schema import Field
 from waistats.datasets.table import RawTable
 from waistats.errors import DataError, listing, near
 
-# What identifies a coefficient where coders number rows each in their own way.
+# What identifies a coefficient where rows are not numbered: as few as will do.
 NATURAL_KEYS = (
-    "study_id", "sample_id", "instrument", "rater", "scale", "coefficient_type",
-    "session_number",
+    "study_id", "sample_id", "scale", "coefficient_type", "rater", "instrument",
+    "session_number", "session",
 )  # fmt: skip
 
 
@@ -71,12 +71,14 @@ def matching_keys(sheets: tuple[Sheet, Sheet], keys: Sequence[str] | None) -> li
                     f" it has {listing(sheet.frame.columns)}."
                 )
         return names
-    for names in (["study_id", "coefficient_id"], list(NATURAL_KEYS)):
-        there = [n for n in names if all(n in s.frame for s in sheets)]
-        whole = len(there) == len(names) or "coefficient_id" not in names
-        filled = all(s.frame[n].notna().all() for s in sheets for n in there)
-        if there and whole and (filled or "coefficient_id" not in names):
-            return there
+    numbered = ["study_id", "coefficient_id"]
+    if all(n in s.frame and s.frame[n].notna().all() for n in numbered for s in sheets):
+        return numbered
+    there = [n for n in NATURAL_KEYS if all(n in s.frame for s in sheets)]
+    for count in range(1, len(there) + 1):
+        names = there[:count]
+        if not any(s.frame.duplicated(names).any() for s in sheets):
+            return names
     raise DataError(
         "the sheets share no columns that identify a row. Name them with keys=, such "
         "as keys=['study_id', 'scale']."

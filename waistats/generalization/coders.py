@@ -105,8 +105,8 @@ def compare_coders(
         Filled coding sheets, or any tables with columns of the same names.
     keys : sequence of str, optional
         Columns that identify a row in both sheets. By default ``study_id`` and
-        ``coefficient_id`` where both sheets have them, else study, sample, form,
-        rater, scale, kind of coefficient and session.
+        ``coefficient_id`` where both sheets have them, else as many of study, sample,
+        scale, kind of coefficient, rater, form and session as it takes.
     variables : sequence of str, optional
         Columns to compare; by default all that both sheets have, save keys and notes
         of the coders.
@@ -288,7 +288,9 @@ def _kappa(first: list[str], second: list[str], conf_level: float) -> dict[str, 
     position = {level: i for i, level in enumerate(levels)}
     for a, b in zip(first, second, strict=True):
         counts[position[a], position[b]] += 1
-    kappa = cohens_kappa(counts)
+    # its test against 0 is not defined where a coder uses one category
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kappa = cohens_kappa(counts)
     # rounding may leave a tiny negative variance where agreement is perfect
     se = float(np.sqrt(max(kappa.var_kappa, 0.0)))
     half = float(stats.norm.ppf((1 + conf_level) / 2)) * se
@@ -298,5 +300,11 @@ def _kappa(first: list[str], second: list[str], conf_level: float) -> dict[str, 
         "se": se,
         "ci_low": max(estimate - half, -1.0),
         "ci_high": min(estimate + half, 1.0),
-        "note": "perfect agreement: no standard error" if se < 1e-12 else "",
+        "note": _without_error(estimate) if se < 1e-12 else "",
     }
+
+
+def _without_error(kappa: float) -> str:
+    if kappa > 1 - 1e-12:
+        return "perfect agreement: no standard error"
+    return "one coder used one category only: no standard error"
