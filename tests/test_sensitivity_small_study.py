@@ -1,5 +1,6 @@
 """Funnel asymmetry and trim and fill against metafor."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -274,3 +275,25 @@ def test_user_weights_are_kept():
     found = trim_and_fill(fit_meta(data, weights="n"), side="left")
     assert found.fit.weights is not None
     assert len(found.fit.weights) == found.fit.k
+
+
+# --- the simulation behind the documentation ---
+
+
+def test_the_page_is_what_its_script_finds():
+    docs = Path(__file__).parents[1] / "docs"
+    spec = importlib.util.spec_from_file_location("page", docs / "small_study.py")
+    page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(page)
+    lines = (docs / "small_study.md").read_text("utf-8").splitlines()
+    k = 20
+    drawn = page.simulate(page.WORLDS[0], k, page.RUNS, seed=k)
+    sizes = {}
+    for name in ("Egger, mixed, se, Bonett scale", "Egger, mixed, se, raw alpha"):
+        sizes[name] = page.TESTS[name](drawn)
+        line = next(x for x in lines if x.startswith(f"| {name} |"))
+        shown = [cell.strip() for cell in line.split("|")][3]
+        assert shown == f"{sizes[name]:.2f}".removeprefix("0")
+    bonett, raw = sizes.values()
+    assert abs(bonett - 0.05) < 0.02
+    assert raw > 0.5

@@ -142,16 +142,19 @@ def trim_and_fill(
     order = np.argsort(sign * model.effects.yi, kind="stable")
     y = sign * model.effects.yi[order]
     k0, k0_se, center = _missing(model, y, order, estimator)
-    mirrored = sign * (2 * center - y[len(y) - k0 :])
-    filled = _filled(model.effects, order[len(y) - k0 :], mirrored)
-    fit = fit_design(
-        filled,
-        intercept_only(len(filled.yi)),
-        method=model.method,
-        small_sample=model.small_sample,
-        conf_level=model.conf_level,
-        weights=_extended(model.weights, order[len(y) - k0 :]),
-    )
+    last = order[len(y) - k0 :]
+    filled = _filled(model.effects, last, sign * (2 * center - y[len(y) - k0 :]))
+    if k0 == 0:
+        fit = replace(model, effects=filled)
+    else:
+        fit = fit_design(
+            filled,
+            intercept_only(len(filled.yi)),
+            method=model.method,
+            small_sample=model.small_sample,
+            conf_level=model.conf_level,
+            weights=_extended(model.weights, last),
+        )
     return TrimAndFill(
         k0=k0,
         k0_se=k0_se,
@@ -253,6 +256,8 @@ def _count(residual: FloatArray, estimator: str) -> tuple[int, float]:
 def _filled(effects: Effects, mirrored: IntArray, values: FloatArray) -> Effects:
     """Return the effects with mirrored rows at the end, marked in column filled."""
     source, k0 = effects.source, len(values)
+    if k0 == 0:
+        return replace(effects, source=source.assign(filled=False))
     for name in IDS:
         if name not in source:
             source = source.assign(**{name: [str(i + 1) for i in range(len(source))]})
@@ -267,7 +272,7 @@ def _filled(effects: Effects, mirrored: IntArray, values: FloatArray) -> Effects
     if "provenance" in rows:
         mark = " of SIMULATED data" if effects.simulated else ""
         rows["provenance"] = f"imputed by trim and fill{mark}"
-    both = pd.concat([source, rows], ignore_index=True) if k0 else source.copy()
+    both = pd.concat([source, rows], ignore_index=True)
     both["filled"] = np.arange(len(both)) >= len(source)
     return replace(
         effects,
