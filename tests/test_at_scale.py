@@ -261,6 +261,13 @@ def test_constant_items_and_small_studies(tmp_path):
 
 
 def test_what_cannot_be_opened_is_said(tmp_path):
+    (tmp_path / "empty.csv").touch()
+    nobody = pd.DataFrame({"study": [""], "a": [1], "b": [2]}).iloc[:0]
+    nobody.to_parquet(tmp_path / "head.parquet")
+    with pytest.raises(DataError, match="there are no respondents"):
+        reliability_by_study(
+            tmp_path / "head.parquet", study="study", items=["a", "b"], ci="adf"
+        )
     (tmp_path / "fake.parquet").write_text("not parquet")
     (tmp_path / "other.csv").write_text("g,a,b\nx,1,2\n")
     for data, message in [
@@ -268,7 +275,9 @@ def test_what_cannot_be_opened_is_said(tmp_path):
         (str(tmp_path / "*.sav"), "no such file"),
         (tmp_path, "is a folder; name its files"),
         (tmp_path / "fake.parquet", "cannot be read: Invalid Input"),
-        (str(tmp_path / "*"), "of one kind"),
+        (str(tmp_path / "[fo]*"), "of one kind"),
+        (tmp_path / "empty.csv", "the file is empty"),
+        (tmp_path / "head.parquet", "there are no respondents"),
         (3, "data must be a DataFrame"),
         ([[1, 2]], "data must be a DataFrame"),
         (tmp_path / "other.csv", r"study='study'"),

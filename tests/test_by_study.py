@@ -305,11 +305,18 @@ def test_long_tables_are_the_same_as_wide_ones(answers):
         ({"missing": "drop"}, ModelError, "missing must be one of"),
         ({"covariance": "fisher-z"}, ModelError, "covariance must be one of"),
         ({"conf_level": 95}, ModelError, "conf_level"),
+        ({"options": {"bais": 1}}, ModelError, "did you mean 'bias'"),
+        ({"options": {"ci": "adf"}}, ModelError, "a name in options must be one of"),
     ],
 )
 def test_what_cannot_be_done_is_said(answers, options, error, message):
     with pytest.raises(error, match=message):
         reliability_by_study(answers, **({"study": "study"} | options))
+
+
+def test_a_table_without_rows_is_refused(answers):
+    with pytest.raises(DataError, match="there are no respondents"):
+        reliability_by_study(answers.iloc[:0], study="study", items="q")
 
 
 def test_words_for_answers_are_named(answers):

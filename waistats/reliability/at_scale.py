@@ -8,7 +8,13 @@ import pandas as pd
 
 from waistats.arrays import IntArray
 from waistats.errors import DataError, listing
-from waistats.reliability.grouping import CARRIED, as_text, joined_text, joined_values
+from waistats.reliability.grouping import (
+    CARRIED,
+    NO_ONE,
+    as_text,
+    joined_text,
+    joined_values,
+)
 from waistats.reliability.moments import SumArray
 from waistats.reliability.scales import ScalePlan
 from waistats.reliability.sources import fetch
@@ -28,6 +34,8 @@ def query_summaries(
         an item answered twice.
     """
     rows = fetch(sums_query(answers, products=products))
+    if rows.empty:
+        raise DataError(NO_ONE)
     samples, codes = ordered_samples(rows, answers)
     _refuse_bad(rows, samples, codes, answers.plan)
     return samples, {

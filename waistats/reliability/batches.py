@@ -7,7 +7,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from waistats.errors import DataError
-from waistats.reliability.grouping import CARRIED, as_text
+from waistats.reliability.grouping import CARRIED, NO_ONE, as_text
 from waistats.reliability.layout import Layout
 from waistats.reliability.sources import Source, fetch
 
@@ -57,6 +57,8 @@ def _packed(source: Source, layout: Layout) -> list[list[object]]:
     first = {name: table[name].min() for name in source.order}
     query = table.group_by(table[layout.study]).aggregate(n=table.count(), **first)
     counts = fetch(query)
+    if counts.empty:
+        raise DataError(NO_ONE)
     texts = as_text(counts[layout.study])
     if texts.isna().any():
         lost = int(counts.loc[texts.isna().to_numpy(), "n"].sum())

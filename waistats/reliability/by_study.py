@@ -164,6 +164,7 @@ def reliability_by_study(
                 f"covariance is not available for {coefficient}; leave it out or use "
                 "coefficient='alpha'."
             )
+    spec.check_options(options or {})
     if smooth and not measure:
         raise ModelError("smooth=True is for the sampling covariance: covariance=True.")
     request = StudyRequest(

@@ -1,7 +1,8 @@
 """The coefficients that can be computed study by study, by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from inspect import signature
 
 import numpy as np
 
@@ -41,6 +42,17 @@ class Coefficient:
     intervals: tuple[str, ...]
     gradient: Callable[[FloatArray, int], FloatArray] | None = None
     from_moments: bool = True
+
+    def check_options(self, options: Iterable[str]) -> None:
+        """Raise a ModelError for options that the function does not take."""
+        own = {"ci", "conf_level", "missing"}
+        known = [
+            name
+            for name, parameter in signature(self.function).parameters.items()
+            if parameter.kind is parameter.KEYWORD_ONLY and name not in own
+        ]
+        for name in options:
+            check_option("a name in options", name, known)
 
     def interval(self, ci: str | None) -> str | None:
         """Return the interval to use: its own where Feldt's is not defined for it."""

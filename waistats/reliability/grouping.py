@@ -10,6 +10,7 @@ import pandas as pd
 from waistats.arrays import IntArray
 from waistats.errors import DataError, listing, near
 
+NO_ONE = "there are no respondents: the table has columns, but no rows."
 # facts of a whole sample, carried into the table when the data have them
 CARRIED = ("instrument", "rater", "provenance")
 
@@ -69,6 +70,8 @@ def group_samples(
     DataError
         If a study or a column that splits it is empty; all such rows are named.
     """
+    if data.empty:
+        raise DataError(NO_ONE)
     keys = [study, *by]
     texts = {column: as_text(data[column]) for column in keys}
     empty = {c: data.index[t.isna().to_numpy()] for c, t in texts.items()}

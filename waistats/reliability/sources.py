@@ -72,6 +72,8 @@ def open_source(data: Any) -> Source | pd.DataFrame:
             f"Ibis table; got {type(data).__name__}."
         )
     files = _files(str(data))
+    if blank := [str(path) for path in files if path.stat().st_size == 0]:
+        raise DataError(f"{listing(blank)}: the file is empty.")
     suffixes = {path.suffix.lower() for path in files}
     if len(suffixes) > 1:
         raise DataError(
