@@ -6,7 +6,8 @@ from waistats.arrays import BoolArray, FloatArray
 from waistats.datasets.findings import Finding
 from waistats.datasets.numbers import decimals
 from waistats.datasets.reporting import is_coding_sheet
-from waistats.datasets.rows import Rows
+from waistats.datasets.rows import Rows, about_table
+from waistats.errors import listing
 
 # Numbers that people type for "not known".
 _CODES = (-999, -99, -9, 99, 999, 9999)
@@ -17,8 +18,6 @@ def row_doubts(rows: Rows) -> list[Finding]:
     """Return warnings and notes about single rows."""
     alpha, n = rows.numbers("estimate"), rows.numbers("n")
     places = printed_decimals(rows)
-    rough = rounding_error(rows, places)
-    is_alpha = rows.equal("coefficient_type", "", "alpha", "kr20")
     rules: list[tuple[str, BoolArray, str, str, str]] = [
         (
             "estimate",
@@ -54,14 +53,6 @@ def row_doubts(rows: Rows) -> list[Finding]:
             ".90.",
         ),
         (
-            "estimate",
-            (places >= 2) & (rough > 0.5) & is_alpha,
-            "note",
-            "may be off by more than half its standard error through rounding",
-            "Give more decimals if the source has them; else vary it in a sensitivity "
-            "analysis.",
-        ),
-        (
             "alpha_decimals",
             _shown(rows) > rows.numbers("alpha_decimals"),
             "warning",
@@ -91,7 +82,27 @@ def row_doubts(rows: Rows) -> list[Finding]:
         finding
         for column, mask, severity, rule, advice in rules
         for finding in rows.found(mask & rows.poolable, column, severity, rule, advice)
-    ] + _codes_for_missing(rows)
+    ] + [*_rounding(rows, places), *_codes_for_missing(rows)]
+
+
+def _rounding(rows: Rows, places: FloatArray) -> list[Finding]:
+    """Return one note for all alphas that rounding moves by half a standard error."""
+    is_alpha = rows.equal("coefficient_type", "", "alpha", "kr20")
+    rough = (places >= 2) & (rounding_error(rows, places) > 0.5)
+    hit = np.flatnonzero(rough & is_alpha & rows.poolable).tolist()
+    if not hit:
+        return []
+    where = listing((rows.table.place(i, "estimate").label for i in hit), 6)
+    return [
+        about_table(
+            "estimate",
+            "may be off by more than half its standard error through rounding "
+            f"({where})",
+            "Give more decimals if the source has them; else vary it in a sensitivity "
+            "analysis.",
+            "note",
+        )
+    ]
 
 
 def _sample_rules(rows: Rows) -> list[tuple[str, BoolArray, str, str, str]]:
