@@ -9,6 +9,7 @@ import pandas as pd
 from waistats.effect_sizes import back_transform
 from waistats.generalization.describe import cells_of, grouping, kinds, levels
 from waistats.generalization.pool import FEWEST_TO_POOL, Pooled, pool
+from waistats.provenance import is_simulated, marked
 
 POOLED = (
     "k", "k_studies", "n", "estimate", "ci_low", "ci_high", "pi_low", "pi_high",
@@ -45,7 +46,8 @@ def pooled_cells(
     for key, index in cells_of(keys):
         cell = dict(zip(keys.columns, key, strict=True))
         rows.append(cell | pooled_row(used.iloc[index], **options))
-    return pd.DataFrame(rows, columns=[*keys.columns, *POOLED])
+    out = pd.DataFrame(rows, columns=[*keys.columns, *POOLED])
+    return marked(out, is_simulated(used))
 
 
 def pooled_row(effects: pd.DataFrame, **options: Any) -> dict[str, Any]:
@@ -80,4 +82,4 @@ def shrunken(pooled: Pooled) -> pd.DataFrame:
         ("ci_high", center + half),
     ):
         table[name] = back_transform(values, fit.measure) if fit.measure else values
-    return table
+    return marked(table, fit.effects.simulated)

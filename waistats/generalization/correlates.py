@@ -14,6 +14,7 @@ from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.format import Result, fixed, p_statement
 from waistats.meta.design import build_design, check_formula
 from waistats.meta.distributions import critical
+from waistats.provenance import is_simulated, marked
 
 # What a coefficient table may say of a study, in the order of the report.
 CHARACTERISTICS = (
@@ -130,7 +131,8 @@ def correlates(
     if tested.any():
         adjusted = multipletests(out.loc[tested, "p_value"], method=adjust)[1]
         out.loc[tested, "p_adjusted"] = adjusted
-    return out[[*columns[:-1], "p_adjusted", "note"]]
+    out = out[[*columns[:-1], "p_adjusted", "note"]]
+    return marked(out, is_simulated(coefficients))
 
 
 def _fisher_limits(r: float, k: int, conf_level: float) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from waistats.effect_sizes import check_columns
 from waistats.errors import DataError
+from waistats.provenance import is_simulated, marked
 
 CELL = ("instrument", "rater", "scale")
 NOT_STATED = "not stated"
@@ -105,7 +106,7 @@ def describe_coefficients(
     out = pd.DataFrame(rows, columns=[*keys.columns, *_SUMMARY])
     if empty_cells and columns:
         out = _with_empty(out, columns)
-    return out
+    return marked(out, is_simulated(table))
 
 
 _SUMMARY = (

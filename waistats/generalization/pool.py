@@ -52,7 +52,8 @@ class Pooled:
 
     def row(self) -> dict[str, Any]:
         """Return the pooled numbers on the alpha scale, for a frame."""
-        predicted = self.fit.predict().iloc[0].to_dict()
+        predicted = self.fit.predict().iloc[0].drop("provenance", errors="ignore")
+        predicted = predicted.to_dict()
         if self.robust is not None:
             interval = self.robust.predict().iloc[0]
             predicted["ci_low"] = interval["ci_low"]

@@ -10,6 +10,7 @@ from waistats.errors import ConvergenceError, DataError, ModelError
 from waistats.generalization.cells import POOLED, pooled_row
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel import fit_multilevel
+from waistats.provenance import is_simulated, marked
 
 # name in the table -> term of the formula
 CANDIDATES: Mapping[str, str] = {
@@ -84,7 +85,7 @@ def screen_moderators(
     if tested.any():
         values = out.loc[tested, "p_value"].to_numpy(dtype=float)
         out.loc[tested, "p_adjusted"] = multipletests(values, method=adjust)[1]
-    return out
+    return marked(out, is_simulated(used))
 
 
 def _screen_one(
@@ -168,4 +169,5 @@ def pooled_levels(
         for level, index in used.groupby(used[name].astype("object")).indices.items():
             head = {"moderator": name, "level": str(level)}
             rows.append(head | pooled_row(used.iloc[index], **options))
-    return pd.DataFrame(rows, columns=["moderator", "level", *POOLED])
+    out = pd.DataFrame(rows, columns=["moderator", "level", *POOLED])
+    return marked(out, is_simulated(used))

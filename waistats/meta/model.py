@@ -16,6 +16,7 @@ from waistats.meta.effects import Effects
 from waistats.meta.moderators import alpha_effects, variance_inflation
 from waistats.meta.predict import on_alpha_scale, prediction_frame
 from waistats.meta.wald import TestResult, likelihood_ratio, wald_test
+from waistats.provenance import marked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -119,7 +120,7 @@ class FittedModel(Result):
             df, p = float("nan"), two_sided(statistic, None)
         else:
             df, p = self.df, two_sided(statistic, self.df)
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "term": list(self.design.names),
                 "estimate": self.beta,
@@ -131,6 +132,7 @@ class FittedModel(Result):
                 "ci_high": self.beta + half,
             }
         )
+        return marked(frame, self.effects.simulated)
 
     def test(self, terms: str | list[str] | None = None) -> TestResult:
         """Test that terms of the formula have no effect; all moderators by default.
@@ -197,7 +199,9 @@ class FittedModel(Result):
         )
         if isinstance(new, pd.DataFrame):
             frame.index = new.index
-        return on_alpha_scale(frame, self.measure) if back_transform else frame
+        if not back_transform:
+            return frame
+        return marked(on_alpha_scale(frame, self.measure), self.effects.simulated)
 
     def alpha_effects(self, at: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Return the change in alpha by each moderator from a baseline.
