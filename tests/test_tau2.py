@@ -56,7 +56,7 @@ def test_likelihood_is_never_below_a_grid(kind, method):
 
         def value(t, y=y, v=v, X=X):
             fit = weighted_fit(y, v, X, t)
-            return log_likelihood(v, fit, t, restricted=method == "REML")
+            return log_likelihood(fit, restricted=method == "REML")
 
         reached = value(found.tau2)
         low, top = v.min(0) / 1000, np.maximum(4 * y.var(0), v.max(0))
@@ -75,7 +75,7 @@ def test_reml_has_zero_score_or_stands_at_zero():
     h = 1e-5 * (tau2 + v.min(0))
 
     def value(t):
-        return log_likelihood(v, weighted_fit(y, v, X, t), t, restricted=True)
+        return log_likelihood(weighted_fit(y, v, X, t), restricted=True)
 
     slope = (value(tau2 + h) - value(np.maximum(tau2 - h, 0))) / (2 * h)
     inner = tau2 > 2 * h

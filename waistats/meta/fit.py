@@ -242,7 +242,7 @@ def _likelihood(
     if not restricted:
         fit.b, fit.r = 0 * fit.b, shifted
         fit.u = fit.w * shifted
-    value = float(log_likelihood(v[:, None], fit, at, restricted=restricted)[0])
+    value = float(log_likelihood(fit, restricted=restricted)[0])
     if restricted:
         value += 0.5 * np.linalg.slogdet(X.T @ X)[1]
     value -= 0.5 * (k - p if restricted else k) * np.log(2 * np.pi)

@@ -7,7 +7,7 @@ from waistats.arrays import FloatArray
 from waistats.errors import ConvergenceError
 from waistats.meta.distributions import chi2_ppf
 from waistats.meta.sums import trace_P, trace_PP, weighted_fit
-from waistats.meta.tau2 import ols_sums, solve_Q, spread
+from waistats.meta.tau2 import ols_sums, ols_trace_PVPV, solve_Q, spread
 
 
 def profile_Q(
@@ -85,7 +85,8 @@ def tau2_se(
     if method in {"PM", "EB", "PMM", "SJIT"}:
         return float(np.sqrt(2 * k**2 / (k - p)) / at.w.sum())
     if method == "HE":
-        _, pv, pvpv = (float(a[0]) for a in ols_sums(y, v, X))
+        pv = float(ols_sums(y, v, X)[1][0])
+        pvpv = float(ols_trace_PVPV(v, X)[0])
         form = 2 * pvpv + 4 * tau2 * pv + 2 * tau2**2 * (k - p)
         return float(np.sqrt(form) / (k - p))
     base = spread(y, v) if method == "SJ" else zero

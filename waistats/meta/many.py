@@ -12,12 +12,9 @@ from waistats.arrays import BoolArray, FloatArray
 from waistats.errors import ConvergenceError, DataError, check_option, listing
 from waistats.format import Result
 from waistats.meta.sums import cross, trace_P, weighted_fit
-from waistats.meta.tau2 import check_method, estimate_tau2
+from waistats.meta.tau2 import CHUNK, check_method, estimate_tau2
 
 SMALL_SAMPLE = ("knapp-hartung", "wald", "knapp-hartung-adhoc")
-
-# Doubles per array: below NumPy's size for reusing temporaries, within the cache.
-CHUNK = 30_000
 
 
 @dataclass(slots=True)

@@ -12,8 +12,15 @@ import numpy as np
 from waistats.arrays import FloatArray
 
 
+def is_mean(X: FloatArray) -> bool:
+    """Return whether a design is an intercept alone, whose sums need no products."""
+    return X.ndim == 2 and X.shape[1] == 1 and bool((X == 1).all())
+
+
 def cross(X: FloatArray, w: FloatArray) -> FloatArray:
     """Return X'diag(w)X, of shape (p, p, B)."""
+    if X.ndim == 2 and X.shape[1] == 1:
+        return ((X * X).T @ w)[None]
     if X.ndim == 2:
         k, p = X.shape
         pairs = (X[:, :, None] * X[:, None, :]).reshape(k, p * p)
@@ -27,8 +34,12 @@ def project(X: FloatArray, z: FloatArray) -> FloatArray:
 
 
 def expand(X: FloatArray, b: FloatArray) -> FloatArray:
-    """Return Xb, of shape (k, B)."""
-    return X @ b if X.ndim == 2 else np.einsum("kpb,pb->kb", X, b)
+    """Return Xb, of shape (k, B), or (1, B) where it is a mean."""
+    if X.ndim == 3:
+        return np.einsum("kpb,pb->kb", X, b)
+    if len(b) == 1:
+        return b if is_mean(X) else X * b
+    return X @ b
 
 
 def inverse(A: FloatArray) -> FloatArray:
@@ -112,19 +123,26 @@ class Weighted:
 
 
 def weighted_fit(
-    y: FloatArray, v: FloatArray, X: FloatArray, tau2: FloatArray
+    y: FloatArray,
+    v: FloatArray,
+    X: FloatArray,
+    tau2: FloatArray,
+    into: Weighted | None = None,
 ) -> Weighted:
-    """Fit by weighted least squares at a given heterogeneity variance (B,)."""
-    # written in place: NumPy's reuse of temporaries is slow on large arrays
-    w = v + tau2
-    np.reciprocal(w, out=w)
+    """Fit by weighted least squares at a given heterogeneity variance (B,).
+
+    ``into`` is an earlier fit that is no longer needed, whose memory is used again:
+    new memory costs more than the arithmetic on it.
+    """
+    if into is None or into.w.shape != y.shape:
+        w, u, r = (np.empty_like(y) for _ in range(3))
+    else:
+        w, u, r = into.w, into.u, into.r
+    np.reciprocal(np.add(v, tau2, out=w), out=w)
     A = cross(X, w)
     C = inverse(A)
-    u = w * y
-    b = solve(C, project(X, u))
-    r = expand(X, b)
-    np.subtract(y, r, out=r)
-    np.multiply(w, r, out=u)
+    b = solve(C, project(X, np.multiply(w, y, out=u)))
+    np.multiply(w, np.subtract(y, expand(X, b), out=r), out=u)
     return Weighted(w=w, u=u, r=r, b=b, A=A, C=C)
 
 
@@ -140,11 +158,23 @@ def trace_PP(X: FloatArray, fit: Weighted, w2: FloatArray) -> FloatArray:
     return w2.sum(0) - 2 * trace(fit.C, CA3) + trace(CA2, CA2)
 
 
-def log_likelihood(
-    v: FloatArray, fit: Weighted, tau2: FloatArray, *, restricted: bool
-) -> FloatArray:
+def sum_of_logs(w: FloatArray) -> FloatArray:
+    """Return the sums of ln w over studies with a weight, of shape (B,)."""
+    if w.min(initial=1.0) <= 0:
+        w = np.where(w > 0, w, 1.0)
+    # a logarithm costs several products, so products of eight come first
+    whole = len(w) // 8
+    eights = w[: 8 * whole].reshape(whole, 8, w.shape[1]).prod(1)
+    rest = w[8 * whole :].prod(0)
+    smallest = 1e15 * np.finfo(w.dtype).tiny
+    for products in (eights, rest):
+        low, high = products.min(initial=1), products.max(initial=1)
+        if not (low > smallest and high < np.inf):
+            return np.log(w).sum(0)
+    return np.log(eights).sum(0) + np.log(rest)
+
+
+def log_likelihood(fit: Weighted, *, restricted: bool) -> FloatArray:
     """Return the (restricted) log-likelihood up to its constants, of shape (B,)."""
-    used = np.isfinite(v)
-    logs = np.log(np.where(used, v + tau2, 1.0)).sum(0)
-    value = -0.5 * (logs + fit.rss)
+    value = 0.5 * (sum_of_logs(fit.w) - fit.rss)
     return value - 0.5 * log_det(fit.A) if restricted else value

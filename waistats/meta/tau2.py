@@ -13,6 +13,7 @@ from waistats.meta.sums import (
     dot,
     expand,
     inverse,
+    is_mean,
     log_likelihood,
     product,
     project,
@@ -28,6 +29,8 @@ METHODS = (
 )  # fmt: skip
 ITERATIVE = frozenset({"ML", "REML", "EB", "PM", "PMM", "SJIT"})
 MAX_ITERATIONS = 200
+# doubles per array that stay in the cache
+CHUNK = 30_000
 # where likelihoods are searched for a second maximum, and on how many points
 RATIO, GRID = 4.0, 14
 
@@ -63,19 +66,21 @@ def check_method(method: str) -> str:
 
 def ols_sums(
     y: FloatArray, v: FloatArray, X: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the unweighted RSS, tr(P0 V) and tr(P0 V P0 V), each (B,)."""
+) -> tuple[FloatArray, FloatArray]:
+    """Return the unweighted RSS and tr(P0 V), each (B,)."""
     used = np.isfinite(v)
     one = used.astype(float)
-    v0 = np.where(used, v, 0.0)
+    v0 = v if used.all() else np.where(used, v, 0.0)
     C = inverse(cross(X, one))
-    b = solve(C, project(X, one * y))
-    rss = (one * (y - expand(X, b)) ** 2).sum(0)
-    XVX, XV2X = cross(X, v0), cross(X, v0**2)
-    CXVX = product(C, XVX)
-    tr_pv = v0.sum(0) - trace(C, XVX)
-    tr_pvpv = (v0**2).sum(0) - 2 * trace(C, XV2X) + trace(CXVX, CXVX)
-    return rss, tr_pv, tr_pvpv
+    r = y - expand(X, solve(C, project(X, one * y)))
+    return dot(one * r, r), v0.sum(0) - trace(C, cross(X, v0))
+
+
+def ols_trace_PVPV(v: FloatArray, X: FloatArray) -> FloatArray:
+    """Return tr(P0 V P0 V), of shape (B,)."""
+    C = inverse(cross(X, np.ones_like(v)))
+    CXVX = product(C, cross(X, v))
+    return (v**2).sum(0) - 2 * trace(C, cross(X, v**2)) + trace(CXVX, CXVX)
 
 
 def spread(y: FloatArray, v: FloatArray) -> FloatArray:
@@ -94,7 +99,7 @@ def _closed_form(
     if method == "CE":
         return zero
     if method == "HE":
-        rss, tr_pv, _ = ols_sums(y, v, X)
+        rss, tr_pv = ols_sums(y, v, X)
         return np.maximum((rss - tr_pv) / (k - p), 0)
     if method == "SJ":
         tau2 = spread(y, v)
@@ -109,11 +114,19 @@ def _closed_form(
 def _step(
     method: str, fit: Weighted, X: FloatArray, k: FloatArray, target: FloatArray
 ) -> FloatArray:
-    """Return the scoring step: zero at the estimate, with a slope near -1 there."""
+    """Return the scoring step: zero at the estimate, with a slope near -1 there.
+
+    The residuals of the fit are overwritten.
+    """
+    if method == "REML" and is_mean(X):
+        w2 = np.multiply(fit.w, fit.w, out=fit.r)
+        s1, s2 = fit.A[0, 0], cross(X, w2)[0, 0]
+        mean = s2 / s1
+        tr_pp = s2 + mean * mean - 2 * dot(w2, fit.w) / s1
+        return (dot(fit.u, fit.u) - s1 + mean) / tr_pp
     if method == "REML":
-        w2 = fit.w * fit.w
-        A2 = cross(X, w2)
-        CA2 = product(fit.C, A2)
+        w2 = np.multiply(fit.w, fit.w, out=fit.r)
+        CA2 = product(fit.C, cross(X, w2))
         tr_p = fit.w.sum(0) - np.einsum("ppb->b", CA2)
         tr_pp = w2.sum(0) + trace(CA2, CA2)
         w2 *= fit.w
@@ -143,9 +156,12 @@ class _Search:
 
     def only(self, keep: BoolArray) -> "_Search":
         """Return the search restricted to some data sets."""
+        index = np.flatnonzero(keep)
+        if len(index) == len(keep):
+            return self
         shared = self.X.ndim == 2
         parts = {
-            name: getattr(self, name)[..., keep]
+            name: getattr(self, name).take(index, axis=-1)
             for name in self.__slots__
             if not (name == "X" and shared)
         }
@@ -161,49 +177,52 @@ def _solve(search: _Search, method: str, start: FloatArray) -> Tau2:
     """
     tau2 = np.zeros(len(search.index))
     converged = np.ones(len(search.index), dtype=bool)
-    f0 = _step(
-        method,
-        weighted_fit(search.y, search.v, search.X, search.told),
-        search.X,
-        search.k,
-        search.target,
-    )
+    fit = weighted_fit(search.y, search.v, search.X, search.told)
+    f0 = _step(method, fit, search.X, search.k, search.target)
     search.climbs, search.fold = search.climbs | (f0 > 0), f0
     search.t = np.where((start <= 0) & search.climbs, f0, np.maximum(start, 0))
     # what starts at 0 and does not climb from there stays there
     s = search.only((search.t > 0) & np.isfinite(f0))
     tau2[~np.isfinite(f0)], converged[~np.isfinite(f0)] = np.nan, False
-    n_iter = 0
+    n_iter, done = 0, np.zeros(len(s.index), dtype=bool)
     while len(s.index) and n_iter < MAX_ITERATIONS:
         n_iter += 1
         t = s.t
-        fit = weighted_fit(s.y, s.v, s.X, t)
+        fit = weighted_fit(s.y, s.v, s.X, t, into=fit)
         f = _step(method, fit, s.X, s.k, s.target)
         scale = s.k / fit.w.sum(0)
         up = f > 0
-        s.low, s.climbs = np.where(up, t, s.low), s.climbs | up
-        s.high = np.where(up, s.high, t)
+        s.climbs |= up
+        s.low, s.high = np.where(up, t, s.low), np.where(up, s.high, t)
         slope = (f - s.fold) / (t - s.told)
         new = t - f / slope
         # 0 is tried only where it is not known to lie below an ascent
-        new = np.where((new <= 0) & (slope < 0) & ~s.climbs, 0.0, new)
+        below = new <= 0
+        if below.any():
+            new[below & (slope < 0) & ~s.climbs] = 0.0
         wild = ~(slope < 0) | ((new <= s.low) & s.climbs) | (new >= s.high)
-        bounded = np.isfinite(s.high)
-        middle = np.where(bounded, (s.low + s.high) / 2, 2 * t + np.abs(f))
-        new = np.where(wild, middle, new)
+        if wild.any():
+            bounded = np.isfinite(s.high)
+            middle = np.where(bounded, (s.low + s.high) / 2, 2 * t + np.abs(f))
+            new = np.where(wild, middle, new)
         ground = ~up & ~s.climbs & (t <= 1e-14 * scale)
-        tight = np.abs(f) <= 1e-13 * scale
-        shut = np.isfinite(s.high) & (s.high - s.low <= 4e-16 * s.high)
-        close = (np.abs(new - t) <= 1e-8 * scale) & (np.abs(f) <= 1e-7 * scale)
+        size = np.abs(f)
+        tight = (size <= 1e-13 * scale) | (s.high - s.low < 4e-16 * s.high)
+        close = (np.abs(new - t) <= 1e-8 * scale) & (size <= 1e-7 * scale)
         lost = ~np.isfinite(f)
-        finished = ground | tight | shut | close | lost
-        final = np.where(ground, 0.0, np.where(tight | shut, t, new))
-        tau2[s.index[finished]] = np.where(lost, np.nan, final)[finished]
-        converged[s.index[lost]] = False
+        finished = np.flatnonzero((ground | tight | close | lost) & ~done)
         s.told, s.fold, s.t = t, f, new
-        if finished.any():
-            s = s.only(~finished)
-    tau2[s.index], converged[s.index] = s.t, False
+        if len(finished) == 0:
+            continue
+        final = np.where(ground, 0.0, np.where(tight, t, new))
+        tau2[s.index[finished]] = np.where(lost, np.nan, final)[finished]
+        converged[s.index[finished]] = ~lost[finished]
+        done[finished] = True
+        # to move the rest together costs more than a few idle data sets
+        if 4 * np.count_nonzero(done) >= len(done):
+            s, done = s.only(~done), done[~done]
+    left = s.index[~done]
+    tau2[left], converged[left] = s.t[~done], False
     return Tau2(tau2, converged, n_iter, f0 > 0)
 
 
@@ -212,7 +231,27 @@ def _likelihoods(
 ) -> FloatArray:
     """Return the (restricted) log-likelihood at each data set's tau2, (B,)."""
     fit = weighted_fit(y, v, X, tau2)
-    return log_likelihood(v, fit, tau2, restricted=method == "REML")
+    return log_likelihood(fit, restricted=method == "REML")
+
+
+def _on_grid(
+    y: FloatArray, v: FloatArray, X: FloatArray, grid: FloatArray, method: str
+) -> FloatArray:
+    """Return the likelihoods at each row of a grid (points, B), some rows at a time."""
+    points, size = grid.shape
+    rows = min(points, max(1, CHUNK // y.size))
+    design = X if X.ndim == 2 else np.tile(X, (1, 1, rows))
+    y, v = np.tile(y, (1, rows)), np.tile(v, (1, rows))
+    values = np.empty((points, size))
+    fit = None
+    for start in range(0, points, rows):
+        tau2 = grid[start : start + rows].ravel()
+        n = len(tau2)
+        X = design if X.ndim == 2 else design[:, :, :n]
+        fit = weighted_fit(y[:, :n], v[:, :n], X, tau2, into=fit)
+        found = log_likelihood(fit, restricted=method == "REML")
+        values[start : start + rows] = found.reshape(-1, size)
+    return values
 
 
 def _better_of_zero(
@@ -223,15 +262,21 @@ def _better_of_zero(
     inner = np.flatnonzero((tau2 > 0) & ~found.climbs)
     if len(inner) == 0:
         return tau2
-    y, v, X = y[:, inner], v[:, inner], _columns(X, inner)
+    y, v, X = _columns(y, v, X, inner)
     at_zero = _likelihoods(y, v, X, np.zeros(len(inner)), method)
     out = tau2.copy()
     out[inner[at_zero > _likelihoods(y, v, X, tau2[inner], method)]] = 0.0
     return out
 
 
-def _columns(X: FloatArray, index: IntArray) -> FloatArray:
-    return X if X.ndim == 2 else X[:, :, index]
+def _columns(
+    y: FloatArray, v: FloatArray, X: FloatArray, index: IntArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return some data sets; all of them without a copy."""
+    if len(index) == y.shape[1]:
+        return y, v, X
+    design = X if X.ndim == 2 else X.take(index, axis=-1)
+    return y.take(index, axis=1), v.take(index, axis=1), design
 
 
 def _global_maximum(
@@ -250,9 +295,40 @@ def _global_maximum(
     wide = top > 1e6 * smallest
     for chosen, points in ((at_risk & ~wide, GRID), (at_risk & wide, 5 * GRID)):
         index = np.flatnonzero(chosen)
+        if points == GRID and len(index) > 50 and is_mean(X):
+            part = _columns(y, v, X, index)
+            grid = _grid(smallest[index] / 100, top[index], points)
+            index = index[_in_doubt(*part, grid, found.tau2[index], method)]
         if len(index):
             bounds = smallest[index] / 100, top[index]
             _climb_again(y, v, X, found, method, index, bounds, points)
+
+
+def _grid(low: FloatArray, top: FloatArray, points: int) -> FloatArray:
+    """Return logarithmic grids, of shape (points, B)."""
+    return low * ((top / low) ** (1 / (points - 1))) ** np.arange(points)[:, None]
+
+
+def _in_doubt(
+    y: FloatArray,
+    v: FloatArray,
+    X: FloatArray,
+    grid: FloatArray,
+    tau2: FloatArray,
+    method: str,
+) -> BoolArray:
+    """Return whether single precision leaves room for a higher point, (B,).
+
+    Half the work, and it settles most data sets. In units of the smallest variance no
+    weight exceeds 1, so that no part of the likelihood cancels another.
+    """
+    unit = v.min(0)
+    single = np.float32
+    y, v = (y / np.sqrt(unit)).astype(single), (v / unit).astype(single)
+    points = (np.vstack([tau2, grid]) / unit).astype(single)
+    values = _on_grid(y, v, X.astype(single), points, method)
+    error = 1e-5 + (1e-5 + 1e-7 * len(y)) * np.abs(values[0])
+    return ~(values[1:].max(0) < values[0] - error)
 
 
 def _climb_again(
@@ -267,12 +343,9 @@ def _climb_again(
 ) -> None:
     """Search again from the highest grid point where it is above what was found."""
     low, top = bounds
-    y, v, X = y[:, index], v[:, index], _columns(X, index)
-    ratio = (top / low) ** (1 / (points - 1))
-    grid = low * ratio ** np.arange(points)[:, None]
-    design = X if X.ndim == 2 else np.tile(X, (1, 1, points))
-    tiled = np.tile(y, (1, points)), np.tile(v, (1, points))
-    values = _likelihoods(*tiled, design, grid.ravel(), method).reshape(grid.shape)
+    y, v, X = _columns(y, v, X, index)
+    grid = _grid(low, top, points)
+    values = _on_grid(y, v, X, grid, method)
     reached = _likelihoods(y, v, X, found.tau2[index], method)
     best = values.argmax(0)
     higher = np.flatnonzero(values.max(0) > reached + 1e-9 * (1 + np.abs(reached)))
@@ -281,10 +354,11 @@ def _climb_again(
     peak = best[higher]
     start = grid[peak, higher]
     below = np.where(peak > 0, grid[np.maximum(peak - 1, 0), higher], 0.0)
-    k = np.isfinite(v[:, higher]).sum(0).astype(float)
-    search = _search(y[:, higher], v[:, higher], _columns(X, higher), k, k - X.shape[1])
+    y, v, X = _columns(y, v, X, higher)
+    k = np.isfinite(v).sum(0).astype(float)
+    search = _search(y, v, X, k, k - X.shape[1])
     search.told = search.low = below
-    search.high = start * ratio[higher]
+    search.high = start * (grid[1] / grid[0])[higher]
     search.climbs = below > 0
     again = _solve(search, method, start)
     place = index[higher]
@@ -378,7 +452,7 @@ def _iterate(
 ) -> Tau2:
     """Return an estimate that needs iteration."""
     df = k - X.shape[1]
-    rss, tr_pv, _ = ols_sums(y, v, X)
+    rss, tr_pv = ols_sums(y, v, X)
     target = chi2_ppf(0.5, df) if method == "PMM" else df
     result = _solve(_search(y, v, X, k, target), method, (rss - tr_pv) / df)
     if method in {"ML", "REML"}:
@@ -391,7 +465,7 @@ def _iterate(
 def solve_Q(y: FloatArray, v: FloatArray, X: FloatArray, target: FloatArray) -> Tau2:
     """Solve y'Py = target for the heterogeneity variance, 0 where y'P(0)y is below."""
     k = np.isfinite(v).sum(0).astype(float)
-    rss, tr_pv, _ = ols_sums(y, v, X)
+    rss, tr_pv = ols_sums(y, v, X)
     start = (rss - tr_pv) / target
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return _solve(_search(y, v, X, k, target), "PM", start)
