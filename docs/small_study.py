@@ -16,7 +16,6 @@ import pandas as pd
 from scipy import stats
 
 from waistats.arrays import FloatArray
-from waistats.effect_sizes import alpha_variance, back_transform, transform
 from waistats.errors import ConvergenceError
 from waistats.format import coefficient
 from waistats.meta.fit import fit_meta
@@ -28,6 +27,7 @@ from waistats.sensitivity.selection_likelihood import (
     maximise,
 )
 from waistats.sensitivity.trim_and_fill import trim_and_fill
+from waistats.transforms import alpha_variance, back_transform, transform
 
 TARGET = Path(__file__).with_name("small_study.md")
 SIZES = (10, 20, 40)

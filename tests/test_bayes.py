@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from waistats.datasets.bundled import load_dataset
-from waistats.effect_sizes import back_transform, effect_sizes
+from waistats.effect_sizes import effect_sizes
 from waistats.errors import DataError, ModelError
 from waistats.meta import quadrature
 from waistats.meta.bayes import fit_bayes
 from waistats.meta.fit import fit_meta
 from waistats.meta.posterior import PRIORS
+from waistats.transforms import back_transform
 
 ROOT = Path(__file__).parents[1]
 CESD = effect_sizes(load_dataset("cesd"))

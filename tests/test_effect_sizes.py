@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waistats import DataError, ModelError, back_transform, effect_sizes
-from waistats.effect_sizes import MEASURES, bonett_bias, slope, transform
+from waistats.transforms import MEASURES, bonett_bias, slope, transform
 
 # metafor 3.8-1 escalc(measure = ARAW, AHW, ABT); a, m, n, then v, T, v, T, v
 CASES = [

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from waistats import effect_sizes, fit_meta, load_dataset
-from waistats.effect_sizes import transform
 from waistats.errors import ModelError
 from waistats.sensitivity.selection import threshold_selection
 from waistats.sensitivity.selection_likelihood import Selection, evaluate
+from waistats.transforms import transform
 
 REFERENCE = Path(__file__).parent / "reference" / "sensitivity_selection.json"
 METAFOR = json.loads(REFERENCE.read_text("utf-8"))

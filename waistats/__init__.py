@@ -8,7 +8,7 @@ from waistats.datasets.readers import read_coefficients, read_responses
 from waistats.datasets.remote import cache_path, fetch_dataset
 from waistats.datasets.simulate import simulate_responses
 from waistats.datasets.simulated_study import SimulatedStudy, simulate_hanson_study
-from waistats.effect_sizes import back_transform, effect_sizes
+from waistats.effect_sizes import effect_sizes
 from waistats.errors import ConvergenceError, DataError, ModelError, WaistatsError
 from waistats.forms import Instrument
 from waistats.generalization.correlates import classical_regression, correlates
@@ -80,6 +80,7 @@ from waistats.sensitivity.selection import threshold_selection
 from waistats.sensitivity.small_study import egger_test, rank_test
 from waistats.sensitivity.trim_and_fill import trim_and_fill
 from waistats.sensitivity.worst_case import worst_case
+from waistats.transforms import back_transform
 
 __version__ = "0.1.0"
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from waistats.arrays import FloatArray
-from waistats.effect_sizes import back_transform
 from waistats.format import (
     coefficient,
     fixed,
@@ -17,6 +16,7 @@ from waistats.format import (
     percent,
 )
 from waistats.meta.wald import TestResult
+from waistats.transforms import back_transform
 
 _NOUNS = {
     "alpha": ("Coefficient alpha", "α"),

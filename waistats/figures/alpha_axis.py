@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from waistats.arrays import FloatArray
-from waistats.effect_sizes import back_transform, transform
 from waistats.figures import style
 from waistats.format import coefficient
+from waistats.transforms import back_transform, transform
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis

@@ -8,13 +8,13 @@ import pandas as pd
 from scipy import stats
 
 from waistats.arrays import BoolArray
-from waistats.effect_sizes import transform
 from waistats.errors import ModelError
 from waistats.figures import style
 from waistats.figures.alpha_axis import alpha_label, axis_name, set_alpha_axis, span
 from waistats.figures.study_rows import study_rows
 from waistats.fitted import as_model, pooled_row
 from waistats.format import fixed
+from waistats.transforms import transform
 from waistats.wording import noun, pooled_text, total_text
 
 if TYPE_CHECKING:

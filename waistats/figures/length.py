@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from waistats.effect_sizes import back_transform, transform
 from waistats.errors import DataError, ModelError
 from waistats.figures import style
 from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
@@ -14,6 +13,7 @@ from waistats.fitted import as_model
 from waistats.format import coefficient, count
 from waistats.generalization.length import spearman_brown
 from waistats.meta.fit import fit_meta
+from waistats.transforms import back_transform, transform
 from waistats.wording import noun, total_text
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from waistats.effect_sizes import transform
 from waistats.errors import ModelError
 from waistats.figures import style
 from waistats.figures.alpha_axis import set_alpha_axis, span
 from waistats.format import level
 from waistats.sensitivity.multiverse_result import CHOICES, Multiverse
+from waistats.transforms import transform
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

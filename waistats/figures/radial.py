@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from waistats.effect_sizes import transform
 from waistats.figures import style
 from waistats.figures.alpha_axis import alpha_label, alpha_ticks
 from waistats.fitted import as_model, pooled_row
 from waistats.format import fixed, level
 from waistats.sensitivity.refit import check_mean
+from waistats.transforms import transform
 from waistats.wording import pooled_text, total_text
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from waistats.effect_sizes import transform
 from waistats.errors import DataError, check_option, listing
 from waistats.figures import style
 from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
@@ -15,6 +14,7 @@ from waistats.fitted import as_model
 from waistats.format import fixed, level
 from waistats.sensitivity.cumulative import cumulative as cumulative_frame
 from waistats.sensitivity.leave_one_out import leave_one_out as leave_one_out_frame
+from waistats.transforms import transform
 from waistats.wording import decimals, noun, range_text, symbol, value_text
 
 if TYPE_CHECKING:

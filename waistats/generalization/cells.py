@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats.effect_sizes import back_transform
 from waistats.generalization.describe import cells_of, grouping, kinds, levels
 from waistats.generalization.pool import FEWEST_TO_POOL, Pooled, pool
 from waistats.provenance import is_simulated, marked
+from waistats.transforms import back_transform
 
 POOLED = (
     "k", "k_studies", "n", "estimate", "ci_low", "ci_high", "pi_low", "pi_high",

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from waistats.datasets.reporting import EXCLUDED, OWN
-from waistats.effect_sizes import back_transform
 from waistats.errors import DataError, ModelError, listing
 from waistats.format import Result, coefficient
 from waistats.generalization.applications import is_simulated, row_statuses
 from waistats.meta.multilevel_result import MultilevelResult
 from waistats.meta.result import MetaResult
+from waistats.transforms import back_transform
 
 Model: TypeAlias = MetaResult | MultilevelResult
 

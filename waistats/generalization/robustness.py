@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats.effect_sizes import back_transform
 from waistats.errors import ConvergenceError, ModelError
 from waistats.meta.result import MetaResult
 from waistats.provenance import marked
@@ -14,6 +13,7 @@ from waistats.sensitivity.pet_peese import pet_peese
 from waistats.sensitivity.selection import threshold_selection
 from waistats.sensitivity.small_study import egger_test, rank_test
 from waistats.sensitivity.trim_and_fill import trim_and_fill
+from waistats.transforms import back_transform
 
 THRESHOLDS = (0.70, 0.80, 0.90)
 COLUMNS = ("check", "estimate", "statistic", "p_value", "note")

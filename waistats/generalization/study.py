@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from waistats.effect_sizes import ALPHA_TYPES, MEASURES, effect_sizes
+from waistats.effect_sizes import ALPHA_TYPES, effect_sizes
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.format import (
     Result,
@@ -41,6 +41,7 @@ from waistats.sensitivity.influence import influence
 from waistats.sensitivity.leave_one_out import leave_one_out
 from waistats.sensitivity.multiverse import multiverse
 from waistats.sensitivity.multiverse_result import Multiverse
+from waistats.transforms import MEASURES
 
 TOTAL = "total"
 

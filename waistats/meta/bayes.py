@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from waistats.effect_sizes import back_transform, slope
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.meta.bayes_result import BayesResult
 from waistats.meta.design import Design, build_design
 from waistats.meta.effects import Effects, usable_effects
 from waistats.meta.posterior import PRIORS, UNIFORM_END, Model, checked_prior, integrate
+from waistats.transforms import back_transform, slope
 
 # scale of the half-normal and half-Cauchy priors on the Bonett scale
 PRIOR_SCALE = 0.5

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from waistats.arrays import FloatArray
-from waistats.effect_sizes import back_transform, transform
 from waistats.errors import ModelError, check_option
 from waistats.format import Result, coefficient, fixed, frame_text, interval, level
 from waistats.meta.design import Design
@@ -23,6 +22,7 @@ from waistats.meta.posterior import (
 )
 from waistats.meta.predict import on_alpha_scale
 from waistats.meta.quadrature import mixture_cdf, mixture_quantiles
+from waistats.transforms import back_transform, transform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

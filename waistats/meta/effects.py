@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from waistats.arrays import FloatArray
-from waistats.effect_sizes import ALPHA_TYPES, MEASURES
+from waistats.effect_sizes import ALPHA_TYPES
 from waistats.errors import DataError, ModelError, listing
+from waistats.transforms import MEASURES
 
 IDS = ("study_id", "coefficient_id")
 

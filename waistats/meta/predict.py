@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from waistats.arrays import FloatArray
-from waistats.effect_sizes import back_transform
 from waistats.meta.distributions import critical as critical
+from waistats.transforms import back_transform
 
 COLUMNS = ["estimate", "se", "ci_low", "ci_high", "pi_low", "pi_high"]
 

@@ -9,11 +9,11 @@ import pandas as pd
 from scipy import stats
 
 from waistats.arrays import FloatArray
-from waistats.effect_sizes import back_transform as turn_back
 from waistats.format import Result, coefficient, interval, level
 from waistats.meta.design import Design, term_names
 from waistats.meta.sandwich import Sandwich, hotelling, satterthwaite
 from waistats.meta.wald import TestResult
+from waistats.transforms import back_transform as turn_back
 
 # Tipton (2015): below this, t with Satterthwaite's degrees of freedom is off
 SMALLEST_DF = 4

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from waistats.arrays import FloatArray
-from waistats.effect_sizes import back_transform
 from waistats.errors import (
     DataError,
     ModelError,
@@ -22,6 +21,7 @@ from waistats.meta.fit import fit_meta
 from waistats.meta.result import MetaResult
 from waistats.meta.wald import TestResult
 from waistats.provenance import marked
+from waistats.transforms import back_transform
 
 TAU2 = ("separate", "common")
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from waistats.arrays import FloatArray
-from waistats.effect_sizes import slope
 from waistats.errors import ModelError, check_conf_level
 from waistats.fitted import as_model
 from waistats.format import Result, coefficient, fixed, interval, level
@@ -20,6 +19,7 @@ from waistats.practice.source import (
     like,
     numbers,
 )
+from waistats.transforms import slope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

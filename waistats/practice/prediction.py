@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from waistats.arrays import FloatArray
-from waistats.effect_sizes import back_transform
 from waistats.errors import check_conf_level
 from waistats.format import Result, coefficient, frame_text, level
 from waistats.meta.distributions import critical
@@ -16,6 +15,7 @@ from waistats.meta.model import FittedModel
 from waistats.practice.plan import Plan, prepare
 from waistats.practice.profile import FACTS
 from waistats.practice.source import check_range, numbers
+from waistats.transforms import back_transform
 
 THRESHOLDS = (0.70, 0.80, 0.90)
 

@@ -7,15 +7,11 @@ import pandas as pd
 from scipy import special
 
 from waistats.arrays import FloatArray
-from waistats.effect_sizes import (
-    ALPHA_TYPES,
-    alpha_variance,
-    back_transform,
-    transform,
-)
+from waistats.effect_sizes import ALPHA_TYPES
 from waistats.errors import ModelError, listing
 from waistats.meta.distributions import critical
 from waistats.meta.model import FittedModel
+from waistats.transforms import alpha_variance, back_transform, transform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from waistats.arrays import FloatArray
-from waistats.effect_sizes import transform
 from waistats.errors import ModelError, check_option
 from waistats.meta.model import FittedModel
 from waistats.practice.plan import prepare
 from waistats.practice.prediction import check_thresholds
+from waistats.transforms import transform
 
 
 def threshold_probability(

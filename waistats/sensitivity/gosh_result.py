@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 
 from waistats.arrays import BoolArray, FloatArray, IntArray
-from waistats.effect_sizes import back_transform
 from waistats.errors import ModelError, near
 from waistats.format import Result, coefficient, count
+from waistats.transforms import back_transform
 
 # half of the variance of membership, of a study in nearly all or none of a cluster
 SPLITS = 0.5

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from waistats.arrays import BoolArray, FloatArray
-from waistats.effect_sizes import back_transform as turn_back
 from waistats.errors import ModelError
 from waistats.meta.model import FittedModel
 from waistats.meta.multilevel_result import MultilevelResult
@@ -19,6 +18,7 @@ from waistats.sensitivity.refit import (
     refit_many,
     row_labels,
 )
+from waistats.transforms import back_transform as turn_back
 
 
 def leave_one_out(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats.effect_sizes import ALPHA_TYPES, back_transform, effect_sizes
+from waistats.effect_sizes import ALPHA_TYPES, effect_sizes
 from waistats.errors import ModelError, WaistatsError
 from waistats.meta.design import intercept_only
 from waistats.meta.effects import Effects, usable_effects
@@ -17,6 +17,7 @@ from waistats.meta.predict import critical
 from waistats.meta.varying import fit_varying_coefficient
 from waistats.sensitivity.multiverse_result import OWN_SCALE
 from waistats.sensitivity.multiverse_tables import mean_per_study
+from waistats.transforms import back_transform
 
 LIMITS = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
 

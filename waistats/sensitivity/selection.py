@@ -7,7 +7,6 @@ import pandas as pd
 from scipy import stats
 
 from waistats.arrays import FloatArray, IntArray
-from waistats.effect_sizes import back_transform, transform
 from waistats.errors import ModelError, check_conf_level, listing
 from waistats.format import coefficient
 from waistats.meta.result import MetaResult
@@ -21,6 +20,7 @@ from waistats.sensitivity.selection_likelihood import (
     profile_limits,
 )
 from waistats.sensitivity.selection_result import ThresholdSelection
+from waistats.transforms import back_transform, transform
 
 # a coefficient printed equal to the threshold is not below it
 TIE = 1e-9

@@ -8,7 +8,6 @@ import pandas as pd
 from scipy import stats
 
 from waistats.arrays import FloatArray, IntArray
-from waistats.effect_sizes import back_transform
 from waistats.errors import ModelError
 from waistats.format import (
     Result,
@@ -21,6 +20,7 @@ from waistats.format import (
 from waistats.meta.predict import critical
 from waistats.meta.result import MetaResult
 from waistats.meta.wald import TestResult
+from waistats.transforms import back_transform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

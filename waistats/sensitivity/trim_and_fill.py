@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from waistats.arrays import FloatArray, IntArray
-from waistats.effect_sizes import back_transform
 from waistats.errors import ConvergenceError, ModelError, check_option
 from waistats.format import Result, fixed, p_statement
 from waistats.meta.design import intercept_only
@@ -16,6 +15,7 @@ from waistats.meta.fit import fit_design
 from waistats.meta.many import fit_batch
 from waistats.meta.result import MetaResult
 from waistats.sensitivity.refit import check_mean, check_meta
+from waistats.transforms import back_transform
 
 ESTIMATORS = ("L0", "R0", "Q0")
 MAX_ITERATIONS = 100

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from waistats.arrays import FloatArray
-from waistats.effect_sizes import alpha_variance, back_transform, transform
 from waistats.errors import DataError, ModelError, listing
 from waistats.meta.many import in_chunks
 from waistats.meta.predict import prediction_frame
 from waistats.meta.result import MetaResult
 from waistats.sensitivity.refit import check_mean, check_meta
+from waistats.transforms import alpha_variance, back_transform, transform
 
 
 def worst_case(

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from waistats.effect_sizes import back_transform
 from waistats.errors import DataError, ModelError
 from waistats.figures.forest_lines import fit_groups
 from waistats.fitted import as_model
@@ -19,6 +18,7 @@ from waistats.sensitivity.selection_result import ThresholdSelection
 from waistats.sensitivity.trim_and_fill import TrimAndFill
 from waistats.tables.columns import plain_head
 from waistats.tables.sheet import SIMULATED, sheet
+from waistats.transforms import back_transform
 from waistats.wording import statistic_text, symbol
 
 if TYPE_CHECKING:
