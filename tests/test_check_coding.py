@@ -359,6 +359,19 @@ def test_sheets_are_refused_in_words_that_name_the_cell(tmp_path, rows, match):
         read_coefficients(book(tmp_path, rows))
 
 
+def test_dates_are_read_where_they_belong_and_named_where_not():
+    rows = [study("A", date=dt.datetime(2024, 5, 17)), other(date="2024-06-01")]
+    assert list(read_coefficients(sheet_of(*rows))["date"]) == [
+        "2024-05-17",
+        "2024-06-01",
+    ]
+    rows[0]["session"] = dt.datetime(2024, 2, 1)
+    with pytest.raises(
+        DataError, match="session must be a text, but is the date 2024-02-01"
+    ):
+        read_coefficients(sheet_of(*rows))
+
+
 def test_merged_cells_and_formulas_are_named(tmp_path):
     rows = [HEAD, *GOOD]
     path = book(tmp_path, rows, lambda page: page.merge_cells("A2:A3"))

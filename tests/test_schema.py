@@ -55,9 +55,11 @@ def test_every_field_is_explained(name):
     for field in SCHEMAS[name]["fields"]:
         assert field["title"], field["name"]
         assert field["description"].endswith("."), field["name"]
-        assert field["type"] in {"string", "number", "integer", "boolean"}
+        assert field["type"] in {"string", "number", "integer", "boolean", "date"}
         words = {word.lower() for word in field.get("missingValues", [])}
-        expected = set() if field["type"] == "string" else set(MISSING_NUMBERS)
+        expected = (
+            set() if field["type"] in ("string", "date") else set(MISSING_NUMBERS)
+        )
         assert words == expected
         if "categories" in field:
             assert field["categories"] == field["constraints"]["enum"]

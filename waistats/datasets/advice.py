@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 
 NUMBER_ADVICE = "Write a plain number, without range, bound, unit, note or date."
+DATE_ADVICE = (
+    "The spreadsheet program took it for a date: format the cell as a number or as "
+    "text, and type it again."
+)
 
 _NUMBER = r"[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+)"
 _RANGE = re.compile(
@@ -32,10 +36,7 @@ def number_advice(column: str, cell: Any) -> str:
     "Write the number alone; what it means belongs into column 'note'."
     """
     if isinstance(cell, (dt.date, dt.time, dt.timedelta, np.datetime64)):
-        return (
-            "The spreadsheet program took it for a date: format the cell as a number "
-            "or as text, and type it again."
-        )
+        return DATE_ADVICE
     if not isinstance(cell, str):
         return NUMBER_ADVICE
     text = cell.strip()

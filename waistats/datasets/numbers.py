@@ -150,6 +150,8 @@ def decimals(value: Any) -> int | None:
 def plain_text(value: Any) -> str | None:
     """Return a cell as stripped text, whole numbers without ``.0``; None if empty.
 
+    A date without a time of day is shown without one.
+
     >>> plain_text(1.0), plain_text(" Li 2024 "), plain_text(None)
     ('1', 'Li 2024', None)
     """
@@ -159,6 +161,8 @@ def plain_text(value: Any) -> str | None:
         return value.strip()
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
+    if isinstance(value, dt.datetime) and value.time() == dt.time():
+        return value.date().isoformat()
     return str(value).strip() or None
 
 

@@ -1,12 +1,13 @@
 """Cells of a raw table to typed columns, by the codebook."""
 
+import datetime as dt
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from waistats.datasets.advice import number_advice
+from waistats.datasets.advice import DATE_ADVICE, number_advice
 from waistats.datasets.findings import Finding
 from waistats.datasets.numbers import (
     NumberStyle,
@@ -19,6 +20,13 @@ from waistats.datasets.table import RawTable
 
 # What spreadsheets show for a formula without a result.
 _FAILED = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
+
+_NOUNS = {
+    "number": "a number",
+    "integer": "a number",
+    "boolean": "yes or no",
+    "string": "a text",
+}
 
 
 def parse_table(
@@ -54,16 +62,13 @@ def parse_table(
         )
         if column is None:
             continue
-        boolean = column.type == "boolean"
         findings.extend(
             Finding(
                 column=column.name,
                 severity="error",
-                rule=f"must be {'yes or no' if boolean else 'a number'}",
+                rule=f"must be {_NOUNS[column.type]}",
                 value=said,
-                advice=column.advice
-                if boolean
-                else f"{number_advice(column.name, cells.iloc[row])} {column.advice}",
+                advice=_advice(column, cells.iloc[row]),
                 place=table.place(row, column.name),
                 row=row,
                 study_id=known_study(study_ids, row),
@@ -71,6 +76,12 @@ def parse_table(
             for row, said in bad.items()
         )
     return pd.DataFrame(parsed), findings
+
+
+def _advice(column: Field, cell: object) -> str:
+    if column.type in ("number", "integer"):
+        return f"{number_advice(column.name, cell)} {column.advice}"
+    return column.advice if column.type == "boolean" else DATE_ADVICE
 
 
 def _failed_formulas(cells: pd.Series) -> dict[int, str]:
@@ -91,9 +102,16 @@ def _typed(
     if kind == "any":
         return guess_column(cells, table.style), {}
     texts = [plain_text(cell) for cell in cells]
+    if kind == "date":
+        return text_series(texts), {}
+    dates = {
+        i: f"the date {texts[i]}"
+        for i, cell in enumerate(cells)
+        if isinstance(cell, dt.date) and texts[i] is not None
+    }
     if column is not None and "enum" in column.constraints:
         texts = in_spelling(texts, column.constraints["enum"])
-    return text_series(texts), {}
+    return text_series(texts), dates
 
 
 def in_spelling(

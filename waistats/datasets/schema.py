@@ -23,7 +23,7 @@ class Field:
     name, title, description : str
         As in the codebook.
     type : str
-        ``"string"``, ``"number"``, ``"integer"`` or ``"boolean"``.
+        ``"string"``, ``"number"``, ``"integer"``, ``"boolean"`` or ``"date"``.
     constraints : mapping
         Frictionless constraints: ``required``, ``unique``, ``minimum``, ``maximum``,
         ``exclusiveMaximum``, ``enum``, ``pattern``.
@@ -53,6 +53,8 @@ class Field:
         """What a value must be, in words."""
         if self.type == "boolean":
             return "yes or no"
+        if self.type == "date":
+            return "a date such as 2024-05-17"
         given = self.constraints
         if "enum" in given:
             return f"one of {', '.join(repr(v) for v in given['enum'])}"
