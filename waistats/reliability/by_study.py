@@ -1,45 +1,31 @@
 """Many studies, from responses in memory or a query, to one coefficient table."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from waistats.datasets.readers import read_responses
-from waistats.errors import (
-    DataError,
-    ModelError,
-    check_conf_level,
-    check_option,
-    listing,
-)
+from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.forms import Instrument
-from waistats.reliability.at_scale import query_summaries
-from waistats.reliability.batches import study_batches
 from waistats.reliability.coefficients import find_coefficient
 from waistats.reliability.covariance import MEASURES
-from waistats.reliability.grouping import CARRIED, check_columns, group_samples
-from waistats.reliability.layout import Layout, long_columns
-from waistats.reliability.responses import read_items
 from waistats.reliability.sample import MISSING
-from waistats.reliability.scales import ScalePlan, plan_scales
 from waistats.reliability.smoothing import smooth_blocks
-from waistats.reliability.sources import Source, open_source
+from waistats.reliability.sources import Source
 from waistats.reliability.studies import (
     StudyRequest,
     covariance_blocks,
     frame_cells,
     summary_cells,
 )
-from waistats.reliability.summaries import summarise
-from waistats.reliability.sums_query import (
-    Answers,
-    long_items,
-    numeric_columns,
-    widened,
+from waistats.reliability.study_data import (
+    Question,
+    ask,
+    open_studies,
+    study_frames,
+    study_sums,
 )
-from waistats.reliability.table import Cells, coefficient_table
-from waistats.scoring import keyed_items
+from waistats.reliability.table import coefficient_table
 
 
 def reliability_by_study(
@@ -176,142 +162,58 @@ def reliability_by_study(
         measure=str(measure) if measure else None,
         options=dict(options or {}),
     )
-    layout = Layout(
+    question = ask(
         study=study,
-        by=(by,) if isinstance(by, str) else tuple(by),
-        long=long_columns(person, item, value),
+        by=by,
+        long=(person, item, value),
+        items=items,
+        instrument=instrument,
+        scales=scales,
+        provisional=provisional,
+        already_keyed=already_keyed,
     )
-
-    def plan(known: Sequence[object]) -> ScalePlan:
-        return plan_scales(
-            known,
-            items=items,
-            instrument=instrument,
-            scales=scales,
-            provisional=provisional,
-        )
-
-    source = open_source(data)
-    make = _from_frame if isinstance(source, pd.DataFrame) else _from_source
-    table = make(source, layout, plan, request, already_keyed)
+    source = open_studies(data, question)
+    table = _from_sums(source, question, request)
+    if table is None:
+        table = _from_answers(source, question, request)
     if smooth:
         table.attrs["V"] = smooth_blocks(table, table.attrs["V"], str(measure))
     return table
 
 
-MakePlan = Callable[[Sequence[object]], ScalePlan]
+def _from_sums(
+    source: pd.DataFrame | Source, question: Question, request: StudyRequest
+) -> pd.DataFrame | None:
+    """Return the table from sums by study; None where sums are not enough."""
+    if not request.by_sums:
+        return None
+    found = study_sums(source, question, products=not request.by_formula)
+    flat = any((s.item_variance == 0).any() for s in found.summaries.values())
+    if flat and request.name != "alpha":
+        # these coefficients leave constant items out, and then count respondents anew
+        return None
+    cells = {
+        scale: summary_cells(summary, found.plan.scales[scale], request)
+        for scale, summary in found.summaries.items()
+    }
+    return coefficient_table(found.samples, cells, request.name)
 
 
-def _from_source(
-    source: Source,
-    layout: Layout,
-    make_plan: MakePlan,
-    request: StudyRequest,
-    already_keyed: bool,
+def _from_answers(
+    source: pd.DataFrame | Source, question: Question, request: StudyRequest
 ) -> pd.DataFrame:
-    layout.check(source.columns)
-    items = {} if layout.long is None else long_items(source, layout.long)
-    plan = make_plan(list(items) or [c for c in source.columns if c not in layout.keys])
-    answered = plan.columns if layout.long is None else (layout.long.value,)
-    bad = numeric_columns(source.table, answered)
-    if bad and source.path is not None:
-        # worded answers and decimal commas are for the careful reader
-        frame = read_responses(source.path)
-        return _from_frame(frame, layout, make_plan, request, already_keyed)
-    if bad:
-        raise DataError(
-            f"items must be numeric, but {listing(bad)}. Turn words into numbers "
-            "first, for example with read_responses(path, labels=...)."
-        )
-    if request.by_sums:
-        answers = Answers(
-            table=widened(source, layout, items),
-            layout=layout,
-            plan=plan,
-            order=source.order,
-            turned=frozenset() if already_keyed else plan.reversed,
-        )
-        samples, summaries = query_summaries(answers, products=not request.by_formula)
-        flat = any((summary.item_variance == 0).any() for summary in summaries.values())
-        lost = any(summary.holds_nan for summary in summaries.values())
-        # other coefficients leave constant items out, and their respondents in
-        if not lost and (request.name == "alpha" or not flat):
-            cells = {
-                scale: summary_cells(summary, plan.scales[scale], request)
-                for scale, summary in summaries.items()
-            }
-            return finished(samples, cells, plan, request)
-    needed = plan.columns
-    if layout.long is not None:
-        needed = (layout.long.item, layout.long.value)
-    tables = [
-        _from_frame(frame, layout, make_plan, request, already_keyed)
-        for frame in study_batches(source, layout, needed)
-    ]
-    blocks = [table.attrs.pop("V", {}) for table in tables]
+    """Return the table from the answers themselves, whole studies at a time."""
+    tables: list[pd.DataFrame] = []
+    blocks: dict[str, list[list[float]]] = {}
+    for frame in study_frames(source, question):
+        codes, samples = frame.samples.codes, frame.samples.frame
+        cells = frame_cells(frame.answers, codes, len(samples), frame.plan, request)
+        tables.append(coefficient_table(samples, cells, request.name))
+        if request.measure:
+            blocks |= covariance_blocks(
+                frame.answers, codes, samples, frame.plan, cells, request
+            )
     table = pd.concat(tables, ignore_index=True)
     if request.measure:
-        table.attrs["V"] = {k: block for part in blocks for k, block in part.items()}
+        table.attrs["V"] = blocks
     return table
-
-
-def _from_frame(
-    data: pd.DataFrame,
-    layout: Layout,
-    make_plan: MakePlan,
-    request: StudyRequest,
-    already_keyed: bool,
-) -> pd.DataFrame:
-    wide = layout.widen(data)
-    check_columns(wide.columns, {"study": [layout.study], "by": layout.by})
-    plan = make_plan([c for c in wide.columns if c not in layout.keys])
-    samples = group_samples(wide, layout.study, layout.by, carry=carried(wide, layout))
-    k = len(samples.frame)
-    answers = keyed_answers(wide, plan, already_keyed)
-    cells: dict[str, Cells] = {}
-    if request.by_formula:
-        values = answers.to_numpy()
-        place = {column: j for j, column in enumerate(answers.columns)}
-        for scale, columns in plan.scales.items():
-            part = values[:, [place[column] for column in columns]]
-            summary = summarise(part, samples.codes, k)
-            cells[scale] = summary_cells(summary, columns, request)
-    else:
-        cells = frame_cells(answers, samples.codes, k, plan, request)
-    table = finished(samples.frame, cells, plan, request)
-    if request.measure:
-        table.attrs["V"] = covariance_blocks(
-            answers, samples.codes, samples.frame, plan, cells, request
-        )
-    return table
-
-
-def finished(
-    samples: pd.DataFrame,
-    cells: Mapping[str, Cells],
-    plan: ScalePlan,
-    request: StudyRequest,
-) -> pd.DataFrame:
-    """Return the coefficient table; the form's name is a fact of every sample."""
-    if plan.form is not None:
-        samples = samples.drop(columns="instrument", errors="ignore")
-        samples.insert(2, "instrument", plan.form.name)
-    return coefficient_table(samples, cells, request.name)
-
-
-def keyed_answers(
-    data: pd.DataFrame, plan: ScalePlan, already_keyed: bool
-) -> pd.DataFrame:
-    """Return the answers needed, as floats, reversed items turned round."""
-    if plan.form is not None:
-        keyed = keyed_items(
-            data, plan.form, plan.form_columns, already_keyed=already_keyed
-        )
-        return keyed[list(plan.columns)]
-    read = read_items(data[list(plan.columns)])
-    return pd.DataFrame(read.values, index=data.index, columns=list(plan.columns))
-
-
-def carried(data: pd.DataFrame, layout: Layout) -> list[str]:
-    """Return the facts of a sample that the data hold."""
-    return [c for c in CARRIED if c in data.columns and c not in layout.keys]

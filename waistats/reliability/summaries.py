@@ -4,6 +4,7 @@ Alpha needs no more than n, the sums and squares of the items and the square of 
 total; only coefficients of the whole covariance matrix need cross-products.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -140,4 +141,20 @@ def summarise(
         total_square=summed(score * score),
         products=cross,
         origin=origin,
+    )
+
+
+def joined(parts: Sequence[Summary]) -> Summary:
+    """Return the moments of several batches of samples, one after the other."""
+
+    def stacked(name: str) -> np.ndarray:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    return Summary(
+        n=stacked("n"),
+        n_excluded=stacked("n_excluded"),
+        mean=stacked("mean"),
+        item_variance=stacked("item_variance"),
+        total_variance=stacked("total_variance"),
+        covariance=None if parts[0].covariance is None else stacked("covariance"),
     )
