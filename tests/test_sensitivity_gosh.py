@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats import effect_sizes, fit_meta, load_dataset
+from waistats import effect_sizes, fit_meta, fit_multilevel, load_dataset
 from waistats.errors import ModelError
 from waistats.sensitivity import gosh as module
 from waistats.sensitivity.gosh import gosh, unpacked
@@ -153,3 +153,13 @@ def test_a_million_subsets_fit_in_memory():
     arrays = (cloud.estimate, cloud.tau2, cloud.I2, cloud.Q, cloud.k, cloud.members)
     assert sum(a.nbytes for a in arrays) < 50 * 2**20
     np.testing.assert_array_equal(np.bincount(cloud.k)[1:4], [20, 190, 1140])
+
+
+def test_subsets_of_a_three_level_model():
+    fit = fit_multilevel(effect_sizes(load_dataset("mibs")))
+    cloud = gosh(fit, 12, seed=2)
+    member = unpacked(cloud.members, 33)[:, 5]
+    rest = fit_multilevel(effect_sizes(load_dataset("mibs"))[member])
+    assert cloud.estimate[0, 5] == pytest.approx(rest.estimate, rel=1e-6)
+    assert cloud.tau2[5] == pytest.approx(rest.tau2, rel=1e-5)
+    assert len(cloud.split()) == 33

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats import effect_sizes, fit_meta, load_dataset
+from waistats import effect_sizes, fit_meta, fit_multilevel, load_dataset
 from waistats.errors import DataError, ModelError
 from waistats.sensitivity.pet_peese import pet_peese
-from waistats.sensitivity.small_study import PREDICTORS, egger_test, rank_test
+from waistats.sensitivity.precision import PREDICTORS
+from waistats.sensitivity.small_study import egger_test, rank_test
 from waistats.sensitivity.trim_and_fill import trim_and_fill
 
 REFERENCE = Path(__file__).parent / "reference" / "sensitivity_metafor.json"
@@ -297,3 +298,43 @@ def test_the_page_is_what_its_script_finds():
     bonett, raw = sizes.values()
     assert abs(bonett - 0.05) < 0.02
     assert raw > 0.5
+
+
+# --- multilevel ---
+
+
+@pytest.fixture(scope="module", params=["independent", "correlated"])
+def levels(request):
+    path = Path(__file__).parent / "reference" / "sensitivity_multilevel.json"
+    expected = json.loads(path.read_text("utf-8"))[request.param]
+    table = load_dataset("mibs")
+    mother = table["participants"].str.contains("mother").astype(float)
+    effects = effect_sizes(table.assign(mother=mother))
+    if request.param == "independent":
+        return fit_multilevel(effects), expected["egger"]
+    return fit_multilevel(effects, "~ mother", within_correlation=0.6), expected[
+        "egger"
+    ]
+
+
+def test_egger_of_a_three_level_model(levels):
+    fit, expected = levels
+    found = egger_test(fit)
+    assert found.estimate == pytest.approx(expected["b"][-1], rel=1e-6)
+    assert found.statistic == pytest.approx(expected["t"][-1], rel=1e-6)
+    assert found.p_value == pytest.approx(expected["p"][-1], rel=1e-6)
+    robust = egger_test(fit, robust=True)
+    assert robust.statistic == pytest.approx(expected["cr2_t"][-1], rel=1e-6)
+    assert robust.df == pytest.approx(expected["cr2_df"][-1], rel=1e-5)
+    assert robust.p_value == pytest.approx(expected["cr2_p"][-1], rel=1e-5)
+    with pytest.raises(ModelError, match="takes every row as independent"):
+        egger_test(fit, "classical")
+
+
+def test_pet_peese_of_a_three_level_model():
+    fit = fit_multilevel(effect_sizes(load_dataset("mibs")))
+    found = pet_peese(fit, "mixed")
+    assert found.chosen == "PEESE"
+    assert found.estimate == found.peese.to_frame()["estimate"][0]
+    with pytest.raises(ModelError, match="robust=True needs"):
+        egger_test(fit_meta(table("bcg")), robust=True)

@@ -22,6 +22,10 @@ one <- function(mods, rho) {
   }
   full <- fit(rep(TRUE, nrow(mibs)))
   studies <- unique(mibs$study_id)
+  X <- cbind(model.matrix(mods, mibs), sei = sqrt(mibs$vi))
+  egger <- rma.mv(yi, V, mods = X, intercept = FALSE, random = ~ 1 | study_id / row, data = mibs,
+                  test = "t", control = control)
+  robust <- coef_test(egger, vcov = "CR2", cluster = mibs$study_id)
   refit <- function(keep, robust) {
     r <- fit(keep)
     out <- list(b = plain(r$beta), se = plain(r$se), ci_low = plain(r$ci.lb), ci_high = plain(r$ci.ub),
@@ -36,6 +40,8 @@ one <- function(mods, rho) {
   list(
     rows = lapply(mibs$row, function(i) refit(mibs$row != i, FALSE)),
     studies = lapply(studies, function(s) refit(mibs$study_id != s, TRUE)),
+    egger = list(b = plain(egger$beta), t = plain(egger$zval), p = plain(egger$pval),
+                 cr2_t = plain(robust$tstat), cr2_df = plain(robust$df_Satt), cr2_p = plain(robust$p_Satt)),
     rstudent = plain(rstudent(full)$z),
     cook_d = plain(cooks.distance(full)),
     hat = plain(hatvalues(full)),

@@ -9,13 +9,15 @@ from tqdm import tqdm
 
 from waistats.arrays import BoolArray
 from waistats.errors import ModelError
+from waistats.meta.multilevel_result import MultilevelResult
 from waistats.meta.result import MetaResult
 from waistats.sensitivity.gosh_result import GoshResult
-from waistats.sensitivity.refit import check_meta, refit_many, row_labels
+from waistats.sensitivity.refit import check_model, refit_many, row_labels
 
 # all subsets up to this many coefficients; beyond it, this many drawn ones
 ENUMERATED = 20
 DRAWN = 100_000
+DRAWN_LEVELS = 1_000
 BLOCK = 1 << 15
 # up to here subsets are drawn from the list of all, so that many are drawn fast
 LISTED = 22
@@ -28,11 +30,13 @@ def gosh(
 
     Parameters
     ----------
-    result : MetaResult
-        From `fit_meta`; its method, weights and moderators are kept.
+    result : MetaResult or MultilevelResult
+        From `fit_meta` or `fit_multilevel`; its method, weights, V and moderators are
+        kept.
     subsets : int, optional
         Draw this many different subsets instead of taking all; by default all up to 20
-        coefficients (1,048,575 subsets) and 100,000 beyond.
+        coefficients (1,048,575 subsets) and 100,000 beyond; 1,000 of a multilevel
+        model, whose fits are slow.
     seed : int, optional
         Of the draw; needed for the same subsets again.
 
@@ -45,7 +49,7 @@ def gosh(
     Raises
     ------
     ModelError
-        If ``result`` is not from `fit_meta`, or ``subsets`` is not positive.
+        If ``result`` is no fitted model, or ``subsets`` is not positive.
 
     Notes
     -----
@@ -71,12 +75,14 @@ def gosh(
     >>> len(cloud.k), cloud.split().query("splits")["study"].to_list()
     (63, ['F'])
     """
-    model = check_meta(result, "gosh")
+    model = check_model(result, "gosh")
     k, p = model.design.X.shape
     if subsets is not None and (subsets < 1 or int(subsets) != subsets):
         raise ModelError(f"subsets must be a positive whole number; got {subsets!r}.")
     total = 2**k - sum(comb(k, j) for j in range(p))
-    if subsets is None and k > ENUMERATED:
+    if subsets is None and isinstance(model, MultilevelResult):
+        subsets = DRAWN_LEVELS
+    elif subsets is None and k > ENUMERATED:
         subsets = DRAWN
     every = subsets is None or subsets >= total
     members = _all_subsets(k, p) if every else _drawn(k, p, int(subsets or 0), seed)
@@ -132,7 +138,9 @@ def _drawn(k: int, least: int, size: int, seed: int | None) -> NDArray[np.uint8]
     return kept[:size]
 
 
-def _fit(model: MetaResult, members: NDArray[np.uint8]) -> dict[str, Any]:
+def _fit(
+    model: MetaResult | MultilevelResult, members: NDArray[np.uint8]
+) -> dict[str, Any]:
     """Return the fits of all subsets, block by block."""
     k, p = model.design.X.shape
     size = len(members)

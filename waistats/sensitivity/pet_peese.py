@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from waistats.effect_sizes import back_transform
 from waistats.errors import check_option
 from waistats.format import Result, coefficient, interval, level
-from waistats.meta.result import MetaResult
-from waistats.sensitivity.refit import check_mean, check_meta
-from waistats.sensitivity.small_study import MODELS, regress_on, scale_notes
+from waistats.meta.model import FittedModel
+from waistats.sensitivity.precision import MODELS, regress_on, scale_notes
+from waistats.sensitivity.refit import check_mean, check_model
+from waistats.transforms import back_transform
 
 PAIRS = {"se": ("se", "variance"), "inverse_sqrt_n": ("inverse_sqrt_n", "inverse_n")}
 
@@ -21,7 +21,7 @@ class PetPeese(Result):
 
     Attributes
     ----------
-    pet, peese : MetaResult
+    pet, peese : MetaResult or MultilevelResult
         Regressions on the standard error and on the variance (or on
         :math:`1/\sqrt n` and :math:`1/n`).
     chosen : str
@@ -30,8 +30,8 @@ class PetPeese(Result):
         The chosen intercept on the model's scale.
     """
 
-    pet: MetaResult = field(repr=False)
-    peese: MetaResult = field(repr=False)
+    pet: FittedModel = field(repr=False)
+    peese: FittedModel = field(repr=False)
     chosen: str
     estimate: float
     ci_low: float
@@ -73,11 +73,11 @@ def pet_peese(result: Any, model: str = "classical", predictor: str = "se") -> P
 
     Parameters
     ----------
-    result : MetaResult
-        From `fit_meta`, without moderators.
+    result : MetaResult or MultilevelResult
+        From `fit_meta` or `fit_multilevel`, without moderators.
     model : {"classical", "mixed"}, default "classical"
         Weighted least squares with a free scale, as published, or the model of
-        ``result``.
+        ``result``; a multilevel model needs ``"mixed"``.
     predictor : {"se", "inverse_sqrt_n"}
         PET on the standard error and PEESE on the variance, or on
         :math:`1/\sqrt n` and :math:`1/n`; see `egger_test` for when.
@@ -110,7 +110,7 @@ def pet_peese(result: Any, model: str = "classical", predictor: str = "se") -> P
     >>> found.chosen, round(float(found.estimate), 3)
     ('PEESE', 2.613)
     """
-    fitted = check_meta(result, "pet_peese")
+    fitted = check_model(result, "pet_peese")
     check_mean(fitted, "pet_peese")
     check_option("model", model, MODELS)
     check_option("predictor", predictor, PAIRS)

@@ -7,20 +7,21 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from waistats.arrays import FloatArray
-from waistats.effect_sizes import back_transform
-from waistats.errors import DataError, ModelError, check_option, listing
+from waistats.errors import ModelError, check_option
 from waistats.format import coefficient, fixed, interval, level, p_statement
-from waistats.meta.design import build_design
-from waistats.meta.fit import fit_design
-from waistats.meta.result import MetaResult
+from waistats.meta.model import FittedModel
+from waistats.meta.multilevel_result import MultilevelResult
 from waistats.meta.wald import TestResult
-from waistats.sensitivity.refit import check_meta
-
-PREDICTORS = ("se", "variance", "n", "inverse_n", "sqrt_n", "inverse_sqrt_n")
-# predictors that go to 0 as samples grow
-VANISHING = frozenset({"se", "variance", "inverse_n", "inverse_sqrt_n"})
-MODELS = ("mixed", "classical")
+from waistats.sensitivity.precision import (
+    MODELS,
+    PREDICTORS,
+    VANISHING,
+    check_varies,
+    regress_on,
+    scale_notes,
+)
+from waistats.sensitivity.refit import check_meta, check_model
+from waistats.transforms import back_transform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -36,7 +37,7 @@ class EggerTest(TestResult):
         NaN with moderators or a predictor that does not vanish.
     model, predictor : str
         As asked for.
-    fit : MetaResult
+    fit : MetaResult or MultilevelResult
         The regression.
     """
 
@@ -46,7 +47,7 @@ class EggerTest(TestResult):
     limit_high: float
     model: str
     predictor: str
-    fit: MetaResult = field(repr=False)
+    fit: FittedModel = field(repr=False)
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -85,18 +86,23 @@ class RankTest(TestResult):
         return "\n".join([f"{self.name}: {self.sentence()} ({how})", *self.notes])
 
 
-def egger_test(result: Any, model: str = "mixed", predictor: str = "se") -> EggerTest:
+def egger_test(
+    result: Any, model: str = "mixed", predictor: str = "se", *, robust: bool = False
+) -> EggerTest:
     r"""Test whether effects depend on the precision of their studies (Egger).
 
     Parameters
     ----------
-    result : MetaResult
-        From `fit_meta`; moderators stay in the regression.
+    result : MetaResult or MultilevelResult
+        From `fit_meta` or `fit_multilevel`; moderators stay in the regression.
     model : {"mixed", "classical"}, default "mixed"
         The model of ``result`` with the predictor added, or weighted least squares
-        with weights :math:`1/v_i` and a free scale (Egger's own).
+        with weights :math:`1/v_i` and a free scale (Egger's own; not multilevel).
     predictor : {"se", "variance", "n", "inverse_n", "sqrt_n", "inverse_sqrt_n"}
         What stands for precision.
+    robust : bool, default False
+        For a multilevel model: CR2 standard errors and Satterthwaite degrees of
+        freedom, clustered on the outermost level.
 
     Returns
     -------
@@ -112,10 +118,10 @@ def egger_test(result: Any, model: str = "mixed", predictor: str = "se") -> Egge
     Notes
     -----
     A test of the slope in :math:`y_i=\beta_0+\beta_1 x_i` [1]_, metafor's ``regtest``
-    with ``model="rma"`` and ``"lm"``. It is valid where :math:`y` and :math:`x` are
-    unrelated unless reporting depends on both. On the Bonett scale
-    :math:`v_i=2m_i/((m_i-1)(n_i-2))` holds n and the number of items only, so this is
-    so. The variance of a raw alpha holds :math:`(1-a)^2`, that of Hakstian and Whalen
+    with ``model="rma"`` and ``"lm"``, which has no multilevel models. It is valid where
+    :math:`y` and :math:`x` are unrelated unless reporting depends on both. On the
+    Bonett scale :math:`v_i=2m_i/((m_i-1)(n_i-2))` holds n and the number of items only,
+    so this is so. The variance of a raw alpha holds :math:`(1-a)^2`, that of Hakstian and Whalen
     :math:`(1-a)^{2/3}`: a high alpha is precise because it is high, and the funnel is
     asymmetric without any selection; there take ``"inverse_sqrt_n"``. Where the number
     of items differs, longer forms are more precise and more reliable: take
@@ -136,12 +142,12 @@ def egger_test(result: Any, model: str = "mixed", predictor: str = "se") -> Egge
     >>> round(test.statistic, 3), test.df, round(test.p_value, 3)
     (-1.902, 3.0, 0.153)
     """
-    fitted = check_meta(result, "egger_test")
+    fitted = check_model(result, "egger_test")
     check_option("model", model, MODELS)
     check_option("predictor", predictor, PREDICTORS)
     fit, name = regress_on(fitted, model, predictor)
-    frame = fit.to_frame().set_index("term")
-    slope = frame.loc[name]
+    frame = _coefficients(fit, robust=robust)
+    slope, df = frame.loc[name], float(frame.loc[name, "df"])
     limit = (float("nan"),) * 3
     if not fitted.has_moderators and predictor in VANISHING:
         row = frame.loc["Intercept"]
@@ -149,9 +155,9 @@ def egger_test(result: Any, model: str = "mixed", predictor: str = "se") -> Egge
     return EggerTest(
         name="Regression test for funnel asymmetry",
         statistic=float(slope.statistic),
-        df=float("nan") if fit.df is None else fit.df,
+        df=df,
         p_value=float(slope.p_value),
-        distribution="z" if fit.df is None else "t",
+        distribution="z" if np.isnan(df) else "t",
         estimate=float(slope.estimate),
         se=float(slope.se),
         limit=limit[0],
@@ -200,7 +206,7 @@ def rank_test(result: Any) -> RankTest:
     """
     fitted = check_meta(result, "rank_test")
     y, v = fitted.effects.yi, fitted.effects.vi
-    _check_varies(v, "sampling variances", fitted)
+    check_varies(v, "sampling variances", fitted)
     w = 1 / v
     deviate = (y - (w @ y) / w.sum()) / np.sqrt(v - 1 / w.sum())
     ties = len(np.unique(v)) < len(v) or len(np.unique(deviate)) < len(v)
@@ -217,63 +223,10 @@ def rank_test(result: Any) -> RankTest:
     )
 
 
-def regress_on(
-    result: MetaResult, model: str, predictor: str
-) -> tuple[MetaResult, str]:
-    """Return the model with a measure of precision as a moderator, and its name."""
-    values = precision(result, predictor)
-    _check_varies(values, predictor, result)
-    taken = set(result.effects.table.columns)
-    name = predictor if predictor == "n" else f"sampling_{predictor}"
-    while name in taken - {"n"}:
-        name += "_"
-    table = result.effects.table.assign(**{name: values})
-    design = build_design(f"{result.design.formula} + {name}", table)
-    classical = model == "classical"
-    fit = fit_design(
-        result.effects,
-        design,
-        method="CE" if classical else result.method,
-        small_sample="knapp-hartung" if classical else result.small_sample,
-        conf_level=result.conf_level,
-        weights=None if classical else result.weights,
-    )
-    return fit, name
-
-
-def precision(result: MetaResult, predictor: str) -> FloatArray:
-    """Return a measure of precision for each row."""
-    if predictor == "se":
-        return np.sqrt(result.effects.vi)
-    if predictor == "variance":
-        return result.effects.vi
-    table = result.effects.table
-    if "n" not in table:
-        raise ModelError(
-            f"predictor={predictor!r} needs the column n; the effects have none."
-        )
-    n = pd.to_numeric(table["n"], errors="coerce").to_numpy(dtype=float)
-    bad = ~(n > 0)
-    if bad.any():
-        ids = listing(table["study_id"].to_numpy()[bad])
-        raise DataError(f"n must be positive, but is not for study_id {ids}.")
-    powers = {"n": 1.0, "inverse_n": -1.0, "sqrt_n": 0.5, "inverse_sqrt_n": -0.5}
-    return n ** powers[predictor]
-
-
-def scale_notes(result: MetaResult, by_variance: bool) -> tuple[str, ...]:
-    """Return the warning due where variances hold the coefficient itself."""
-    if by_variance and result.measure in {"raw", "hakstian-whalen"}:
-        return (
-            f"On the {result.measure} scale the variance of a coefficient falls as the "
-            "coefficient rises, so that the funnel is asymmetric without any "
-            "selection. Use measure='bonett', or predictor='inverse_sqrt_n'.",
-        )
-    return ()
-
-
-def _check_varies(values: FloatArray, name: str, result: MetaResult) -> None:
-    if np.ptp(values) <= 1e-12 * np.abs(values).max():
-        raise ModelError(
-            f"All {result.k} {name} are equal, so that nothing can depend on them."
-        )
+def _coefficients(fit: FittedModel, *, robust: bool) -> pd.DataFrame:
+    """Return the coefficients of a regression by their terms."""
+    if not robust:
+        return fit.to_frame().set_index("term")
+    if not isinstance(fit, MultilevelResult):
+        raise ModelError("robust=True needs the result of fit_multilevel().")
+    return fit.robust().to_frame().set_index("term")
