@@ -134,8 +134,9 @@ def weighted_fit(
     ``into`` is an earlier fit that is no longer needed, whose memory is used again:
     new memory costs more than the arithmetic on it.
     """
-    if into is None or into.w.shape != y.shape:
-        w, u, r = (np.empty_like(y) for _ in range(3))
+    shape = np.broadcast_shapes(y.shape, v.shape, tau2.shape)
+    if into is None or into.w.shape != shape:
+        w, u, r = (np.empty(shape, dtype=y.dtype) for _ in range(3))
     else:
         w, u, r = into.w, into.u, into.r
     np.reciprocal(np.add(v, tau2, out=w), out=w)
