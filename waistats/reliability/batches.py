@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from waistats.errors import DataError
 from waistats.reliability.grouping import CARRIED, NO_ONE, as_text
@@ -29,6 +28,8 @@ def study_batches(
     columns : sequence
         Further columns needed.
     """
+    from tqdm import tqdm
+
     facts = [c for c in CARRIED if c in source.columns]
     wanted = list(dict.fromkeys([*layout.keys, *columns, *facts]))
     table = source.table.select(*dict.fromkeys([*wanted, *source.order]))
