@@ -174,6 +174,9 @@ def test_dependent_rows_are_named_by_both_ids():
     assert frame["omitted"][0] == "1/1"
     assert frame["omitted"].is_unique
     assert len(leave_one_out(model, by="study_id")) == 26
+    table = load_dataset("wai")
+    alphas = effect_sizes(table[table["coefficient_type"] == "alpha"])
+    assert leave_one_out(fit_meta(alphas))["omitted"][0] == "Hunik2020_1"
 
 
 def test_two_studies_as_metafor_has_them():

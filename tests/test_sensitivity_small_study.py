@@ -327,6 +327,9 @@ def test_egger_of_a_three_level_model(levels):
     assert robust.statistic == pytest.approx(expected["cr2_t"][-1], rel=1e-6)
     assert robust.df == pytest.approx(expected["cr2_df"][-1], rel=1e-5)
     assert robust.p_value == pytest.approx(expected["cr2_p"][-1], rel=1e-5)
+    assert robust.notes == ()
+    few = egger_test(fit_multilevel(fit.effects.table[:8]), robust=True)
+    assert "too few clusters to trust" in str(few)
     with pytest.raises(ModelError, match="takes every row as independent"):
         egger_test(fit, "classical")
 

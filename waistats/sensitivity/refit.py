@@ -11,7 +11,7 @@ from tqdm import tqdm
 from waistats.arrays import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, listing, near
 from waistats.meta.design import Design
-from waistats.meta.effects import Effects
+from waistats.meta.effects import IDS, Effects
 from waistats.meta.many import Batch, full_rank, in_chunks, scale_factor
 from waistats.meta.model import FittedModel
 from waistats.meta.multilevel import fit_levels
@@ -197,12 +197,17 @@ def inference(
 
 
 def row_labels(effects: Effects) -> np.ndarray:
-    """Return a name for each row: its study where that is one row, else both ids."""
-    studies = effects.table["study_id"].astype(str)
+    """Return a name for each row: its study where that is one row, else both ids.
+
+    A coefficient's id that begins with its study's says both.
+    """
+    studies, ids = (effects.table[c].astype(str) for c in IDS)
     if studies.is_unique:
         return studies.to_numpy(dtype=object)
-    both = studies + "/" + effects.table["coefficient_id"].astype(str)
-    return both.to_numpy(dtype=object)
+    pairs = zip(ids, studies, strict=True)
+    if ids.is_unique and all(own.startswith(study) for own, study in pairs):
+        return ids.to_numpy(dtype=object)
+    return (studies + "/" + ids).to_numpy(dtype=object)
 
 
 def column_groups(effects: Effects, by: str) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from waistats.errors import ModelError, check_option
 from waistats.format import coefficient, fixed, interval, level, p_statement
 from waistats.meta.model import FittedModel
 from waistats.meta.multilevel_result import MultilevelResult
+from waistats.meta.robust import SMALLEST_DF, WARNING
 from waistats.meta.wald import TestResult
 from waistats.sensitivity.precision import (
     MODELS,
@@ -121,8 +122,8 @@ def egger_test(
     with ``model="rma"`` and ``"lm"``, which has no multilevel models. It is valid where
     :math:`y` and :math:`x` are unrelated unless reporting depends on both. On the
     Bonett scale :math:`v_i=2m_i/((m_i-1)(n_i-2))` holds n and the number of items only,
-    so this is so. The variance of a raw alpha holds :math:`(1-a)^2`, that of Hakstian and Whalen
-    :math:`(1-a)^{2/3}`: a high alpha is precise because it is high, and the funnel is
+    so this is so. The variance of a raw alpha holds :math:`(1-a)^2`, that of Hakstian
+    and Whalen :math:`(1-a)^{2/3}`: a high alpha is precise because it is high, and the funnel is
     asymmetric without any selection; there take ``"inverse_sqrt_n"``. Where the number
     of items differs, longer forms are more precise and more reliable: take
     ``"inverse_sqrt_n"`` and ``"~ np.log(n_items)"`` as moderators.
@@ -166,7 +167,14 @@ def egger_test(
         model=model,
         predictor=predictor,
         fit=fit,
-        notes=scale_notes(fitted, predictor in {"se", "variance"}),
+        notes=(
+            *(
+                (f"df below {SMALLEST_DF}: {WARNING}.",)
+                if df < SMALLEST_DF and robust
+                else ()
+            ),
+            *scale_notes(fitted, predictor in {"se", "variance"}),
+        ),
     )
 
 
