@@ -124,8 +124,8 @@ def egger_test(
     Bonett scale :math:`v_i=2m_i/((m_i-1)(n_i-2))` holds n and the number of items only,
     so this is so. The variance of a raw alpha holds :math:`(1-a)^2`, that of Hakstian
     and Whalen :math:`(1-a)^{2/3}`: a high alpha is precise because it is high, and the
-    funnel is asymmetric without any selection; there take ``"inverse_sqrt_n"``. Where the number
-    of items differs, longer forms are more precise and more reliable: take
+    funnel is asymmetric without any selection; there take ``"inverse_sqrt_n"``. Where
+    the number of items differs, longer forms are more precise and more reliable: take
     ``"inverse_sqrt_n"`` and ``"~ np.log(n_items)"`` as moderators.
 
     References
