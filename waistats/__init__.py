@@ -7,17 +7,29 @@ from waistats.datasets.check import check_coefficients
 from waistats.datasets.readers import read_coefficients, read_responses
 from waistats.datasets.remote import cache_path, fetch_dataset
 from waistats.datasets.simulate import simulate_responses
+from waistats.datasets.simulated_literature import simulate_literature
 from waistats.datasets.simulated_study import SimulatedStudy, simulate_hanson_study
 from waistats.effect_sizes import effect_sizes
 from waistats.errors import ConvergenceError, DataError, ModelError, WaistatsError
 from waistats.forms import Instrument
+from waistats.generalization.coders import compare_coders
+from waistats.generalization.coding import (
+    coding_codebook,
+    coding_examples,
+    write_template,
+)
+from waistats.generalization.compare import compare_samples
 from waistats.generalization.correlates import classical_regression, correlates
 from waistats.generalization.describe import describe_coefficients, stem_and_leaf
+from waistats.generalization.expected import expected_reliability
+from waistats.generalization.flow import flow_counts
+from waistats.generalization.induction import induction_rate
 from waistats.generalization.length import (
     lengthening_factor,
     mean_inter_item_correlation,
     spearman_brown,
 )
+from waistats.generalization.sources import induction_tests, variance_ratio_test
 from waistats.generalization.spread import spread_analysis
 from waistats.generalization.study import RGStudy, generalize
 from waistats.identification import identify_instrument
@@ -104,7 +116,11 @@ __all__ = [
     "cache_path",
     "check_coefficients",
     "classical_regression",
+    "coding_codebook",
+    "coding_examples",
     "compare_alphas",
+    "compare_coders",
+    "compare_samples",
     "composite_reliability",
     "correlates",
     "cronbach_alpha",
@@ -115,6 +131,7 @@ __all__ = [
     "disattenuate",
     "effect_sizes",
     "egger_test",
+    "expected_reliability",
     "fail_safe_n",
     "fetch_dataset",
     "figures",
@@ -125,11 +142,14 @@ __all__ = [
     "fit_multilevel",
     "fit_subgroups",
     "fit_varying_coefficient",
+    "flow_counts",
     "generalize",
     "get_instrument",
     "gosh",
     "guttman_lambdas",
     "identify_instrument",
+    "induction_rate",
+    "induction_tests",
     "influence",
     "intraclass_correlation",
     "intraclass_correlations",
@@ -164,6 +184,7 @@ __all__ = [
     "sample_size_for_correlation",
     "score",
     "simulate_hanson_study",
+    "simulate_literature",
     "simulate_responses",
     "spearman_brown",
     "split_half",
@@ -177,5 +198,7 @@ __all__ = [
     "threshold_probability",
     "threshold_selection",
     "trim_and_fill",
+    "variance_ratio_test",
     "worst_case",
+    "write_template",
 ]

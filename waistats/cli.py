@@ -27,6 +27,7 @@ Output = Annotated[
     Path, typer.Option(help="New folder for the report, tables and figures.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output folder.")]
+Word = Annotated[bool, typer.Option("--word", help="Write the report to Word as well.")]
 Columns = Annotated[
     str | None,
     typer.Option(help="Your column names to ours, such as alpha=estimate,N=n."),
@@ -79,7 +80,9 @@ def _progress(total: int, words: str) -> Any:
 
 
 @app.command()
-def reproduce(output: Output = DEFAULT_OUTPUT, force: Force = False) -> None:
+def reproduce(
+    output: Output = DEFAULT_OUTPUT, force: Force = False, word: Word = False
+) -> None:
     """Run the main job: published WAI coefficients, a SIMULATED study, a check."""
     from waistats.output import new_folder
     from waistats.reproduce import Reproduction, steps, write_reproduction
@@ -92,7 +95,7 @@ def reproduce(output: Output = DEFAULT_OUTPUT, force: Force = False) -> None:
                 bar.set_postfix_str(name)
                 bar.update()
             assert isinstance(made, Reproduction)
-            write_reproduction(made, folder)
+            write_reproduction(made, folder, word=word)
             bar.update()
     print("A. Published coefficients of the WAI")
     print(made.wai)
@@ -108,7 +111,8 @@ def reproduce(output: Output = DEFAULT_OUTPUT, force: Force = False) -> None:
 def _written(output: Path) -> None:
     figures = len(list((output / "figures").glob("*.svg")))
     tables = len(list((output / "tables").glob("*.csv")))
-    print(f"\nWrote {output}: report.html, {tables} tables, {figures} figures.")
+    word = ", report.docx" if (output / "report.docx").exists() else ""
+    print(f"\nWrote {output}: report.html{word}, {tables} tables, {figures} figures.")
 
 
 @app.command()
@@ -196,6 +200,7 @@ def generalize(
     sheet: Sheet = None,
     output: Output = DEFAULT_OUTPUT,
     force: Force = False,
+    word: Word = False,
 ) -> None:
     """Run a reliability generalization study on a table of coefficients."""
     from waistats.datasets.readers import read_coefficients
@@ -215,7 +220,7 @@ def generalize(
         title=title,
     )
     with new_folder(output, force=force) as folder, _progress(1, "report") as bar:
-        write_study(study, folder, f"waistats generalize {file.name}")
+        write_study(study, folder, f"waistats generalize {file.name}", word=word)
         bar.update()
     print(study)
     if study.moderator_model is not None:
@@ -238,6 +243,20 @@ def check(file: File, columns: Columns = None, sheet: Sheet = None) -> None:
     print(f"{file}: {', '.join(words)}.")
     if (found["severity"] == "error").any():
         raise typer.Exit(2)
+
+
+@app.command()
+def template(
+    file: Annotated[
+        Path, typer.Argument(help="The coding sheet to write, .xlsx or .csv.")
+    ] = Path("coding-sheet.xlsx"),
+    force: Force = False,
+) -> None:
+    """Write an empty coding sheet, with lists, a codebook and examples."""
+    from waistats.generalization.coding import write_template
+
+    written = write_template(file, force=force)
+    print(f"Wrote {written}. Fill its first sheet, then run: waistats check {written}")
 
 
 @app.command()
