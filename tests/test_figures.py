@@ -87,7 +87,7 @@ class TestAxis:
     def test_ticks_are_apart_and_within(self, measure):
         ticks = alpha_ticks(0.5, 2.9, measure, 8)
         assert ticks == sorted(set(ticks))
-        from waistats.effect_sizes import transform
+        from waistats.transforms import transform
 
         places = transform(ticks, measure)
         assert places.min() >= 0.5
@@ -198,6 +198,13 @@ class TestForest:
         assert low > 1.5 - 1.96 * 2
         assert high < 1.5 + 1.96 * 2
 
+    def test_columns_of_the_table(self, models):
+        ax = figures.forest(models[5], columns=("rater", "estimate"))
+        check_layout(ax)
+        assert {"Rater", "client"} <= set(texts(ax))
+        with pytest.raises(ModelError, match="no column 'raterr'"):
+            figures.forest(models[5], columns=("raterr",))
+
     def test_labels_tell_coefficients_of_a_study_apart(self):
         table = pd.DataFrame(
             {
@@ -279,6 +286,14 @@ class TestBox:
         assert len(medians) == 1
         own = table.loc[table["rater"] == "observer", "estimate"]
         assert medians[0].get_xdata()[0] == pytest.approx(own.median())
+
+    def test_kinds_of_coefficients_are_kept_apart(self):
+        table = simulated(8, rater="client").assign(
+            coefficient_type=["alpha", "icc"] * 4
+        )
+        ax = figures.box(table, by="rater")
+        labels = [t.get_text() for t in ax.get_yticklabels()]
+        assert labels == ["client, alpha", "client, icc"]
 
     def test_rows_without_an_estimate_are_named(self):
         table = simulated(6)

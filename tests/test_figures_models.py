@@ -382,7 +382,16 @@ class TestStudies:
         x = back_transform(ax.patches[0].get_xy()[:, 0])
         np.testing.assert_allclose([x.min(), x.max()], [row["ci_low"], row["ci_high"]])
         assert found.pooled.robust is not None
-        for draw in (figures.funnel, figures.caterpillar, figures.box):
+        for draw in (
+            figures.funnel,
+            figures.caterpillar,
+            figures.box,
+            figures.baujat,
+            figures.leave_one_out,
+            figures.shrinkage,
+            figures.radial,
+            figures.length,
+        ):
             assert figures.alt_text(draw(found))
 
     def test_cells(self, study):

@@ -37,6 +37,12 @@ def as_model(result: Any) -> MetaResult | MultilevelResult:
     )
 
 
+def as_independent(result: Any) -> MetaResult | MultilevelResult:
+    """Return a fitted model; of a study the one-level one, as if rows were independent."""
+    pooled = result.pooled if isinstance(result, RGStudy) else result
+    return pooled.independent if isinstance(pooled, Pooled) else as_model(result)
+
+
 def pooled_row(result: Any, back_transform: bool = False) -> pd.Series:
     """Return ``estimate, ci_low, ci_high, pi_low, pi_high`` of a pooled mean.
 

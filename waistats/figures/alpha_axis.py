@@ -8,6 +8,7 @@ import numpy as np
 
 from waistats.arrays import FloatArray
 from waistats.figures import style
+from waistats.figures.measuring import text_width, wrap
 from waistats.format import coefficient
 from waistats.transforms import back_transform, transform
 
@@ -78,10 +79,10 @@ def axis_name(measure: str | None, noun: str, length: float = style.PAGE) -> str
     if spaced is None:
         return noun
     text = f"{noun} (spaced on the {spaced})"
-    if style.text_width([text], style.SIZE) <= length:
+    if text_width([text], style.SIZE) <= length:
         return text
     parts = (noun, f"(spaced on the {spaced})")
-    return "\n".join(style.wrap(part, length, style.SIZE) for part in parts)
+    return "\n".join(wrap(part, length, style.SIZE) for part in parts)
 
 
 def set_alpha_axis(

@@ -8,7 +8,7 @@ from waistats.arrays import FloatArray
 from waistats.figures import style
 from waistats.figures.placing import place_labels
 from waistats.figures.study_rows import study_rows
-from waistats.fitted import as_model
+from waistats.fitted import as_independent
 from waistats.sensitivity.refit import check_meta, refit_many
 from waistats.wording import total_text
 
@@ -23,8 +23,8 @@ def baujat(result: Any, *, ax: "Axes | None" = None) -> "Axes":
 
     Parameters
     ----------
-    result : MetaResult
-        From `fit_meta`, with or without moderators.
+    result : MetaResult or RGStudy
+        From `fit_meta`, with or without moderators; of a study the one-level model.
     ax : Axes, optional
         Where to draw; a new figure by default.
 
@@ -43,7 +43,7 @@ def baujat(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     ----------
     .. [1] Baujat, B., et al. (2002). Statistics in Medicine, 21, 2641-2652.
     """
-    model = check_meta(as_model(result), "baujat")
+    model = check_meta(as_independent(result), "baujat")
     x, y = baujat_values(model)
     rows = study_rows(model)
     with style.drawing():

@@ -8,6 +8,7 @@ import numpy as np
 
 from waistats.arrays import BoolArray
 from waistats.figures import style
+from waistats.figures.measuring import shorten, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _BRIEF = {"Random-effects mean": "Mean", "Common-effect mean": "Mean"} | {
     "prediction interval": "PI"
 }
-_GAP, _PLOT, _LABEL = 0.14, 1.3, 0.7  # inches: between columns, least plot and label
+_GAP, _PLOT, _LABEL = 0.17, 1.3, 0.7  # inches: between columns, least plot and label
 
 # A column's head, its side (0 left, 1 right) and its texts.
 Texts = tuple[str, int, list[str]]
@@ -23,11 +24,12 @@ Texts = tuple[str, int, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of texts: its side (0 left, 1 right) and offset of its right end."""
+    """A column of texts: its side (0 left, 1 right), and where they are aligned."""
 
     name: str
     side: int
     offset: float
+    align: str
     texts: list[str]
 
 
@@ -69,7 +71,7 @@ def fit_beside(
         return Beside("", [], [], 0.1, 0.1)
     kept = list(found)
     wide = [
-        style.text_width([t for t in [h, *texts] if t], size, bold=True) + _GAP
+        text_width([t for t in [h, *texts] if t], size, bold=True) + _GAP
         for h, _, texts in kept
     ]
     while kept and width - sum(wide) < _PLOT + _LABEL:
@@ -82,11 +84,14 @@ def fit_beside(
     columns = []
     for (name, side, texts), take in zip(kept, wide, strict=True):
         if side == 0:
+            words = any(text[:1].isalpha() for text in texts)
+            start = along + _GAP - left
             along += take
-            columns.append(Column(name, 0, along - left, texts))
+            place, align = (start, "left") if words else (along - left, "right")
+            columns.append(Column(name, 0, place, align, texts))
         else:
             right += take
-            columns.append(Column(name, 1, right, texts))
+            columns.append(Column(name, 1, right, "right", texts))
     return Beside(head, shown, columns, left, right + 0.05)
 
 
@@ -103,14 +108,14 @@ def _labels(
     texts = np.array([*labels], dtype=object)
     room = width - sum(wide) - (_PLOT if width < 5 else 2.1)
     beside_left = sum(w for w, c in zip(wide, kept, strict=True) if c[1] == 0)
-    need = style.text_width([head, *texts[own]], size)
-    others = style.text_width(texts[~own], size, bold=True) - beside_left
+    need = text_width([head, *texts[own]], size)
+    others = text_width(texts[~own], size, bold=True) - beside_left
     label_width = min(max(need, others), max(room, _LABEL))
     if others > label_width + 0.01:
         texts = np.array([_brief(text) for text in texts], dtype=object)
     fits = label_width + np.where(own, 0.0, beside_left)
     shown = [
-        style.shorten(text, most, size, bold=not plain)
+        shorten(text, most, size, bold=not plain)
         for text, most, plain in zip(texts, fits, own, strict=True)
     ]
     return label_width, beside_left, shown
@@ -157,7 +162,7 @@ def draw_beside(
                     xycoords=ax.get_yaxis_transform(),
                     xytext=(72 * column.offset, 0),
                     textcoords="offset points",
-                    ha="right",
+                    ha=column.align,
                     va="center_baseline",
                     fontsize=size,
                     fontweight="bold" if strong else "normal",

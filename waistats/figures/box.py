@@ -10,8 +10,10 @@ from scipy import stats
 from waistats.arrays import FloatArray
 from waistats.errors import DataError
 from waistats.figures import style
+from waistats.figures.measuring import shorten, wrap
 from waistats.figures.study_rows import coefficient_table
 from waistats.format import coefficient
+from waistats.generalization.describe import kinds
 from waistats.wording import noun
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ def box(
     ax : Axes, optional
         Where to draw; by default a new figure as tall as its rows.
     by : sequence of str
-        Columns whose combinations are the rows; absent columns are ignored.
+        Columns whose combinations are the rows; absent columns are ignored. Kinds of
+        coefficients are always kept apart.
 
     Returns
     -------
@@ -47,17 +50,18 @@ def box(
     """
     table = coefficient_table(data)
     cells, blank = _cells(table, by)
+    own = ax is None
     with style.drawing():
         ax = style.new_axes(ax, style.PAGE * 0.75, _ROW * len(cells) + 0.75)
         width, height = style.inches(ax)
         colours = _colours(cells)
-        row = height / (len(cells) + 1)
+        row = _ROW if own else height / (len(cells) + 1)
         everything = np.concatenate([values for _, _, values in cells])
         low, high = _limits(everything)
         per_point = (high - low) / (72 * width)
         for y, (_, first, values) in enumerate(cells):
             _draw(ax, y, values, colours[first], 72 * row, per_point)
-        names = [style.shorten(name, 0.45 * width) for name, _, _ in cells]
+        names = [_label(name, 0.42 * width, row) for name, _, _ in cells]
         ax.set_yticks(range(len(cells)), labels=names)
         ax.tick_params(axis="y", length=0)
         for y, (_, _, values) in enumerate(cells):
@@ -81,11 +85,22 @@ def box(
     return ax
 
 
+def _label(name: str, width: float, row: float) -> str:
+    """Return a label on two lines where one is too narrow and the row high enough."""
+    lines = wrap(name, width).split("\n")
+    if len(lines) == 1 or row < 0.25:
+        return shorten(name, width)
+    rest = " ".join(lines[1:])
+    return "\n".join(shorten(line, width) for line in (lines[0], rest))
+
+
 def _cells(
     table: pd.DataFrame, by: Sequence[str]
 ) -> tuple[list[tuple[str, str, FloatArray]], int]:
     """Return name, first part and values of each cell, and the count of blanks."""
     names = [by] if isinstance(by, str) else [name for name in by if name in table]
+    if len(set(kinds(table))) > 1 and "coefficient_type" not in names:
+        names.append("coefficient_type")
     if "estimate" not in table:
         raise DataError("The table has no column 'estimate' with the coefficients.")
     values = pd.to_numeric(table["estimate"], errors="coerce")
@@ -100,7 +115,9 @@ def _cells(
         order = sorted(dict.fromkeys(keys), key=lambda key: _rank(key, keys))
         array = values[known].to_numpy()
         groups = [(k, array[[key == k for key in keys]]) for k in order]
-    cells = [(" ".join(key), key[0], np.sort(a)) for key, a in groups]
+    cells = [
+        (", ".join(key).replace("_", " "), key[0], np.sort(a)) for key, a in groups
+    ]
     return cells, int((~known).sum())
 
 

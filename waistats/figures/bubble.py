@@ -8,6 +8,7 @@ import pandas as pd
 from waistats.errors import ModelError, listing
 from waistats.figures import style
 from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
+from waistats.figures.measuring import wrap
 from waistats.figures.study_rows import check_column, study_rows
 from waistats.fitted import as_model
 from waistats.format import level
@@ -188,7 +189,7 @@ def _levels(
             [i - 0.22, i + 0.22], [row.estimate] * 2, color=style.VERMILION, zorder=2
         )
     room = width / len(levels)
-    names = [style.wrap(str(value), 0.9 * room) for value in levels]
+    names = [wrap(str(value), 0.9 * room) for value in levels]
     ax.set_xticks(range(len(levels)), labels=names)
     ax.set_xlim(-0.6, len(levels) - 0.4)
     place = values.map({value: i for i, value in enumerate(levels)}).astype(float)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from waistats.errors import DataError
 from waistats.figures import style
+from waistats.figures.measuring import text_width
 from waistats.format import coefficient, count
 from waistats.generalization.study import RGStudy
 
@@ -45,7 +46,7 @@ def cells(
     frame = _one_kind(frame)
     rows, columns, k, alpha = _arranged(frame, across, [d for d in down if d in frame])
     with style.drawing():
-        label = style.text_width(rows) + 0.3
+        label = text_width(rows) + 0.3
         size = (len(columns) * _CELL[0] + label, len(rows) * _CELL[1] + 0.45)
         ax = style.new_axes(ax, max(size[0], 2.2), size[1])
         _draw(ax, k, alpha)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from waistats.errors import DataError
 from waistats.figures import style
+from waistats.figures.measuring import wrap
 from waistats.format import count
 
 if TYPE_CHECKING:
@@ -111,14 +112,14 @@ def _count_text(counts: Mapping[str, Any]) -> str:
 
 def _lines(entry: dict[str, Any], width: float) -> list[str]:
     """Return the lines of a box; the first ones, its name, are bold."""
-    name = style.wrap(entry["name"], 0.9 * width, style.SIZE).split("\n")
+    name = wrap(entry["name"], 0.9 * width, style.SIZE).split("\n")
     entry["bold"] = len(name)
     # a number stays with its noun
     counts = (
         _count_text(entry["counts"]).replace(" ", "\u00a0").replace(",\u00a0", ", ")
     )
     rest = [t for t in (counts, entry["note"]) if t]
-    return [*name, *(line for t in rest for line in style.wrap(t, width).split("\n"))]
+    return [*name, *(line for t in rest for line in wrap(t, width).split("\n"))]
 
 
 def _arrange(entries: list[dict[str, Any]]) -> float:

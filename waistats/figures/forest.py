@@ -13,6 +13,7 @@ from waistats.figures.beside import draw_beside, fit_beside
 from waistats.figures.forest_columns import forest_columns
 from waistats.figures.forest_lines import forest_lines
 from waistats.figures.intervals import draw_intervals
+from waistats.figures.measuring import wrap
 from waistats.figures.study_rows import study_rows
 from waistats.fitted import as_model, pooled_row
 from waistats.wording import noun, pooled_text, total_text, value_text
@@ -81,7 +82,7 @@ def forest(
         width, room = style.inches(ax)
         if own:
             width = style.PAGE - 0.1
-        foot = [style.wrap(sentence, width) for sentence in foot]
+        foot = [wrap(sentence, width) for sentence in foot]
         below = "\n".join(foot)
         extra = _LINE * (2 + below.count("\n") + (width < style.PAGE / 2))
         row = _ROW if own else max(room - extra, 0.1) / (len(lines) + 1)
@@ -125,7 +126,8 @@ def _draw_lines(
     part, at = lines[study], y[study]
     ends = part[["low", "high"]].to_numpy()
     draw_intervals(ax, at, ends[:, 0], ends[:, 1], limits, row)
-    weight = part["weight"].to_numpy(dtype=float)
+    # strong correlations can make a weight of a multilevel model negative
+    weight = part["weight"].to_numpy(dtype=float).clip(min=0)
     side = np.maximum(0.62 * row * np.sqrt(weight / weight.max()), 0.18 * row)
     ax.scatter(
         part["estimate"],

@@ -8,7 +8,8 @@ from waistats.arrays import BoolArray, FloatArray
 from waistats.errors import ModelError
 from waistats.figures import style
 from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
-from waistats.fitted import as_model
+from waistats.figures.measuring import wrap
+from waistats.fitted import as_independent
 from waistats.format import count, fixed, percent
 from waistats.sensitivity.gosh import gosh as fit_subsets
 from waistats.sensitivity.gosh_result import GoshResult
@@ -28,9 +29,9 @@ def gosh(
 
     Parameters
     ----------
-    result : MetaResult or GoshResult
-        A model, whose subsets are then fitted (a fixed draw where there are too many);
-        or the result of `waistats.gosh`.
+    result : MetaResult, RGStudy or GoshResult
+        A model (of a study the one-level one), whose subsets are then fitted, a fixed
+        draw where there are too many; or the result of `waistats.gosh`.
     ax : Axes, optional
         Where to draw; a new figure by default.
     study : str or int, optional
@@ -45,7 +46,7 @@ def gosh(
     """
     cloud = result
     if not isinstance(result, GoshResult):
-        cloud = fit_subsets(as_model(result), seed=_SEED)
+        cloud = fit_subsets(as_independent(result), seed=_SEED)
     if len(cloud.terms) > 1:
         raise ModelError(
             "figures.gosh is for models without moderators; this one has the terms "
@@ -71,7 +72,7 @@ def gosh(
         name = _name(cloud, study)
         if inside is not None:
             ax.annotate(
-                style.wrap(f"With {name}: filled; without: line", width + 0.5),
+                wrap(f"With {name}: filled; without: line", width + 0.5),
                 (0, 1),
                 xycoords="axes fraction",
                 xytext=(0, 72 * (_GAP + _SIZE) + 2),

@@ -7,6 +7,7 @@ import pandas as pd
 
 from waistats.errors import DataError, listing
 from waistats.figures import style
+from waistats.figures.measuring import wrap
 from waistats.figures.study_rows import study_labels
 from waistats.fitted import as_model
 from waistats.sensitivity.influence import influence as influence_frame
@@ -87,7 +88,7 @@ def _frame(result: Any) -> tuple[pd.DataFrame, list[str]]:
 def _note(names: list[str], width: float) -> str:
     if not names:
         return "No coefficient is influential."
-    return style.wrap(f"Influential: {listing(names, 8)}.", width - 0.1)
+    return wrap(f"Influential: {listing(names, 8)}.", width - 0.1)
 
 
 def _grid(

@@ -7,6 +7,7 @@ import pandas as pd
 
 from waistats.errors import DataError, listing
 from waistats.figures import style
+from waistats.figures.measuring import shorten, text_width
 from waistats.format import coefficient, fixed, percent
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def _panels(ax: "Axes", names: list[str]) -> list["Axes"]:
     width, height = style.inches(ax)
     size = min(style.SMALL, 72 * 0.72 * (height - 0.8) / max(len(names), 1))
     legible = size >= style.LEAST
-    names = [style.shorten(name, 0.22 * width, size) for name in names]
-    left = (style.text_width(names, size) if legible else 0.1) + 0.12
+    names = [shorten(name, 0.22 * width, size) for name in names]
+    left = (text_width(names, size) if legible else 0.1) + 0.12
     gap, foot, top = 0.2, 0.48, 0.28
     fits = int(np.clip((width - left) // _NARROWEST, 1, 3))
     wide = (width - left - (fits - 1) * gap - 0.12) / fits

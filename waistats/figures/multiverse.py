@@ -8,6 +8,7 @@ import pandas as pd
 from waistats.errors import ModelError
 from waistats.figures import style
 from waistats.figures.alpha_axis import set_alpha_axis, span
+from waistats.figures.measuring import text_width
 from waistats.format import level
 from waistats.sensitivity.multiverse_result import CHOICES, Multiverse
 from waistats.transforms import transform
@@ -68,7 +69,7 @@ def _panels(ax: "Axes", rows: list[tuple[str, str]]) -> tuple["Axes", "Axes | No
     """Return the panels of curve and choices; without choices where they do not fit."""
     width, height = style.inches(ax)
     size = _size(height, len(rows))
-    left = style.text_width([option for _, option in rows], size) + 0.75
+    left = text_width([option for _, option in rows], size) + 0.75
     left = min(max(left, 0.6), 0.45 * width)
     foot, gap = 0.36, 0.1
     low = _ROW * (len(rows) + 1) * size / style.SMALL
@@ -169,7 +170,7 @@ def _matrix(panel: "Axes", frame: pd.DataFrame, rows: list[tuple[str, str]]) -> 
 def _name_choices(panel: "Axes", choices: list[str], size: float) -> None:
     """Write each choice once, to the left of its options."""
     labels = [text.get_text() for text in panel.get_yticklabels()]
-    away = 72 * style.text_width(labels, size) + 8
+    away = 72 * text_width(labels, size) + 8
     for y, choice in enumerate(choices):
         if y == 0 or choices[y - 1] != choice:
             panel.annotate(

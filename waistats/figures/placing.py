@@ -7,6 +7,7 @@ import numpy as np
 
 from waistats.arrays import FloatArray, IntArray
 from waistats.figures import style
+from waistats.figures.measuring import shorten, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,8 +48,8 @@ def place_labels(
     taken: list[tuple[float, float, float, float]] = []
     left_out = []
     for place, text in zip(points[named], labels, strict=True):
-        shown = style.shorten(text, 0.45 * width / 72, size)
-        wide, high = 72 * style.text_width([shown], size), _HEIGHT * size
+        shown = shorten(text, 0.45 * width / 72, size)
+        wide, high = 72 * text_width([shown], size), _HEIGHT * size
         for across, up in _SIDES:
             step = np.sign([across + 0.5, up + 0.5]) * _AWAY
             low = place + step + np.array([across * wide, up * high])

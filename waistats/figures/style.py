@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -151,41 +150,6 @@ def inches(ax: "Axes") -> tuple[float, float]:
     box = ax.get_window_extent()
     dpi = figure_of(ax).dpi
     return box.width / dpi, box.height / dpi
-
-
-def text_width(texts: Iterable[str], size: float = SMALL, bold: bool = False) -> float:
-    """Return the width in inches of the widest text."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import text_to_path
-
-    font = FontProperties(family=FONT, size=size, weight="bold" if bold else "normal")
-    lines = [line for text in texts for line in text.split("\n") if line]
-    measure = text_to_path.get_text_width_height_descent
-    return max((measure(line, font, False)[0] for line in lines), default=0.0) / 72
-
-
-def shorten(text: str, width: float, size: float = SMALL, bold: bool = False) -> str:
-    """Return a text cut with an ellipsis where it is wider than ``width`` inches."""
-    if text_width([text], size, bold) <= width + 0.01:
-        return text
-    while text and text_width([text + "…"], size, bold) > width:
-        text = text[:-1]
-    return text.rstrip() + "…"
-
-
-def wrap(text: str, width: float, size: float = SMALL) -> str:
-    """Return a text broken into lines not wider than ``width`` inches.
-
-    ``p = .042`` and the like stay on one line.
-    """
-    lines = [""]
-    for word in re.split(r"(?<![=<>]) (?![=<>])", text):
-        longer = f"{lines[-1]} {word}".lstrip()
-        if lines[-1] and text_width([longer], size) > width:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return "\n".join(lines)
 
 
 def reserve(

@@ -66,9 +66,9 @@ def add_table(document: Any, table: "GT") -> None:
             continue
         for cell, text, side in zip(cells, row, sides, strict=True):
             _write(cell, text, side, bold=i == 0)
-    _rule(grid.rows[0], top=True, bottom=True)
-    _rule(grid.rows[-1], bottom=True)
-    _repeat(grid.rows[0])
+    rule_row(grid.rows[0], top=True, bottom=True)
+    rule_row(grid.rows[-1], bottom=True)
+    repeat_row(grid.rows[0])
     for note in contents.notes:
         below = document.add_paragraph()
         lead, _, rest = note.partition(" ")
@@ -92,7 +92,7 @@ def _write(cell: Any, text: str, side: Any, *, bold: bool) -> None:
     run.bold = bold
 
 
-def _rule(row: Any, *, top: bool = False, bottom: bool = False) -> None:
+def rule_row(row: Any, *, top: bool = False, bottom: bool = False) -> None:
     """Draw a line above or below a row; python-docx has no call for borders."""
     from docx.oxml import OxmlElement
     from docx.oxml.ns import qn
@@ -108,7 +108,7 @@ def _rule(row: Any, *, top: bool = False, bottom: bool = False) -> None:
         cell._tc.get_or_add_tcPr().append(borders)
 
 
-def _repeat(row: Any) -> None:
+def repeat_row(row: Any) -> None:
     """Repeat a row at the top of every page that the table runs over."""
     from docx.oxml import OxmlElement
     from docx.oxml.ns import qn
