@@ -74,12 +74,14 @@ from waistats.reliability.covariance import alpha_covariance
 from waistats.reliability.estimate import ReliabilityEstimate
 from waistats.reliability.hierarchical import omega_hierarchical
 from waistats.reliability.items import item_statistics
+from waistats.reliability.items_by_study import item_statistics_by_study
 from waistats.reliability.multilevel import multilevel_reliability
 from waistats.reliability.omega import omega_total
 from waistats.reliability.ordinal import ordinal_alpha, ordinal_omega
 from waistats.reliability.retest import test_retest
 from waistats.reliability.split_half import split_half
 from waistats.reliability.standardized import standardized_alpha
+from waistats.reliability.two_items import two_item_reliability
 from waistats.scoring import keyed_items, score
 from waistats.sensitivity.cumulative import cumulative
 from waistats.sensitivity.fail_safe import fail_safe_n
@@ -155,6 +157,7 @@ __all__ = [
     "intraclass_correlations",
     "item_columns",
     "item_statistics",
+    "item_statistics_by_study",
     "kelley_true_score",
     "keyed_items",
     "kr20",
@@ -198,6 +201,7 @@ __all__ = [
     "threshold_probability",
     "threshold_selection",
     "trim_and_fill",
+    "two_item_reliability",
     "variance_ratio_test",
     "worst_case",
     "write_template",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from numbers import Real
 
 
 class WaistatsError(Exception):
@@ -47,7 +48,8 @@ def check_option(name: str, value: object, options: Iterable[str]) -> None:
 
 def check_conf_level(conf_level: float) -> None:
     """Raise a ModelError unless ``conf_level`` lies between 0 and 1."""
-    if not 0 < conf_level < 1:
+    number = isinstance(conf_level, Real) and not isinstance(conf_level, bool)
+    if not (number and 0 < conf_level < 1):
         raise ModelError(
             f"conf_level must lie between 0 and 1, such as 0.95; got {conf_level!r}."
         )

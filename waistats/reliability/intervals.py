@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from waistats.arrays import FloatArray
-from waistats.errors import check_option
+from waistats.transforms import alpha_variance, bonett_bias
 
 Limits = tuple[FloatArray, FloatArray]
 
@@ -39,27 +39,7 @@ def feldt_limits(
 def bonett_variance(n: ArrayLike, n_items: ArrayLike) -> FloatArray:
     """Return Bonett's (2002) variance of -ln(1 - alpha), NaN below n = 3."""
     n = np.asarray(n, dtype=np.float64)
-    m = np.asarray(n_items, dtype=np.float64)
-    return 2 * m / ((m - 1) * np.where(n > 2, n - 2, np.nan))
-
-
-def bonett_bias(n: ArrayLike, n_items: ArrayLike, bias: str) -> FloatArray:
-    """Return the expectation of -ln(1 - alpha) minus its population value.
-
-    ``"bonett"`` is Bonett's -ln(n / (n - 1)), which corrects short scales too much;
-    ``"exact"`` follows from Feldt's F law.
-    """
-    check_option("bias", bias, ("none", "bonett", "exact"))
-    n = np.asarray(n, dtype=np.float64)
-    if bias == "none":
-        return np.zeros_like(n)
-    if bias == "bonett":
-        return -np.log(n / (n - 1))
-    half1 = (n - 1) / 2
-    half2 = half1 * (np.asarray(n_items, dtype=np.float64) - 1)
-    return (special.digamma(half1) - np.log(half1)) - (
-        special.digamma(half2) - np.log(half2)
-    )
+    return alpha_variance(0.0, np.where(n > 2, n, np.nan), n_items, "bonett")
 
 
 def bonett_limits(
@@ -89,10 +69,7 @@ def hakstian_whalen_variance(
     alpha: ArrayLike, n: ArrayLike, n_items: ArrayLike
 ) -> FloatArray:
     """Return Hakstian and Whalen's (1976) variance of 1 - (1 - alpha)**(1/3)."""
-    rest = 1 - np.asarray(alpha, dtype=np.float64)
-    n = np.asarray(n, dtype=np.float64)
-    m = np.asarray(n_items, dtype=np.float64)
-    return 18 * m * (n - 1) * np.cbrt(rest) ** 2 / ((m - 1) * (9 * n - 11) ** 2)
+    return alpha_variance(alpha, n, n_items, "hakstian-whalen")
 
 
 def hakstian_whalen_limits(
