@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from waistats.arrays import FloatArray
+from waistats.errors import check_option
 from waistats.transforms import alpha_variance, bonett_bias
 
 Limits = tuple[FloatArray, FloatArray]
