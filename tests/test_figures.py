@@ -279,6 +279,12 @@ class TestBox:
         cells = table.groupby(["instrument", "rater", "scale"]).size()
         assert len(ax.get_yticks()) == len(cells)
 
+    @pytest.mark.parametrize("k", [12, 60])
+    def test_given_axes(self, k):
+        _, ax = plt.subplots(figsize=(3, 2.4), layout="constrained")
+        assert figures.box(simulated(k), ax=ax) is ax
+        check_layout(ax)
+
     def test_boxes_only_where_they_say_something(self):
         table = simulated(24, rater=["client"] * 4 + ["observer"] * 20)
         ax = figures.box(table, by=("rater",))

@@ -141,7 +141,7 @@ class TestEveryFigure:
 
     @pytest.mark.parametrize("name", OF_MODELS)
     def test_given_axes_are_used(self, models, name):
-        _, ax = plt.subplots(figsize=(3.4, 2.8), layout="constrained")
+        _, ax = plt.subplots(figsize=(2.8, 2.3), layout="constrained")
         assert OF_MODELS[name](models[30], ax=ax) is ax
         check_layout(ax)
         assert len(plt.get_fignums()) == 1

@@ -61,10 +61,15 @@ def box(
         per_point = (high - low) / (72 * width)
         for y, (_, first, values) in enumerate(cells):
             _draw(ax, y, values, colours[first], 72 * row, per_point)
+        size = min(style.SMALL, 72 * 0.72 * row)
+        legible = size >= style.LEAST
         names = [_label(name, 0.42 * width, row) for name, _, _ in cells]
-        ax.set_yticks(range(len(cells)), labels=names)
-        ax.tick_params(axis="y", length=0)
-        for y, (_, _, values) in enumerate(cells):
+        shown = names if legible else []
+        ax.set_yticks(range(len(shown)), labels=shown)
+        ax.tick_params(axis="y", length=0, labelsize=size)
+        if not legible:
+            ax.set_ylabel(f"{len(cells)} cells")
+        for y, (_, _, values) in enumerate(cells if legible else []):
             ax.annotate(
                 f"k = {len(values)}",
                 (1, y),
@@ -72,7 +77,7 @@ def box(
                 xytext=(4, 0),
                 textcoords="offset points",
                 va="center_baseline",
-                fontsize=style.SMALL,
+                fontsize=size,
                 annotation_clip=False,
             )
         ax.set_ylim(len(cells) - 0.4, -0.6)

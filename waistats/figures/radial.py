@@ -7,6 +7,7 @@ from scipy import stats
 
 from waistats.figures import style
 from waistats.figures.alpha_axis import alpha_label, alpha_ticks
+from waistats.figures.measuring import wrap
 from waistats.fitted import as_model, pooled_row
 from waistats.format import fixed, level
 from waistats.sensitivity.refit import check_mean
@@ -73,7 +74,8 @@ def radial(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         ax.set_xticks([t for t in ax.get_xticks() if 0 <= t <= end])
         ax.spines["bottom"].set_bounds(0, end)
         ax.set_xlabel("Precision, 1 / √(v + τ²)", loc="left")
-        ax.set_ylabel("Standardized distance from the mean")
+        label = "Standardized distance from the mean"
+        ax.set_ylabel(wrap(label, 0.9 * style.inches(ax)[1], style.SIZE))
         outside = int((np.abs(y) > z).sum())
         style.describe(
             ax,
