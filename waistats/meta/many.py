@@ -12,7 +12,7 @@ from waistats.arrays import BoolArray, FloatArray
 from waistats.errors import ConvergenceError, DataError, check_option, listing
 from waistats.format import Result
 from waistats.meta.sums import cross, trace_P, weighted_fit
-from waistats.meta.tau2 import CHUNK, check_method, estimate_tau2
+from waistats.meta.tau2 import CHUNK, ITERATIVE, check_method, estimate_tau2
 
 SMALL_SAMPLE = ("knapp-hartung", "wald", "knapp-hartung-adhoc")
 
@@ -58,7 +58,8 @@ def fit_batch(
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         start = weighted_fit(y, v, X, np.zeros(y.shape[1]))
         # tau2 does not depend on the fitted part; without it sums lose no digits
-        residual = np.where(np.isfinite(start.r), start.r, 0.0)
+        finite = np.isfinite(start.r)
+        residual = start.r if finite.all() else np.where(finite, start.r, 0.0)
         # SJ alone starts from the spread of the effects themselves
         found = estimate_tau2(
             y if method == "SJ" else residual, v, X, method, thorough=thorough
@@ -113,7 +114,7 @@ def in_chunks(
     workers = threads or os.cpu_count() or 1
     # two threads on a middling batch beat one piece; the pieces do not depend on the
     # machine, so that its results do not either
-    if size < 2 * width and size * k > 8_000:
+    if method in ITERATIVE and size < 2 * width and size * k > 8_000:
         width = -(-size // 2)
     edges = range(0, size, width)
 
