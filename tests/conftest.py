@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("MPLBACKEND", "Agg")
-
 OPEN = Path(__file__).parents[2] / "shared" / "data" / "open"
 
 
