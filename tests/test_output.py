@@ -27,16 +27,16 @@ def test_folder_appears_when_done(tmp_path):
 def test_folder_is_left_alone_on_failure(tmp_path):
     target = tmp_path / "out"
     with new_folder(target) as work:
-        (work / "a").write_text("old")
+        (work / "report.html").write_text("old")
     with pytest.raises(RuntimeError, match="half way"):
-        _fail(new_folder(target, force=True), "a")
-    assert (target / "a").read_text() == "old"
+        _fail(new_folder(target, force=True), "report.html")
+    assert (target / "report.html").read_text() == "old"
     assert os.listdir(tmp_path) == ["out"]
     with pytest.raises(DataError, match="already exists"), new_folder(target):
         pass
     with new_folder(target, force=True) as work:
-        (work / "b").write_text("new")
-    assert os.listdir(target) == ["b"]
+        (work / "coefficients.csv").write_text("new")
+    assert os.listdir(target) == ["coefficients.csv"]
     assert os.listdir(tmp_path) == ["out"]
 
 

@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from numbers import Real
 
+# the least distance of a confidence level from 0 and 1
+NEAREST = 1e-9
+
 
 class WaistatsError(Exception):
     """Base of every error that waistats raises on purpose."""
@@ -47,9 +50,17 @@ def check_option(name: str, value: object, options: Iterable[str]) -> None:
 
 
 def check_conf_level(conf_level: float) -> None:
-    """Raise a ModelError unless ``conf_level`` lies between 0 and 1."""
+    """Raise a ModelError unless ``conf_level`` lies between 0 and 1.
+
+    Levels so near to 0 or 1 that rounding decides where an interval ends are refused.
+    """
     number = isinstance(conf_level, Real) and not isinstance(conf_level, bool)
     if not (number and 0 < conf_level < 1):
         raise ModelError(
             f"conf_level must lie between 0 and 1, such as 0.95; got {conf_level!r}."
+        )
+    if not NEAREST < conf_level < 1 - NEAREST:
+        raise ModelError(
+            f"conf_level must stay {NEAREST:g} away from 0 and 1, or rounding decides "
+            f"where intervals end; got {conf_level!r}."
         )

@@ -15,6 +15,7 @@ FARTHEST = 12.0
 STARTS = (0.0, -1.5, 1.5)
 # a gain in log-likelihood below this is lost in rounding
 NEGLIGIBLE = 1e-13
+LEAST_STEP = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +191,7 @@ def profile_limits(
     others = free.copy()
     others[j] = False
     tau = len(top) - len(data.cuts) - 1
-    step = np.sqrt(drop) * (se if np.isfinite(se) else 0.3)
+    step = max(np.sqrt(drop) * (se if np.isfinite(se) else 0.3), LEAST_STEP)
 
     def search(sign: float) -> float:
         warm = [top]
@@ -213,8 +214,11 @@ def profile_limits(
             elif abs(outer - top[j]) > FARTHEST:
                 return 0.0 if j == tau and sign < 0 else sign * np.inf
             elif excess(outer) <= 0:
-                inner, width = outer, 0.5 * width
+                # widths must grow: a flat profile falls far out or never
+                inner, width = outer, 1.5 * width
                 continue
+            if excess(inner) >= 0:
+                return inner
             low, high = sorted((inner, outer))
             return float(optimize.brentq(excess, low, high, xtol=1e-11))
 
