@@ -108,6 +108,17 @@ def reproduce(
     _written(output)
 
 
+def _call(command: str, file: Path, options: dict[str, Any]) -> str:
+    """Return a call as it was typed, without folders and without defaults."""
+    import shlex
+
+    words = ["waistats", command, file.name]
+    for name, value in options.items():
+        if value is not None:
+            words += [name, str(value)]
+    return shlex.join(words)
+
+
 def _written(output: Path) -> None:
     figures = len(list((output / "figures").glob("*.svg")))
     tables = len(list((output / "tables").glob("*.csv")))
@@ -204,6 +215,7 @@ def generalize(
 ) -> None:
     """Run a reliability generalization study on a table of coefficients."""
     from waistats.datasets.readers import read_coefficients
+    from waistats.generalization.describe import CELL
     from waistats.generalization.study import generalize as run
     from waistats.output import new_folder
     from waistats.report.folder import write_study
@@ -220,7 +232,18 @@ def generalize(
         title=title,
     )
     with new_folder(output, force=force) as folder, _progress(1, "report") as bar:
-        write_study(study, folder, f"waistats generalize {file.name}", word=word)
+        options = {
+            "--columns": columns,
+            "--moderators": moderators,
+            "--by": by if by != ",".join(CELL) else None,
+            "--measure": measure if measure != "bonett" else None,
+            "--method": method if method != "REML" else None,
+            "--within-correlation": within_correlation,
+            "--conf-level": conf_level if conf_level != 0.95 else None,
+            "--title": title,
+            "--sheet": sheet,
+        }
+        write_study(study, folder, _call("generalize", file, options), word=word)
         bar.update()
     print(study)
     if study.moderator_model is not None:

@@ -25,9 +25,11 @@ from waistats.report.blocks import (
     text,
     whole,
 )
+from waistats.report.colophon import colophon
 from waistats.report.folder import write_parts
-from waistats.report.page import colophon, render_page
+from waistats.report.page import render_page
 from waistats.report.sections import study_sections
+from waistats.report.word import render_document
 
 SEED = 2002
 
@@ -190,35 +192,53 @@ def steps() -> Iterator[tuple[str, object]]:
     )
 
 
-def write_reproduction(made: Reproduction, folder: Path) -> None:
-    """Write the page, tables and figures of a reproduction into a folder."""
-    for prefix, study in (
-        ("wai_", made.wai),
-        ("simulated_", made.simulated),
-        ("cesd_", made.cesd),
-    ):
-        write_parts(study, folder, prefix)
+def write_reproduction(made: Reproduction, folder: Path, *, word: bool = False) -> None:
+    """Write the report, tables and figures of a reproduction into a folder."""
+    parts = _parts(made)
+    for prefix, (study, sections) in parts.items():
+        write_parts(study, sections, folder, prefix)
     tables = folder / "tables"
     write_csv(made.check, tables / "cesd_check.csv")
     write_csv(made.original, tables / "wai_beside_original.csv")
     write_csv(made.truth, tables / "simulated_truth.csv")
+    whole = _whole(made, parts)
     page = folder / "report.html"
-    page.write_text(reproduction_page(made), encoding="utf-8", newline="\n")
+    page.write_text(render_page(*whole), encoding="utf-8", newline="\n")
+    if word:
+        (folder / "report.docx").write_bytes(render_document(*whole))
 
 
-def reproduction_page(made: Reproduction) -> str:
-    """Return the page with the three parts."""
-    keep = {"summary", "methods", "descriptives", "pooled", "moderators", "sensitivity"}
+def _parts(made: Reproduction) -> dict[str, tuple[RGStudy, list[Section]]]:
+    """Return each study with the sections that the report has of it, by file prefix."""
+    taught = {
+        "summary", "methods", "descriptives", "pooled", "moderators", "spread",
+        "sensitivity", "multiverse", "practice", "limitations",
+    }  # fmt: skip
+    checked = {"summary", "pooled", "sensitivity", "again"}
+    return {
+        "wai_": (made.wai, study_sections(made.wai, "a-", level=3)),
+        "simulated_": (
+            made.simulated,
+            study_sections(made.simulated, "b-", keep=taught, level=3),
+        ),
+        "cesd_": (made.cesd, study_sections(made.cesd, "c-", keep=checked, level=3)),
+    }
+
+
+def _whole(
+    made: Reproduction, parts: dict[str, tuple[RGStudy, list[Section]]]
+) -> tuple[str, list[str], list[Section], list[str]]:
+    """Return title, lead, sections and colophon of the report with its three parts."""
     sections = [
         Section("a", "A. The published coefficients of the WAI"),
         _beside(made),
-        *study_sections(made.wai, "a-"),
+        *parts["wai_"][1],
         Section("b", "B. A SIMULATED five-version study, from items to pooled alpha"),
         _truth(made),
-        *_some(made.simulated, "b-", keep),
+        *parts["simulated_"][1],
         Section("c", "C. A check against metafor"),
-        Section("c-check", "Our numbers and metafor's", [_check(made)]),
-        *_some(made.cesd, "c-", {"summary", "pooled", "sensitivity", "again"}),
+        Section("c-check", "Our numbers and metafor's", [_check(made)], 3),
+        *parts["cesd_"][1],
     ]
     lead = [
         f"Published coefficients: {made.wai.sentence()}.",
@@ -226,22 +246,13 @@ def reproduction_page(made: Reproduction) -> str:
         "is not the collection of Hanson, Curry and Bandalos (2002), of which only the "
         "facts in part A are known. Part B is SIMULATED, for teaching.",
     ]
-    tables = [
-        made.wai.coefficients,
-        made.simulated.coefficients,
-        made.cesd.coefficients,
-    ]
-    return render_page(
+    tables = [study.coefficients for study, _ in parts.values()]
+    return (
         "Reliability generalization of the Working Alliance Inventory",
         lead,
         sections,
         colophon(tables, f"waistats reproduce (seed {SEED})"),
     )
-
-
-def _some(study: RGStudy, prefix: str, keep: set[str]) -> list[Section]:
-    made = study_sections(study, prefix)
-    return [s for s in made if s.id.removeprefix(prefix) in keep]
 
 
 def _beside(made: Reproduction) -> Section:
@@ -262,7 +273,7 @@ def _beside(made: Reproduction) -> Section:
         "are not taken as independent. Sample size, with which the original found an "
         "association, sets the precision of a coefficient and is no cause of its size."
     )
-    return Section("a-original", "Beside the original study", [words, table])
+    return Section("a-original", "Beside the original study", [words, table], 3)
 
 
 def _truth(made: Reproduction) -> Section:
@@ -288,7 +299,7 @@ def _truth(made: Reproduction) -> Section:
             "Bonett scale. Scales of one version share their respondents."
         ],
     )
-    return Section("b-truth", "The known truth", [table])
+    return Section("b-truth", "The known truth", [table], 3)
 
 
 def _check(made: Reproduction) -> Table:

@@ -295,12 +295,13 @@ class RGStudy(Result):
         return f"{self.heading()}\n\n{frame_text(shown, 3)}"
 
     def report(self, path: str | Path, *, force: bool = True) -> Path:
-        """Write the study as one self-contained HTML page.
+        """Write the report of the study as one self-contained page, or to Word.
 
         Parameters
         ----------
         path : str or path
-            The file to write, such as ``"report.html"``.
+            The file to write: ``"report.html"``, which needs no network to be read, or
+            ``"report.docx"`` (python-docx).
         force : bool, default True
             Replace a file that is there.
 
@@ -308,6 +309,13 @@ class RGStudy(Result):
         -------
         Path
             The file.
+
+        Raises
+        ------
+        DataError
+            If the file name ends otherwise, or the file cannot be written.
+        ModelError
+            If python-docx is needed and not installed.
         """
         from waistats.report.page import write_report
 

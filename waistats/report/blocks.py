@@ -8,6 +8,9 @@ import pandas as pd
 
 from waistats.format import MISSING, cell, coefficient, count, fixed, interval, p_value
 
+# characters from which a cell holds a sentence, columns that a page holds upright
+SENTENCE, WIDE = 60, 13
+
 Show = Callable[[Any], str]
 
 
@@ -38,31 +41,109 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Words that lead to a section of the same report."""
+
+    text: str
+    section: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+
+Cell = str | Link
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table of texts; ``numeric`` says which columns are aligned as numbers."""
 
     caption: str
     headers: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[Cell]]
     numeric: Sequence[bool]
     notes: Sequence[str] = ()
     sortable: bool = False
-    links: Sequence[Sequence[str]] = ()
+    number: int = 0
     kind: str = "table"
+
+    @property
+    def long(self) -> list[bool]:
+        """Which columns hold sentences."""
+        return [
+            any(len(row[j]) > SENTENCE for row in self.rows)
+            for j in range(len(self.headers))
+        ]
+
+    @property
+    def wide(self) -> bool:
+        """Whether the table needs a page on its side: many columns, some of sentences."""
+        return len(self.headers) > WIDE and any(self.long)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Facts about one thing, a name and a text each."""
+
+    title: str
+    facts: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """Cards side by side."""
+
+    cards: Sequence[Card]
+    kind: str = "cards"
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that the page carries."""
+
+    name: str
+    content: bytes
+    text: str
+    kind: str = "download"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A drawn figure that is turned into each kind of file once, when asked for."""
+
+    figure: Any
+    alt: str
+    made: dict[tuple[str, float], bytes] = field(default_factory=dict, repr=False)
+
+    def render(self, format: str, dpi: float = 150) -> bytes:
+        """Return the bytes of a file."""
+        from waistats.figures.style import render
+
+        if (format, dpi) not in self.made:
+            self.made[format, dpi] = render(self.figure, format, dpi=dpi)
+        return self.made[format, dpi]
+
+    @property
+    def width(self) -> float:
+        """Width in inches."""
+        return float(self.figure.get_size_inches()[0])
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A drawing as SVG text, with what it shows in words."""
+    """A drawing with its caption; ``name`` is that of its files."""
 
     name: str
-    svg: str
-    alt: str
+    drawing: Drawing
     caption: str
+    number: int = 0
     kind: str = "figure"
 
 
-Block = Paragraph | Listing | Code | Table | Figure
+Block = Paragraph | Listing | Code | Table | Cards | Download | Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +152,13 @@ class Section:
 
     id: str
     title: str
-    blocks: Sequence[Block] = field(default_factory=tuple)
+    blocks: Sequence[Block] = ()
     level: int = 2
+
+    @property
+    def wide(self) -> bool:
+        """Whether a table of the section needs a page on its side."""
+        return any(isinstance(b, Table) and b.wide for b in self.blocks)
 
 
 def text(value: Any) -> str:
@@ -132,7 +218,7 @@ class Column:
     """A column of a shown table: its heading, its source and how it is written."""
 
     header: str
-    source: str | Callable[[Any], str]
+    source: str | Callable[[Any], Cell]
     show: Show = text
     numeric: bool = True
 

@@ -2,11 +2,16 @@
 
 import pandas as pd
 
+from waistats.datasets.schema import fields
+from waistats.format import count
 from waistats.generalization.study import RGStudy
 from waistats.report.blocks import (
     Block,
     Code,
     Column,
+    Download,
+    Link,
+    Paragraph,
     Section,
     alpha,
     decimals,
@@ -17,7 +22,8 @@ from waistats.report.blocks import (
     year,
 )
 from waistats.report.code import python_code, r_code
-from waistats.report.regema import checklist
+from waistats.report.colophon import csv_bytes
+from waistats.report.regema import FILLED, PARTLY, checklist
 from waistats.report.shared_tables import CELL_COLUMNS
 
 
@@ -34,13 +40,14 @@ def excluded(study: RGStudy) -> list[Section]:
             Column("Value", "estimate", alpha),
             Column("Reason", "reason", text, False),
         ),
-        f"The {len(frame)} coefficients that are not pooled, and why.",
+        f"The {len(frame)} rows of the table that are not pooled, and why.",
+        sortable=True,
     )
     return [Section("excluded", "Coefficients left out", [table])]
 
 
-def data(study: RGStudy) -> Section:
-    """Return the whole table, to be sorted."""
+def data(study: RGStudy, prefix: str) -> Section:
+    """Return the whole table, to be sorted, and what its columns mean."""
     frame = study.coefficients
     table = make_table(
         frame,
@@ -60,20 +67,52 @@ def data(study: RGStudy) -> Section:
             Column("Source", "source", text, False),
             Column("Evidence", "evidence", text, False),
         ),
-        "All coefficients. Choose a heading to sort by it.",
+        f"All {count(len(frame))} coefficients with their sources. Choose a heading to "
+        "sort by it.",
         sortable=True,
     )
-    return Section("data", "Data", [table])
+    blocks: list[Block] = [
+        Download(
+            f"{prefix}coefficients.csv",
+            csv_bytes(frame),
+            "Download all columns as CSV",
+        ),
+        table,
+        _variables(frame),
+    ]
+    return Section("data", "Data", blocks)
 
 
-def regema(study: RGStudy, ids: set[str]) -> Section:
-    """Return the checklist with what this report fills."""
-    items = checklist(study, ids)
-    frame = pd.DataFrame(
-        [(i.number, i.part, i.asks, i.status, i.where.lstrip("#")) for i in items],
-        columns=["number", "part", "asks", "status", "where"],
+def _variables(frame: pd.DataFrame) -> Block:
+    """Return what was extracted: every column, its meaning, and how often it is filled."""
+    known = {f.name: f for f in (*fields("coding"), *fields("coefficients"))}
+    rows = []
+    for name in map(str, frame.columns):
+        field = known.get(name)
+        about = "a column of this table" if field is None else field.title
+        if field is not None and field.description:
+            about = field.description
+        filled = frame[name].notna() & (frame[name].astype(str).str.strip() != "")
+        rows.append((name, about, int(filled.sum())))
+    return make_table(
+        pd.DataFrame(rows, columns=["name", "about", "filled"]),
+        (
+            Column("Variable", "name", text, False),
+            Column("Meaning", "about", text, False),
+            Column("Rows with a value", "filled", whole),
+        ),
+        f"The {len(rows)} variables that were extracted.",
     )
-    done = (frame["status"] == "filled").sum()
+
+
+def regema(study: RGStudy, titles: dict[str, str]) -> Section:
+    """Return the checklist with what this report fills, and where."""
+    items = checklist(study, set(titles))
+    frame = pd.DataFrame(
+        [(i.number, i.part, i.asks, i.status, i.where, i.author) for i in items],
+        columns=["number", "part", "asks", "status", "where", "author"],
+    )
+    counts = frame["status"].value_counts()
     table = make_table(
         frame,
         (
@@ -81,17 +120,28 @@ def regema(study: RGStudy, ids: set[str]) -> Section:
             Column("Part", "part", text, False),
             Column("What it asks", "asks", text, False),
             Column("Here", "status", text, False),
-            Column("Section", "where", text, False),
+            Column(
+                "Where",
+                lambda r: (
+                    Link(titles[r["where"]], r["where"]) if r["where"] else text("")
+                ),
+                numeric=False,
+            ),
+            Column("For the author to add", "author", text, False),
         ),
-        f"REGEMA checklist: {done} of {len(frame)} items filled by this report.",
-        ["Items in our words; partly filled and empty ones are for the author."],
+        f"REGEMA checklist: {counts.get(FILLED, 0)} of {len(frame)} items filled by this "
+        f"report, {counts.get(PARTLY, 0)} partly.",
+        ["Items in our words, after Sánchez-Meca et al., 2021."],
     )
     return Section("regema", "REGEMA checklist", [table])
 
 
 def again(study: RGStudy) -> Section:
     """Return the code that makes the analysis again."""
-    blocks: list[Block] = [Code(python_code(study), "In Python.")]
+    blocks: list[Block] = [
+        Paragraph("Both start from the coefficients of the section Data."),
+        Code(python_code(study), "The whole study in Python."),
+    ]
     r = r_code(study)
     if r:
         blocks.append(Code(r, "The overall model in R (metafor)."))

@@ -1,11 +1,25 @@
 """The code that makes an analysis again, in Python and in R."""
 
+import re
+from collections.abc import Iterable
+
 import pandas as pd
 
+from waistats.generalization.describe import CELL
 from waistats.generalization.study import RGStudy
 from waistats.meta.multilevel_result import MultilevelResult
 
 _R_MEASURE = {"bonett": "ABT", "hakstian-whalen": "AHW", "raw": "ARAW"}
+# metafor's own functions cut negative reliabilities off at 0
+_R_BACK = {
+    "bonett": "1 - exp(-y)",
+    "hakstian-whalen": "1 - (1 - y)^3",
+    "raw": "y",
+}
+_R_METHOD = {"CE": "EE"}
+_CONTROL = "control = list(threshold = 1e-12, maxiter = 1000)"
+# what formulas share in both languages, once numpy's names are R's
+_R_FORMULA = re.compile(r"[\w\s~+*:().^-]+")
 
 
 def python_code(study: RGStudy) -> str:
@@ -13,6 +27,8 @@ def python_code(study: RGStudy) -> str:
     options = []
     if study.formula is not None:
         options.append(f"moderators={study.formula!r}")
+    if study.by != CELL:
+        options.append(f"by={study.by!r}")
     if study.measure != "bonett":
         options.append(f"measure={study.measure!r}")
     if study.method != "REML":
@@ -21,10 +37,14 @@ def python_code(study: RGStudy) -> str:
         options.append(f"conf_level={study.conf_level!r}")
     if study.within_correlation is not None:
         options.append(f"within_correlation={study.within_correlation!r}")
-    arguments = "".join(f", {option}" for option in options)
+    if study.candidates is not None:
+        options.append(f"candidates={study.candidates!r}")
+    options.append(f"title={study.title!r}")
+    arguments = "".join(f"    {option},\n" for option in options)
     return (
         "from waistats import generalize, read_coefficients\n\n"
-        'study = generalize(read_coefficients("coefficients.csv")'
+        "study = generalize(\n"
+        '    read_coefficients("coefficients.csv"),\n'
         f"{arguments})\n"
         "print(study)\n"
         'study.report("report.html")\n'
@@ -37,47 +57,121 @@ def r_code(study: RGStudy) -> str:
     if measure is None or study.pooled is None:
         return ""
     rows = study.main_rows
-    fit = study.pooled.fit
     lines = [
         "library(metafor)",
-        "dat <- data.frame(",
-        f"  study_id = {_vector(rows['study_id'], quote=True)},",
-        f"  coefficient_id = {_vector(rows['coefficient_id'], quote=True)},",
-        f"  ai = {_vector(rows['estimate'])},",
-        f"  ni = {_vector(rows['n'])},",
-        f"  mi = {_vector(rows['n_items'])}",
-        ")",
+        f"back <- function(y) {_R_BACK[study.measure]}",
+        *_data(rows),
         f'dat <- escalc(measure = "{measure}", ai = ai, mi = mi, ni = ni, data = dat)',
     ]
-    if isinstance(fit, MultilevelResult):
-        lines += [
-            "res <- rma.mv(yi, vi, random = ~ 1 | study_id/coefficient_id, data = dat,",
-            f'              method = "{fit.method}", test = "t")',
-            "library(clubSandwich)",
-            'coef_test(res, vcov = "CR2", cluster = dat$study_id)',
-        ]
+    if isinstance(study.pooled.fit, MultilevelResult):
+        lines += _three_levels(study)
     else:
         lines += [
-            f'res <- rma(yi, vi, data = dat, method = "{study.method}", test = "knha",',
-            "           control = list(threshold = 1e-12, maxiter = 1000))",
+            f'res <- rma(yi, vi, data = dat, method = "{_method(study)}", '
+            f'test = "knha", level = {100 * study.conf_level:.12g},',
+            f"           {_CONTROL})",
+            "res",
+            "confint(res)",
+            "predict(res, transf = back)",
         ]
-    lines.append("res")
-    if study.measure == "bonett":
-        lines.append("predict(res, transf = transf.iabt)")
+    lines += _moderators(study)
     return "\n".join(lines) + "\n"
 
 
-def _vector(values: pd.Series, *, quote: bool = False) -> str:
-    if quote:
-        words = [
-            '"' + str(v).replace("\\", "\\\\").replace('"', '\\"') + '"' for v in values
+def _method(study: RGStudy) -> str:
+    return _R_METHOD.get(study.method, study.method)
+
+
+def _data(rows: pd.DataFrame) -> list[str]:
+    return [
+        "dat <- data.frame(",
+        f"  study_id = {_words(rows['study_id'])},",
+        f"  coefficient_id = {_words(rows['coefficient_id'])},",
+        f"  ai = {_numbers(rows['estimate'])},",
+        f"  ni = {_numbers(rows['n'])},",
+        f"  mi = {_numbers(rows['n_items'])}",
+        ")",
+    ]
+
+
+def _three_levels(study: RGStudy) -> list[str]:
+    assert study.pooled is not None
+    lines = ["V <- dat$vi"]
+    if study.within_correlation:
+        lines = [
+            "V <- vcalc(vi, cluster = study_id, obs = coefficient_id, data = dat,",
+            f"           rho = {study.within_correlation!r})",
         ]
-    else:
-        words = [f"{float(v):.15g}" for v in values]
+    lines += [
+        "res <- rma.mv(yi, V, random = ~ 1 | study_id/coefficient_id, data = dat,",
+        f'              method = "{study.pooled.fit.method}", test = "t",',
+        f"              level = {100 * study.conf_level:.12g})",
+        "res",
+        "predict(res, transf = back)",
+    ]
+    if study.pooled.robust is not None:
+        lines += [
+            "library(clubSandwich)  # the interval that this report gives",
+            'robust <- conf_int(res, vcov = "CR2", cluster = dat$study_id,',
+            f"                   level = {study.conf_level!r})",
+            "robust",
+            "back(c(robust$CI_L, robust$CI_U))",
+        ]
+    return lines
+
+
+def _moderators(study: RGStudy) -> list[str]:
+    """Return the model with moderators, where its formula reads the same in R."""
+    model = study.moderator_model
+    if model is None or study.formula is None:
+        return []
+    formula = study.formula.replace("np.log(", "log(").replace("np.sqrt(", "sqrt(")
+    rows = study.main_rows
+    used = model.effects.table
+    names = [name for name in model.design.variables if name in rows]
+    same = list(used["coefficient_id"]) == list(rows["coefficient_id"])
+    if not _R_FORMULA.fullmatch(formula) or "np." in formula or not same:
+        return [f"# The model with {study.formula} is not written in R here."]
+    lines = []
+    for name in names:
+        number = pd.api.types.is_numeric_dtype(rows[name])
+        values = _numbers(rows[name]) if number else _words(rows[name])
+        lines.append(f"dat${name} <- {values}")
+    if isinstance(model, MultilevelResult):
+        return [
+            *lines,
+            f"mod <- rma.mv(yi, V, mods = {formula}, data = dat,",
+            "              random = ~ 1 | study_id/coefficient_id,",
+            f'              method = "{model.method}", test = "t")',
+            "mod",
+        ]
+    return [
+        *lines,
+        f'mod <- rma(yi, vi, mods = {formula}, data = dat, method = "{_method(study)}",',
+        f'           test = "knha", {_CONTROL})',
+        "mod",
+    ]
+
+
+def _words(values: pd.Series) -> str:
+    quoted = (
+        '"'
+        + str(v).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        + '"'
+        for v in values
+    )
+    return _vector(quoted)
+
+
+def _numbers(values: pd.Series) -> str:
+    return _vector(f"{float(v):.15g}" for v in values)
+
+
+def _vector(words: Iterable[str]) -> str:
     lines, line = [], ""
     for word in words:
-        if len(line) + len(word) > 70:
-            lines.append(line)
+        if line and len(line) + len(word) > 72:
+            lines.append(line.rstrip())
             line = ""
         line += word + ", "
     lines.append(line)

@@ -1,20 +1,19 @@
 """A study to a folder: the page, its tables as CSV, its figures as files."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from waistats import figures
-from waistats.figures.style import figure_of, save
-from waistats.generalization.describe import kinds
 from waistats.generalization.study import RGStudy
-from waistats.output import write_csv
+from waistats.output import new_file, write_csv
 from waistats.practice import practice_table
 from waistats.provenance import marked
+from waistats.report.blocks import Section
+from waistats.report.numbering import figures_of
 from waistats.report.page import study_page
-
-MANY = 40
+from waistats.report.sections import study_sections
+from waistats.report.word import study_document
 
 
 def study_tables(study: RGStudy) -> dict[str, pd.DataFrame]:
@@ -52,36 +51,24 @@ def study_tables(study: RGStudy) -> dict[str, pd.DataFrame]:
     }
 
 
-def study_figures(study: RGStudy) -> dict[str, Any]:
-    """Return the drawn figures of a study by file name."""
-    drawn: dict[str, Any] = {}
-    alphas = study.coefficients[kinds(study.effects) == "alpha"]
-    if pd.to_numeric(alphas["estimate"], errors="coerce").notna().any():
-        drawn["box"] = figures.box(alphas, by=study.by)
-    if study.pooled is not None:
-        fit = study.pooled.fit
-        drawn["forest"] = figures.forest(fit)
-        drawn["funnel"] = figures.funnel(study.pooled.independent)
-        drawn["multiverse"] = figures.multiverse(study.multiverse)
-        drawn["influence"] = figures.influence(study.pooled.independent)
-        if fit.k > MANY:
-            drawn["caterpillar"] = figures.caterpillar(fit)
-    return drawn
-
-
-def write_parts(study: RGStudy, folder: Path, prefix: str = "") -> None:
-    """Write the tables and figures of a study into a folder."""
-    import matplotlib.pyplot as plt
-
+def write_parts(
+    study: RGStudy, sections: Sequence[Section], folder: Path, prefix: str = ""
+) -> None:
+    """Write the tables of a study and the figures of its report into a folder."""
     for name, table in study_tables(study).items():
         write_csv(table, folder / "tables" / f"{prefix}{name}.csv")
-    for name, axes in study_figures(study).items():
-        save(axes, folder / "figures" / f"{prefix}{name}", ("svg", "png"), dpi=200)
-        plt.close(figure_of(axes))
+    for figure in figures_of(sections):
+        for kind in ("svg", "png"):
+            with new_file(folder / "figures" / f"{prefix}{figure.name}.{kind}") as work:
+                work.write_bytes(figure.drawing.render(kind))
 
 
-def write_study(study: RGStudy, folder: Path, call: str) -> None:
+def write_study(study: RGStudy, folder: Path, call: str, *, word: bool = False) -> None:
     """Write the page, tables and figures of one study into a folder."""
-    write_parts(study, folder)
+    sections = study_sections(study)
+    write_parts(study, sections, folder)
     page = folder / "report.html"
-    page.write_text(study_page(study, call), encoding="utf-8", newline="\n")
+    page.write_text(study_page(study, call, sections), encoding="utf-8", newline="\n")
+    if word:
+        content = study_document(study, call, sections)
+        (folder / "report.docx").write_bytes(content)

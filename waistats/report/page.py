@@ -1,45 +1,23 @@
 """Sections to one self-contained HTML page."""
 
-import hashlib
-import importlib.metadata
+import base64
 import os
-import platform
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
+from waistats.errors import DataError
 from waistats.generalization.study import RGStudy
 from waistats.output import new_file
-from waistats.report.blocks import Section
+from waistats.report.blocks import Download, Figure, Link, Section
+from waistats.report.colophon import colophon
+from waistats.report.figures import inline_svg
+from waistats.report.numbering import numbered
 from waistats.report.sections import study_sections
+from waistats.report.text import study_title
+from waistats.report.word import study_document
 
-LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "pingouin", "matplotlib")
-
-
-def data_hash(frame: pd.DataFrame) -> str:
-    """Return the SHA-256 of a table's CSV text."""
-    content = frame.to_csv(index=False, lineterminator="\n").encode("utf-8")
-    return hashlib.sha256(content).hexdigest()
-
-
-def colophon(tables: Sequence[pd.DataFrame], call: str) -> list[str]:
-    """Return what is needed to make a page again: versions, data, call."""
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
-    lines = [
-        f"Made by waistats {_version()} on Python {platform.python_version()} with "
-        f"{', '.join(versions)}.",
-    ]
-    lines += [f"Data: SHA-256 {data_hash(table)}." for table in tables]
-    lines.append(f"Call: {call}")
-    return lines
-
-
-def _version() -> str:
-    from waistats import __version__
-
-    return __version__
+_ADDRESS = re.compile(r"https?://[^\s\"'<>]+[^\s\"'<>.,;:)]")
 
 
 def render_page(
@@ -59,28 +37,43 @@ def render_page(
         keep_trailing_newline=True,
     )
 
-    def drawing(svg: str, alt: str) -> Markup:
+    def drawing(figure: Figure) -> Markup:
         # the drawing comes from matplotlib, which escapes its texts
-        label = escape(alt)
+        label = escape(figure.drawing.alt)
+        svg = inline_svg(figure)
         return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))
 
-    def link(cell: str) -> Markup:
-        safe = escape(cell)
-        if re.fullmatch(r"https?://[^\s\"'<>]+", cell):
-            return Markup(f'<a href="{safe}" rel="noreferrer">{safe}</a>')
-        return safe
+    def linked(cell: str | Link) -> Markup:
+        if isinstance(cell, Link):
+            return Markup(f'<a href="#{escape(cell.section)}">{escape(cell.text)}</a>')
+        out, at = Markup(""), 0
+        for found in _ADDRESS.finditer(cell):
+            safe = escape(found[0])
+            out += escape(cell[at : found.start()])
+            out += Markup(f'<a href="{safe}" rel="noreferrer">{safe}</a>')
+            at = found.end()
+        return out + escape(cell[at:])
 
-    environment.filters |= {"drawing": drawing, "link": link}
+    def address(file: Download) -> str:
+        return "data:text/csv;base64," + base64.b64encode(file.content).decode("ascii")
+
+    environment.filters |= {"drawing": drawing, "linked": linked, "address": address}
     template = environment.get_template("page.html.j2")
-    return template.render(title=title, lead=lead, sections=sections, colophon=closing)
+    return template.render(
+        title=title, lead=lead, sections=numbered(sections), colophon=closing
+    )
 
 
-def study_page(study: RGStudy, call: str = "RGStudy.report()") -> str:
+def study_page(
+    study: RGStudy,
+    call: str = "RGStudy.report()",
+    sections: Sequence[Section] | None = None,
+) -> str:
     """Return the report of one study as HTML."""
     return render_page(
-        f"Reliability generalization of {study.title}",
+        study_title(study),
         [study.sentence()],
-        study_sections(study),
+        study_sections(study) if sections is None else sections,
         colophon([study.coefficients], call),
     )
 
@@ -90,6 +83,15 @@ def write_report(
 ) -> Path:
     """Write the report of a study; the file appears whole or not at all."""
     target = Path(path)
+    kind = target.suffix.lower()
+    if kind not in {".html", ".htm", ".docx"}:
+        raise DataError(
+            f"{target}: a report is a page (.html) or a Word document (.docx); the name "
+            f"ends in {target.suffix or 'neither'}."
+        )
+    content = (
+        study_document(study) if kind == ".docx" else study_page(study).encode("utf-8")
+    )
     with new_file(target, force=force) as work:
-        work.write_text(study_page(study), encoding="utf-8", newline="\n")
+        work.write_bytes(content)
     return target

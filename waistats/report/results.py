@@ -1,7 +1,8 @@
-"""The pooled reliability and its moderators."""
+"""The pooled reliability: overall, by scale and by cell."""
 
 from waistats import figures
-from waistats.format import coefficient, fixed, level, percent
+from waistats.effect_sizes import ALPHA_TYPES
+from waistats.format import fixed, interval, level, percent
 from waistats.generalization.study import RGStudy
 from waistats.meta.multilevel_result import MultilevelResult
 from waistats.report.blocks import (
@@ -9,188 +10,125 @@ from waistats.report.blocks import (
     Column,
     Paragraph,
     Section,
-    alpha,
-    alpha_interval,
     decimals,
     make_table,
-    probability,
     text,
-    two,
-    whole,
 )
 from waistats.report.figures import embed
-from waistats.report.shared_tables import degrees, pooled_table
+from waistats.report.shared_tables import pooled_table
 
+# beyond this many rows a forest plot fills more than a page
 MANY = 40
+_TERMS = {
+    "tau2": "tau2: variance of true values",
+    "tau": "tau: their standard deviation",
+    "I2": "I2: share of variance beyond sampling error, %",
+    "H2": "H2: total over sampling variance",
+}
+
+_LEVELS = {
+    "study_id": "between studies",
+    "coefficient_id": "between coefficients of a study",
+}
 
 
-def pooled(study: RGStudy, prefix: str) -> Section:
+def pooled(study: RGStudy) -> Section:
     """Return the overall model, its heterogeneity and the pooled cells."""
     shown = level(study.conf_level)
     blocks: list[Block] = []
-    if study.pooled is not None:
-        fit = study.pooled.fit
-        limits = fit.heterogeneity_intervals()
-        frame = limits.reset_index(names="term")
-        blocks.append(_forest(study, prefix))
-        funnel = figures.funnel(study.pooled.independent)
+    if study.pooled is None:
+        blocks.append(Paragraph(study.sentence()))
+    else:
+        blocks += _overall(study, shown)
+    if len(study.scales) > 1:
+        words = "Pooled reliability by scale and kind of coefficient."
+        blocks.append(pooled_table(study.scales, words, shown))
+    cells = study.cells
+    words = "Pooled reliability by version, rater and scale."
+    blocks.append(pooled_table(cells, words, shown))
+    if "scale" in cells and cells["coefficient_type"].isin(ALPHA_TYPES).any():
+        alphas = cells[cells["coefficient_type"].isin(ALPHA_TYPES)]
+        down = tuple(name for name in study.by if name in cells and name != "scale")
         blocks.append(
-            make_table(
-                frame,
-                (
-                    Column("Heterogeneity", "term", text, False),
-                    Column("Estimate", "estimate", decimals(4)),
-                    Column(
-                        f"{shown} CI",
-                        lambda r: f"[{fixed(r['ci_low'])}, {fixed(r['ci_high'])}]",
-                    ),
-                ),
-                "Heterogeneity of the overall model.",
-                [
-                    f"Scale of tau2: {study.measure}. tau2 does not compare across scales."
-                ],
+            embed(
+                "cells",
+                figures.cells(alphas, down=down),
+                "Map of the cells: pooled alpha and number of coefficients. Cells "
+                "without colour have too few studies to be pooled; hatched ones have no "
+                "poolable coefficient.",
+                simulated=study.simulated,
             )
         )
-        if isinstance(fit, MultilevelResult):
-            blocks.append(_components(fit, shown))
-        blocks.append(
-            embed(prefix + "funnel", funnel, "Precision and size of the coefficients.")
-        )
-    if len(study.scales) > 1:
-        blocks.append(pooled_table(study.scales, "By scale and kind.", shown))
-    blocks.append(pooled_table(study.cells, "Pooled reliability per cell.", shown))
     return Section("pooled", "Pooled reliability", blocks)
 
 
-def _forest(study: RGStudy, prefix: str) -> Block:
+def _overall(study: RGStudy, shown: str) -> list[Block]:
     assert study.pooled is not None
     fit = study.pooled.fit
-    draw = figures.caterpillar if fit.k > MANY else figures.forest
-    caption = f"Overall model: {study.pooled.model}."
-    if study.pooled.robust is not None:
-        caption += " The diamond is the model's own interval."
-    return embed(prefix + "forest", draw(fit), caption)
+    blocks: list[Block] = [
+        pooled_table(
+            study.summary(),
+            f"The overall model: alphas of the {study.main_scale} scale.",
+            shown,
+        ),
+        _forest(study),
+        make_table(
+            fit.heterogeneity_intervals().reset_index(names="term"),
+            (
+                Column(
+                    "Measure", lambda r: _TERMS.get(r["term"], r["term"]), text, False
+                ),
+                Column("Estimate", "estimate", decimals(4)),
+                Column(
+                    f"{shown} CI",
+                    lambda r: interval(r["ci_low"], r["ci_high"], fixed),
+                ),
+            ),
+            "Heterogeneity of the overall model.",
+            [
+                f"On the {study.measure} scale; tau2 does not compare across scales. "
+                + (
+                    "Profile-likelihood limits."
+                    if isinstance(fit, MultilevelResult)
+                    else "Q-profile limits."
+                )
+            ],
+        ),
+    ]
+    if isinstance(fit, MultilevelResult):
+        blocks.append(_components(fit, shown))
+    blocks.append(
+        embed(
+            "funnel",
+            figures.funnel(study.pooled.independent),
+            "Funnel plot: the coefficients of the overall model against their standard "
+            f"errors. Dashed lines hold {shown} of them if all samples had one true "
+            "reliability; shades begin at alphas of .70, .80 and .90.",
+            simulated=study.simulated,
+        )
+    )
+    return blocks
+
+
+def _forest(study: RGStudy) -> Block:
+    assert study.pooled is not None
+    fit = study.pooled.fit
+    many = fit.k > MANY
+    draw = figures.caterpillar if many else figures.forest
+    kind = "Caterpillar plot" if many else "Forest plot"
+    caption = f"{kind} of the overall model ({study.pooled.model})."
+    return embed("forest", draw(study), caption, simulated=study.simulated)
 
 
 def _components(fit: MultilevelResult, shown: str) -> Block:
     return make_table(
         fit.components,
         (
-            Column("Level", "level", text, False),
+            Column("Level", lambda r: _LEVELS.get(r["level"], r["level"]), text, False),
             Column("sigma2", "sigma2", decimals(4)),
-            Column(
-                f"{shown} CI",
-                lambda r: f"[{fixed(r['ci_low'])}, {fixed(r['ci_high'])}]",
-            ),
+            Column(f"{shown} CI", lambda r: interval(r["ci_low"], r["ci_high"], fixed)),
             Column("I2", "I2", lambda v: percent(v)),
         ),
-        "Where the heterogeneity lies.",
-        ["Profile-likelihood intervals."],
+        "Where the heterogeneity of the overall model lies.",
+        ["Profile-likelihood limits. The outer level stands first."],
     )
-
-
-def moderators(study: RGStudy, prefix: str) -> list[Section]:
-    """Return moderators one at a time, the model asked for, the classical way."""
-    if study.pooled is None:
-        return []
-    shown = level(study.conf_level)
-    blocks: list[Block] = []
-    screen = study.screen
-    tested = screen[screen["p_value"].notna()]
-    if len(tested):
-        blocks.append(
-            make_table(
-                tested,
-                (
-                    Column("Moderator", "moderator", text, False),
-                    Column("k", "k", whole),
-                    Column("F", "statistic", decimals(2)),
-                    Column("df", degrees),
-                    Column("p", "p_value", probability),
-                    Column("adjusted p", "p_adjusted", probability),
-                    Column("R2", "R2", lambda v: percent(v)),
-                    Column("Test", "model", text, False),
-                ),
-                "Moderators, one at a time.",
-                ["Adjusted by Holm's method. R2: heterogeneity explained."],
-            )
-        )
-    untested = screen[screen["p_value"].isna()]
-    if len(untested):
-        words = [f"{r['moderator']} ({r['note']})" for _, r in untested.iterrows()]
-        blocks.append(Paragraph("Not tested: " + "; ".join(words) + "."))
-    pooled = study.levels[study.levels["note"] == ""] if len(study.levels) else None
-    if pooled is not None and len(pooled):
-        blocks.append(pooled_table(pooled, "Pooled reliability by level.", shown))
-    blocks += _model(study, shown)
-    blocks += _classical(study)
-    return [Section("moderators", "Moderators", blocks)]
-
-
-def _model(study: RGStudy, shown: str) -> list[Block]:
-    model = study.moderator_model
-    if model is None:
-        return []
-    frame = model.to_frame()
-    return [
-        make_table(
-            frame,
-            (
-                Column("Term", "term", text, False),
-                Column("b", "estimate", decimals(4)),
-                Column("se", "se", decimals(4)),
-                Column("t", "statistic", decimals(2)),
-                Column("p", "p_value", probability),
-                Column(
-                    f"{shown} CI",
-                    lambda r: f"[{fixed(r['ci_low'])}, {fixed(r['ci_high'])}]",
-                ),
-            ),
-            f"Model with {study.formula}, on the {study.measure} scale.",
-            [model.omnibus.sentence() + ".", f"Prediction: {study.equation}."],
-        ),
-        make_table(
-            model.alpha_effects(),
-            (
-                Column("Variable", "variable", text, False),
-                Column("Value", "value", text, False),
-                Column("Alpha", "estimate", alpha),
-                Column(f"{shown} CI", alpha_interval),
-                Column("Change", "change", alpha),
-            ),
-            "The same on the alpha scale, from the baseline of the first row.",
-        ),
-    ]
-
-
-def _classical(study: RGStudy) -> list[Block]:
-    frame = study.correlates
-    frame = frame[frame["p_value"].notna()]
-    if len(frame) == 0:
-        return []
-    return [
-        make_table(
-            frame,
-            (
-                Column("Characteristic", "characteristic", text, False),
-                Column("k", "k", whole),
-                Column("r", "estimate", two),
-                Column(
-                    "95% CI",
-                    lambda r: (
-                        f"[{coefficient(r['ci_low'], 2)}, "
-                        f"{coefficient(r['ci_high'], 2)}]"
-                    ),
-                ),
-                Column("r2", "r2", two),
-                Column("p", "p_value", probability),
-                Column("adjusted p", "p_adjusted", probability),
-            ),
-            "Bivariate correlations of alpha, as in the classical study.",
-            [
-                "Unweighted, untransformed, every coefficient taken as independent: "
-                "later methodology weights by precision, transforms, and models "
-                "dependence. Sample size is a precision, not a cause of reliability."
-            ],
-        )
-    ]

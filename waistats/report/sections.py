@@ -1,33 +1,69 @@
 """A study to the sections of its report."""
 
+from collections.abc import Callable, Container
+from dataclasses import replace
+
 from waistats.generalization.study import RGStudy
 from waistats.report.blocks import Listing, Section
 from waistats.report.closing import again, data, excluded, regema
+from waistats.report.flow import flow, induction
+from waistats.report.limits import limitations
+from waistats.report.moderators import moderators
+from waistats.report.numbering import prefixed, said_simulated, words_of
 from waistats.report.opening import descriptives, instruments, methods, summary
-from waistats.report.results import moderators, pooled
-from waistats.report.text import limitations, references
-from waistats.report.trust import practice, sensitivity
+from waistats.report.practice import practice
+from waistats.report.results import pooled
+from waistats.report.spread import spread
+from waistats.report.trust import multiverse, sensitivity
+from waistats.report.works import cited
+
+Part = Callable[[RGStudy], Section | list[Section]]
 
 
-def study_sections(study: RGStudy, prefix: str = "") -> list[Section]:
-    """Return the sections of a study's report; ``prefix`` keeps ids of several apart."""
-    made = [
-        summary(study),
-        methods(study),
-        *instruments(study),
-        descriptives(study, prefix),
-        pooled(study, prefix),
-        *moderators(study, prefix),
-        *sensitivity(study, prefix),
-        *practice(study),
-        *excluded(study),
-        Section("limitations", "Limitations", [Listing(limitations(study))]),
-        data(study),
-    ]
-    made.append(regema(study, {section.id for section in made} | {"colophon"}))
-    made.append(again(study))
-    made.append(Section("references", "References", [Listing(references(study))]))
-    return [
-        Section(prefix + section.id, section.title, section.blocks, section.level)
-        for section in made
-    ]
+def study_sections(
+    study: RGStudy,
+    prefix: str = "",
+    *,
+    keep: Container[str] | None = None,
+    level: int = 2,
+) -> list[Section]:
+    """Return the sections of a study's report.
+
+    ``prefix`` keeps the ids of several studies on one page apart; ``keep`` names the
+    parts to make, all by default.
+    """
+    parts: dict[str, Part] = {
+        "summary": summary,
+        "methods": methods,
+        "instruments": instruments,
+        "flow": flow,
+        "induction": induction,
+        "descriptives": descriptives,
+        "pooled": pooled,
+        "moderators": moderators,
+        "spread": spread,
+        "sensitivity": sensitivity,
+        "multiverse": multiverse,
+        "practice": practice,
+        "excluded": excluded,
+        "limitations": lambda s: Section(
+            "limitations", "Limitations", [Listing(limitations(s))]
+        ),
+        "data": lambda s: data(s, prefix),
+    }
+    made: list[Section] = []
+    for name, part in parts.items():
+        if keep is None or name in keep:
+            found = part(study)
+            made += found if isinstance(found, list) else [found]
+    if keep is None or "regema" in keep:
+        titles = {s.id: s.title for s in made} | {"colophon": "Colophon"}
+        made.append(regema(study, titles))
+    if keep is None or "again" in keep:
+        made.append(again(study))
+    works = cited(words_of(made))
+    if works:
+        made.append(Section("references", "References", [Listing(works)]))
+    if study.simulated:
+        made = said_simulated(made)
+    return [replace(section, level=level) for section in prefixed(made, prefix)]

@@ -15,6 +15,7 @@ from waistats.report.blocks import (
     text,
     whole,
 )
+from waistats.report.text import name_words
 
 CELL_COLUMNS = (
     Column("Version", "instrument", text, False),
@@ -32,7 +33,7 @@ def pooled_table(frame: pd.DataFrame, caption: str, shown: str) -> Block:
     return make_table(
         frame,
         (
-            Column("Moderator", "moderator", text, False),
+            Column("Moderator", "moderator", name_words, False),
             Column("Level", "level", text, False),
             *CELL_COLUMNS,
             Column("k", "k", whole),

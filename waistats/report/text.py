@@ -1,97 +1,111 @@
-"""Sentences of the report, written from the analysis."""
+"""Sentences of the report, written from the analysis; works are cited by `works`."""
 
 from typing import Any
-
-import pandas as pd
 
 from waistats.effect_sizes import ALPHA_TYPES
 from waistats.format import coefficient, count, fixed, interval, level, p_statement
 from waistats.generalization.describe import kinds
+from waistats.generalization.pool import FEWEST_TO_POOL
 from waistats.generalization.study import RGStudy
 from waistats.meta.multilevel_result import MultilevelResult
 
-REFERENCES = {
-    "bonett": "Bonett, D. G. (2002). Sample size requirements for testing and estimating "
-    "coefficient alpha. Journal of Educational and Behavioral Statistics, 27, 335-340.",
-    "hakstian-whalen": "Hakstian, A. R., & Whalen, T. E. (1976). A k-sample significance "
-    "test for independent alpha coefficients. Psychometrika, 41, 219-231.",
-    "knapp": "Knapp, G., & Hartung, J. (2003). Improved tests for a random effects "
-    "meta-regression with a single covariate. Statistics in Medicine, 22, 2693-2710.",
-    "cr2": "Pustejovsky, J. E., & Tipton, E. (2018). Small-sample methods for "
-    "cluster-robust variance estimation and hypothesis testing in fixed effects models. "
-    "Journal of Business & Economic Statistics, 36, 672-683.",
-    "viechtbauer": "Viechtbauer, W. (2005). Bias and efficiency of meta-analytic variance "
-    "estimators in the random-effects model. Journal of Educational and Behavioral "
-    "Statistics, 30, 261-293.",
-    "vacha-haase": "Vacha-Haase, T. (1998). Reliability generalization: Exploring "
-    "variance in measurement error affecting score reliability across studies. "
-    "Educational and Psychological Measurement, 58, 6-20.",
-    "hanson": "Hanson, W. E., Curry, K. T., & Bandalos, D. L. (2002). Reliability "
-    "generalization of Working Alliance Inventory scale scores. Educational and "
-    "Psychological Measurement, 62, 659-673.",
-    "regema": "Sánchez-Meca, J., Marín-Martínez, F., López-López, J. A., et al. (2021). "
-    "Improving the reporting quality of reliability generalization meta-analyses: The "
-    "REGEMA checklist. Research Synthesis Methods, 12, 516-536.",
-    "paap": "Paap, D., et al. (2022). Frontiers in Psychology, 13, 945294.",
-}
-
 SCALE_WORDS = {
-    "bonett": "-ln(1 - alpha), Bonett's transformation",
-    "hakstian-whalen": "1 - (1 - alpha)^(1/3), Hakstian and Whalen's transformation",
-    "raw": "the untransformed coefficients",
+    "bonett": "-ln(1 - alpha) (Bonett, 2002), whose variance depends on n and the number "
+    "of items alone",
+    "hakstian-whalen": "1 - (1 - alpha)^(1/3) (Hakstian & Whalen, 1976)",
+    "raw": "the scale of alpha itself, untransformed",
     "fisher-z": "Fisher's z (whose variance is not right for alpha)",
 }
 
 
-def methods_paragraph(study: RGStudy) -> str:
+_NAMES = {
+    "n_items": "number of items",
+    "pct_female": "share of women",
+    "score_sd": "SD of scores",
+    "instrument": "version",
+}
+
+
+def name_words(name: str) -> str:
+    """Return a column's name in words."""
+    return _NAMES.get(name, name.replace("_", " "))
+
+
+def study_title(study: RGStudy) -> str:
+    """Return the title of a study's report."""
+    return f"Reliability generalization of {study.title}"
+
+
+def methods_paragraphs(study: RGStudy) -> list[str]:
     """Return the methods of the analysis as a paper states them."""
-    measure = SCALE_WORDS[study.measure]
-    parts = [
-        f"Coefficients were pooled on {measure}, with larger values for higher "
-        "reliability, weighted by the inverse of their variance; estimates and the ends "
-        "of intervals were turned back to the scale of alpha."
-    ]
+    shown = level(study.conf_level)
+    opening = (
+        f"This is a reliability generalization study (Vacha-Haase, 1998) of "
+        f"{study.title}, reported by the REGEMA checklist (Sánchez-Meca et al., 2021). "
+        f"Coefficients were pooled on {SCALE_WORDS[study.measure]}; larger values mean "
+        "higher reliability. Coefficients were weighted by the inverse of their "
+        "variance; estimates and the ends of intervals were turned back to the scale "
+        "of alpha."
+    )
+    closing = (
+        f"Heterogeneity is described by Q, tau2, I2 and the {shown} prediction interval "
+        "for the true reliability of a new population. Totals and subscales, and kinds "
+        "of coefficients, were never pooled together. Cells of fewer than "
+        f"{FEWEST_TO_POOL} studies are described only. Moderators were tested one at a "
+        "time, numbers where at least ten coefficients have a value, categories where "
+        "at least two levels have four; p values are adjusted for the number of tests "
+        "(Holm, 1979)."
+    )
+    if study.pooled is not None:
+        closing += (
+            " Sensitivity: leaving out each study, influence diagnostics, small-study "
+            "tests (Egger et al., 1997), selection models, and the result under every "
+            "defensible specification."
+        )
+    return [f"{opening} {' '.join(_model(study))}", closing]
+
+
+def _model(study: RGStudy) -> list[str]:
+    """Return what was fitted, and how intervals are made."""
+    parts = []
     if study.method == "CE":
         parts.append("A common-effect model was fitted.")
     else:
+        by = " (Viechtbauer, 2005)" if study.method == "REML" else ""
         parts.append(
-            "Random-effects models were fitted, with the heterogeneity variance "
-            f"estimated by {study.method}."
+            "Random-effects models were fitted, since populations differ in reliability; "
+            f"the heterogeneity variance was estimated by {study.method}{by}."
         )
-    if study.pooled is not None and study.pooled.dependent:
-        three = study.pooled.fit
-        assert isinstance(three, MultilevelResult)
-        correlation = study.within_correlation
-        parts.append(
-            f"{three.n_levels[three.levels[0]]} studies gave {three.k} coefficients, so "
-            "the overall model has three levels (sampling, coefficients within studies, "
-            "studies)"
-            + (
-                f", with sampling errors of one study correlated {correlation:g}."
-                if correlation
-                else ", with independent sampling errors."
-            )
-        )
-        if study.pooled.robust is not None:
-            parts.append(
-                "Its confidence interval is cluster-robust (CR2, Satterthwaite degrees "
-                "of freedom)."
-            )
-        else:
-            parts.append(
-                "There are too few studies for a cluster-robust interval, so the "
-                "interval is the model's, on t."
-            )
-    else:
-        parts.append("Intervals follow Knapp and Hartung.")
-    parts.append(
-        f"Heterogeneity is described by Q, tau2, I2 and the {level(study.conf_level)} "
-        "prediction interval for the true reliability of a new population. Totals and "
-        "subscales, and kinds of coefficients, were never pooled together. Cells of "
-        "fewer than three studies are described only. Moderators were tested one at a "
-        "time with p values adjusted by Holm's method."
+    knapp = "Intervals and tests use t with Knapp and Hartung's variance"
+    if study.pooled is None or not study.pooled.dependent:
+        return [*parts, f"{knapp} (Knapp & Hartung, 2003)."]
+    three = study.pooled.fit
+    assert isinstance(three, MultilevelResult)
+    correlation = study.within_correlation
+    errors = (
+        f"correlated {correlation:g} within a study" if correlation else "independent"
     )
-    return " ".join(parts)
+    parts.append(
+        f"{three.n_levels[three.levels[0]]} studies gave {three.k} coefficients of the "
+        f"{study.main_scale} scale, so the overall model has three levels (sampling, "
+        "coefficients within studies, studies), with sampling errors taken as "
+        f"{errors}."
+    )
+    if study.pooled.robust is not None:
+        parts.append(
+            "Its confidence interval is cluster-robust (CR2 with Satterthwaite's degrees "
+            "of freedom; Pustejovsky & Tipton, 2018)."
+        )
+    else:
+        parts.append(
+            "There are too few studies for a cluster-robust interval, so the interval is "
+            "the model's, on t."
+        )
+    parts.append(
+        "Where no study gives two coefficients, models have one level and "
+        f"{knapp[0].lower()}{knapp[1:]} (Knapp & Hartung, 2003)."
+    )
+    return parts
 
 
 def results_paragraph(study: RGStudy) -> str:
@@ -102,17 +116,19 @@ def results_paragraph(study: RGStudy) -> str:
     fit = study.pooled.fit
     shown = level(study.conf_level)
     scale = "" if study.main_scale == "total" else f" of the {study.main_scale} scale"
+    simulated = "SIMULATED " if study.simulated else ""
+    differ = (
+        "Reliability differed between samples more than sampling error explains"
+        if fit.Q_p < 1 - study.conf_level
+        else "The coefficients did not differ detectably more than sampling error "
+        "explains"
+    )
     sentences = [
-        f"Across {row['k']} coefficients{scale} from {row['k_studies']} studies "
-        f"(N = {count(row['n'])} over coefficients), the pooled alpha was "
+        f"Across {row['k']} {simulated}coefficients{scale} from {row['k_studies']} "
+        f"studies (N = {count(row['n'])} over coefficients), the pooled alpha was "
         f"{coefficient(row['estimate'])}, {shown} CI "
         f"{interval(row['ci_low'], row['ci_high'])}.",
-        f"Reliability differed between samples more than sampling error explains: "
-        f"Q({fit.Q_df}) = {fixed(fit.Q, 2)}, {p_statement(fit.Q_p)}, "
-        f"tau2 = {fixed(fit.tau2)}, I2 = {fixed(fit.I2, 1)}%."
-        if fit.Q_p < 1 - study.conf_level
-        else f"The coefficients did not differ more than sampling error explains: "
-        f"Q({fit.Q_df}) = {fixed(fit.Q, 2)}, {p_statement(fit.Q_p)}, "
+        f"{differ}: Q({fit.Q_df}) = {fixed(fit.Q, 2)}, {p_statement(fit.Q_p)}, "
         f"tau2 = {fixed(fit.tau2)}, I2 = {fixed(fit.I2, 1)}%.",
         f"The true alpha of a new population is expected in "
         f"{interval(row['pi_low'], row['pi_high'])} ({shown} prediction interval).",
@@ -127,79 +143,22 @@ def results_paragraph(study: RGStudy) -> str:
     return " ".join(sentences)
 
 
-def limitations(study: RGStudy) -> list[str]:
-    """Return the limits that the data themselves show."""
-    out = []
-    table = study.effects
-    used = table["yi"].notna()
-    k, left = int(used.sum()), int((~used).sum())
-    if k < 20:
-        out.append(
-            f"Only {k} coefficients can be pooled; intervals and heterogeneity are "
-            "imprecise, and few moderators can be examined."
-        )
-    if left:
-        out.append(
-            f"{left} of {len(table)} coefficients cannot be pooled; the reasons stand in "
-            "the table of coefficients left out."
-        )
-    if "n" in table and (no_n := int(table["n"].isna().sum())):
-        out.append(f"{no_n} coefficients come without a sample size.")
-    if {"estimate_low", "estimate_high"} <= set(table):
-        ranges = table["estimate"].isna() & (
-            table["estimate_low"].notna() | table["estimate_high"].notna()
-        )
-        if ranges.any():
-            out.append(f"{int(ranges.sum())} reports give only a range or a bound.")
-    if "modality_inferred" in table:
-        inferred = pd.to_numeric(table["modality_inferred"], errors="coerce") == 1
-        if inferred.any():
-            out.append(
-                f"The modality of {int(inferred.sum())} coefficients was inferred from "
-                "the setting, not stated."
-            )
-    if "provenance" in table:
-        second = (table["provenance"].astype(str) == "secondary") & used
-        if second.any():
-            out.append(
-                f"{int(second.sum())} pooled coefficients were read in another source "
-                "than their own report."
-            )
-    estimates = pd.to_numeric(table["estimate"], errors="coerce")
-    if ((estimates < 0) & used).any():
-        out.append(
-            "Negative alphas are among the coefficients; unreversed items are the "
-            "likeliest cause."
-        )
-    if study.pooled is not None and study.pooled.note:
-        out.append(f"Overall model: {study.pooled.note}.")
-    if _is_wai(table):
-        out.append(
-            "A review by COSMIN's rules found internal consistency of the WAI not "
-            "established, since unidimensionality was not shown (Paap et al., 2022): "
-            "alpha of a multidimensional scale is no proof of one construct."
-        )
-    if study.simulated:
-        out.append("The data are SIMULATED; nothing here is a finding about people.")
-    return out
-
-
-def _is_wai(table: pd.DataFrame) -> bool:
-    if "instrument" not in table:
-        return False
-    return bool(table["instrument"].astype(str).str.contains("WAI").any())
-
-
-def references(study: RGStudy) -> list[str]:
-    """Return the works that the methods rest on, in alphabetical order."""
-    keys = ["knapp", "viechtbauer", "vacha-haase", "regema"]
-    if study.measure in REFERENCES:
-        keys.append(study.measure)
-    if study.pooled is not None and study.pooled.robust is not None:
-        keys.append("cr2")
-    if _is_wai(study.effects):
-        keys += ["hanson", "paap"]
-    return sorted(REFERENCES[key] for key in keys)
+def moderators_sentence(study: RGStudy) -> str:
+    """Return which moderators the screen finds."""
+    tested = study.screen[study.screen["p_value"].notna()]
+    if len(tested) == 0:
+        return "No moderator has enough coefficients to be tested."
+    found = tested[tested["p_adjusted"] < 1 - study.conf_level]
+    if len(found) == 0:
+        names = ", ".join(name_words(name) for name in tested["moderator"])
+        return f"Moderators tested one at a time, none with an effect: {names}."
+    head = f"Of {len(tested)} moderators tested one at a time, "
+    words = [
+        f"{name_words(row['moderator'])} (adjusted {p_statement(row['p_adjusted'])})"
+        for _, row in found.iterrows()
+    ]
+    verb = "explains" if len(words) == 1 else "explain"
+    return head + f"{', '.join(words)} {verb} differences after adjustment."
 
 
 def other_kinds(study: RGStudy) -> dict[str, int]:
