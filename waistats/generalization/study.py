@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from waistats.effect_sizes import ALPHA_TYPES, effect_sizes
-from waistats.errors import ModelError, check_conf_level, check_option
+from waistats.errors import ModelError, check_conf_level, check_option, listing
 from waistats.format import (
     Result,
     coefficient,
@@ -18,7 +18,7 @@ from waistats.format import (
     interval,
     level,
 )
-from waistats.generalization.cells import pooled_cells, pooled_row, shrunken
+from waistats.generalization.cells import POOLED, pooled_cells, pooled_row, shrunken
 from waistats.generalization.combine import combine_tables
 from waistats.generalization.correlates import correlates
 from waistats.generalization.describe import (
@@ -412,6 +412,11 @@ def generalize(
     check_option("measure", measure, MEASURES)
     check_conf_level(conf_level)
     method = check_method(method)
+    if numbers := sorted({"yi", "vi", *POOLED} & set(by)):
+        raise ModelError(
+            f"by={listing(numbers)}: cells are made by kinds, such as instrument or "
+            "rater, not by numbers of the result."
+        )
     table = combine_tables(coefficients)
     effects = effect_sizes(table, measure=measure, conf_level=conf_level)
     used = effects[effects["yi"].notna()]

@@ -1,6 +1,7 @@
 """A formula and a frame to a design matrix; what would mislead is refused."""
 
 import ast
+import builtins
 import re
 import warnings
 from collections.abc import Mapping
@@ -12,6 +13,11 @@ import pandas as pd
 
 from waistats.arrays import FloatArray
 from waistats.errors import DataError, ModelError, listing, near
+
+# what a call of Python itself would do to the session: end it, wait, read or write
+_REFUSED = frozenset(vars(builtins)) - {
+    "abs", "bool", "float", "int", "len", "max", "min", "pow", "round", "str", "sum",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,6 +118,10 @@ def build_design(formula: str | None, data: pd.DataFrame) -> Design:
         return intercept_only(k)
     text = check_formula(formula)
     parsed, variables = _parse(text)
+    if outcome := [name for name in variables if name in ("estimate", "yi")]:
+        raise ModelError(
+            f"{outcome[0]} is what the model explains; it cannot be a moderator."
+        )
     _check_variables(data, variables, "the table")
     used = data[list(variables)].copy()
     for name in variables:
@@ -175,6 +185,8 @@ def _parse(text: str) -> tuple[Any, tuple[str, ...]]:
     from formulaic import Formula
     from formulaic.errors import FormulaicError
 
+    if "|" in re.sub(r"`[^`]*`", "", text):
+        raise ModelError(f"moderators {text!r}: | would make two models; use + or *.")
     try:
         parsed = Formula(text)
         factors = [factor.expr for term in parsed for factor in term.factors]
@@ -198,6 +210,12 @@ def _variables(expression: str) -> list[str]:
     else:
         return [bare]
     functions = {n.func for n in ast.walk(tree) if isinstance(n, ast.Call)}
+    called = {node.id for node in functions if isinstance(node, ast.Name)}
+    if refused := sorted(called & _REFUSED):
+        raise ModelError(
+            f"{listing(refused)}() has no place in a formula. Compute the variable "
+            "first and name its column."
+        )
     modules = {n.value for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
     names = [
         node.id
