@@ -1,6 +1,6 @@
 """Columns of a table -> nested groups, clusters and sampling covariance."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,14 @@ from scipy import sparse
 
 from waistats.arrays import IntArray
 from waistats.errors import DataError, ModelError, listing, near
+from waistats.format import coefficient, fixed
 from waistats.meta.blocks import connect, is_diagonal, level_codes
 from waistats.meta.effects import IDS, Effects
 from waistats.meta.sampling import constant_correlation, sampling_covariance
+from waistats.reliability.covariance import AlphaCovariance
+
+# a V that differs from vi by more is probably on another scale
+UNLIKELY = 5
 
 
 def level_names(levels: Sequence[str]) -> tuple[str, ...]:
@@ -66,6 +71,15 @@ def check_rows_apart(
         )
 
 
+def _matrices(V: Any, measure: str | None) -> Any:
+    """Return V with results of `alpha_covariance` as matrices on the effects' scale."""
+    if isinstance(V, AlphaCovariance):
+        return V.matrix(measure or "bonett")
+    if isinstance(V, Mapping):
+        return {name: _matrices(block, measure) for name, block in V.items()}
+    return V
+
+
 def _respondents(
     effects: pd.DataFrame, used: Effects, names: tuple[str, ...]
 ) -> IntArray:
@@ -89,6 +103,7 @@ def table_covariance(
     if V is not None and within_correlation is not None:
         raise ModelError("Give V or within_correlation, not both.")
     if V is not None:
+        V = _matrices(V, used.measure)
         rows = range(1, len(effects) + 1)
         study = effects["study_id"].tolist() if "study_id" in effects else rows
         return sampling_covariance(V, [str(name) for name in study], used.rows)
@@ -97,6 +112,28 @@ def table_covariance(
             used.vi, _respondents(effects, used, names), within_correlation
         )
     return sparse.csr_array(sparse.diags_array(used.vi))
+
+
+def covariance_notes(
+    used: Effects, V: sparse.csr_array, within_correlation: float | None, given: bool
+) -> tuple[str, ...]:
+    """Return what a reader must know of the sampling covariance."""
+    if within_correlation is not None:
+        where = "sample" if "sample_id" in used.source else "study"
+        return (
+            f"Sampling errors of one {where} are assumed to correlate "
+            f"{coefficient(within_correlation, 2)}.",
+        )
+    if not given:
+        return ()
+    ratio = float(np.median(V.diagonal() / used.vi))
+    notes = ["Sampling covariances are those given as V."]
+    if not 1 / UNLIKELY < ratio < UNLIKELY:
+        notes.append(
+            f"Their variances are {fixed(ratio, 3)} times vi (median): is V on the "
+            "scale of yi?"
+        )
+    return tuple(notes)
 
 
 def cluster_codes(

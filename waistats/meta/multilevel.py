@@ -10,17 +10,19 @@ from scipy import sparse, stats
 
 from waistats.arrays import BoolArray, FloatArray, IntArray
 from waistats.errors import ModelError, check_conf_level, check_option
-from waistats.meta.ascent import Maxima, estimable, maximise
+from waistats.meta.ascent import Maxima
 from waistats.meta.blocks import level_codes
 from waistats.meta.design import Design, build_design, intercept_only
 from waistats.meta.effects import Effects, usable_effects
 from waistats.meta.fit import information
 from waistats.meta.levels import (
     check_rows_apart,
+    covariance_notes,
     group_codes,
     level_names,
     table_covariance,
 )
+from waistats.meta.maximum import estimable, maximise
 from waistats.meta.multilevel_result import MultilevelResult
 from waistats.meta.problem import Problem, prepare
 
@@ -115,6 +117,7 @@ def fit_multilevel(
     codes = level_codes([group_codes(used, name) for name in names])
     check_rows_apart(used, names, codes)
     covariance = table_covariance(effects, used, names, within_correlation, V)
+    notes = covariance_notes(used, covariance, within_correlation, V is not None)
     used = replace(used, vi=covariance.diagonal())
     design = (
         intercept_only(len(used.yi))
@@ -130,6 +133,7 @@ def fit_multilevel(
         method=method,
         small_sample=small_sample,
         conf_level=conf_level,
+        notes=notes,
     )
 
 
@@ -143,6 +147,7 @@ def fit_levels(
     method: str,
     small_sample: str,
     conf_level: float,
+    notes: tuple[str, ...] = (),
 ) -> MultilevelResult:
     """Fit checked effects to a checked design and nested groups."""
     k, p = design.X.shape
@@ -151,7 +156,7 @@ def fit_levels(
             f"{p} coefficients and {k} rows leave nothing to estimate variances from; "
             "use fewer moderators."
         )
-    problem, estimated, notes = _telling(used.yi, design.X, V, codes, names, method)
+    problem, estimated, held = _telling(used.yi, design.X, V, codes, names, method)
     found = maximise(problem, name=f"{design.formula} with levels {', '.join(names)}")
     unit = problem.unit
     sigma2 = np.zeros(len(names))
@@ -198,7 +203,7 @@ def fit_levels(
         small_sample=small_sample,
         conf_level=conf_level,
         n_parameters=n_parameters,
-        notes=notes,
+        notes=notes + held,
     )
 
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from waistats.arrays import FloatArray, IntArray
 from waistats.errors import ConvergenceError
-from waistats.meta.ascent import Maxima, climb, starting_values
+from waistats.meta.ascent import Maxima, climb
+from waistats.meta.maximum import starting_values
 from waistats.meta.problem import Problem
 from waistats.meta.restricted import evaluate
 

@@ -8,8 +8,8 @@ from scipy import sparse
 from waistats.arrays import FloatArray, IntArray
 from waistats.meta.blocks import dense_blocks, padded_rows
 
-# eigenvalues below this share of the largest belong to what a cluster alone decides
-NULL_EIGENVALUE = 1e-10
+DECIDES_ALONE = 1e-9
+SINGULAR = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -92,6 +92,7 @@ def sandwich(
     .. [1] Pustejovsky, J. E., & Tipton, E. (2018). Journal of Business & Economic
        Statistics, 36, 672-683.
     """
+    half = np.linalg.cholesky(bread)
     scores, own, cross = [], [], []
     for rows in padded_rows(cluster):
         real = rows >= 0
@@ -101,10 +102,15 @@ def sandwich(
         D = np.linalg.cholesky(M).mT
         inner = D @ (M - Xj @ bread @ Xj.mT) @ D.mT
         value, vector = np.linalg.eigh((inner + inner.mT) / 2)
-        kept = value > NULL_EIGENVALUE * value[:, -1:]
+        # directions that this cluster alone decides have no residual: its root leaves
+        # them out, as many as its share of the information has eigenvalues of 1
+        WX = np.linalg.solve(M, Xj)
+        share = np.linalg.eigvalsh(half.T @ Xj.mT @ WX @ half)
+        alone = (share > 1 - DECIDES_ALONE).sum(axis=1, keepdims=True)
+        kept = (np.arange(value.shape[1]) >= alone) & (value > 0)
         root = np.where(kept, 1 / np.sqrt(np.where(kept, value, 1.0)), 0.0)
         A = D.mT @ (vector * root[:, None, :]) @ vector.mT @ D
-        G = A @ np.linalg.solve(M, Xj @ bread)
+        G = A @ WX @ bread
         scores.append((G.mT @ e[..., None])[..., 0])
         own.append(G.mT @ M @ G)
         cross.append(G.mT @ Xj)
@@ -131,7 +137,13 @@ def satterthwaite(parts: Sandwich, contrasts: FloatArray) -> FloatArray:
     single = np.einsum("np,jpr,nr->nj", C, parts.own, C) - shared
     HB = h.mT @ h @ B
     pairs = np.trace(HB @ HB, axis1=1, axis2=2) - (shared**2).sum(axis=1)
-    return single.sum(axis=1) ** 2 / ((single**2).sum(axis=1) + pairs)
+    spread = (single**2).sum(axis=1) + pairs
+    return np.divide(
+        single.sum(axis=1) ** 2,
+        spread,
+        out=np.full(len(spread), np.nan),
+        where=spread > 0,
+    )
 
 
 def hotelling(
@@ -156,6 +168,9 @@ def hotelling(
     # decides, which no residual shows
     expected = parts.own - parts.cross @ parts.bread @ parts.cross.mT
     value, vector = np.linalg.eigh(contrasts @ expected.sum(axis=0) @ contrasts.T)
+    undefined = float("nan"), float(q), float("nan")
+    if value[0] <= SINGULAR * value[-1]:
+        return undefined
     T = (vector / np.sqrt(value)) @ vector.T @ contrasts
     half = np.linalg.cholesky(parts.bread)
     A = T @ parts.cross @ half
@@ -170,7 +185,7 @@ def hotelling(
     eta = q * (q + 1) / total
     meat = contrasts @ parts.cov @ contrasts.T
     if eta <= q - 1 or np.linalg.matrix_rank(meat, hermitian=True) < q:
-        return float("nan"), float(q), float("nan")
+        return undefined
     b = contrasts @ beta
     Q = float(b @ np.linalg.solve(meat, b))
     return Q * (eta - q + 1) / (eta * q), float(q), float(eta - q + 1)
