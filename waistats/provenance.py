@@ -1,15 +1,22 @@
 """Where numbers come from: SIMULATED data say so in every table made of them."""
 
+from typing import Any
+
 import pandas as pd
 
 SIMULATED = "SIMULATED"
 
 
-def is_simulated(table: pd.DataFrame) -> bool:
-    """Return whether any row of a table is marked SIMULATED."""
-    if "provenance" not in table:
+def is_simulated(data: Any) -> bool:
+    """Return whether a table, or what a result was made of, is SIMULATED.
+
+    Of a table any row is enough. A result says so in its attribute ``simulated``.
+    """
+    if not isinstance(data, pd.DataFrame):
+        return bool(getattr(data, "simulated", False))
+    if "provenance" not in data:
         return False
-    marks = table["provenance"].astype(str)
+    marks = data["provenance"].astype(str)
     return bool(marks.str.contains(SIMULATED, regex=False).any())
 
 
@@ -18,3 +25,8 @@ def marked(frame: pd.DataFrame, simulated: bool) -> pd.DataFrame:
     if not simulated or "provenance" in frame:
         return frame
     return frame.assign(provenance=SIMULATED)
+
+
+def of_simulated(simulated: bool) -> str:
+    """Return what a heading says of SIMULATED data; nothing of others."""
+    return f" of {SIMULATED} data" if simulated else ""

@@ -6,6 +6,7 @@ import numpy as np
 
 from waistats.arrays import FloatArray
 from waistats.figures import style
+from waistats.figures.describing import describe
 from waistats.figures.placing import place_labels
 from waistats.figures.study_rows import study_rows
 from waistats.fitted import as_independent
@@ -46,6 +47,7 @@ def baujat(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     model = check_meta(as_independent(result), "baujat")
     x, y = baujat_values(model)
     rows = study_rows(model)
+    own = ax is None
     with style.drawing():
         ax = style.new_axes(ax, style.COLUMN, 3.0)
         far = np.hypot(x / max(x.max(), 1e-12), y / max(np.nanmax(y), 1e-12))
@@ -68,9 +70,11 @@ def baujat(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         ax.grid(color="#ececec", linewidth=0.5)
         place_labels(ax, x, y, top, [rows["label"].iloc[i] for i in top])
         names = ", ".join(rows["label"].iloc[i] for i in top[:3])
-        style.describe(
+        describe(
             ax,
             f"Baujat plot of {total_text(model)}; {names} stand out most.",
+            of=result,
+            own=own,
         )
     return ax
 

@@ -10,6 +10,7 @@ from scipy import stats
 from waistats.arrays import FloatArray
 from waistats.errors import DataError
 from waistats.figures import style
+from waistats.figures.describing import describe
 from waistats.figures.measuring import shorten, wrap
 from waistats.figures.study_rows import coefficient_table
 from waistats.format import coefficient
@@ -86,7 +87,7 @@ def box(
         ax.set_xlabel(noun(table))
         ax.grid(axis="x", color="#e6e6e6", linewidth=0.6)
         ax.spines["left"].set_visible(False)
-        style.describe(ax, _alt(cells, everything, blank))
+        describe(ax, _alt(cells, everything, blank), of=data, own=own)
     return ax
 
 

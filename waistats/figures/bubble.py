@@ -8,6 +8,7 @@ import pandas as pd
 from waistats.errors import ModelError, listing
 from waistats.figures import style
 from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
+from waistats.figures.describing import describe
 from waistats.figures.measuring import wrap
 from waistats.figures.study_rows import check_column, study_rows
 from waistats.fitted import as_model
@@ -50,6 +51,7 @@ def bubble(
         known = listing(model.design.variables)
         raise ModelError(f"The model has no moderator {name!r}; it has {known}.")
     rows = study_rows(model)
+    own = ax is None
     with style.drawing():
         ax = style.new_axes(ax, style.COLUMN, 3.0)
         _, height = style.inches(ax)
@@ -73,11 +75,13 @@ def bubble(
         set_alpha_axis(ax.yaxis, limits, model.measure, 0.85 * height)
         ax.set_ylabel(axis_name(model.measure, noun(model.effects.table), height))
         ax.set_xlabel(_words(name))
-        style.describe(
+        describe(
             ax,
             f"Bubble plot of {total_text(model)} against {_words(name).lower()}, with "
             f"the fitted mean, its {level(model.conf_level)} confidence band and "
             f"prediction band. Test: {statistic_text(_test(model, name))}.",
+            of=result,
+            own=own,
         )
     return ax
 

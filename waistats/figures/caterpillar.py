@@ -7,6 +7,7 @@ import pandas as pd
 
 from waistats.figures import style
 from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
+from waistats.figures.describing import describe
 from waistats.figures.study_rows import study_rows
 from waistats.fitted import as_model, pooled_row
 from waistats.format import level
@@ -37,6 +38,7 @@ def caterpillar(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     rows = study_rows(result).sort_values("yi", kind="stable")
     k = len(rows)
     at = np.arange(1, k + 1)
+    own = ax is None
     with style.drawing():
         ax = style.new_axes(ax, style.COLUMN, float(np.clip(1.2 + 0.06 * k, 2.4, 6)))
         length, height = style.inches(ax)
@@ -66,10 +68,12 @@ def caterpillar(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         ax.set_xlabel(axis_name(result.measure, noun(result.effects.table), length))
         ax.set_ylabel("Coefficients in order of size")
         ax.set_ylim(0.3, k + 0.7)
-        style.describe(
+        describe(
             ax,
             f"Caterpillar plot of {total_text(result)} in order of size. "
             f"{pooled_text(result, row)} {heterogeneity_text(result)}.",
+            of=given,
+            own=own,
         )
     return ax
 

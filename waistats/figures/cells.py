@@ -7,6 +7,7 @@ import pandas as pd
 
 from waistats.errors import DataError
 from waistats.figures import style
+from waistats.figures.describing import describe
 from waistats.figures.measuring import text_width
 from waistats.format import coefficient, count
 from waistats.generalization.study import RGStudy
@@ -45,6 +46,7 @@ def cells(
     frame = data.cells if isinstance(data, RGStudy) else data
     frame = _one_kind(frame)
     rows, columns, k, alpha = _arranged(frame, across, [d for d in down if d in frame])
+    own = ax is None
     with style.drawing():
         label = text_width(rows) + 0.3
         size = (len(columns) * _CELL[0] + label, len(rows) * _CELL[1] + 0.45)
@@ -58,7 +60,7 @@ def cells(
         ax.set_ylim(len(rows) - 0.5, -0.5)
         for spine in ax.spines.values():
             spine.set_visible(False)
-        style.describe(ax, _alt(rows, columns, k, alpha))
+        describe(ax, _alt(rows, columns, k, alpha), of=data, own=own)
     return ax
 
 

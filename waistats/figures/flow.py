@@ -8,6 +8,7 @@ import pandas as pd
 
 from waistats.errors import DataError
 from waistats.figures import style
+from waistats.figures.describing import describe
 from waistats.figures.measuring import wrap
 from waistats.format import count
 
@@ -26,8 +27,9 @@ def flow(boxes: Any, *, ax: "Axes | None" = None) -> "Axes":
     boxes : mapping or DataFrame
         For each box, in order, its counts: ``{"Found": {"studies": 60, ...}, ...}``
         with any of ``studies, samples, coefficients, persons``; ``"side": True`` puts
-        a box, such as one of exclusions, beside the way; ``"note"`` adds a line. As a
-        frame: columns ``box``, the counts, ``side`` and ``note``.
+        a box, such as one of exclusions, beside the way; ``"note"`` adds a line, and
+        ``"provenance"`` may say SIMULATED. As a frame: columns ``box``, the counts,
+        ``side``, ``note`` and ``provenance``.
     ax : Axes, optional
         Where to draw; by default a new figure as tall as its boxes.
 
@@ -49,6 +51,7 @@ def flow(boxes: Any, *, ax: "Axes | None" = None) -> "Axes":
     if not main:
         raise DataError("A flow diagram needs at least one box on the way.")
     beside = any(e["side"] for e in entries)
+    own = ax is None
     with style.drawing():
         width = style.PAGE * 0.85 if beside else style.COLUMN
         if ax is not None:
@@ -66,8 +69,18 @@ def flow(boxes: Any, *, ax: "Axes | None" = None) -> "Axes":
         for entry in entries:
             _box(ax, entry, right if entry["side"] else left, wide, scale)
         _arrows(ax, entries, left + 0.5 * wide, right)
-        style.describe(ax, "Flow diagram. " + "; ".join(map(_words, entries)) + ".")
+        describe(
+            ax,
+            "Flow diagram. " + "; ".join(map(_words, entries)) + ".",
+            of=_marks(boxes),
+            own=own,
+        )
     return ax
+
+
+def _marks(boxes: Any) -> pd.DataFrame:
+    """Return the boxes as a frame, which may say that they are SIMULATED."""
+    return boxes if isinstance(boxes, pd.DataFrame) else pd.DataFrame([*boxes.values()])
 
 
 def _entries(boxes: Any) -> list[dict[str, Any]]:

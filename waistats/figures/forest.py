@@ -10,6 +10,7 @@ from waistats.arrays import FloatArray
 from waistats.figures import style
 from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span, to_alpha
 from waistats.figures.beside import draw_beside, fit_beside
+from waistats.figures.describing import describe
 from waistats.figures.forest_columns import forest_columns
 from waistats.figures.forest_lines import forest_lines
 from waistats.figures.intervals import draw_intervals
@@ -101,7 +102,7 @@ def forest(
         ax.set_xlabel(name)
         _write_below(ax, below, texts.left, 1 + name.count("\n"))
         ax.spines["left"].set_visible(False)
-        style.describe(ax, _alt(model, rows, by, lines, row_of_mean))
+        describe(ax, _alt(model, rows, by, lines, row_of_mean), of=result, own=own)
     return ax
 
 

@@ -11,6 +11,7 @@ from waistats.arrays import BoolArray
 from waistats.errors import ModelError
 from waistats.figures import style
 from waistats.figures.alpha_axis import alpha_label, axis_name, set_alpha_axis, span
+from waistats.figures.describing import describe
 from waistats.figures.study_rows import study_rows
 from waistats.fitted import as_model, pooled_row
 from waistats.format import fixed
@@ -60,6 +61,7 @@ def funnel(
     residual = result.has_moderators
     center, x, measure = _center(result, rows)
     deepest = 1.06 * float(rows["se"].max())
+    own = ax is None
     with style.drawing():
         ax = style.new_axes(ax, style.COLUMN, 3.1)
         length, _ = style.inches(ax)
@@ -103,7 +105,7 @@ def funnel(
         text = _alt(result, rows, x, center) + pooled_text(result, row)
         if filled.any():
             text += f" {int(filled.sum())} of them, hollow, were filled in."
-        style.describe(ax, text)
+        describe(ax, text, of=given, own=own)
     return ax
 
 

@@ -8,6 +8,7 @@ from waistats.arrays import BoolArray, FloatArray
 from waistats.errors import ModelError
 from waistats.figures import style
 from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
+from waistats.figures.describing import describe
 from waistats.figures.measuring import wrap
 from waistats.fitted import as_independent
 from waistats.format import count, fixed, percent
@@ -55,6 +56,7 @@ def gosh(
     usable = np.isfinite(cloud.estimate[0]) & np.isfinite(cloud.I2) & (cloud.k > 1)
     x, y = cloud.estimate[0][usable], cloud.I2[usable]
     inside = None if study is None else cloud.includes(study)[usable]
+    own = ax is None
     with style.drawing():
         ax = style.new_axes(ax, style.COLUMN * 1.15, 3.6, (0.5, 0.45, 0.06, 0.04))
         style.reserve(ax, right=_GAP + _SIZE, top=_GAP + _SIZE + 0.15)
@@ -79,7 +81,7 @@ def gosh(
                 textcoords="offset points",
                 fontsize=style.SMALL,
             )
-        style.describe(ax, _alt(cloud, x, y))
+        describe(ax, _alt(cloud, x, y), of=result, own=own)
     return ax
 
 

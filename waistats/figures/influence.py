@@ -7,6 +7,7 @@ import pandas as pd
 
 from waistats.errors import DataError, listing
 from waistats.figures import style
+from waistats.figures.describing import describe
 from waistats.figures.measuring import wrap
 from waistats.figures.study_rows import study_labels
 from waistats.fitted import as_model
@@ -48,6 +49,7 @@ def influence(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     frame, labels = _frame(result)
     flagged = frame["influential"].to_numpy(dtype=bool)
     shown = [name for name in _PANELS if name in frame]
+    own = ax is None
     with style.drawing():
         ax = style.new_axes(ax, style.PAGE, 6.2, style.HARDLY)
         ax.set_axis_off()
@@ -65,10 +67,12 @@ def influence(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         ax.annotate(
             note, (0, 0), xycoords="axes fraction", va="bottom", fontsize=style.SMALL
         )
-        style.describe(
+        describe(
             ax,
             f"Influence diagnostics of {len(frame)} coefficients in {len(shown)} "
             f"panels. {note}",
+            of=result,
+            own=own,
         )
     return ax
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from waistats.errors import DataError, listing
 from waistats.figures import style
+from waistats.figures.describing import describe
 from waistats.figures.measuring import shorten, text_width
 from waistats.format import coefficient, fixed, percent
 
@@ -47,6 +48,7 @@ def items(
     if absent:
         raise DataError(f"The frame lacks {listing(absent)}; see item_statistics().")
     many = len(statistics)
+    own = ax is None
     with style.drawing():
         ax = style.new_axes(ax, style.PAGE, _ROW * many + 1.0, style.HARDLY)
         ax.set_axis_off()
@@ -55,7 +57,7 @@ def items(
         for panel, draw in zip(panels, _DRAWN, strict=False):
             draw(panel, statistics, y, alpha)
             panel.set_ylim(many - 0.4, -0.6)
-        style.describe(ax, _alt(statistics, alpha))
+        describe(ax, _alt(statistics, alpha), of=statistics, own=own)
     return ax
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from waistats.errors import DataError, ModelError
 from waistats.figures import style
 from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
+from waistats.figures.describing import describe
 from waistats.figures.study_rows import study_rows
 from waistats.fitted import as_model
 from waistats.format import coefficient, count
@@ -50,6 +51,7 @@ def length(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     pooled = float(back_transform(model.estimate, model.measure))
     grid = np.geomspace(items.min() * 0.9, items.max() * 1.1, 121)
     curve = transform(spearman_brown(pooled, typical, grid), model.measure)
+    own = ax is None
     with style.drawing():
         ax = style.new_axes(ax, style.COLUMN, 3.0)
         width, height = style.inches(ax)
@@ -79,12 +81,14 @@ def length(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         ax.legend(
             loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, borderaxespad=0.2
         )
-        style.describe(
+        describe(
             ax,
             f"Reliability against length of {total_text(model)}, from "
             f"{count(items.min())} to {count(items.max())} items, with the "
             f"Spearman-Brown curve through {coefficient(pooled, 2)} at "
             f"{count(typical)} items.",
+            of=result,
+            own=own,
         )
     return ax
 

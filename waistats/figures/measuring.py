@@ -21,9 +21,14 @@ def shorten(text: str, width: float, size: float = SMALL, bold: bool = False) ->
     """Return a text cut with an ellipsis where it is wider than ``width`` inches."""
     if text_width([text], size, bold) <= width + 0.01:
         return text
-    while text and text_width([text + "…"], size, bold) > width:
-        text = text[:-1]
-    return text.rstrip() + "…"
+    fits, too_long = 0, len(text)
+    while too_long - fits > 1:
+        middle = (fits + too_long) // 2
+        if text_width([text[:middle] + "…"], size, bold) > width:
+            too_long = middle
+        else:
+            fits = middle
+    return text[:fits].rstrip() + "…"
 
 
 def wrap(text: str, width: float, size: float = SMALL) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 from waistats.errors import ModelError
 from waistats.figures import style
 from waistats.figures.alpha_axis import set_alpha_axis, span
+from waistats.figures.describing import describe
 from waistats.figures.measuring import text_width
 from waistats.format import level
 from waistats.sensitivity.multiverse_result import CHOICES, Multiverse
@@ -43,6 +44,7 @@ def multiverse(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         )
     frame = result.to_frame().sort_values("estimate", kind="stable", ignore_index=True)
     rows = _options(frame)
+    own = ax is None
     with style.drawing():
         height = _TOP + _ROW * (len(rows) + 1) + 0.45
         ax = style.new_axes(ax, style.PAGE, height, style.HARDLY)
@@ -51,7 +53,7 @@ def multiverse(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         _curve(above, frame, result)
         if below is not None and rows:
             _matrix(below, frame, rows)
-        style.describe(ax, f"Specification curve. {result.sentence()}")
+        describe(ax, f"Specification curve. {result.sentence()}", of=result, own=own)
     return ax
 
 

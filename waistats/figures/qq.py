@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 
 from waistats.figures import style
+from waistats.figures.describing import describe
 from waistats.figures.placing import place_labels
 from waistats.figures.study_rows import study_rows
 from waistats.fitted import as_model
@@ -51,6 +52,7 @@ def qq(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         stats.norm.ppf(stats.beta.ppf(q, rank, k + 1 - rank)) for q in (tail, 1 - tail)
     )
     outside = (y < low) | (y > high)
+    own = ax is None
     with style.drawing():
         ax = style.new_axes(ax, style.COLUMN, 3.0)
         ax.fill_between(x, low, high, color="#e6e6e6", linewidth=0, zorder=0)
@@ -75,9 +77,11 @@ def qq(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         extreme = np.flatnonzero(outside)
         extreme = extreme[np.argsort(-np.abs(y[extreme]), kind="stable")][:6]
         place_labels(ax, x, y, extreme, list(labels[extreme]))
-        style.describe(
+        describe(
             ax,
             f"Normal quantile plot of the residuals of {total_text(model)}: "
             f"{int(outside.sum())} lie outside the {level(model.conf_level)} band.",
+            of=result,
+            own=own,
         )
     return ax

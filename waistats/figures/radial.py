@@ -7,6 +7,7 @@ from scipy import stats
 
 from waistats.figures import style
 from waistats.figures.alpha_axis import alpha_label, alpha_ticks
+from waistats.figures.describing import describe
 from waistats.figures.measuring import wrap
 from waistats.fitted import as_model, pooled_row
 from waistats.format import fixed, level
@@ -49,6 +50,7 @@ def radial(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     x = 1 / np.sqrt(model.effects.vi + model.tau2)
     y = (model.effects.yi - mean) * x
     z = float(stats.norm.ppf((1 + model.conf_level) / 2))
+    own = ax is None
     with style.drawing():
         ax = style.new_axes(ax, style.COLUMN, 3.0)
         end = 1.04 * x.max()
@@ -77,11 +79,13 @@ def radial(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         label = "Standardized distance from the mean"
         ax.set_ylabel(wrap(label, 0.9 * style.inches(ax)[1], style.SIZE))
         outside = int((np.abs(y) > z).sum())
-        style.describe(
+        describe(
             ax,
             f"Radial plot of {total_text(model)}: {outside} lie outside the "
             f"{level(model.conf_level)} band (± {fixed(z, 2)}). "
             f"{pooled_text(model, pooled_row(result))}",
+            of=result,
+            own=own,
         )
     return ax
 

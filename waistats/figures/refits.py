@@ -9,6 +9,7 @@ from waistats.errors import DataError, check_option, listing
 from waistats.figures import style
 from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
 from waistats.figures.beside import Texts, draw_beside, fit_beside
+from waistats.figures.describing import describe
 from waistats.figures.intervals import draw_intervals
 from waistats.fitted import as_model
 from waistats.format import fixed, level
@@ -48,13 +49,16 @@ def leave_one_out(
     frame, model = _frame(result, leave_one_out_frame)
     if order == "estimate":
         frame = frame.sort_values("estimate", kind="stable")
+    own = ax is None
     ax = _draw(ax, frame, model, "omitted", "Without", ("I2",))
     low, high = (float(frame["estimate"].agg(end)) for end in ("min", "max"))
-    style.describe(
+    describe(
         ax,
         f"Leave-one-out plot of {len(frame)} refits: without one study the pooled "
         f"value lies between {value_text(low, 'raw', 3)} and "
         f"{value_text(high, 'raw', 3)}.",
+        of=result,
+        own=own,
     )
     return ax
 
@@ -84,14 +88,17 @@ def cumulative(
         return cumulative_frame(model, order, **options)
 
     frame, model = _frame(result, make)
+    own = ax is None
     ax = _draw(ax, frame, model, "added", "Adding", ("k", "order"))
     last = float(frame["estimate"].iloc[-1])
-    style.describe(
+    describe(
         ax,
         f"Cumulative plot of {len(frame)} steps"
         + (f" by {order}" if order else "")
         + f", from {value_text(float(frame['estimate'].iloc[0]), 'raw', 2)} with one "
         f"coefficient to {value_text(last, 'raw', 2)} with all.",
+        of=result,
+        own=own,
     )
     return ax
 

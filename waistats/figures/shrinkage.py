@@ -7,6 +7,7 @@ import numpy as np
 from waistats.arrays import FloatArray
 from waistats.figures import style
 from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
+from waistats.figures.describing import describe
 from waistats.fitted import as_model
 from waistats.format import percent
 from waistats.meta.multilevel_result import MultilevelResult
@@ -45,6 +46,7 @@ def shrinkage(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     with np.errstate(divide="ignore", invalid="ignore"):
         pulled = np.clip(1 - (true - fitted) / (y - fitted), 0, 1)
     pulled = np.where(np.isfinite(pulled), pulled, 1.0)
+    own = ax is None
     with style.drawing():
         ax = style.new_axes(ax, style.COLUMN, 2.4)
         width, _ = style.inches(ax)
@@ -84,10 +86,12 @@ def shrinkage(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         share = 100 * float(np.median(pulled))
-        style.describe(
+        describe(
             ax,
             f"Shrinkage plot of {total_text(model)}: half of them are drawn at least "
             f"{percent(share, 0)} of the way to the fitted value. {pooled_text(model)}",
+            of=result,
+            own=own,
         )
     return ax
 

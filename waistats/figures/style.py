@@ -2,6 +2,8 @@
 
 import io
 import os
+import re
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,6 +67,8 @@ _HOUSE: dict[str, Any] = {
     "xtick.minor.size": 1.5,
     "ytick.minor.size": 1.5,
     "text.color": INK,
+    # a name may hold dollar signs; no text of ours is mathematics
+    "text.parse_math": False,
     "legend.fontsize": SMALL,
     "legend.title_fontsize": SMALL,
     "legend.frameon": False,
@@ -84,7 +88,9 @@ def drawing() -> Iterator[None]:
     """Draw in the house style; the user's own settings are back afterwards."""
     from matplotlib import style
 
-    with style.context(["default", _HOUSE]):
+    with style.context(["default", _HOUSE]), warnings.catch_warnings():
+        # said once, by `render`, not once a sign and a measurement
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ ", category=UserWarning)
         yield
 
 
@@ -171,11 +177,6 @@ def reserve(
     ax.set_position((box.x0 + x, box.y0 + y, width, tall))
 
 
-def describe(ax: "Axes", text: str) -> None:
-    """Attach the alternative text that `alt_text` reads."""
-    ax.alt_text = text  # type: ignore[attr-defined]
-
-
 def alt_text(drawn: "Axes | Figure") -> str:
     """Return the alternative text of a figure: what it shows, in sentences.
 
@@ -227,6 +228,11 @@ def render(drawn: "Axes | Figure", format: str = "svg", *, dpi: float = 300) -> 
         },
     }[format]
     stream = io.BytesIO()
+    if unknown := unknown_signs(figure):
+        warnings.warn(
+            f"The font {FONT} has no {' '.join(unknown)}: the figure shows boxes there.",
+            stacklevel=2,
+        )
     with drawing():
         figure.savefig(
             stream,
@@ -234,10 +240,24 @@ def render(drawn: "Axes | Figure", format: str = "svg", *, dpi: float = 300) -> 
             dpi=dpi,
             metadata={k: v for k, v in metadata.items() if v or k not in _ABOUT},
         )
-    return stream.getvalue()
+    content = stream.getvalue()
+    # XML knows no control characters
+    return _CONTROL.sub(b"", content) if format == "svg" else content
+
+
+def unknown_signs(figure: "Figure") -> list[str]:
+    """Return the visible signs in the texts of a figure that its font lacks."""
+    from matplotlib import font_manager
+    from matplotlib.text import Text
+
+    font = font_manager.get_font(font_manager.findfont(FONT))
+    known = font.get_charmap()
+    signs = {sign for text in figure.findobj(Text) for sign in str(text.get_text())}
+    return sorted(s for s in signs if s.isprintable() and ord(s) not in known)
 
 
 _ABOUT = ("Description", "Subject")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 
 
 def save(

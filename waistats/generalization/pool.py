@@ -46,6 +46,11 @@ class Pooled:
     note: str = ""
 
     @property
+    def simulated(self) -> bool:
+        """Whether the coefficients are SIMULATED."""
+        return self.fit.simulated
+
+    @property
     def dependent(self) -> bool:
         """Whether studies give more than one coefficient."""
         return isinstance(self.fit, MultilevelResult)

@@ -79,6 +79,11 @@ class FittedModel(Result):
         return self.effects.measure
 
     @property
+    def simulated(self) -> bool:
+        """Whether the effects are SIMULATED."""
+        return self.effects.simulated
+
+    @property
     def excluded(self) -> pd.DataFrame:
         """Rows not used: ``study_id, coefficient_id, reason``."""
         return self.effects.excluded

@@ -3,21 +3,13 @@
 import re
 from typing import Any
 
-from waistats.figures.style import (
-    HARDLY,
-    SMALL,
-    VERMILION,
-    alt_text,
-    describe,
-    figure_of,
-)
-from waistats.provenance import SIMULATED
+from waistats.figures.describing import is_marked, mark_simulated
+from waistats.figures.style import alt_text, drawing, figure_of
 from waistats.report.blocks import Drawing, Figure
 
 # Figures are drawn for a printed column: a page has room for more, and what is narrower
 # than most of that column is scrolled rather than read with a lens.
 ENLARGED, LEAST = 1.3, 0.8
-_STRIP = 0.17  # inches
 
 
 def embed(name: str, drawn: Any, caption: str, *, simulated: bool = False) -> Figure:
@@ -25,38 +17,18 @@ def embed(name: str, drawn: Any, caption: str, *, simulated: bool = False) -> Fi
     import matplotlib.pyplot as plt
 
     figure = figure_of(drawn)
-    if simulated:
+    if simulated and not is_marked(figure):
         mark_simulated(figure)
     plt.close(figure)
+    _settle(figure)
     return Figure(name, Drawing(figure, alt_text(figure)), caption)
 
 
-def mark_simulated(figure: Any) -> None:
-    """Write SIMULATED into a strip that is added above a figure."""
-    width, height = figure.get_size_inches()
-    taller = height + _STRIP
-    engine = figure.get_layout_engine()
-    if engine is None:
-        for ax in figure.axes:
-            box = ax.get_position()
-            place = (box.x0, box.y0 * height / taller)
-            ax.set_position((*place, box.width, box.height * height / taller))
-    else:
-        engine.set(rect=(0, 0, 1, height / taller))
-    figure.set_size_inches(width, taller)
-    figure.text(
-        1 - HARDLY[2] / width,
-        1 - HARDLY[3] / taller,
-        f"{SIMULATED} data",
-        ha="right",
-        va="top",
-        fontsize=SMALL,
-        fontweight="bold",
-        color=VERMILION,
-    )
-    described = [ax for ax in figure.axes if alt_text(ax)]
-    for ax in described[:1]:
-        describe(ax, f"{SIMULATED} data. {alt_text(ax)}")
+def _settle(figure: Any) -> None:
+    """Lay a figure out for good, so that files do not depend on which is made first."""
+    with drawing():
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 def inline_svg(figure: Figure) -> str:

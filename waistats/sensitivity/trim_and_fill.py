@@ -52,6 +52,11 @@ class TrimAndFill(Result):
     original: MetaResult = field(repr=False)
     notes: tuple[str, ...] = ()
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the effects are SIMULATED."""
+        return self.original.simulated
+
     def to_frame(self) -> pd.DataFrame:
         """Return the pooled mean as observed and as filled, on the model's scale."""
         parts = []
