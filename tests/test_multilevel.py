@@ -368,3 +368,60 @@ def test_large_tables_fit_fast_and_in_linear_memory():
     assert peaks[1] < 2.6 * peaks[0]
     # a single k x k matrix is 200 MB
     assert peaks[1] < 100e6
+
+
+def test_covariance_from_item_data_is_taken_as_it_comes():
+    from waistats import alpha_covariance, effect_sizes, reliability_by_study
+
+    rng = np.random.default_rng(11)
+    frames = []
+    for study in range(6):
+        trait = rng.normal(size=(60, 1)) + 0.3 * study * rng.normal(size=(60, 1))
+        items = trait + rng.normal(size=(60, 6))
+        frame = pd.DataFrame(items, columns=[f"q{i}" for i in range(1, 7)])
+        frames.append(frame.assign(study=f"S{study}", provenance="SIMULATED"))
+    answers = pd.concat(frames, ignore_index=True)
+    scales = {"first": ["q1", "q2", "q3"], "last": ["q4", "q5", "q6"]}
+    scales["total"] = scales["first"] + scales["last"]
+    table = reliability_by_study(answers, study="study", scales=scales, covariance=True)
+    effects = effect_sizes(table)
+    fit = fit_multilevel(effects, "~ scale", V=table.attrs["V"])
+    assert "those given as V" in str(fit)
+    by_hand = {
+        name: alpha_covariance({s: rows[columns] for s, columns in scales.items()})
+        for name, rows in answers.groupby("study")
+    }
+    again = fit_multilevel(effects, "~ scale", V=by_hand)
+    assert_allclose(again.beta, fit.beta, rtol=1e-9)
+    assert_allclose(again.sigma2, fit.sigma2, rtol=1e-6, atol=1e-9)
+    assert "SIMULATED" in str(fit)
+    raw = reliability_by_study(
+        answers, study="study", scales=scales, covariance="raw"
+    ).attrs["V"]
+    assert "is V on the scale of yi?" in str(fit_multilevel(effects, V=raw))
+
+
+def test_assumed_correlation_is_said():
+    text = str(fit_multilevel(mibs_frame(), within_correlation=0.6))
+    assert "Sampling errors of one study are assumed to correlate .60." in text
+
+
+def test_more_coefficients_than_rows_are_refused():
+    frame = mibs_frame().head(3).assign(x=[1.0, 2, 4])
+    with pytest.raises(ModelError, match="3 coefficients and 3 rows"):
+        fit_multilevel(frame, "~ x + I(x**2)")
+
+
+def test_single_coefficients_among_many_and_tied_values():
+    frame = pd.DataFrame(
+        {
+            "study_id": list("AABCDDDE"),
+            "yi": [1.0, 1, 2, 1, 2, 2, 1, 1],
+            "vi": [0.1, 0.1, 0.2, 0.1, 0.2, 0.1, 0.1, 1e-6],
+        }
+    )
+    fit = fit_multilevel(frame)
+    assert np.isfinite(fit.log_likelihood)
+    free = fit.maximum.at.score[0][fit.maximum.sigma2[0] > 0]
+    assert_allclose(free, 0, atol=1e-7)
+    assert (fit.maximum.at.score[0][fit.maximum.sigma2[0] == 0] <= 0).all()

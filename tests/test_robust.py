@@ -147,3 +147,11 @@ def test_predicted_means_have_their_own_df():
     mean = fitted(CASES["invented"]).robust().predict(back_transform=False)
     assert mean.ci_low[0] == pytest.approx(case["ci_low"])
     assert "se" not in robust.predict(at)
+
+
+def test_a_cluster_that_decides_alone_leaves_no_standard_error():
+    frame = mibs_frame().head(6).assign(study_id=list("AABBCC"))
+    robust = fit_multilevel(frame, "~ study_id").robust()
+    first = robust.to_frame().iloc[0]
+    assert first[["se", "df", "p_value"]].isna().all()
+    assert "too few clusters" in str(robust)

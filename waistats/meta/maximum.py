@@ -43,7 +43,7 @@ def starting_values(problem: Problem) -> FloatArray:
     edge[(0,) * L] = True
     for axis in range(L):
         face = height.take(0, axis)
-        best = list(np.unravel_index(np.argmax(face), face.shape))
+        best = [int(i) for i in np.unravel_index(np.argmax(face), face.shape)]
         best.insert(axis, 0)
         edge[tuple(best)] = True
     # the edge matters where it is not left at once

@@ -64,8 +64,9 @@ class RobustResult(Result):
 
     def _rows(self, contrasts: FloatArray) -> dict[str, FloatArray]:
         estimate = contrasts @ self.beta
-        se = np.sqrt(np.einsum("np,pr,nr->n", contrasts, self.cov, contrasts))
         df = satterthwaite(self.parts, contrasts)
+        variance = np.einsum("np,pr,nr->n", contrasts, self.cov, contrasts)
+        se = np.where(np.isnan(df), np.nan, np.sqrt(variance))
         half = stats.t.ppf((1 + self.conf_level) / 2, df) * se
         return {
             "estimate": estimate,

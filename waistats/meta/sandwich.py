@@ -127,7 +127,7 @@ def satterthwaite(parts: Sandwich, contrasts: FloatArray) -> FloatArray:
 
     Notes
     -----
-    :math:`(\sum_j p_{jj})^2 / \sum_{ij} p_{ij}^2` with
+    :math:`(\sum_j p_{jj})^2 / \sum_{ij} p_{ij}^2`, NaN where the numerator is 0, with
     :math:`p_{ij} = g_i'(\delta_{ij}M_j - X_iBX_j')g_j`, :math:`g_j = G_jc`. The double
     sum needs only sums over clusters.
     """
@@ -137,12 +137,14 @@ def satterthwaite(parts: Sandwich, contrasts: FloatArray) -> FloatArray:
     single = np.einsum("np,jpr,nr->nj", C, parts.own, C) - shared
     HB = h.mT @ h @ B
     pairs = np.trace(HB @ HB, axis1=1, axis2=2) - (shared**2).sum(axis=1)
-    spread = (single**2).sum(axis=1) + pairs
+    expected = single.sum(axis=1)
+    # nothing of the contrast is left to vary between clusters
+    some = expected > SINGULAR * np.einsum("np,pr,nr->n", C, B, C)
     return np.divide(
-        single.sum(axis=1) ** 2,
-        spread,
-        out=np.full(len(spread), np.nan),
-        where=spread > 0,
+        expected**2,
+        (single**2).sum(axis=1) + pairs,
+        out=np.full(len(C), np.nan),
+        where=some,
     )
 
 
