@@ -1,0 +1,136 @@
+"""Write docs/validation.md: what waistats was compared with, and how far apart they are.
+
+Question: do the numbers agree with R and with what is published?
+Reads:    tests/reference/*.json, through validation_cases and validation_published.
+Writes:   docs/validation.md
+"""
+
+# ruff: noqa: E501
+
+from pathlib import Path
+
+from validation_cases import SOURCES, difference, load
+from validation_published import agrees, published
+
+from waistats.format import fixed
+
+TARGET = Path(__file__).with_name("validation.md")
+PACKAGES = ("R", "metafor", "metadat", "psych", "lavaan", "clubSandwich", "GPArotation")
+DIFFERENT = """
+| where | waistats | R | why |
+| --- | --- | --- | --- |
+| default tolerance of REML, ML, EB, SJIT | full convergence | metafor stops at 1e-5: on the CES-D tau2 .0461047 for .0461046 | references use `control = list(threshold = 1e-12)` |
+| ML of the CLASP trials (DerSimonian & Kacker, 2007) | tau 0, where the likelihood is highest | .0023, where the iteration stopped on its way to 0 | the two printed numbers that depend on it are left out below |
+| likelihoods with several maxima | the highest | the one nearest to the start, another one in about 1 of 5,000 data sets | `thorough=False` gives R's |
+| SJIT | its limit, the Paule-Mandel solution | stops at a tolerance on the way | |
+| Q with extreme weights | exact to 1e-13 against rational arithmetic | loses digits, 4e-8 on `imbalance` | metafor forms P |
+| back-transformed negative alphas | negative | `transf.iabt` and `transf.iahw` give 0 | prediction limits near 0 would be wrong |
+| alpha = 1 | an error | infinite or zero variance | the weight would be infinite |
+| EM standard errors | squared influences over n(n - 1) | lavaan's MLR: over n squared | with complete answers the ADF standard error |
+| n of alpha's interval | people who were used | psych and pingouin: before listwise deletion | see the page on intervals |
+| ordinal omega's standard error | exact derivative of the loadings | takes the model as true: within 0.3 % | |
+| scale part without a maximum | ConvergenceError that names the rows | a log variance that runs off | |
+| sample size for an interval (Bonett, 2002) | n0 plus 2 | statpsych's `size.ci.cronbach` adds 2 inside the product: 109 for 110 | its other functions have it as here |
+| signs of Bonett's and Hakstian and Whalen's scales | a higher value is a higher alpha, as metafor | vcmeta: ln(1 - alpha), the reverse | slopes change sign |
+""".strip()
+
+
+def versions(name: str) -> str:
+    """Return the packages behind a reference file."""
+    source = load(name)["source"]
+    if isinstance(source, str):
+        return (
+            source.partition(";")[0]
+            .replace("R version", "R")
+            .replace(" Patched (2022-11-10 r83330)", "")
+        )
+    known = {
+        key.replace("r", "R", 1) if key == "r" else key: source[key] for key in source
+    }
+    parts = [
+        f"{package} {str(known[package]).replace('R version ', '').split(' ')[0]}"
+        for package in PACKAGES
+        if package in known
+    ]
+    return ", ".join(parts)
+
+
+def reference_table() -> str:
+    """Return the largest difference by function."""
+    lines = [
+        "| function | data sets | oracle | numbers | largest difference | where |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for part, files in SOURCES.items():
+        oracle = "; ".join(dict.fromkeys(versions(name) for name in files))
+        found: dict[str, tuple[float, str, int, dict[str, None]]] = {}
+        for row in part():
+            gap, count = difference(row)
+            most, where, total, data = found.get(row.function, (-1.0, "", 0, {}))
+            if gap > most:
+                most, where = gap, f"{row.data}, {row.quantity}"
+            data[row.data] = None
+            found[row.function] = (most, where, total + count, data)
+        for function, (most, where, total, data) in found.items():
+            names = ", ".join(data)
+            size = "0" if most == 0 else f"{most:.0e}"
+            lines.append(
+                f"| {function} | {names} | {oracle} | {total:,} | {size} | {where} |"
+            )
+    return "\n".join(lines)
+
+
+def published_tables() -> str:
+    """Return the published numbers, source by source."""
+    rows = published()
+    right = sum(agrees(row) for row in rows)
+    parts = [f"{right} of {len(rows)} printed numbers agree to their last digit."]
+    for source in dict.fromkeys(row.source for row in rows):
+        parts += [
+            f"### {source}",
+            "| where | what | printed | waistats |\n| --- | --- | --- | --- |",
+        ]
+        for row in rows:
+            if row.source == source:
+                decimals = len(row.printed.partition(".")[2])
+                ours = fixed(row.ours, decimals + 2)
+                flag = "" if agrees(row) else " (differs)"
+                parts[-1] += (
+                    f"\n| {row.place} | {row.quantity} | {row.printed} | {ours}{flag} |"
+                )
+    return "\n\n".join(parts)
+
+
+def page() -> str:
+    """Return the page."""
+    return (
+        "\n\n".join(
+            [
+                "# Validation",
+                "This page is written by `docs/validation.py` from the reference files in "
+                "`tests/reference`, which R scripts beside them wrote. The numbers of "
+                "waistats were computed when the page was written; "
+                "`tests/test_validation.py` computes them again.",
+                "## Against R",
+                "A difference is relative to a reference above 1 in size and absolute "
+                "below. Data sets are those of metadat by their names, published tables, or "
+                "invented: `two` has two studies, `equal_vi` equal variances, `tau2_zero` no "
+                "heterogeneity, `perfect` no residuals, `imbalance` weights from 0.25 to a "
+                "million; items are SIMULATED or invented.",
+                reference_table(),
+                "## What differs, and why",
+                DIFFERENT,
+                "## Published numbers",
+                "Numbers and pages of the papers are those that metafor's own tests of its "
+                "worked examples compare with, where the paper and metafor agree; the "
+                "examples of R packages are those that their help pages print.",
+                published_tables(),
+            ]
+        )
+        + "\n"
+    )
+
+
+if __name__ == "__main__":
+    TARGET.write_text(page(), encoding="utf-8")
+    print(f"wrote {TARGET.name}")
