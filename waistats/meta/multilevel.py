@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
+from scipy import sparse
 
 from waistats.arrays import BoolArray, FloatArray, IntArray
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.meta.ascent import Maxima
 from waistats.meta.blocks import level_codes
 from waistats.meta.design import Design, build_design, intercept_only
+from waistats.meta.distributions import chi2_sf
 from waistats.meta.effects import Effects, usable_effects
 from waistats.meta.fit import information
 from waistats.meta.levels import (
@@ -188,7 +189,7 @@ def fit_levels(
         H2=1 + tau2 / typical,
         Q=problem.Q,
         Q_df=k - p,
-        Q_p=float(stats.chi2.sf(problem.Q, k - p)),
+        Q_p=float(chi2_sf(problem.Q, k - p)),
         R2=_explained(used.yi, design, V, codes, names, method, tau2),
         log_likelihood=likelihood,
         aic=aic,

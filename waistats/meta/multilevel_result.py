@@ -1,17 +1,19 @@
 """The result of a multilevel model."""
 
+import html
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
+from scipy import sparse
 
 from waistats.arrays import BoolArray, FloatArray, IntArray
 from waistats.errors import ModelError
-from waistats.format import fixed, frame_text, p_statement
+from waistats.format import fixed, frame_html, frame_text, p_statement
 from waistats.meta.ascent import Maxima
 from waistats.meta.blocks import connect, padded_rows
+from waistats.meta.distributions import chi2_ppf, chi2_sf
 from waistats.meta.heterogeneity import intervals_frame
 from waistats.meta.levels import check_contains, cluster_codes
 from waistats.meta.model import FittedModel
@@ -103,7 +105,7 @@ class MultilevelResult(FittedModel):
 
     def _limits(self, what: str) -> FloatArray:
         if what not in self.memory:
-            drop = float(stats.chi2.ppf(self.conf_level, 1))
+            drop = float(chi2_ppf(self.conf_level, 1))
             if what == "components":
                 found = component_limits(self.problem, self.maximum, drop)
             elif self.problem.n_levels == 1:
@@ -139,7 +141,7 @@ class MultilevelResult(FittedModel):
             drop = self.maximum.at.log_likelihood[0] - without_component(self.problem)
             without[self.estimated] = self.log_likelihood - np.maximum(drop, 0.0)
         statistic = 2 * (self.log_likelihood - without)
-        p = stats.chi2.sf(statistic, 1)
+        p = chi2_sf(statistic, 1)
         return pd.DataFrame(
             {
                 "level": list(self.levels),
@@ -250,12 +252,25 @@ class MultilevelResult(FittedModel):
 
     def heading(self) -> str:
         """Return the model line, variances and tests, as metafor prints them."""
-        parts = [
-            f"Multilevel Meta-Analysis Model (k = {self.k}; method: {self.method})"
-        ]
-        if self.effects.simulated:
-            parts[0] += " of SIMULATED data"
-        shown = pd.DataFrame(
+        variances = f"Variance Components:\n{frame_text(self._variances())}"
+        return "\n\n".join([self._title(), variances, *self._tests()])
+
+    def _repr_html_(self) -> str:
+        above, between, below = (
+            "".join(f"<p>{html.escape(line)}</p>" for line in text.split("\n") if line)
+            for text in (self._title(), "\n".join(self._tests()), self.closing())
+        )
+        return (
+            f'<div class="waistats">{above}{frame_html(self._variances())}{between}'
+            f"{frame_html(self.to_frame())}{below}</div>"
+        )
+
+    def _title(self) -> str:
+        text = f"Multilevel Meta-Analysis Model (k = {self.k}; method: {self.method})"
+        return text + " of SIMULATED data" * self.effects.simulated
+
+    def _variances(self) -> pd.DataFrame:
+        return pd.DataFrame(
             {
                 "component": [f"sigma^2.{i + 1}" for i in range(len(self.levels))],
                 "estimate": self.sigma2,
@@ -267,7 +282,9 @@ class MultilevelResult(FittedModel):
                 ],
             }
         )
-        parts.append(f"Variance Components:\n{frame_text(shown)}")
+
+    def _tests(self) -> list[str]:
+        """Return heterogeneity and tests, a block each."""
         kind = "residual" if self.has_moderators else "total"
         lines = [
             f"I^2 ({kind} heterogeneity / total variability): {fixed(self.I2, 2)}%",
@@ -277,12 +294,10 @@ class MultilevelResult(FittedModel):
             lines.append(
                 f"R^2 (amount of heterogeneity accounted for): {fixed(self.R2, 2)}%"
             )
-        parts.append("\n".join(lines))
         what = "Residual Heterogeneity" if self.has_moderators else "Heterogeneity"
         q = f"Q(df = {self.Q_df}) = {fixed(self.Q)}, {p_statement(self.Q_p, 4)}"
-        parts.append(f"Test for {what}:\n{q}")
+        blocks = ["\n".join(lines), f"Test for {what}:\n{q}"]
         if self.has_moderators:
-            parts.append(f"Test of Moderators:\n{self.omnibus.sentence()}")
+            blocks.append(f"Test of Moderators:\n{self.omnibus.sentence()}")
         scale = f" ({self.measure} scale)" if self.measure else ""
-        parts.append(f"Model Results{scale}:")
-        return "\n\n".join(parts)
+        return [*blocks, f"Model Results{scale}:"]

@@ -8,6 +8,7 @@ import numpy as np
 from waistats.arrays import FloatArray, IntArray
 from waistats.errors import ConvergenceError
 from waistats.meta.ascent import Maxima, climb
+from waistats.meta.distributions import chi2_ppf
 from waistats.meta.maximum import starting_values
 from waistats.meta.problem import Problem
 from waistats.meta.restricted import evaluate
@@ -189,7 +190,6 @@ def q_limits(problem: Problem, conf_level: float) -> tuple[float, float]:
     on k - p degrees of freedom at its true value.
     """
     from scipy.optimize import brentq
-    from scipy.stats import chi2
 
     df = problem.k - problem.p
     tail = (1 - conf_level) / 2
@@ -205,4 +205,4 @@ def q_limits(problem: Problem, conf_level: float) -> tuple[float, float]:
             high *= 4
         return float(brentq(excess, 0.0, high, args=(target,), xtol=1e-300, rtol=1e-14))
 
-    return solve(float(chi2.ppf(1 - tail, df))), solve(float(chi2.ppf(tail, df)))
+    return solve(float(chi2_ppf(1 - tail, df))), solve(float(chi2_ppf(tail, df)))

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from waistats.arrays import FloatArray
 from waistats.format import Result, coefficient, interval, level
 from waistats.meta.design import Design, term_names
+from waistats.meta.distributions import f_sf
 from waistats.meta.sandwich import Sandwich, hotelling, satterthwaite
 from waistats.meta.wald import TestResult
 from waistats.transforms import back_transform as turn_back
@@ -67,7 +68,7 @@ class RobustResult(Result):
         df = satterthwaite(self.parts, contrasts)
         variance = np.einsum("np,pr,nr->n", contrasts, self.cov, contrasts)
         se = np.where(np.isnan(df), np.nan, np.sqrt(variance))
-        half = stats.t.ppf((1 + self.conf_level) / 2, df) * se
+        half = special.stdtrit(df, (1 + self.conf_level) / 2) * se
         return {
             "estimate": estimate,
             "se": se,
@@ -88,7 +89,7 @@ class RobustResult(Result):
                 "se": row["se"],
                 "statistic": statistic,
                 "df": row["df"],
-                "p_value": 2 * stats.t.sf(np.abs(statistic), row["df"]),
+                "p_value": 2 * special.stdtr(row["df"], -np.abs(statistic)),
                 "ci_low": row["ci_low"],
                 "ci_high": row["ci_high"],
             }
@@ -111,7 +112,7 @@ class RobustResult(Result):
             name=name,
             statistic=F,
             df=q,
-            p_value=float(stats.f.sf(F, q, df)) if df == df else float("nan"),
+            p_value=float(f_sf(F, q, df)) if df == df else float("nan"),
             distribution="F",
             df_denominator=df,
         )
