@@ -134,11 +134,11 @@ def weighted_fit(
     ``into`` is an earlier fit that is no longer needed, whose memory is used again:
     new memory costs more than the arithmetic on it.
     """
-    shape = np.broadcast_shapes(y.shape, v.shape, tau2.shape)
-    if into is None or into.w.shape != shape:
-        w, u, r = (np.empty(shape, dtype=y.dtype) for _ in range(3))
-    else:
+    if into is not None and into.w.shape == y.shape == v.shape:
         w, u, r = into.w, into.u, into.r
+    else:
+        shape = np.broadcast_shapes(y.shape, v.shape, tau2.shape)
+        w, u, r = (np.empty(shape, dtype=y.dtype) for _ in range(3))
     np.reciprocal(np.add(v, tau2, out=w), out=w)
     A = cross(X, w)
     C = inverse(A)
