@@ -17,7 +17,7 @@ _R_BACK = {
     "raw": "y",
 }
 _R_METHOD = {"CE": "EE"}
-_CONTROL = "control = list(threshold = 1e-12, maxiter = 1000)"
+_CONTROL = "control = list(threshold = 1e-12, tol = 1e-12, maxiter = 1000)"
 # what formulas share in both languages, once numpy's names are R's
 _R_FORMULA = re.compile(r"[\w\s~+*:().^-]+")
 
@@ -71,7 +71,7 @@ def r_code(study: RGStudy) -> str:
             f'test = "knha", level = {100 * study.conf_level:.12g},',
             f"           {_CONTROL})",
             "res",
-            "confint(res)",
+            *(["confint(res)"] if study.method != "CE" else []),
             "predict(res, transf = back)",
         ]
     lines += _moderators(study)
@@ -98,8 +98,13 @@ def _three_levels(study: RGStudy) -> list[str]:
     assert study.pooled is not None
     lines = ["V <- dat$vi"]
     if study.within_correlation:
-        lines = [
-            "V <- vcalc(vi, cluster = study_id, obs = coefficient_id, data = dat,",
+        rows = study.main_rows
+        lines = ["dat$sample_id <- dat$study_id"]
+        if "sample_id" in rows:
+            samples = _words(rows["sample_id"])
+            lines = [f"dat$sample_id <- paste(dat$study_id, {samples})"]
+        lines += [
+            "V <- vcalc(vi, cluster = sample_id, obs = coefficient_id, data = dat,",
             f"           rho = {study.within_correlation!r})",
         ]
     lines += [

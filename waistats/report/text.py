@@ -82,8 +82,9 @@ def _model(study: RGStudy) -> list[str]:
     three = study.pooled.fit
     assert isinstance(three, MultilevelResult)
     correlation = study.within_correlation
+    unit = "sample" if "sample_id" in study.effects else "study"
     errors = (
-        f"correlated {correlation:g} within a study" if correlation else "independent"
+        f"correlated {correlation:g} within a {unit}" if correlation else "independent"
     )
     parts.append(
         f"{three.n_levels[three.levels[0]]} studies gave {three.k} coefficients of the "
