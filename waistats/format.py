@@ -3,7 +3,7 @@
 import html
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -146,14 +146,35 @@ def frame_text(frame: pd.DataFrame, digits: int = 4) -> str:
 
 
 def frame_html(frame: pd.DataFrame, digits: int = 4) -> str:
-    """Return a frame as a plain HTML table; every text is escaped."""
+    """Return a frame as a plain HTML table; every text is escaped, words to the left."""
     shown = frame_cells(frame, digits)
-    head = "".join(f"<th>{html.escape(str(c))}</th>" for c in shown.columns)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(v))}</td>" for v in row) + "</tr>"
-        for row in shown.itertuples(index=False)
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    left = ' style="text-align:left"'
+    sides = [
+        "" if pd.api.types.is_numeric_dtype(frame[name]) else left
+        for name in frame.columns
+    ]
+
+    def row(tag: str, texts: Iterable[object]) -> str:
+        cells = zip(sides, texts, strict=True)
+        parts = (f"<{tag}{s}>{html.escape(str(t))}</{tag}>" for s, t in cells)
+        return f"<tr>{''.join(parts)}</tr>"
+
+    rows = "".join(row("td", texts) for texts in shown.itertuples(index=False))
+    head = row("th", shown.columns)
+    return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+
+def words_html(text: str, *, title: bool = False) -> str:
+    """Return printed lines as HTML; blank lines part paragraphs, spaces are kept.
+
+    ``title`` makes the first line bold.
+    """
+    blocks = [html.escape(block.strip("\n")) for block in text.split("\n\n")]
+    if title and blocks[0]:
+        first, mark, rest = blocks[0].partition("\n")
+        blocks[0] = f"<b>{first}</b>{mark}{rest}"
+    style = "white-space:pre-wrap;margin:.4em 0"
+    return "".join(f'<p style="{style}">{block}</p>' for block in blocks if block)
 
 
 def labelled(pairs: Mapping[str, str]) -> str:
@@ -195,8 +216,6 @@ class Result:
         return str(self)
 
     def _repr_html_(self) -> str:
-        above, below = (
-            "".join(f"<p>{html.escape(line)}</p>" for line in part.split("\n") if line)
-            for part in (self.heading(), self.closing())
-        )
-        return f'<div class="waistats">{above}{frame_html(self.shown())}{below}</div>'
+        above = words_html(self.heading(), title=True)
+        table, below = frame_html(self.shown()), words_html(self.closing())
+        return f'<div class="waistats">{above}{table}{below}</div>'

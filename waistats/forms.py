@@ -1,6 +1,5 @@
 """What a form is: items, subscales, reverse key, response range, evidence."""
 
-import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -8,7 +7,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from waistats.errors import DataError, listing
-from waistats.format import Result, frame_html, labelled
+from waistats.format import Result, frame_html, labelled, words_html
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,8 +179,8 @@ class Instrument(Result):
     def _repr_html_(self) -> str:
         card = self._card()
         frame = pd.DataFrame({"fact": list(card), "value": list(card.values())})
-        head = html.escape(self.heading())
-        return f'<div class="waistats"><p>{head}</p>{frame_html(frame)}</div>'
+        head = words_html(self.heading(), title=True)
+        return f'<div class="waistats">{head}{frame_html(frame)}</div>'
 
 
 def define_instrument(

@@ -14,9 +14,11 @@ from waistats.format import (
     Result,
     coefficient,
     count,
+    frame_html,
     frame_text,
     interval,
     level,
+    words_html,
 )
 from waistats.generalization.cells import POOLED, pooled_cells, pooled_row, shrunken
 from waistats.generalization.combine import combine_tables
@@ -290,9 +292,16 @@ class RGStudy(Result):
             f"{interval(row['pi_low'], row['pi_high'])}, I2 = {row['I2']:.1f}%"
         )
 
+    def shown(self) -> pd.DataFrame:
+        """Return the cells without their tests."""
+        return self.cells.drop(columns=["Q", "Q_df", "Q_p", "tau2"])
+
     def __str__(self) -> str:
-        shown = self.cells.drop(columns=["Q", "Q_df", "Q_p", "tau2"])
-        return f"{self.heading()}\n\n{frame_text(shown, 3)}"
+        return f"{self.heading()}\n\n{frame_text(self.shown(), 3)}"
+
+    def _repr_html_(self) -> str:
+        head = words_html(self.heading(), title=True)
+        return f'<div class="waistats">{head}{frame_html(self.shown(), 3)}</div>'
 
     def report(self, path: str | Path, *, force: bool = True) -> Path:
         """Write the report of the study as one self-contained page, or to Word.

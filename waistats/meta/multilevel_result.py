@@ -1,6 +1,5 @@
 """The result of a multilevel model."""
 
-import html
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +9,13 @@ from scipy import sparse
 
 from waistats.arrays import BoolArray, FloatArray, IntArray
 from waistats.errors import ModelError
-from waistats.format import fixed, frame_html, frame_text, p_statement
+from waistats.format import (
+    fixed,
+    frame_html,
+    frame_text,
+    p_statement,
+    words_html,
+)
 from waistats.meta.ascent import Maxima
 from waistats.meta.blocks import connect, padded_rows
 from waistats.meta.distributions import chi2_ppf, chi2_sf
@@ -256,9 +261,9 @@ class MultilevelResult(FittedModel):
         return "\n\n".join([self._title(), variances, *self._tests()])
 
     def _repr_html_(self) -> str:
-        above, between, below = (
-            "".join(f"<p>{html.escape(line)}</p>" for line in text.split("\n") if line)
-            for text in (self._title(), "\n".join(self._tests()), self.closing())
+        above = words_html(self._title(), title=True)
+        between, below = (
+            words_html(text) for text in ("\n\n".join(self._tests()), self.closing())
         )
         return (
             f'<div class="waistats">{above}{frame_html(self._variances())}{between}'
