@@ -337,6 +337,55 @@ def sensitivity() -> Iterator[Row]:
         yield Row("threshold_selection", name, "LRT", found.lrt.statistic, case["lrt"])
 
 
+def practice() -> Iterator[Row]:
+    """Yield subgroups, spread and what a pooled result means in practice."""
+    reference = load("subgroups")
+    data = named(reference["data"], len(reference["data"]["yi"]))
+    separate = ws.fit_subgroups(data, "alloc", small_sample="wald")
+    frame, case = separate.to_frame(), reference["separate"]
+    for ours, theirs in {"estimate": "est", "se": "se", "tau2": "tau2"}.items():
+        yield Row("fit_subgroups", "bcg", ours, frame[ours], case[theirs])
+    between = separate.between
+    tests = [between.statistic, between.p_value]
+    yield Row("fit_subgroups", "bcg", "between", tests, [case["QM"], case["QMp"]])
+    common = ws.fit_subgroups(data, "alloc", tau2="common").between
+    case = reference["common"]
+    tests = [common.statistic, common.p_value]
+    yield Row("fit_subgroups", "bcg", "common", tests, [case["QM"], case["QMp"]])
+    reference = load("spread_bivariate")
+    for case in reference["cases"]:
+        if case["mods"]:
+            continue
+        part = reference["data"][case["data"]]
+        table = named(
+            {
+                "estimate": part["alpha"],
+                "score_sd": part["sd"],
+                "n": part["n"],
+                "n_items": part["m"],
+            },
+            len(part["alpha"]),
+        )
+        found = ws.spread_analysis(table, metric="as_given")
+        name = case["data"]
+        likelihood = found.bivariate.log_likelihood
+        yield Row("spread_analysis", name, "log_likelihood", likelihood, case["ll"])
+        yield Row("spread_analysis", name, "error", found.error.beta, case["error_b"])
+        yield Row(
+            "spread_analysis", name, "error tau2", found.error.tau2, case["error_tau2"]
+        )
+    reference = load("practice_planning")
+    fit = ws.fit_meta(ws.effect_sizes(ws.load_dataset("cesd")))
+    found = ws.predict_reliability(
+        fit, n=reference["sizes"], thresholds=reference["cuts"]
+    )
+    for ours in ("observed_low", "observed_high"):
+        value = getattr(found, ours)
+        yield Row("predict_reliability", "cesd", ours, value, reference[ours])
+    shares = ws.threshold_probability(fit, reference["cuts"])
+    yield Row("threshold_probability", "cesd", "P", shares, reference["normal"])
+
+
 # what was compared with: reference files in the order of the page
 SOURCES = {
     alpha: ("alpha_reference",),
@@ -345,6 +394,7 @@ SOURCES = {
     multilevel: ("multilevel_metafor",),
     other_models: ("models_metafor",),
     sensitivity: ("sensitivity_metafor", "sensitivity_selection"),
+    practice: ("subgroups", "spread_bivariate", "practice_planning"),
 }
 
 

@@ -17,6 +17,7 @@ LIMITS = {
     "threshold_selection": 1e-5,  # metafor's optimiser
     "fit_location_scale (scale part)": 1e-6,
     "robust (CR2)": 1e-6,
+    "spread_analysis": 1e-5,  # metafor's optimiser stops early
 }
 FITS = 1e-7
 
@@ -30,12 +31,20 @@ def modules():
 
 
 @pytest.mark.parametrize(
-    "part", ["alpha", "coefficients", "multilevel", "other_models", "sensitivity"]
+    "part",
+    [
+        "alpha",
+        "coefficients",
+        "multilevel",
+        "other_models",
+        "sensitivity",
+        "practice",
+    ],
 )
 def test_references_agree(modules, part):
     cases = modules[0]
     rows = list(getattr(cases, part)())
-    assert len(rows) > 20
+    assert len(rows) > 15
     wrong = [
         (row.function, row.data, row.quantity, gap)
         for row in rows
