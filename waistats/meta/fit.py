@@ -23,6 +23,9 @@ from waistats.meta.result import MetaResult
 from waistats.meta.sums import log_likelihood, weighted_fit
 from waistats.meta.tau2 import check_method, estimate_tau2
 
+# Q per degree of freedom below which effects are suspiciously alike
+COLLAPSED = 0.1
+
 
 def fit_meta(
     effects: pd.DataFrame,
@@ -63,7 +66,8 @@ def fit_meta(
     Raises
     ------
     DataError, ModelError
-        For what cannot be pooled; see `usable_effects` and `build_design`.
+        For fewer than two effects, mixed scales or kinds of coefficients, and
+        moderators that are missing, constant or collinear.
     ConvergenceError
         If the heterogeneity variance does not converge.
 
@@ -126,7 +130,8 @@ def fit_design(
             f"{p} coefficients and {k} rows leave no degrees of freedom for "
             "Knapp-Hartung; use fewer moderators or small_sample='wald'."
         )
-    y, v, X = used.yi, used.vi, design.X
+    y, v = used.yi, used.vi
+    X, back = _even_basis(design.X)
     batch = fit_batch(y[:, None], v[:, None], X, method, small_sample)
     if not batch.converged[0]:
         raise ConvergenceError(
@@ -146,6 +151,12 @@ def fit_design(
             "Knapp-Hartung with a common-effect model scales its standard error by the "
             "observed heterogeneity; small_sample='wald' gives the model's own."
         )
+    elif k > p and COLLAPSED * (k - p) > Q and small_sample != "wald":
+        notes.append(
+            "These coefficients are more alike than their sampling errors let expect, "
+            "and Knapp-Hartung takes that for precision: the interval is too narrow. "
+            "small_sample='wald' gives the model's own."
+        )
     return MetaResult(
         tau2=tau2,
         tau2_se=tau2_se(y, v, X, tau2, method),
@@ -159,8 +170,8 @@ def fit_design(
         aic=aic,
         bic=bic,
         aicc=aicc,
-        beta=beta,
-        cov=cov,
+        beta=back @ beta,
+        cov=back @ cov @ back.T,
         df=None if small_sample == "wald" else float(k - p),
         effects=used,
         design=design,
@@ -171,6 +182,19 @@ def fit_design(
         weights=weights,
         notes=tuple(notes),
     )
+
+
+def _even_basis(X: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return a basis of the columns of X of even size, and what leads back.
+
+    Normal equations square the condition of a design: of a moderator such as a date,
+    far from 0 for its spread, half of the digits would be lost.
+    """
+    k, p = X.shape
+    if p == 1 or k < p:
+        return X, np.eye(p)
+    Q, R = np.linalg.qr(X / np.sqrt(k))
+    return Q * np.sqrt(k), np.linalg.inv(R)
 
 
 def _weights(weights: Any, used: Effects) -> FloatArray | None:
