@@ -165,8 +165,9 @@ def sum_of_logs(w: FloatArray) -> FloatArray:
         w = np.where(w > 0, w, 1.0)
     # a logarithm costs several products, so products of eight come first
     whole = len(w) // 8
-    eights = w[: 8 * whole].reshape(whole, 8, w.shape[1]).prod(1)
-    rest = w[8 * whole :].prod(0)
+    with np.errstate(over="ignore"):
+        eights = w[: 8 * whole].reshape(whole, 8, w.shape[1]).prod(1)
+        rest = w[8 * whole :].prod(0)
     smallest = 1e15 * np.finfo(w.dtype).tiny
     for products in (eights, rest):
         low, high = products.min(initial=1), products.max(initial=1)
