@@ -145,7 +145,7 @@ def effect_sizes(
         filled, keeps empty ``yi, vi``. Without ``coefficient_type`` every row is an
         alpha.
     measure : {"bonett", "hakstian-whalen", "raw", "fisher-z"}, default "bonett"
-        The scale; see `transform` and `alpha_variance`.
+        The scale: :math:`-\ln(1-a)`, :math:`1-(1-a)^{1/3}`, a, or its Fisher z.
     bias : {"none", "bonett", "exact"}, default "none"
         Bias correction of the Bonett scale; ``"none"`` is metafor's.
     variance : {"formula", "reported"}, default "formula"

@@ -14,7 +14,7 @@ from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.format import Result, fixed, p_statement
 from waistats.meta.design import build_design, check_formula
 from waistats.meta.distributions import critical
-from waistats.provenance import is_simulated, marked
+from waistats.provenance import is_simulated, marked, of_simulated
 
 # What a coefficient table may say of a study, in the order of the report.
 CHARACTERISTICS = (
@@ -70,7 +70,7 @@ def correlates(
     coefficients : DataFrame
         A coefficient table of one kind of coefficient.
     characteristics : sequence of str, optional
-        Columns; by default those of `CHARACTERISTICS` that the table has. Categories
+        Columns; by default all known study characteristics of the table. Categories
         become one 0/1 variable a level (one in all for two levels).
     outcome : str, default "estimate"
         The column that is correlated; ``"yi"`` for the transformed coefficient.
@@ -165,6 +165,8 @@ class ClassicalRegression(Result):
         Coefficients used; ``n_dropped`` were incomplete.
     weights : str
         ``"none"`` or the column.
+    simulated : bool
+        Whether any coefficient is SIMULATED.
     """
 
     frame: pd.DataFrame
@@ -177,6 +179,7 @@ class ClassicalRegression(Result):
     k: int
     n_dropped: int
     weights: str
+    simulated: bool
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a term."""
@@ -187,7 +190,8 @@ class ClassicalRegression(Result):
         kind = "Ordinary" if self.weights == "none" else f"{self.weights}-weighted"
         df = f"{self.f_df:.0f}, {self.f_df_residual:.0f}"
         return (
-            f"{kind} least squares of coefficients (k = {self.k}; HC3 errors)\n"
+            f"{kind} least squares of coefficients (k = {self.k}; HC3 errors)"
+            f"{of_simulated(self.simulated)}\n"
             f"R2 = {fixed(self.r2, 2)}%, adjusted {fixed(self.r2_adjusted, 2)}%; "
             f"F({df}) = {fixed(self.f_statistic)}, {p_statement(self.p_value, 4)}"
         )
@@ -281,8 +285,9 @@ def classical_regression(
             "structure": structure,
         }
     )
+    simulated = is_simulated(table)
     return ClassicalRegression(
-        frame=frame,
+        frame=marked(frame, simulated),
         r2=100 * float(fit.rsquared),
         r2_adjusted=100 * float(fit.rsquared_adj),
         f_statistic=f_statistic,
@@ -292,6 +297,7 @@ def classical_regression(
         k=len(table),
         n_dropped=int((~complete).sum()),
         weights=weights or "none",
+        simulated=simulated,
     )
 
 

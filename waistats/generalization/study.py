@@ -121,7 +121,7 @@ class RGStudy(Result):
 
     @cached_property
     def cells(self) -> pd.DataFrame:
-        """Pooled reliability per cell; see `pooled_cells`."""
+        """Pooled reliability per cell, a row each."""
         return pooled_cells(self.effects, self.by, **self._options)
 
     @cached_property
@@ -131,7 +131,7 @@ class RGStudy(Result):
 
     @cached_property
     def screen(self) -> pd.DataFrame:
-        """Tests of moderators one at a time; see `screen_moderators`."""
+        """Tests of moderators one at a time, a row each."""
         return screen_moderators(
             self.main_rows,
             self.candidates,

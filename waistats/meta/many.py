@@ -223,7 +223,7 @@ def fit_meta_many(
     small_sample : {"knapp-hartung", "wald", "knapp-hartung-adhoc"}
         Standard errors, as in `fit_meta`.
     thorough : bool, default True
-        Search likelihoods with several maxima for the highest; see `estimate_tau2`.
+        Search likelihoods with several maxima for the highest.
 
     Returns
     -------

@@ -77,7 +77,8 @@ def fit_multilevel(
     DataError
         For missing groups, and for a V that does not fit or is not positive definite.
     ModelError
-        For what cannot be pooled; see `usable_effects` and `build_design`.
+        For fewer than two effects, mixed scales or kinds of coefficients, and
+        moderators that are missing, constant or collinear.
     ConvergenceError
         If the variances do not converge.
 

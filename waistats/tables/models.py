@@ -126,7 +126,7 @@ def cells(
     conf_level: float = 0.95,
     notes: list[str] | None = None,
 ) -> "GT":
-    """Tabulate pooled cells or levels, a frame of `pooled_cells` or `pooled_levels`."""
+    """Tabulate pooled cells or levels: ``cells`` or ``levels`` of a study."""
     keep = [
         c
         for c in frame.columns

@@ -132,7 +132,7 @@ def descriptives(
 
 
 def levels(study: Any, *, title: str = "Pooled Reliability by Moderator") -> "GT":
-    """Tabulate the levels of categorical moderators, of a study or `pooled_levels`."""
+    """Tabulate the levels of categorical moderators, of a study or its ``levels``."""
     frame = study.levels if isinstance(study, RGStudy) else study
     _needs(frame, ("moderator", "level", "k", "estimate"), "pooled_levels()")
     conf_level = study.conf_level if isinstance(study, RGStudy) else 0.95
@@ -140,7 +140,7 @@ def levels(study: Any, *, title: str = "Pooled Reliability by Moderator") -> "GT
 
 
 def screen(study: Any, *, title: str = "Moderators One at a Time") -> "GT":
-    """Tabulate tests of single moderators, of a study or `screen_moderators`."""
+    """Tabulate tests of single moderators, of a study or its ``screen``."""
     frame = study.screen if isinstance(study, RGStudy) else study
     _needs(frame, ("moderator", "statistic", "p_adjusted"), "screen_moderators()")
     shown = frame.drop(columns=["kind", "model", "tau2"], errors="ignore")
