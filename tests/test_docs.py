@@ -22,11 +22,12 @@ def load(name):
 
 run_pages = load("run_pages")
 PAGES = run_pages.pages()
+SLOW = {"tutorial.md", "spss-to-report.md"}  # they write whole reports
 
 
 def page_cases():
     for page in PAGES:
-        slow = [pytest.mark.slow] if page.name == "tutorial.md" else []
+        slow = [pytest.mark.slow] if page.name in SLOW else []
         yield pytest.param(page, marks=slow, id=page.relative_to(DOCS).as_posix())
 
 
