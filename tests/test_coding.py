@@ -17,7 +17,7 @@ from waistats.generalization.coding import (
     coding_examples,
     write_template,
 )
-from waistats.generalization.study import generalize
+from waistats.generalization.generalize import generalize
 
 FIELDS = {f.name: f for f in fields("coding")}
 

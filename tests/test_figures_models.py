@@ -22,7 +22,7 @@ from waistats import (
 )
 from waistats.figures.baujat import baujat_values
 from waistats.figures.shrinkage import true_values
-from waistats.generalization.study import generalize
+from waistats.generalization.generalize import generalize
 from waistats.meta.multilevel import fit_multilevel
 from waistats.reliability.items import item_statistics
 from waistats.sensitivity.cumulative import cumulative

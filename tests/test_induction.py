@@ -15,12 +15,12 @@ from waistats.datasets.readers import read_coefficients
 from waistats.datasets.simulated_literature import RATES, simulate_literature
 from waistats.errors import DataError, ModelError
 from waistats.generalization.applications import applications, row_statuses
+from waistats.generalization.generalize import generalize
 from waistats.generalization.induction import (
     induction_rate,
     logistic_trend,
     wilson_interval,
 )
-from waistats.generalization.study import generalize
 
 PATH = Path(__file__).parent / "reference" / "coding_agreement.json"
 REFERENCE = json.loads(PATH.read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from waistats import DataError, ModelError, effect_sizes, fit_meta, tables
-from waistats.generalization.study import generalize
+from waistats.generalization.generalize import generalize
 from waistats.meta.multilevel import fit_multilevel
 from waistats.practice import practice_table, predict_reliability
 from waistats.reliability.alpha import cronbach_alpha

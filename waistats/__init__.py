@@ -23,6 +23,7 @@ from waistats.generalization.correlates import classical_regression, correlates
 from waistats.generalization.describe import describe_coefficients, stem_and_leaf
 from waistats.generalization.expected import expected_reliability
 from waistats.generalization.flow import flow_counts
+from waistats.generalization.generalize import generalize
 from waistats.generalization.induction import induction_rate
 from waistats.generalization.length import (
     lengthening_factor,
@@ -31,7 +32,7 @@ from waistats.generalization.length import (
 )
 from waistats.generalization.sources import induction_tests, variance_ratio_test
 from waistats.generalization.spread import spread_analysis
-from waistats.generalization.study import RGStudy, generalize
+from waistats.generalization.study import RGStudy
 from waistats.identification import identify_instrument
 from waistats.instruments import define_instrument, get_instrument, list_instruments
 from waistats.key_audit import audit_keys

@@ -217,7 +217,7 @@ def generalize(
     """Run a reliability generalization study on a table of coefficients."""
     from waistats.datasets.readers import read_coefficients
     from waistats.generalization.describe import CELL
-    from waistats.generalization.study import generalize as run
+    from waistats.generalization.generalize import generalize as run
     from waistats.output import new_folder
     from waistats.report.folder import write_study
 
@@ -304,7 +304,7 @@ def predict(
 ) -> None:
     """Predict the reliability of a new sample from a table of coefficients."""
     from waistats.datasets.readers import read_coefficients
-    from waistats.generalization.study import generalize as run
+    from waistats.generalization.generalize import generalize as run
     from waistats.practice import predict_reliability
 
     table = read_coefficients(file, columns=_pairs(columns), sheet=sheet)

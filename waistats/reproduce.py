@@ -11,7 +11,8 @@ from waistats.datasets.bundled import load_dataset
 from waistats.datasets.simulated_study import SimulatedStudy, simulate_hanson_study
 from waistats.effect_sizes import effect_sizes
 from waistats.format import coefficient, fixed
-from waistats.generalization.study import RGStudy, generalize
+from waistats.generalization.generalize import generalize
+from waistats.generalization.study import RGStudy
 from waistats.meta.fit import fit_meta
 from waistats.output import write_csv
 from waistats.reliability.by_study import reliability_by_study

@@ -1,6 +1,5 @@
-"""The whole reliability generalization study in one call."""
+"""A reliability generalization study: its tables, models and what they rest on."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from waistats.effect_sizes import ALPHA_TYPES, effect_sizes
-from waistats.errors import ModelError, check_conf_level, check_option, listing
+from waistats.effect_sizes import ALPHA_TYPES
+from waistats.errors import ModelError
 from waistats.format import (
     Result,
     coefficient,
@@ -20,8 +19,7 @@ from waistats.format import (
     level,
     words_html,
 )
-from waistats.generalization.cells import POOLED, pooled_cells, pooled_row, shrunken
-from waistats.generalization.combine import combine_tables
+from waistats.generalization.cells import pooled_cells, pooled_row, shrunken
 from waistats.generalization.correlates import correlates
 from waistats.generalization.describe import (
     CELL,
@@ -30,22 +28,19 @@ from waistats.generalization.describe import (
     kinds,
     stem_and_leaf,
 )
-from waistats.generalization.pool import FEWEST_TO_POOL, Pooled, pool
+from waistats.generalization.main_scale import main_rows
+from waistats.generalization.pool import FEWEST_TO_POOL, Pooled
 from waistats.generalization.robustness import robustness
 from waistats.generalization.screen import pooled_levels, screen_moderators
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel import fit_multilevel
 from waistats.meta.multilevel_result import MultilevelResult
 from waistats.meta.result import MetaResult
-from waistats.meta.tau2 import check_method
-from waistats.provenance import is_simulated, marked
+from waistats.provenance import marked
 from waistats.sensitivity.influence import influence
 from waistats.sensitivity.leave_one_out import leave_one_out
 from waistats.sensitivity.multiverse import multiverse
 from waistats.sensitivity.multiverse_result import Multiverse
-from waistats.transforms import MEASURES
-
-TOTAL = "total"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -329,144 +324,3 @@ class RGStudy(Result):
         from waistats.report.page import write_report
 
         return write_report(self, path, force=force)
-
-
-def main_rows(used: pd.DataFrame, scale: str) -> pd.DataFrame:
-    """Return the alpha-like rows of one scale; all of them without a scale column."""
-    alphas = used[kinds(used).isin(ALPHA_TYPES)]
-    if "scale" not in used:
-        return alphas
-    return alphas[alphas["scale"].fillna(TOTAL).astype(str) == scale]
-
-
-def _main_scale(used: pd.DataFrame) -> str:
-    """Return the scale of the overall model: total, else the commonest one."""
-    if "scale" not in used:
-        return TOTAL
-    counts = (
-        used[kinds(used).isin(ALPHA_TYPES)]["scale"]
-        .fillna(TOTAL)
-        .astype(str)
-        .value_counts()
-    )
-    if TOTAL in counts or len(counts) == 0:
-        return TOTAL
-    return str(sorted(counts.index[counts == counts.max()])[0])
-
-
-def generalize(
-    coefficients: Any,
-    moderators: str | None = None,
-    by: Sequence[str] = CELL,
-    *,
-    measure: str = "bonett",
-    method: str = "REML",
-    conf_level: float = 0.95,
-    within_correlation: float | None = None,
-    candidates: Sequence[str] | None = None,
-    title: str | None = None,
-) -> RGStudy:
-    """Run a reliability generalization study on coefficient tables.
-
-    Parameters
-    ----------
-    coefficients : DataFrame or list of DataFrame
-        Coefficient tables: published ones from `read_coefficients`, computed ones from
-        `reliability_by_study`, or both.
-    moderators : str, optional
-        A formula for one model with several moderators, such as
-        ``"~ rater + np.log(n_items)"``.
-    by : sequence of str, default ("instrument", "rater", "scale")
-        Columns that make the cells; absent ones are ignored.
-    measure : {"bonett", "hakstian-whalen", "raw", "fisher-z"}, default "bonett"
-        Scale of pooling.
-    method : str, default "REML"
-        Estimator of the heterogeneity variance; see `fit_meta`.
-    conf_level : float, default 0.95
-        Level of the intervals.
-    within_correlation : float, optional
-        Correlation of sampling errors of one study's coefficients (`fit_multilevel`).
-    candidates : sequence of str, optional
-        Columns that are tested as moderators one at a time; by default every known
-        study characteristic that the table has.
-    title : str, optional
-        Words for what is studied; the instruments by default.
-
-    Returns
-    -------
-    RGStudy
-        Prints its headline and cells; ``report(path)`` writes the page.
-
-    Raises
-    ------
-    DataError
-        For tables that cannot be used; every bad row is named.
-    ModelError
-        If fewer than two coefficients can be pooled.
-
-    Notes
-    -----
-    Alpha and KR-20 are pooled; other kinds of coefficients have cells of their own.
-    Totals and subscales are never pooled together. Where studies give several
-    coefficients the model has three levels, and its interval is cluster-robust (CR2)
-    if there are enough studies. A cell of fewer than three studies is described only.
-
-    Examples
-    --------
-    >>> from waistats import generalize, load_dataset
-    >>> print(generalize(load_dataset("cesd")).sentence())
-    Overall (total, k = 9, one level, Knapp-Hartung): alpha = .905, 95% CI [.885, .922],
-    95% PI [.839, .944], I2 = 81.4%
-    """
-    check_option("measure", measure, MEASURES)
-    check_conf_level(conf_level)
-    method = check_method(method)
-    if numbers := sorted({"yi", "vi", *POOLED} & set(by)):
-        raise ModelError(
-            f"by={listing(numbers)}: cells are made by kinds, such as instrument or "
-            "rater, not by numbers of the result."
-        )
-    table = combine_tables(coefficients)
-    effects = effect_sizes(table, measure=measure, conf_level=conf_level)
-    used = effects[effects["yi"].notna()]
-    if used["study_id"].nunique() < 2:
-        raise ModelError(
-            f"{used['study_id'].nunique()} study gives a poolable coefficient; "
-            "generalization needs at least two."
-        )
-    scale = _main_scale(used)
-    rows = main_rows(used, scale)
-    pooled = None
-    if rows["study_id"].nunique() >= FEWEST_TO_POOL:
-        pooled = pool(
-            rows,
-            method=method,
-            conf_level=conf_level,
-            within_correlation=within_correlation,
-        )
-    study = RGStudy(
-        title=title or _title(used),
-        effects=effects,
-        by=tuple(by),
-        measure=measure,
-        method=method,
-        conf_level=conf_level,
-        main_scale=scale,
-        pooled=pooled,
-        formula=moderators,
-        within_correlation=within_correlation,
-        simulated=is_simulated(effects),
-        candidates=None if candidates is None else tuple(candidates),
-    )
-    if moderators is not None:
-        study.moderator_model  # noqa: B018  (a bad formula is an error now, not later)
-    return study
-
-
-def _title(used: pd.DataFrame) -> str:
-    if "instrument" not in used:
-        return "these scores"
-    names = sorted({str(v) for v in used["instrument"].dropna()})
-    if len(names) > 4:
-        return f"scores of {len(names)} instruments"
-    return " / ".join(names) + " scores" if names else "these scores"
