@@ -174,7 +174,12 @@ def words_html(text: str, *, title: bool = False) -> str:
         first, mark, rest = blocks[0].partition("\n")
         blocks[0] = f"<b>{first}</b>{mark}{rest}"
     style = "white-space:pre-wrap;margin:.4em 0"
-    return "".join(f'<p style="{style}">{block}</p>' for block in blocks if block)
+    parts = []
+    for block in filter(None, blocks):
+        # words that spaces align stay aligned
+        look = style + ";font-family:monospace" * ("  " in block.strip())
+        parts.append(f'<p style="{look}">{block}</p>')
+    return "".join(parts)
 
 
 def labelled(pairs: Mapping[str, str]) -> str:

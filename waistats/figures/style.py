@@ -86,12 +86,23 @@ _HOUSE: dict[str, Any] = {
 @contextmanager
 def drawing() -> Iterator[None]:
     """Draw in the house style; the user's own settings are back afterwards."""
+    import matplotlib as mpl
     from matplotlib import style
 
-    with style.context(["default", _HOUSE]), warnings.catch_warnings():
-        # said once, by `render`, not once a sign and a measurement
-        warnings.filterwarnings("ignore", message=r"Glyph \d+ ", category=UserWarning)
-        yield
+    interactive = mpl.is_interactive()
+    try:
+        with style.context(["default", _HOUSE]), warnings.catch_warnings():
+            # said once, by `render`, not once a sign and a measurement
+            warnings.filterwarnings(
+                "ignore", message=r"Glyph \d+ ", category=UserWarning
+            )
+            try:
+                yield
+            finally:
+                interactive = mpl.is_interactive()
+    finally:
+        # the first figure loads the backend, and a notebook's backend turns this on
+        mpl.interactive(interactive)
 
 
 def new_axes(
