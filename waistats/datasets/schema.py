@@ -1,6 +1,7 @@
 """Checks of tables made from ``data/datapackage.json``, codebook and validator."""
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -178,7 +179,12 @@ def validate(
     known = {c.name: c for c in columns if c.name in frame and c.type != "boolean"}
     schema = pandera_schema(list(known.values()))
     try:
-        schema.validate(frame.reset_index(drop=True), lazy=True)
+        with warnings.catch_warnings():
+            # with pandas 2, pandera puts its report together in a deprecated way
+            warnings.filterwarnings(
+                "ignore", "The behavior of DataFrame concatenation", FutureWarning
+            )
+            schema.validate(frame.reset_index(drop=True), lazy=True)
     except pa.errors.SchemaErrors as error:
         failures = error.failure_cases
     else:
