@@ -10,6 +10,8 @@ from waistats.meta.restricted import evaluate, log_likelihood
 
 MOST_NUMBERS = 2_000_000
 INNER_SHARES = (0.03, 0.2, 0.5, 0.8)
+EDGE_SHARES = (0.6, 0.8, 1.0, 1.2)
+NEARLY_AS_HIGH = 1.0
 SMALLEST_INFORMATION = 1e-9
 
 
@@ -71,6 +73,20 @@ def inner_starts(sigma2: FloatArray) -> FloatArray:
     return np.reshape(starts, (-1, sigma2.size))
 
 
+def edge_starts(problem: Problem, found: Maxima) -> FloatArray:
+    """Return starts with one variance at 0 that are nearly as high, shape (n, L)."""
+    sigma2, L = found.sigma2[0], problem.n_levels
+    total = sigma2.sum()
+    starts = []
+    for level in np.flatnonzero(sigma2 > 0) if L > 1 else []:
+        rest = np.where(np.arange(L) == level, 0.0, np.maximum(sigma2, 1e-3 * total))
+        points = np.outer(EDGE_SHARES, rest * total / rest.sum())
+        height = log_likelihood(problem, points)
+        if height.max() > found.at.log_likelihood[0] - NEARLY_AS_HIGH:
+            starts.append(points[np.argmax(height)])
+    return np.reshape(starts, (-1, L))
+
+
 def estimable(problem: Problem) -> BoolArray:
     """Say which variances the data can tell from the design and from outer levels.
 
@@ -126,12 +142,14 @@ def maximise(problem: Problem, *, name: str = "the model") -> Maxima:
     if problem.n_levels == 0:
         return climb(problem, np.zeros((1, 0)))
     found = _highest(climb(problem, starting_values(problem)))
-    if (found.sigma2 == 0).any():
-        # a maximum on the boundary may hide a higher one inside
-        inside = _highest(climb(problem, inner_starts(found.sigma2[0])))
-        higher = inside.at.log_likelihood[0] > found.at.log_likelihood[0]
-        if higher and inside.converged[0]:
-            found = inside
+    # a maximum on the edge may hide a higher one inside, and the other way round
+    best = found.sigma2[0]
+    more = np.concatenate([inner_starts(best), edge_starts(problem, found)])
+    if len(more):
+        other = _highest(climb(problem, more))
+        higher = other.at.log_likelihood[0] > found.at.log_likelihood[0]
+        if higher and other.converged[0]:
+            found = other
     if not found.converged[0]:
         found = climb(problem, _bounded(problem, found.sigma2[0])[None])
     if not found.converged[0]:
