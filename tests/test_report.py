@@ -20,6 +20,7 @@ from waistats import (
     load_dataset,
     read_coefficients,
 )
+from waistats.cli import main
 from waistats.datasets.simulated_literature import simulate_literature
 from waistats.format import coefficient, fixed, interval
 from waistats.provenance import SIMULATED
@@ -447,3 +448,28 @@ def test_report_refuses_other_files(wai, tmp_path):
     with pytest.raises(DataError, match="already exists"):
         few.report(path, force=False)
     assert path.read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.slow
+def test_command_line_writes_word_and_says_how(tmp_path, capsys):
+    table = tmp_path / "meine tabelle.csv"
+    load_dataset("cesd").rename(columns={"estimate": "alpha"}).to_csv(
+        table, index=False
+    )
+    out = tmp_path / "out"
+    options = ["--columns", "alpha=estimate", "--method", "DL", "--title", "a b"]
+    arguments = [str(table), *options, "--word", "--output", str(out)]
+    assert main(["generalize", *arguments]) == 0
+    assert "report.html, report.docx," in capsys.readouterr().out
+    assert (out / "report.docx").read_bytes()[:2] == b"PK"
+    page = (out / "report.html").read_text(encoding="utf-8")
+    said = text_of(html.fromstring(page).xpath("//footer")[0])
+    assert said.endswith(
+        "Call: waistats generalize 'meine tabelle.csv' --columns alpha=estimate "
+        "--method DL --title 'a b'"
+    )
+    assert str(tmp_path) not in page
+    names = sorted(p.stem for p in (out / "figures").glob("*.svg"))
+    assert names == sorted(p.stem for p in (out / "figures").glob("*.png"))
+    drawn = page.count("<figcaption>")
+    assert len(names) == drawn >= 9

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from waistats import generalize, load_dataset
+
 ROOT = Path(__file__).parents[1]
 TUTORIAL = ROOT / "analyses" / "tutorial.ipynb"
 # WAISTATS_WRITE_TUTORIAL=1 puts fresh outputs into the notebook
@@ -108,3 +110,16 @@ def test_words_of_the_tutorial_hold():
     for row in rows:
         _, low, high, *_, true = map(float, row.split())
         assert low <= true <= high
+
+
+def test_results_show_themselves_as_safe_html():
+    study = generalize(load_dataset("cesd").assign(instrument="<b>&"))
+    shown = study._repr_html_()
+    assert '<td style="text-align:left">&lt;b&gt;&amp;</td>' in shown
+    assert "<b>Reliability generalization of &lt;b&gt;&amp; scores</b>" in shown
+    model = study.overall._repr_html_()
+    assert model.count("<b>") == 1
+    # both scales, and blocks whose words are aligned by spaces stay aligned
+    assert "Model Results (bonett scale):" in model
+    assert "On the alpha scale: .905" in model
+    assert re.search(r"font-family:monospace\">tau\^2", model)
