@@ -32,7 +32,7 @@ def test_predictions_are_those_of_the_equation():
     assert expected.reporting == pytest.approx(1 - np.exp(-fitted.mean()))
     assert expected.shift == pytest.approx(expected.inducing - expected.reporting)
     assert set(expected.to_frame()["provenance"]) == {"SIMULATED"}
-    assert "(SIMULATED)" in str(expected)
+    assert "of SIMULATED data" in str(expected)
 
 
 def test_rows_without_a_moderator_are_named():

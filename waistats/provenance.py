@@ -1,10 +1,13 @@
 """Where numbers come from: SIMULATED data say so in every table made of them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
 SIMULATED = "SIMULATED"
+# what notes say of a coefficient that was computed from SIMULATED answers
+NOTE = f"The responses are {SIMULATED}."
 
 
 def is_simulated(data: Any) -> bool:
@@ -25,6 +28,11 @@ def marked(frame: pd.DataFrame, simulated: bool) -> pd.DataFrame:
     if not simulated or "provenance" in frame:
         return frame
     return frame.assign(provenance=SIMULATED)
+
+
+def noted(notes: Iterable[str]) -> bool:
+    """Return whether notes say that the responses are SIMULATED."""
+    return any(note.endswith(NOTE) for note in notes)
 
 
 def of_simulated(simulated: bool) -> str:

@@ -101,7 +101,8 @@ def keyed_items(
     -------
     pandas.DataFrame
         The item columns in the form's order, as floats, index as given. A reversed
-        answer ``x`` becomes ``min + max - x``.
+        answer ``x`` becomes ``min + max - x``. SIMULATED responses keep their
+        ``provenance`` column, which coefficients know to be no item.
 
     Raises
     ------
@@ -120,7 +121,8 @@ def keyed_items(
     values = answers(responses, columns, form.limits, allow_fractions=allow_fractions)
     if not already_keyed:
         values = _keyed(values, form)
-    return pd.DataFrame(values, index=responses.index, columns=columns)
+    frame = pd.DataFrame(values, index=responses.index, columns=columns)
+    return _with_provenance(frame, responses)
 
 
 def scale_scores(values: FloatArray, *, max_missing: float, method: str) -> FloatArray:
@@ -211,7 +213,7 @@ def score(
         already_keyed=already_keyed,
         allow_fractions=allow_fractions,
     )
-    values = keyed.to_numpy()
+    values = keyed.drop(columns="provenance", errors="ignore").to_numpy()
     place = {number: j for j, number in enumerate(form.items)}
     scores = {
         name: scale_scores(
@@ -222,6 +224,11 @@ def score(
         for name, numbers in form.scales.items()
     }
     frame = pd.DataFrame(scores, index=responses.index)
+    return _with_provenance(frame, responses)
+
+
+def _with_provenance(frame: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
+    """Return what was made of responses with their ``provenance``, if they have it."""
     if "provenance" in responses.columns:
         frame["provenance"] = responses["provenance"]
     return frame

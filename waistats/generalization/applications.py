@@ -7,7 +7,6 @@ import pandas as pd
 
 from waistats.datasets.numbers import plain_text
 from waistats.datasets.reporting import EXCLUDED, INDUCED, OWN, SHEET_MARK
-from waistats.datasets.simulate import SIMULATED
 from waistats.effect_sizes import check_columns
 from waistats.errors import DataError, check_option, listing
 from waistats.generalization.describe import NOT_STATED
@@ -30,16 +29,6 @@ def number_column(table: pd.DataFrame, name: str) -> np.ndarray:
         return np.full(len(table), np.nan)
     values = pd.to_numeric(table[name], errors="coerce")
     return values.to_numpy(dtype=float, na_value=np.nan)
-
-
-def is_simulated(table: pd.DataFrame) -> bool:
-    """Return whether any row is SIMULATED."""
-    return SIMULATED in text_column(table, "provenance")
-
-
-def marked(result: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Return a result with column ``provenance`` where its table is SIMULATED."""
-    return result.assign(provenance=SIMULATED) if is_simulated(table) else result
 
 
 def row_statuses(table: pd.DataFrame, *, assume: str | None = None) -> list[str]:

@@ -12,7 +12,6 @@ from waistats.datasets.reporting import EXCLUDED, OWN
 from waistats.errors import DataError, check_conf_level, listing, near
 from waistats.generalization.applications import (
     STATUSES,
-    marked,
     number_column,
     row_statuses,
     text_column,
@@ -21,6 +20,7 @@ from waistats.generalization.applications import (
 from waistats.generalization.describe import NOT_STATED
 from waistats.generalization.differences import hedges_g, log_odds_ratio, welch
 from waistats.instruments import bundled_forms
+from waistats.provenance import is_simulated, marked
 
 NUMBERS = ("score_mean", "score_sd", "mean_age", "pct_female", "n")
 CATEGORIES = ("setting", "sample_type", "rater", "instrument")
@@ -103,7 +103,7 @@ def compare_samples(
         rows += _numbers(name, samples, induced, conf_level)
     for name in samples.attrs["categories"]:
         rows += _levels(name, samples[name], induced, conf_level)
-    return marked(pd.DataFrame(rows, columns=list(COLUMNS)), table)
+    return marked(pd.DataFrame(rows, columns=list(COLUMNS)), is_simulated(table))
 
 
 def _samples(table: pd.DataFrame, variables: Sequence[str] | None) -> pd.DataFrame:

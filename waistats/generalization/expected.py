@@ -9,9 +9,10 @@ import pandas as pd
 from waistats.datasets.reporting import EXCLUDED, OWN
 from waistats.errors import DataError, ModelError, listing
 from waistats.format import Result, coefficient
-from waistats.generalization.applications import is_simulated, row_statuses
+from waistats.generalization.applications import row_statuses
 from waistats.meta.multilevel_result import MultilevelResult
 from waistats.meta.result import MetaResult
+from waistats.provenance import is_simulated, marked, of_simulated
 from waistats.transforms import back_transform
 
 Model: TypeAlias = MetaResult | MultilevelResult
@@ -33,7 +34,7 @@ class ExpectedReliability(Result):
     left_out : tuple of str
         Inducing studies of which a moderator is not known.
     simulated : bool
-        Whether any row is SIMULATED.
+        Whether any row, or what the model was fitted to, is SIMULATED.
     """
 
     table: pd.DataFrame
@@ -44,15 +45,13 @@ class ExpectedReliability(Result):
     simulated: bool
 
     def to_frame(self) -> pd.DataFrame:
-        """Return ``table``; with column ``provenance`` where rows are SIMULATED."""
-        if self.simulated:
-            return self.table.assign(provenance="SIMULATED")
+        """Return ``table``."""
         return self.table.copy()
 
     def heading(self) -> str:
         """Return both means and the shift in a sentence."""
         return (
-            f"Expected reliability{' (SIMULATED)' if self.simulated else ''}: "
+            f"Expected reliability{of_simulated(self.simulated)}: "
             f"{coefficient(self.inducing)} in inducing samples, "
             f"{coefficient(self.reporting)} in reporting ones "
             f"(shift {coefficient(self.shift)})"
@@ -129,13 +128,14 @@ def expected_reliability(model: Model, table: pd.DataFrame) -> ExpectedReliabili
     fitted = model.predict(back_transform=False)["estimate"].mean()
     means = [float(_turned_back(value, model)) for value in (center, fitted)]
     left = table.loc[induced & ~known, "study_id"].astype(str)
+    simulated = is_simulated(table) or model.simulated
     return ExpectedReliability(
-        table=predicted,
+        table=marked(predicted, simulated),
         inducing=means[0],
         reporting=means[1],
         shift=means[0] - means[1],
         left_out=tuple(dict.fromkeys(left)),
-        simulated=is_simulated(table),
+        simulated=simulated,
     )
 
 

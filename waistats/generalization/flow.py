@@ -9,13 +9,13 @@ from waistats.datasets.reporting import EXCLUDED, OWN
 from waistats.errors import DataError, listing
 from waistats.generalization.applications import (
     STATUSES,
-    marked,
     number_column,
     row_statuses,
     text_column,
     unit_ids,
 )
 from waistats.generalization.describe import kinds, poolable_rows
+from waistats.provenance import is_simulated, marked
 
 COLUMNS = (
     "box", "key", "parent", "side", "records", "studies", "samples", "coefficients",
@@ -120,7 +120,7 @@ def flow_counts(
             "Cannot be pooled", "not_usable", "reported", left, side=True, words=reason
         )
     boxes.add("Can be pooled", "usable", "reported", usable, words=_kinds_of(table))
-    return marked(boxes.to_frame(), table)
+    return marked(boxes.to_frame(), is_simulated(table))
 
 
 class _Boxes:

@@ -9,10 +9,10 @@ import pandas as pd
 from scipy import stats
 
 from waistats.datasets.reporting import INDUCED, OWN
-from waistats.datasets.simulate import SIMULATED
 from waistats.errors import DataError, ModelError, check_conf_level
 from waistats.format import Result, coefficient, interval, level, p_statement
-from waistats.generalization.applications import STATUSES, applications, is_simulated
+from waistats.generalization.applications import STATUSES, applications
+from waistats.provenance import is_simulated, marked, of_simulated
 
 BY = ("year", "instrument", "rater")
 # A trend over time needs as many units as any moderator that is a number.
@@ -55,9 +55,7 @@ class InductionRate(Result):
         return float(self.table["estimate"].iloc[0])
 
     def to_frame(self) -> pd.DataFrame:
-        """Return ``table``; with column ``provenance`` where rows are SIMULATED."""
-        if self.simulated:
-            return self.table.assign(provenance=SIMULATED)
+        """Return ``table``."""
         return self.table.copy()
 
     def heading(self) -> str:
@@ -68,7 +66,7 @@ class InductionRate(Result):
         return (
             f"Reliability induction: {row['induced']} of {row['k']} {noun} "
             f"({coefficient(row['estimate'])}, {level(self.conf_level)} Wilson interval "
-            f"{limits}){' - SIMULATED' if self.simulated else ''}"
+            f"{limits}){of_simulated(self.simulated)}"
         )
 
     def closing(self) -> str:
@@ -162,13 +160,14 @@ def induction_rate(
         estimate=counts["induced"] / counts["k"], ci_low=low, ci_high=high
     )
     trend, note = _trend(overall, conf_level)
+    simulated = is_simulated(table)
     return InductionRate(
-        table=counts,
-        trend=trend,
+        table=marked(counts, simulated),
+        trend=None if trend is None else marked(trend, simulated),
         trend_note=note,
         unit=unit,
         conf_level=conf_level,
-        simulated=is_simulated(table),
+        simulated=simulated,
     )
 
 

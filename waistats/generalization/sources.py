@@ -7,7 +7,8 @@ import pandas as pd
 from scipy import special
 
 from waistats.errors import DataError, check_conf_level
-from waistats.generalization.applications import marked, number_column, text_column
+from waistats.generalization.applications import number_column, text_column
+from waistats.provenance import is_simulated, marked
 
 COLUMNS = (
     "study_id", "source_study_id", "instrument", "rater", "scale", "score_sd", "n",
@@ -150,4 +151,4 @@ def induction_tests(table: pd.DataFrame, *, conf_level: float = 0.95) -> pd.Data
             | test.iloc[0].to_dict()
             | {"mean_difference": (mean[i] - mean[j]) / sd[j], "note": ""}
         )
-    return marked(pd.DataFrame(rows, columns=list(COLUMNS)), table)
+    return marked(pd.DataFrame(rows, columns=list(COLUMNS)), is_simulated(table))

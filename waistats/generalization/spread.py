@@ -25,6 +25,7 @@ from waistats.meta.effects import Effects
 from waistats.meta.fit import fit_design
 from waistats.meta.result import MetaResult
 from waistats.meta.wald import TestResult
+from waistats.provenance import is_simulated
 
 
 def spread_analysis(
@@ -66,8 +67,8 @@ def spread_analysis(
         are at the ceiling, 2 against 70%.
     V : array_like, shape (k, 2, 2), optional
         Sampling covariances of transformed alpha and log score variance of the used
-        rows, in place of those that follow from n and n_items; `spread_covariance`
-        makes them from item responses.
+        rows, in place of those that follow from n and n_items;
+        ``spread_covariance`` of the module of that name makes them from items.
     conf_level : float, default 0.95
         Level of the intervals.
 
@@ -163,8 +164,8 @@ def spread_analysis(
         slope=slope_of(fit),
         slope_low=low,
         slope_high=high,
-        test_zero=_slope_test(data, fit, 0.0),
-        test_one=_slope_test(data, fit, 1.0),
+        test_zero=_slope_test(data, fit, 0.0, alpha.simulated),
+        test_one=_slope_test(data, fit, 1.0, alpha.simulated),
         bivariate=fit,
         alpha=alpha,
         spread=spread,
@@ -229,18 +230,19 @@ def _given(V: Any, table: pd.DataFrame) -> FloatArray:
 def _effects(
     table: pd.DataFrame, y: FloatArray, v: FloatArray, measure: str | None
 ) -> Effects:
-    marks = table["provenance"].astype(str) if "provenance" in table else []
     return Effects(
         yi=y,
         vi=v,
         measure=measure,
         rows=np.arange(len(table)),
         source=table,
-        simulated=any("SIMULATED" in mark for mark in marks),
+        simulated=is_simulated(table),
     )
 
 
-def _slope_test(data: Bivariate, fit: BivariateFit, slope: float) -> TestResult:
+def _slope_test(
+    data: Bivariate, fit: BivariateFit, slope: float, simulated: bool
+) -> TestResult:
     """Return the likelihood-ratio test of a slope."""
     other = max(slope_likelihood(data, slope), no_slope_likelihood(data))
     statistic = max(2 * (fit.log_likelihood - other), 0.0)
@@ -251,4 +253,5 @@ def _slope_test(data: Bivariate, fit: BivariateFit, slope: float) -> TestResult:
         p_value=float(chi2_sf(statistic, 1)),
         distribution="chi2",
         estimate=slope_of(fit),
+        simulated=simulated,
     )

@@ -12,6 +12,7 @@ from waistats.meta.bivariate import BivariateFit, slope_of
 from waistats.meta.distributions import chi2_sf
 from waistats.meta.result import MetaResult
 from waistats.meta.wald import TestResult
+from waistats.provenance import marked, of_simulated
 
 # sampling variances of alpha where half of the answers are at the top
 CEILING_FACTOR = 1.3
@@ -84,6 +85,11 @@ class SpreadResult(Result):
         return len(self.table)
 
     @property
+    def simulated(self) -> bool:
+        """Whether the coefficients are SIMULATED."""
+        return self.alpha.simulated
+
+    @property
     def sigma(self) -> FloatArray:
         """Between-study covariance of transformed alpha and log score variance."""
         return self.bivariate.sigma
@@ -120,13 +126,12 @@ class SpreadResult(Result):
         rows.append(("correlation", self.correlation, *[np.nan] * 6))
         names = ["term", "estimate", "ci_low", "ci_high", "null", "statistic", "df"]
         frame = pd.DataFrame(rows, columns=[*names, "p_value"])
-        simulated = self.alpha.effects.simulated
-        return frame.assign(provenance="SIMULATED") if simulated else frame
+        return marked(frame, self.simulated)
 
     def heading(self) -> str:
         """Return what was asked, of how many samples."""
-        of = " of SIMULATED data" if self.alpha.effects.simulated else ""
-        return f"Does alpha differ by spread or by error? (k = {self.k}){of}"
+        mark = of_simulated(self.simulated)
+        return f"Does alpha differ by spread or by error? (k = {self.k}){mark}"
 
     def closing(self) -> str:
         """Return the verdict, typical sizes, what was left out, and notes."""

@@ -22,6 +22,7 @@ from waistats.meta.posterior import (
 )
 from waistats.meta.predict import on_alpha_scale
 from waistats.meta.quadrature import mixture_cdf, mixture_quantiles
+from waistats.provenance import marked, of_simulated
 from waistats.transforms import back_transform, transform
 
 
@@ -62,6 +63,11 @@ class BayesResult(Result):
     def measure(self) -> str | None:
         """The scale of the effects."""
         return self.effects.measure
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the effects are SIMULATED."""
+        return self.effects.simulated
 
     @property
     def excluded(self) -> pd.DataFrame:
@@ -107,7 +113,7 @@ class BayesResult(Result):
         low, middle, high = np.array(limits).T
         mean, sd = post.moments(each)
         tau_mean, tau_sd = post.tau_moments()
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "term": [*self.design.names, "tau"],
                 "estimate": middle,
@@ -117,6 +123,7 @@ class BayesResult(Result):
                 "ci_high": high,
             }
         )
+        return marked(frame, self.simulated)
 
     def _rows(self, new: pd.DataFrame | Mapping[str, Any] | None) -> FloatArray:
         if new is not None:
@@ -164,7 +171,9 @@ class BayesResult(Result):
         )
         if isinstance(new, pd.DataFrame):
             frame.index = new.index
-        return on_alpha_scale(frame, self.measure) if back_transform else frame
+        if back_transform:
+            frame = on_alpha_scale(frame, self.measure)
+        return marked(frame, self.simulated)
 
     def studies(self, *, conf_level: float | None = None) -> pd.DataFrame:
         r"""Return each study's own true value, shrunken towards the mean.
@@ -194,7 +203,7 @@ class BayesResult(Result):
         if self.measure is not None:
             columns = {c: back_transform(x, self.measure) for c, x in columns.items()}
         frame = self.effects.table[["study_id", "coefficient_id"]].assign(**columns)
-        return frame.assign(shrinkage=shrinkage)
+        return marked(frame.assign(shrinkage=shrinkage), self.simulated)
 
     def probability(
         self,
@@ -272,9 +281,10 @@ class BayesResult(Result):
                 "tau_ci_high": high,
             }
             if new is not None or not self.has_moderators:
-                row |= fit.predict(new).iloc[0].to_dict()
+                predicted = fit.predict(new).drop(columns="provenance", errors="ignore")
+                row |= predicted.iloc[0].to_dict()
             rows.append(row | {"bayes_factor": fit.bayes_factor})
-        return pd.DataFrame(rows)
+        return marked(pd.DataFrame(rows), self.simulated)
 
     def _neighbours(self) -> list[tuple[str, float]]:
         A = self.prior.scale
@@ -312,9 +322,7 @@ class BayesResult(Result):
     def heading(self) -> str:
         """Return the model line and the evidence for heterogeneity."""
         kind = "Mixed-Effects" if self.has_moderators else "Random-Effects"
-        title = f"Bayesian {kind} Model (k = {self.k})"
-        if self.effects.simulated:
-            title += " of SIMULATED data"
+        title = f"Bayesian {kind} Model (k = {self.k}){of_simulated(self.simulated)}"
         name = "uniform up to" if self.prior.kind == "uniform" else self.prior.kind
         mu = "flat"
         if self.mu_prior is not None:

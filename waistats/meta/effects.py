@@ -9,6 +9,7 @@ import pandas as pd
 from waistats.arrays import FloatArray
 from waistats.effect_sizes import ALPHA_TYPES
 from waistats.errors import DataError, ModelError, listing
+from waistats.provenance import marked
 from waistats.transforms import MEASURES
 
 IDS = ("study_id", "coefficient_id")
@@ -54,7 +55,7 @@ class Effects:
         columns = {c: _text(self.source, c)[left] for c in IDS}
         reason = _text(self.source, "reason", default="")[left]
         columns["reason"] = np.array([r or "no effect size" for r in reason], object)
-        return pd.DataFrame(columns)
+        return marked(pd.DataFrame(columns), self.simulated)
 
 
 def _floats(table: pd.DataFrame, column: str) -> FloatArray:

@@ -16,6 +16,7 @@ from waistats.meta.effects import Effects
 from waistats.meta.predict import on_alpha_scale, prediction_frame
 from waistats.meta.result import MetaResult
 from waistats.meta.wald import TestResult, likelihood_ratio, wald_test
+from waistats.provenance import marked, of_simulated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -76,6 +77,11 @@ class LocationScaleResult(Result):
         return self.effects.measure
 
     @property
+    def simulated(self) -> bool:
+        """Whether the effects are SIMULATED."""
+        return self.effects.simulated
+
+    @property
     def excluded(self) -> pd.DataFrame:
         """Rows not used: ``study_id, coefficient_id, reason``."""
         return self.effects.excluded
@@ -103,6 +109,7 @@ class LocationScaleResult(Result):
             (self.log_likelihood, p + q),
             (self.constant.log_likelihood, p + 1),
             f"scale {self.scale.formula} against ~ 1",
+            simulated=self.simulated,
         )
 
     def test(self, part: str, terms: str | list[str] | None = None) -> TestResult:
@@ -122,7 +129,8 @@ class LocationScaleResult(Result):
         else:
             design, values = self.scale, (self.gamma, self.gamma_cov)
             df = self.scale_df
-        return wald_test(*values, term_names(design, terms), df, part)
+        columns = term_names(design, terms)
+        return wald_test(*values, columns, df, part, simulated=self.simulated)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a coefficient; ``part`` is ``location`` or ``scale``."""
@@ -135,7 +143,7 @@ class LocationScaleResult(Result):
             frame = coefficient_frame(design.names, estimate, cov, df, self.conf_level)
             frame.insert(0, "part", part)
             frames.append(frame)
-        return pd.concat(frames, ignore_index=True)
+        return marked(pd.concat(frames, ignore_index=True), self.simulated)
 
     def predict(
         self,
@@ -176,7 +184,9 @@ class LocationScaleResult(Result):
         )
         if isinstance(new, pd.DataFrame):
             frame.index = new.index
-        return on_alpha_scale(frame, self.measure) if back_transform else frame
+        if back_transform:
+            frame = on_alpha_scale(frame, self.measure)
+        return marked(frame, self.simulated)
 
     def predict_tau(
         self,
@@ -211,13 +221,12 @@ class LocationScaleResult(Result):
         frame = np.exp(logs[["estimate", "ci_low", "ci_high"]] / 2)
         if isinstance(new, pd.DataFrame):
             frame.index = new.index
-        return frame
+        return marked(frame, self.simulated)
 
     def heading(self) -> str:
         """Return the model line and the tests, as metafor prints them."""
         title = f"Location-Scale Model (k = {self.k}; tau^2 estimator: {self.method})"
-        if self.effects.simulated:
-            title += " of SIMULATED data"
+        title += of_simulated(self.simulated)
         q = f"Q(df = {self.Q_df}) = {fixed(self.Q)}, {p_statement(self.Q_p, 4)}"
         parts = [title, f"Test for Residual Heterogeneity:\n{q}"]
         if len(self.beta) > 1:

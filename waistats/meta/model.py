@@ -137,7 +137,7 @@ class FittedModel(Result):
                 "ci_high": self.beta + half,
             }
         )
-        return marked(frame, self.effects.simulated)
+        return marked(frame, self.simulated)
 
     def test(self, terms: str | list[str] | None = None) -> TestResult:
         """Test that terms of the formula have no effect; all moderators by default.
@@ -149,7 +149,9 @@ class FittedModel(Result):
             name = "Moderators" if self.has_moderators else "Mean"
         else:
             name = terms if isinstance(terms, str) else ", ".join(terms)
-        return wald_test(self.beta, self.cov, columns, self.df, name)
+        return wald_test(
+            self.beta, self.cov, columns, self.df, name, simulated=self.simulated
+        )
 
     @property
     def has_moderators(self) -> bool:
@@ -204,9 +206,9 @@ class FittedModel(Result):
         )
         if isinstance(new, pd.DataFrame):
             frame.index = new.index
-        if not back_transform:
-            return frame
-        return marked(on_alpha_scale(frame, self.measure), self.effects.simulated)
+        if back_transform:
+            frame = on_alpha_scale(frame, self.measure)
+        return marked(frame, self.simulated)
 
     def alpha_effects(self, at: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Return the change in alpha by each moderator from a baseline.
@@ -214,11 +216,12 @@ class FittedModel(Result):
         The baseline is the mean of numbers and the first level of categories, unless
         ``at`` says otherwise; see `waistats.meta.moderators.alpha_effects`.
         """
-        return alpha_effects(self.design, self.predict, dict(at or {}))
+        effects = alpha_effects(self.design, self.predict, dict(at or {}))
+        return marked(effects, self.simulated)
 
     def vif(self) -> pd.DataFrame:
         """Return variance inflation factors: ``term, df, vif, gvif``."""
-        return variance_inflation(self.design, self.cov)
+        return marked(variance_inflation(self.design, self.cov), self.simulated)
 
     def compare(self, reduced: "FittedModel") -> TestResult:
         """Return the likelihood-ratio test of this model against a nested one.
@@ -242,6 +245,7 @@ class FittedModel(Result):
             (self.log_likelihood, self.n_parameters),
             (reduced.log_likelihood, reduced.n_parameters),
             f"{self.design.formula} against {reduced.design.formula}",
+            simulated=self.simulated or reduced.simulated,
         )
 
     def closing(self) -> str:
@@ -251,7 +255,8 @@ class FittedModel(Result):
             lines.append(f"On the alpha scale: {self.alpha_sentence()}")
         elif self.measure and self.design.data is not None:
             lines.append("On the alpha scale, from the baseline of the first row:")
-            lines.append(frame_text(self.alpha_effects(), 3))
+            shown = self.alpha_effects().drop(columns="provenance", errors="ignore")
+            lines.append(frame_text(shown, 3))
         if len(self.excluded):
             lines.append(
                 f"{len(self.excluded)} coefficients left out; see .excluded for the "

@@ -32,6 +32,7 @@ from waistats.meta.profile import (
 from waistats.meta.robust import RobustResult
 from waistats.meta.sandwich import sandwich, working_blocks
 from waistats.meta.wald import TestResult
+from waistats.provenance import marked, of_simulated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -98,7 +99,7 @@ class MultilevelResult(FittedModel):
         limits = np.full((len(self.levels), 2), np.nan)
         if self.estimated.any():
             limits[self.estimated] = self._limits("components")
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "level": list(self.levels),
                 "sigma2": self.sigma2,
@@ -107,6 +108,7 @@ class MultilevelResult(FittedModel):
                 "I2": self.I2_by_level,
             }
         )
+        return marked(frame, self.simulated)
 
     def _limits(self, what: str) -> FloatArray:
         if what not in self.memory:
@@ -147,7 +149,7 @@ class MultilevelResult(FittedModel):
             without[self.estimated] = self.log_likelihood - np.maximum(drop, 0.0)
         statistic = 2 * (self.log_likelihood - without)
         p = chi2_sf(statistic, 1)
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "level": list(self.levels),
                 "log_likelihood": without,
@@ -157,6 +159,7 @@ class MultilevelResult(FittedModel):
                 "p_value_chi2": p,
             }
         )
+        return marked(frame, self.simulated)
 
     def heterogeneity_intervals(self) -> pd.DataFrame:
         """Return tau2, tau, I2 and H2 of all levels together, with limits.
@@ -168,13 +171,10 @@ class MultilevelResult(FittedModel):
             low, high = self._limits("total")
         else:
             low = high = float("nan")
-        return intervals_frame(
-            self.tau2,
-            self.I2,
-            self.H2,
-            (float(low), float(high)),
-            self.typical_variance,
-        )
+        limits = (float(low), float(high))
+        typical = self.typical_variance
+        frame = intervals_frame(self.tau2, self.I2, self.H2, limits, typical)
+        return marked(frame, self.simulated)
 
     def robust(self, cluster: Any = None) -> RobustResult:
         """Return CR2 standard errors with Satterthwaite and HTZ tests.
@@ -224,7 +224,7 @@ class MultilevelResult(FittedModel):
             k=self.k,
             conf_level=self.conf_level,
             measure=self.measure,
-            simulated=self.effects.simulated,
+            simulated=self.simulated,
             design=self.design,
             parts=parts,
         )
@@ -272,7 +272,7 @@ class MultilevelResult(FittedModel):
 
     def _title(self) -> str:
         text = f"Multilevel Meta-Analysis Model (k = {self.k}; method: {self.method})"
-        return text + " of SIMULATED data" * self.effects.simulated
+        return text + of_simulated(self.simulated)
 
     def _variances(self) -> pd.DataFrame:
         return pd.DataFrame(

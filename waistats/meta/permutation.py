@@ -20,6 +20,7 @@ from waistats.meta.many import Batch, in_chunks
 from waistats.meta.result import MetaResult
 from waistats.meta.sums import inverse
 from waistats.meta.wald import TestResult
+from waistats.provenance import marked, of_simulated
 
 # most orders that exact=True goes through
 MOST = 2_000_000
@@ -63,23 +64,28 @@ class PermutationResult(Result):
     statistics: FloatArray = field(repr=False)
     omnibus_statistics: FloatArray = field(repr=False)
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the effects are SIMULATED."""
+        return self.fit.simulated
+
     def to_frame(self) -> pd.DataFrame:
         """Return one row a coefficient; ``parametric_p`` is the model's own p value."""
         frame = self.fit.to_frame()
         columns = ["term", "estimate", "se", "statistic", "df"]
-        return frame[columns].assign(
+        tested = frame[columns].assign(
             p_value=self.p_value,
             p_value_se=self.p_value_se,
             parametric_p=frame["p_value"],
         )
+        return marked(tested, self.simulated)
 
     def heading(self) -> str:
         """Return how many orders there were, and the omnibus test."""
         kind = "Exact" if self.exact else "Monte Carlo"
         number = count(self.n_permutations)
         title = f"{kind} Permutation Test ({number} orders; k = {self.fit.k})"
-        if self.fit.effects.simulated:
-            title += " of SIMULATED data"
+        title += of_simulated(self.simulated)
         test = f"Test of Moderators:\n{self.omnibus.sentence()}"
         if not self.exact:
             test += f" (Monte Carlo SE {fixed(self.omnibus_se)})"

@@ -12,6 +12,7 @@ from waistats.meta.heterogeneity import (
     typical_variance,
 )
 from waistats.meta.model import FittedModel
+from waistats.provenance import marked, of_simulated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -36,7 +37,8 @@ class MetaResult(FittedModel):
         y, v, X = self.effects.yi, self.effects.vi, self.design.X
         limits = profile_Q(y, v, X, self.conf_level)
         typical = typical_variance(y, v, X)
-        return intervals_frame(self.tau2, self.I2, self.H2, limits, typical)
+        frame = intervals_frame(self.tau2, self.I2, self.H2, limits, typical)
+        return marked(frame, self.simulated)
 
     def weight_shares(self) -> FloatArray:
         """Return the weight of each coefficient in percent, shape (k,)."""
@@ -57,9 +59,8 @@ class MetaResult(FittedModel):
                 else ("Random-Effects Model")
             )
             estimator = f"; tau^2 estimator: {self.method}"
-        parts = [f"{title} (k = {self.k}{estimator})"]
-        if self.effects.simulated:
-            parts[0] += " of SIMULATED data"
+        mark = of_simulated(self.simulated)
+        parts = [f"{title} (k = {self.k}{estimator}){mark}"]
         parts.append(self._heterogeneity_lines())
         what = "Residual Heterogeneity" if self.has_moderators else "Heterogeneity"
         q = f"Q(df = {self.Q_df}) = {fixed(self.Q)}, {p_statement(self.Q_p, 4)}"

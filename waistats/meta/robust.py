@@ -14,6 +14,7 @@ from waistats.meta.design import Design, term_names
 from waistats.meta.distributions import f_sf
 from waistats.meta.sandwich import Sandwich, hotelling, satterthwaite
 from waistats.meta.wald import TestResult
+from waistats.provenance import marked, of_simulated
 from waistats.transforms import back_transform as turn_back
 
 # Tipton (2015): below this, t with Satterthwaite's degrees of freedom is off
@@ -37,6 +38,8 @@ class RobustResult(Result):
         Level of the intervals.
     measure : str or None
         The scale of the effects.
+    simulated : bool
+        Whether the effects are SIMULATED.
     design : Design
         The design that was fitted.
     parts : Sandwich
@@ -82,7 +85,7 @@ class RobustResult(Result):
         row = self._rows(np.eye(len(self.beta)))
         with np.errstate(divide="ignore", invalid="ignore"):
             statistic = row["estimate"] / row["se"]
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "term": list(self.design.names),
                 "estimate": row["estimate"],
@@ -94,6 +97,7 @@ class RobustResult(Result):
                 "ci_high": row["ci_high"],
             }
         )
+        return marked(frame, self.simulated)
 
     def test(self, terms: str | list[str] | None = None) -> TestResult:
         """Test that terms of the formula have no effect; all moderators by default.
@@ -115,6 +119,7 @@ class RobustResult(Result):
             p_value=float(f_sf(F, q, df)) if df == df else float("nan"),
             distribution="F",
             df_denominator=df,
+            simulated=self.simulated,
         )
 
     def predict(
@@ -148,21 +153,19 @@ class RobustResult(Result):
         if isinstance(new, pd.DataFrame):
             frame.index = new.index
         if not back_transform:
-            return frame
+            return marked(frame, self.simulated)
         frame = frame.drop(columns="se")
         if self.measure is not None:
             for name in ("estimate", "ci_low", "ci_high"):
                 frame[name] = turn_back(frame[name], self.measure)
-        return frame
+        return marked(frame, self.simulated)
 
     def heading(self) -> str:
         """Return what was clustered, the joint test, and the scale."""
         title = (
             f"Cluster-Robust Results (CR2, {self.n_clusters} clusters of "
-            f"{self.cluster}, k = {self.k})"
+            f"{self.cluster}, k = {self.k}){of_simulated(self.simulated)}"
         )
-        if self.simulated:
-            title += " of SIMULATED data"
         parts = [title]
         if self.design.names != ("Intercept",):
             parts.append(f"Test of Moderators (HTZ):\n{self.omnibus.sentence()}")

@@ -1,6 +1,6 @@
 """Pooled reliability of subgroups, and whether they differ."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from waistats.meta.effects import usable_effects
 from waistats.meta.fit import fit_meta
 from waistats.meta.result import MetaResult
 from waistats.meta.wald import TestResult
-from waistats.provenance import marked
+from waistats.provenance import marked, of_simulated
 from waistats.transforms import back_transform
 
 TAU2 = ("separate", "common")
@@ -46,6 +46,8 @@ class SubgroupResult(Result):
         all under its name ``"all"``.
     measure : str or None
         The scale.
+    simulated : bool
+        Whether the effects are SIMULATED.
     """
 
     by: str
@@ -59,7 +61,7 @@ class SubgroupResult(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a group, on the model's scale."""
-        return marked(self.groups.copy(), self.simulated)
+        return self.groups.copy()
 
     def predict(self) -> pd.DataFrame:
         """Return each group's mean, interval and prediction interval as alphas."""
@@ -82,7 +84,7 @@ class SubgroupResult(Result):
 
     def heading(self) -> str:
         """Return what was compared, and the test."""
-        mark = " of SIMULATED data" if self.simulated else ""
+        mark = of_simulated(self.simulated)
         return (
             f"Subgroups by {self.by} ({self.tau2} tau^2){mark}\n"
             f"Between groups: {self.between.sentence()}"
@@ -92,7 +94,8 @@ class SubgroupResult(Result):
         """Return the groups on the alpha scale."""
         if not self.measure:
             return ""
-        return "On the alpha scale:\n" + frame_text(self.predict(), 3)
+        shown = self.predict().drop(columns="provenance", errors="ignore")
+        return f"On the alpha scale:\n{frame_text(shown, 3)}"
 
 
 def fit_subgroups(
@@ -176,8 +179,8 @@ def fit_subgroups(
     return SubgroupResult(
         by=by,
         tau2=tau2,
-        groups=groups,
-        between=between,
+        groups=marked(groups, used.simulated),
+        between=replace(between, simulated=used.simulated),
         fits=fits,
         measure=used.measure,
         conf_level=conf_level,

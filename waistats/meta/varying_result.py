@@ -16,6 +16,7 @@ from waistats.meta.design import Design, term_names
 from waistats.meta.effects import Effects
 from waistats.meta.predict import on_alpha_scale, prediction_frame
 from waistats.meta.wald import TestResult, wald_test
+from waistats.provenance import marked, of_simulated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -49,6 +50,11 @@ class VaryingMeans(Result):
     conf_level: float
 
     @property
+    def simulated(self) -> bool:
+        """Whether the effects are SIMULATED."""
+        return self.effects.simulated
+
+    @property
     def excluded(self) -> pd.DataFrame:
         """Rows not used: ``study_id, coefficient_id, reason``."""
         return self.effects.excluded
@@ -61,7 +67,9 @@ class VaryingMeans(Result):
         """
         names = ("estimate", "ci_low", "ci_high")
         frame = pd.DataFrame({name: getattr(self, name) for name in names})
-        return frame if self.by is None else frame.set_index(pd.Index(self.terms))
+        if self.by is not None:
+            frame = frame.set_index(pd.Index(self.terms))
+        return marked(frame, self.simulated)
 
     def contrast(self, weights: Mapping[str, float]) -> pd.DataFrame:
         r"""Return a weighted sum of group means with its MOVER interval.
@@ -97,7 +105,7 @@ class VaryingMeans(Result):
         ends = np.sort(np.stack([c * self.ci_low, c * self.ci_high]), axis=0)
         center = c * self.estimate
         d = float(center.sum())
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "term": [_contrast_name(words)],
                 "estimate": [d],
@@ -107,6 +115,7 @@ class VaryingMeans(Result):
                 "k": [int(self.k[c != 0].sum())],
             }
         )
+        return marked(frame, self.simulated)
 
     def differences(self) -> pd.DataFrame:
         """Return every difference of two groups, with MOVER intervals."""
@@ -116,7 +125,8 @@ class VaryingMeans(Result):
     def _means(self) -> pd.DataFrame:
         names = ("estimate", "se", "ci_low", "ci_high", "k")
         columns = {name: getattr(self, name) for name in names}
-        return pd.DataFrame({"term": list(self.terms)} | columns)
+        frame = pd.DataFrame({"term": list(self.terms)} | columns)
+        return marked(frame, self.simulated)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a mean and then one a difference, on the alpha scale."""
@@ -128,8 +138,7 @@ class VaryingMeans(Result):
     def heading(self) -> str:
         """Return the model line."""
         title = f"Varying-Coefficient Model (k = {len(self.effects.yi)}; Bonett, 2010)"
-        if self.effects.simulated:
-            title += " of SIMULATED data"
+        title += of_simulated(self.simulated)
         return f"{title}\n\nMean alpha of the studies, {level(self.conf_level)} CI:"
 
     def closing(self) -> str:
@@ -164,6 +173,11 @@ class VaryingRegression(Result):
     conf_level: float
 
     @property
+    def simulated(self) -> bool:
+        """Whether the effects are SIMULATED."""
+        return self.effects.simulated
+
+    @property
     def excluded(self) -> pd.DataFrame:
         """Rows not used: ``study_id, coefficient_id, reason``."""
         return self.effects.excluded
@@ -172,13 +186,16 @@ class VaryingRegression(Result):
     def omnibus(self) -> TestResult:
         """Wald test of all moderators."""
         columns = term_names(self.design, None)
-        return wald_test(self.beta, self.cov, columns, None, "Moderators")
+        return wald_test(
+            self.beta, self.cov, columns, None, "Moderators", simulated=self.simulated
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a coefficient, on the Bonett scale."""
-        return coefficient_frame(
+        frame = coefficient_frame(
             self.design.names, self.beta, self.cov, None, self.conf_level
         )
+        return marked(frame, self.simulated)
 
     def predict(
         self,
@@ -211,13 +228,14 @@ class VaryingRegression(Result):
         ).drop(columns=["pi_low", "pi_high"])
         if isinstance(new, pd.DataFrame):
             frame.index = new.index
-        return on_alpha_scale(frame, "bonett") if back_transform else frame
+        if back_transform:
+            frame = on_alpha_scale(frame, "bonett")
+        return marked(frame, self.simulated)
 
     def heading(self) -> str:
         """Return the model line and the test of moderators."""
         title = f"Varying-Coefficient Meta-Regression (k = {len(self.effects.yi)})"
-        if self.effects.simulated:
-            title += " of SIMULATED data"
+        title += of_simulated(self.simulated)
         test = f"Test of Moderators:\n{self.omnibus.sentence()}"
         return f"{title}\n\n{test}\n\nModel Results (bonett scale):"
 

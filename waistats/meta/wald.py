@@ -9,6 +9,7 @@ from waistats.arrays import FloatArray
 from waistats.errors import ModelError
 from waistats.format import Result, fixed, p_statement
 from waistats.meta.distributions import chi2_sf, f_sf
+from waistats.provenance import marked, of_simulated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -31,6 +32,8 @@ class TestResult(Result):
         Of an F; NaN otherwise.
     estimate : float
         What was estimated, where the test has an estimate; NaN otherwise.
+    simulated : bool
+        Whether the data are SIMULATED.
     """
 
     __test__ = False
@@ -42,10 +45,11 @@ class TestResult(Result):
     distribution: str
     df_denominator: float = float("nan")
     estimate: float = float("nan")
+    simulated: bool = False
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row with the test."""
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "term": [self.name],
                 "estimate": [self.estimate],
@@ -55,6 +59,7 @@ class TestResult(Result):
                 "p_value": [self.p_value],
             }
         )
+        return marked(frame, self.simulated)
 
     def sentence(self) -> str:
         """Return the test as a paper prints it."""
@@ -69,7 +74,7 @@ class TestResult(Result):
         return f"{head} = {fixed(self.statistic)}, {p_statement(self.p_value, 4)}"
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.sentence()}"
+        return f"{self.name}{of_simulated(self.simulated)}: {self.sentence()}"
 
 
 def _df(value: float) -> str:
@@ -82,6 +87,8 @@ def wald_test(
     columns: tuple[int, ...],
     df_residual: float | None,
     name: str,
+    *,
+    simulated: bool,
 ) -> TestResult:
     r"""Test that some coefficients are zero.
 
@@ -99,7 +106,14 @@ def wald_test(
         Q = float("inf") if np.any(b != 0) else float("nan")
     if df_residual is None:
         p = float(chi2_sf(Q, q))
-        return TestResult(name=name, statistic=Q, df=q, p_value=p, distribution="chi2")
+        return TestResult(
+            name=name,
+            statistic=Q,
+            df=q,
+            p_value=p,
+            distribution="chi2",
+            simulated=simulated,
+        )
     return TestResult(
         name=name,
         statistic=Q / q,
@@ -107,11 +121,12 @@ def wald_test(
         p_value=float(f_sf(Q / q, q, df_residual)),
         distribution="F",
         df_denominator=df_residual,
+        simulated=simulated,
     )
 
 
 def likelihood_ratio(
-    full: tuple[float, int], reduced: tuple[float, int], name: str
+    full: tuple[float, int], reduced: tuple[float, int], name: str, *, simulated: bool
 ) -> TestResult:
     """Test a reduced model against a full one, each as (log-likelihood, parameters)."""
     df = full[1] - reduced[1]
@@ -127,4 +142,5 @@ def likelihood_ratio(
         df=df,
         p_value=float(chi2_sf(statistic, df)),
         distribution="chi2",
+        simulated=simulated,
     )

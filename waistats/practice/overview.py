@@ -17,6 +17,7 @@ from waistats.practice.planning import (
 from waistats.practice.prediction import THRESHOLDS, predict_reliability
 from waistats.practice.scores import reliable_change, standard_error_of_measurement
 from waistats.practice.source import check_positive, numbers
+from waistats.provenance import marked
 
 
 def practice_table(
@@ -129,7 +130,7 @@ def practice_table(
             text = f"P(alpha > {coefficient(cut, 2)}) {sample}"
             rows.append((text, p, *none))
     table = pd.DataFrame(rows, columns=["quantity", "estimate", "pi_low", "pi_high"])
-    return table.assign(provenance="SIMULATED") if predicted.simulated else table
+    return marked(table, predicted.simulated)
 
 
 def _row(name: str, values: FloatArray) -> tuple[Any, ...]:

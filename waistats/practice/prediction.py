@@ -15,6 +15,7 @@ from waistats.meta.model import FittedModel
 from waistats.practice.plan import Plan, prepare
 from waistats.practice.profile import FACTS
 from waistats.practice.source import check_range, numbers
+from waistats.provenance import marked, of_simulated
 from waistats.transforms import back_transform
 
 THRESHOLDS = (0.70, 0.80, 0.90)
@@ -90,14 +91,12 @@ class ReliabilityPrediction(Result):
         if planned:
             labels = [f"observed_{name}" for name in names]
             columns |= dict(zip(labels, self.observed_above.T, strict=True))
-        if self.simulated:
-            columns["provenance"] = "SIMULATED"
-        return frame.assign(**columns)
+        return marked(frame.assign(**columns), self.simulated)
 
     def heading(self) -> str:
         """Return what the prediction rests on."""
         text = f"Expected reliability, from {self.k} coefficients"
-        return text + (" of SIMULATED data" if self.simulated else "")
+        return text + of_simulated(self.simulated)
 
     def closing(self) -> str:
         """Return what the columns are, and the notes."""
@@ -230,7 +229,7 @@ def predict_reliability(
         profile=plan.rows,
         k=model.k,
         conf_level=shown,
-        simulated=model.effects.simulated,
+        simulated=model.simulated,
         notes=(*plan.notes, *_model_notes(model)),
     )
 

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from waistats.errors import DataError, check_conf_level, check_option
+from waistats.provenance import marked, noted
 from waistats.reliability.estimate import ReliabilityEstimate
 from waistats.reliability.mean_squares import (
     FORMS,
@@ -175,7 +176,7 @@ def intraclass_correlations(
                 "description": _WORDS[form],
             }
         )
-    frame = pd.DataFrame(rows)
+    frame = marked(pd.DataFrame(rows), noted(table.notes))
     frame.attrs["notes"] = table.notes
     return frame
 

@@ -5,6 +5,7 @@ import pandas as pd
 
 from waistats.arrays import FloatArray
 from waistats.errors import check_option
+from waistats.provenance import marked, noted
 from waistats.reliability.bootstrap import Seed
 from waistats.reliability.moments import correlation
 from waistats.reliability.responses import ItemsLike
@@ -85,6 +86,7 @@ def guttman_lambdas(
             "estimate": lambdas(r, best.value),
         }
     )
+    frame = marked(frame, noted(sample.notes))
     frame.attrs["notes"] = sample.notes
     return frame
 

@@ -1,6 +1,6 @@
 """Tests of two alphas: from different people or from the same."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from scipy import special
 
 from waistats.errors import DataError, ModelError, check_conf_level, check_option
 from waistats.format import Result, coefficient, interval, level, p_statement
+from waistats.provenance import is_simulated, marked, of_simulated
 from waistats.reliability.alpha import cronbach_alpha
 from waistats.reliability.covariance import alpha_covariance
 from waistats.reliability.estimate import ReliabilityEstimate
@@ -41,6 +42,8 @@ class AlphaComparison(Result):
         Which test, in words.
     conf_level : float
         Confidence level of the limits.
+    simulated : bool
+        Whether the responses of either are SIMULATED.
     """
 
     estimate_1: float
@@ -54,6 +57,7 @@ class AlphaComparison(Result):
     p_value: float
     method: str
     conf_level: float = 0.95
+    simulated: bool = False
 
     def to_frame(self) -> pd.DataFrame:
         """Return the test in one row."""
@@ -61,13 +65,15 @@ class AlphaComparison(Result):
             *("estimate_1", "estimate_2", "ratio", "ci_low", "ci_high"),
             *("statistic", "df", "df2", "p_value"),
         )
-        return pd.DataFrame({name: [getattr(self, name)] for name in names})
+        frame = pd.DataFrame({name: [getattr(self, name)] for name in names})
+        return marked(frame, self.simulated)
 
     def heading(self) -> str:
         """Return the alphas and the verdict in a line."""
         return (
             f"alpha = {coefficient(self.estimate_1)} and "
-            f"{coefficient(self.estimate_2)}, {p_statement(self.p_value)}"
+            f"{coefficient(self.estimate_2)}{of_simulated(self.simulated)}, "
+            f"{p_statement(self.p_value)}"
         )
 
     def closing(self) -> str:
@@ -142,6 +148,18 @@ def compare_alphas(
     check_conf_level(conf_level)
     if method is not None:
         check_option("method", method, PAIRED if paired else INDEPENDENT)
+    found = _compared(first, second, paired, method, correlation, conf_level)
+    return replace(found, simulated=is_simulated(first) or is_simulated(second))
+
+
+def _compared(
+    first: Any,
+    second: Any,
+    paired: bool,
+    method: str | None,
+    correlation: float | None,
+    conf_level: float,
+) -> AlphaComparison:
     if not paired:
         if correlation is not None:
             raise ModelError(

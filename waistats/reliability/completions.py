@@ -8,6 +8,7 @@ import pandas as pd
 from waistats.arrays import FloatArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.format import Result, coefficient, count
+from waistats.provenance import NOTE, marked, noted, of_simulated
 from waistats.reliability.alpha import no_total_variance
 from waistats.reliability.bootstrap import Seed
 from waistats.reliability.completion_search import (
@@ -46,9 +47,14 @@ class AlphaBounds(Result):
     highest: FloatArray
     notes: tuple[str, ...] = ()
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the responses are SIMULATED."""
+        return noted(self.notes)
+
     def to_frame(self) -> pd.DataFrame:
         """Return two rows: ``bound`` (low, high) and ``estimate``."""
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "bound": ["low", "high"],
                 "estimate": [self.low, self.high],
@@ -57,12 +63,14 @@ class AlphaBounds(Result):
                 "n_missing": [self.n_missing] * 2,
             }
         )
+        return marked(frame, self.simulated)
 
     def heading(self) -> str:
         """Return the bounds in a line."""
         return (
             f"alpha between {coefficient(self.low)} and {coefficient(self.high)} over "
             f"completions of {count(self.n_missing)} missing answers"
+            f"{of_simulated(self.simulated)}"
         )
 
     def closing(self) -> str:
@@ -131,7 +139,7 @@ def alpha_bounds(
             f"{'is' if len(values) == 1 else 'are'} {len(values)}."
         )
     holes = np.isnan(values)
-    notes = []
+    notes = [NOTE] if responses.simulated else []
     if not some.all():
         notes.append(f"{(~some).sum()} respondents without any answer left out.")
     rng = np.random.default_rng(seed)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from waistats.arrays import FloatArray
 from waistats.errors import DataError, ModelError, listing
+from waistats.provenance import NOTE
 from waistats.reliability.alpha import alpha_notes, exactly_one, no_total_variance
 from waistats.reliability.bootstrap import Seed
 from waistats.reliability.delta import (
@@ -141,8 +142,10 @@ def _side_by_side(
     columns: dict[str, FloatArray] = {}
     known: dict[str, FloatArray] = {}
     twice = []
+    simulated = False
     for name, items in matched.items():
         read = read_items(items)
+        simulated |= read.simulated
         for j, item in enumerate(read.names):
             values = read.values[:, j]
             if item in known and np.array_equal(known[item], values, equal_nan=True):
@@ -155,7 +158,7 @@ def _side_by_side(
             f"no item may be in two scales of one total, but {listing(twice)} "
             f"{'is' if len(twice) == 1 else 'are'}."
         )
-    return names, pd.DataFrame(columns), notes
+    return names, pd.DataFrame(columns), notes + ((NOTE,) if simulated else ())
 
 
 def _weights(weights: Mapping[str, float] | None, names: Sequence[str]) -> FloatArray:

@@ -9,6 +9,7 @@ import pandas as pd
 from waistats.arrays import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, check_option
 from waistats.format import Result
+from waistats.provenance import marked, noted, of_simulated
 from waistats.reliability.alpha import exactly_one, no_total_variance
 from waistats.reliability.influence import alpha_gradient, influence_covariance
 from waistats.reliability.matching import match_respondents
@@ -63,6 +64,11 @@ class AlphaCovariance(Result):
     n_shared: np.ndarray
     notes: tuple[str, ...] = ()
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the responses are SIMULATED."""
+        return noted(self.notes)
+
     def matrix(self, measure: str = "bonett") -> pd.DataFrame:
         """Return the covariance on a pooling scale, labelled by scale.
 
@@ -79,7 +85,7 @@ class AlphaCovariance(Result):
         """Return one row a pair of scales, each scale with itself too."""
         first, second = np.triu_indices(len(self.scales))
         names = np.asarray(self.scales, dtype=object)
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "scale_1": names[first],
                 "scale_2": names[second],
@@ -91,12 +97,14 @@ class AlphaCovariance(Result):
                 "covariance_bonett": self.bonett[first, second],
             }
         )
+        return marked(frame, self.simulated)
 
     def heading(self) -> str:
         """Return what it is, in a line."""
         return (
-            f"Sampling covariance of {len(self.scales)} alphas, distribution-free "
-            "(raw scale; Bonett scale in the last column)"
+            f"Sampling covariance of {len(self.scales)} alphas"
+            f"{of_simulated(self.simulated)}, distribution-free "
+            "(raw scale, and Bonett scale)"
         )
 
     def closing(self) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from waistats.format import Result, coefficient, fixed, interval, level
+from waistats.provenance import SIMULATED, marked, noted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -51,9 +52,14 @@ class ReliabilityEstimate(Result):
     method: str = ""
     notes: tuple[str, ...] = ()
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the responses are SIMULATED."""
+        return noted(self.notes)
+
     def to_frame(self) -> pd.DataFrame:
         """Return one row: the coefficient, its interval and its counts."""
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "coefficient": [self.coefficient],
                 "estimate": [self.estimate],
@@ -65,6 +71,7 @@ class ReliabilityEstimate(Result):
                 "n_excluded": [self.n_excluded],
             }
         )
+        return marked(frame, self.simulated)
 
     def heading(self) -> str:
         """Return the coefficient and its interval in a line."""
@@ -75,7 +82,7 @@ class ReliabilityEstimate(Result):
         text += f", n = {self.n}, {self.n_items} items"
         if self.se == self.se:
             text += f", se = {fixed(self.se)}"
-        return text
+        return text + (f", {SIMULATED} data" if self.simulated else "")
 
     def closing(self) -> str:
         """Return the method and the notes, a line each."""

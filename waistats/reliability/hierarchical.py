@@ -8,6 +8,7 @@ import pandas as pd
 from waistats.arrays import FloatArray
 from waistats.errors import ModelError, check_option, listing
 from waistats.format import coefficient
+from waistats.provenance import marked, noted
 from waistats.reliability.bifactor import (
     Groups,
     bifactor_gradient,
@@ -293,7 +294,7 @@ def _result(
         n_excluded=int(sample.moments.n_excluded),
         method=method,
         notes=sample.notes + notes + spread.notes,
-        loadings=loadings,
+        loadings=marked(loadings, noted(sample.notes)),
         omega_total=omega_total,
         explained_common_variance=float(squares[:, 0].sum() / squares.sum()),
     )

@@ -6,6 +6,7 @@ import pandas as pd
 from waistats.arrays import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.format import percent
+from waistats.provenance import marked, noted
 from waistats.reliability.factor import fit_ml
 from waistats.reliability.moments import alpha_of, correlation
 from waistats.reliability.responses import ItemsLike, read_items
@@ -102,6 +103,7 @@ def item_statistics(
             f"Against the rest of the scale: {listing(negative)}. Check whether these "
             "items still need reversing.",
         )
+    frame = marked(frame, noted(notes))
     frame.attrs["notes"] = notes
     return frame
 

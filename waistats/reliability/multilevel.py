@@ -9,6 +9,7 @@ import pandas as pd
 from waistats.arrays import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option, listing
 from waistats.format import Result, fixed, level
+from waistats.provenance import marked, noted, of_simulated
 from waistats.reliability.bootstrap import (
     KINDS,
     Seed,
@@ -76,6 +77,11 @@ class MultilevelReliability(Result):
     ci: str
     notes: tuple[str, ...]
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the responses are SIMULATED."""
+        return noted(self.notes)
+
     def to_frame(self) -> pd.DataFrame:
         """Return a row a coefficient."""
         return self.coefficients.copy()
@@ -85,7 +91,7 @@ class MultilevelReliability(Result):
         lines = [
             f"Reliability of repeated sessions: {self.n} persons, {self.n_rows} person-"
             f"sessions, {self.n_sessions} sessions, {self.n_items} items; "
-            f"k = {fixed(self.k, 1).removesuffix('.0')}"
+            f"k = {fixed(self.k, 1).removesuffix('.0')}{of_simulated(self.simulated)}"
         ]
         if self.ci:
             lines.append(f"{level(self.conf_level)} intervals: {self.ci} of persons")
@@ -219,15 +225,16 @@ def multilevel_reliability(
         notes += lost
     frame["meaning"] = list(MEANINGS.values())
     kept = np.maximum(components, 0)
+    shares = pd.DataFrame(
+        {
+            "component": list(COMPONENTS),
+            "variance": components,
+            "percent": 100 * kept / kept.sum(),
+        }
+    )
     return MultilevelReliability(
-        coefficients=frame,
-        components=pd.DataFrame(
-            {
-                "component": list(COMPONENTS),
-                "variance": components,
-                "percent": 100 * kept / kept.sum(),
-            }
-        ),
+        coefficients=marked(frame, noted(notes)),
+        components=marked(shares, noted(notes)),
         between=between,
         within=within,
         n=int(sums.persons),

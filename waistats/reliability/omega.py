@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from waistats.errors import check_option
+from waistats.provenance import marked, noted
 from waistats.reliability.bootstrap import Seed
 from waistats.reliability.delta import (
     DELTA_INTERVALS,
@@ -168,5 +169,7 @@ def omega_total(
         n_excluded=int(sample.moments.n_excluded),
         method=form.describe(),
         notes=sample.notes + problems + refusal + spread.notes,
-        loadings=loading_frame(fit, sample.names, ("loading",)),
+        loadings=marked(
+            loading_frame(fit, sample.names, ("loading",)), noted(sample.notes)
+        ),
     )

@@ -6,6 +6,7 @@ import numpy as np
 
 from waistats.arrays import FloatArray
 from waistats.errors import check_option
+from waistats.provenance import marked, noted
 from waistats.reliability.bootstrap import Seed
 from waistats.reliability.delta import IntervalRequest, Spread, resampled_spread
 from waistats.reliability.estimate import ReliabilityEstimate
@@ -208,7 +209,9 @@ def ordinal_omega(
         n_excluded=int(ordinal.sample.moments.n_excluded),
         method=f"Omega total, one factor by {fitted}, polychoric correlations.",
         notes=ordinal.notes + problems + refusal + spread.notes,
-        loadings=loading_frame(fit, ordinal.sample.names, ("loading",)),
+        loadings=marked(
+            loading_frame(fit, ordinal.sample.names, ("loading",)), noted(ordinal.notes)
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from waistats.arrays import FloatArray
 from waistats.errors import DataError, ModelError, listing, near
+from waistats.provenance import NOTE, is_simulated
 from waistats.reliability.moments import complete
 from waistats.reliability.responses import read_items
 
@@ -82,6 +83,8 @@ def read_ratings(
     if lost.size:
         labels = listing(responses.rows[int(i)] for i in lost)
         notes = (f"Targets without all ratings, left out: {labels}.",)
+    if is_simulated(data):
+        notes += (NOTE,)
     return Ratings(values=responses.values[whole], n_excluded=lost.size, notes=notes)
 
 

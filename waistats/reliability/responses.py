@@ -7,9 +7,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from pandas.api.types import is_numeric_dtype
 
 from waistats.arrays import FloatArray
 from waistats.errors import DataError, listing
+from waistats.provenance import is_simulated
 
 ItemsLike: TypeAlias = pd.DataFrame | ArrayLike
 
@@ -26,11 +28,14 @@ class Responses:
         The items' names.
     rows : sequence
         The respondents' labels, used in messages and to match respondents.
+    simulated : bool
+        Whether a column ``provenance`` says that the responses are SIMULATED.
     """
 
     values: FloatArray
     names: tuple[str, ...]
     rows: Sequence[Hashable]
+    simulated: bool = False
 
     @property
     def n_items(self) -> int:
@@ -44,7 +49,8 @@ def read_items(items: ItemsLike, *, at_least: int = 2) -> Responses:
     Parameters
     ----------
     items : DataFrame or array_like of shape (n, m)
-        Numeric responses; missing answers empty (NaN, None or ``pd.NA``).
+        Numeric responses; missing answers empty (NaN, None or ``pd.NA``). A column
+        ``provenance`` with words is no item.
     at_least : int, default 2
         The fewest items that make sense.
 
@@ -100,6 +106,10 @@ def _from_frame(items: pd.DataFrame) -> Responses:
             f"each item must be named once, but {listing(twice)} "
             f"{'is' if len(twice) == 1 else 'are'} named more often."
         )
+    simulated = is_simulated(items)
+    if "provenance" in items and not is_numeric_dtype(items["provenance"]):
+        items = items.drop(columns="provenance")
+        names = tuple(name for name in names if name != "provenance")
     if all(isinstance(t, np.dtype) and t.kind in "fiub" for t in items.dtypes):
         values = items.to_numpy(dtype=np.float64)
     else:
@@ -116,7 +126,7 @@ def _from_frame(items: pd.DataFrame) -> Responses:
         values = (
             np.column_stack(columns) if columns else np.empty((len(items), 0), float)
         )
-    return Responses(values=values, names=names, rows=items.index)
+    return Responses(values=values, names=names, rows=items.index, simulated=simulated)
 
 
 def _numbers(column: "pd.Series[Any]") -> tuple[FloatArray, list[str]]:

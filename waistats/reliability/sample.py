@@ -14,6 +14,7 @@ from waistats.errors import (
     check_option,
     listing,
 )
+from waistats.provenance import NOTE
 from waistats.reliability.bootstrap import (
     Seed,
     resampled_alphas,
@@ -193,7 +194,8 @@ def prepare(
         moments=moments,
         missing=treatment,
         likelihood=likelihood,
-        notes=_notes(moments, responses.names, treatment, len(kept)),
+        notes=_notes(moments, responses.names, treatment, len(kept))
+        + ((NOTE,) if responses.simulated else ()),
     )
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from waistats.arrays import FloatArray, IntArray
 from waistats.errors import DataError, listing, near
+from waistats.provenance import NOTE, is_simulated
 from waistats.reliability.moments import complete
 from waistats.reliability.responses import read_items
 
@@ -99,6 +100,8 @@ def read_sessions(
     notes: tuple[str, ...] = ()
     if lost:
         notes = (f"{lost} person-sessions with missing answers left out.",)
+    if is_simulated(data):
+        notes += (NOTE,)
     shared = len(labels) <= MOST_SESSIONS
     if not shared:
         # each person's first, second, ...: enough for what is nested

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from waistats.errors import DataError, listing
+from waistats.provenance import NOTE
 from waistats.reliability.responses import ItemsLike, read_items
 from waistats.reliability.sample import Sample, prepare
 
@@ -58,4 +59,6 @@ def varying_sample(
     values = read_items(items).values[:, varies]
     kept = prepare(values, missing, at_least_n=at_least_n)
     note = f"Left out, as everyone gave the same answer: {listing(names[~varies])}."
-    return replace(kept, names=tuple(names[varies]), notes=(note, *kept.notes))
+    said = tuple(text for text in sample.notes if text == NOTE)
+    notes = (note, *kept.notes, *said)
+    return replace(kept, names=tuple(names[varies]), notes=notes)

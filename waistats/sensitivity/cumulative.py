@@ -8,6 +8,7 @@ import pandas as pd
 from waistats.arrays import IntArray
 from waistats.errors import DataError, ModelError, listing, near
 from waistats.meta.model import FittedModel
+from waistats.provenance import marked
 from waistats.sensitivity.leave_one_out import refit_frame
 from waistats.sensitivity.refit import check_mean, check_model, row_labels
 
@@ -76,7 +77,7 @@ def cumulative(
     frame.insert(1, "k", np.arange(1, model.k + 1))
     if order is not None:
         frame["order"] = values.iloc[index].to_numpy()
-    return frame
+    return marked(frame, model.simulated)
 
 
 def order_values(result: FittedModel, order: Any) -> pd.Series:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from waistats.errors import ModelError
 from waistats.format import Result, coefficient, count
+from waistats.provenance import marked, of_simulated
 from waistats.sensitivity.refit import check_mean, check_meta
 
 
@@ -23,6 +24,8 @@ class FailSafeN(Result):
         Coefficients pooled.
     estimate, threshold, drawer : float
         Pooled alpha, the threshold, and the alpha given to the unreported.
+    simulated : bool
+        Whether the effects are SIMULATED.
     """
 
     n: float
@@ -30,15 +33,18 @@ class FailSafeN(Result):
     estimate: float
     threshold: float
     drawer: float
+    simulated: bool
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row."""
         names = ("n", "k", "estimate", "threshold", "drawer")
-        return pd.DataFrame({name: [getattr(self, name)] for name in names})
+        frame = pd.DataFrame({name: [getattr(self, name)] for name in names})
+        return marked(frame, self.simulated)
 
     def __str__(self) -> str:
         return (
-            f"Fail-safe N (historical): {count(np.ceil(self.n))} unreported coefficients "
+            f"Fail-safe N (historical){of_simulated(self.simulated)}: "
+            f"{count(np.ceil(self.n))} unreported coefficients "
             f"of {coefficient(self.drawer)} would bring {coefficient(self.estimate)} "
             f"(k = {self.k}) down to {coefficient(self.threshold)}.\nThe Cochrane "
             "Handbook advises against fail-safe numbers; worst_case() and "
@@ -102,4 +108,5 @@ def fail_safe_n(
         estimate=alpha,
         threshold=float(threshold),
         drawer=float(drawer),
+        simulated=model.simulated,
     )

@@ -10,6 +10,7 @@ from scipy.cluster.vq import kmeans2
 from waistats.arrays import BoolArray, FloatArray, IntArray
 from waistats.errors import ModelError, near
 from waistats.format import Result, coefficient, count
+from waistats.provenance import marked, of_simulated
 from waistats.transforms import back_transform
 
 # half of the variance of membership, of a study in nearly all or none of a cluster
@@ -63,7 +64,8 @@ class GoshResult(Result):
             named = zip(self.terms, self.estimate, strict=True)
             estimates = {f"estimate_{term}": values for term, values in named}
         rest = {"tau2": self.tau2, "I2": self.I2, "Q": self.Q}
-        return pd.DataFrame({"k": self.k, **estimates, **rest})
+        frame = pd.DataFrame({"k": self.k, **estimates, **rest})
+        return marked(frame, self.simulated)
 
     def includes(self, study: str | int) -> BoolArray:
         """Return which subsets contain a row, by its name or number, shape (B,)."""
@@ -139,18 +141,18 @@ class GoshResult(Result):
                     "splits": abs(phi) >= SPLITS,
                 }
             )
-        return pd.DataFrame(rows)
+        return marked(pd.DataFrame(rows), self.simulated)
 
     def heading(self) -> str:
         """Return how many subsets were fitted."""
         drawn = "" if len(self.k) == self.total else f", of {count(self.total)}, drawn"
         text = f"{count(len(self.k))} subsets{drawn} (k = {len(self.studies)}"
         text += f"; tau^2 estimator: {self.method})"
-        return text + (" of SIMULATED data" if self.simulated else "")
+        return text + of_simulated(self.simulated)
 
     def shown(self) -> pd.DataFrame:
         """Return quantiles of the cloud."""
-        return quantiles(self.to_frame())
+        return quantiles(self.to_frame().drop(columns="provenance", errors="ignore"))
 
     def closing(self) -> str:
         """Return the range on the alpha scale and the studies that split the cloud."""

@@ -10,6 +10,7 @@ from waistats.arrays import BoolArray, FloatArray, IntArray
 from waistats.meta.multilevel_result import MultilevelResult
 from waistats.meta.result import MetaResult
 from waistats.meta.sums import inverse
+from waistats.provenance import marked
 from waistats.sensitivity.leverage import (
     covariance_at,
     deleted_factor,
@@ -108,7 +109,7 @@ def influence(result: Any, by: str | None = None) -> pd.DataFrame:
     frame["influential"] = (
         (frame["dffits"].abs() > bound) | (hat > 3 * p / k) | _moved(frame, p)
     )
-    return frame
+    return marked(frame, model.simulated)
 
 
 def _by_group(result: Model, names: np.ndarray, codes: IntArray) -> pd.DataFrame:
@@ -134,7 +135,7 @@ def _by_group(result: Model, names: np.ndarray, codes: IntArray) -> pd.DataFrame
         }
     )
     frame["influential"] = _moved(frame, len(result.beta))
-    return frame
+    return marked(frame, result.simulated)
 
 
 def _shared(

@@ -10,6 +10,7 @@ from waistats.errors import ModelError
 from waistats.meta.model import FittedModel
 from waistats.meta.multilevel_result import MultilevelResult
 from waistats.meta.result import MetaResult
+from waistats.provenance import marked
 from waistats.sensitivity.refit import (
     check_model,
     column_groups,
@@ -88,9 +89,10 @@ def leave_one_out(
     if len(names) < 2:
         raise ModelError(f"{by} has one value, so nothing would be left to fit.")
     keep = codes[:, None] != np.arange(len(names))
-    return refit_frame(
+    frame = refit_frame(
         model, keep, names, "omitted", robust=robust, back_transform=back_transform
     )
+    return marked(frame, model.simulated)
 
 
 def refit_frame(

@@ -7,6 +7,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from waistats.errors import ModelError, check_conf_level, check_option
+from waistats.provenance import marked
 from waistats.sensitivity.multiverse_fits import fits
 from waistats.sensitivity.multiverse_result import CHOICES, Multiverse
 from waistats.sensitivity.multiverse_tables import (
@@ -131,9 +132,10 @@ def multiverse(
                 rows.append({**base, **spec, **found})
     if not rows:
         raise ModelError("None of the specifications can be fitted; see the choices.")
+    lost = pd.DataFrame(skipped, columns=[*CHOICES, "reason"])
     return Multiverse(
-        frame=_in_order(pd.DataFrame(rows)),
-        skipped=_in_order(pd.DataFrame(skipped, columns=[*CHOICES, "reason"])),
+        frame=marked(_in_order(pd.DataFrame(rows)), used.simulated),
+        skipped=marked(_in_order(lost), used.simulated),
         thresholds=tuple(float(c) for c in sorted(thresholds)),
         conf_level=conf_level,
         simulated=used.simulated,

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from waistats.format import Result, coefficient, count, frame_text, level, percent
+from waistats.provenance import marked, of_simulated
 from waistats.sensitivity.gosh_result import quantiles
 
 CHOICES = ("measure", "model", "interval", "dependence", "exclusion")
@@ -88,7 +89,7 @@ class Multiverse(Result):
         frame = pd.DataFrame(rows).sort_values(
             "difference", ascending=False, kind="stable", ignore_index=True
         )
-        return frame
+        return marked(frame, self.simulated)
 
     def bands(self) -> pd.DataFrame:
         """Return the share of estimates and intervals above each threshold.
@@ -96,7 +97,7 @@ class Multiverse(Result):
         Columns ``threshold, estimate, ci_low, ci_high``, shares on 0-100.
         """
         names = ("estimate", "ci_low", "ci_high")
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "threshold": self.thresholds,
                 **{
@@ -108,6 +109,7 @@ class Multiverse(Result):
                 },
             }
         )
+        return marked(frame, self.simulated)
 
     def sentence(self) -> str:
         """Return how much the conclusion depends on the choices."""
@@ -157,7 +159,7 @@ class Multiverse(Result):
         """Return how many specifications there are."""
         text = f"Multiverse of {count(len(self.frame))} specifications (k = {self.k}"
         text += f"; {level(self.conf_level)} CI)"
-        return text + (" of SIMULATED data" if self.simulated else "")
+        return text + of_simulated(self.simulated)
 
     def closing(self) -> str:
         """Return the sentence and what was skipped."""

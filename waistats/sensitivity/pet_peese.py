@@ -8,6 +8,7 @@ import pandas as pd
 from waistats.errors import check_option
 from waistats.format import Result, coefficient, interval, level
 from waistats.meta.model import FittedModel
+from waistats.provenance import marked, of_simulated
 from waistats.sensitivity.precision import MODELS, regress_on, scale_notes
 from waistats.sensitivity.refit import check_mean, check_model
 from waistats.transforms import back_transform
@@ -40,20 +41,26 @@ class PetPeese(Result):
     predictor: str
     notes: tuple[str, ...] = ()
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the effects are SIMULATED."""
+        return self.pet.simulated
+
     def to_frame(self) -> pd.DataFrame:
         """Return intercept and slope of both regressions: ``method, term, ...``."""
         parts = []
         for method, fit in (("PET", self.pet), ("PEESE", self.peese)):
-            frame = fit.to_frame()
+            frame = fit.to_frame().drop(columns="provenance", errors="ignore")
             frame.insert(0, "method", method)
             parts.append(frame)
         frame = pd.concat(parts, ignore_index=True)
         frame["chosen"] = frame["method"] == self.chosen
-        return frame
+        return marked(frame, self.simulated)
 
     def heading(self) -> str:
         """Return the model line."""
-        return f"PET-PEESE (k = {self.pet.k}; {self.model} model)"
+        mark = of_simulated(self.simulated)
+        return f"PET-PEESE (k = {self.pet.k}; {self.model} model){mark}"
 
     def closing(self) -> str:
         """Return the chosen estimate on the alpha scale, and notes."""

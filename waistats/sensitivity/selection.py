@@ -122,7 +122,10 @@ def threshold_selection(
         thresholds=cuts,
         counts=counts,
         lrt=likelihood_ratio(
-            (best, n_free), (reduced, n_free - m), "No selection at the threshold"
+            (best, n_free),
+            (reduced, n_free - m),
+            "No selection at the threshold",
+            simulated=model.simulated,
         ),
         log_likelihood=best,
         unselected=np.append(null[:p], null[p] ** 2),

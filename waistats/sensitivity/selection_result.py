@@ -20,6 +20,7 @@ from waistats.format import (
 from waistats.meta.predict import critical
 from waistats.meta.result import MetaResult
 from waistats.meta.wald import TestResult
+from waistats.provenance import marked, of_simulated
 from waistats.transforms import back_transform
 
 
@@ -70,6 +71,11 @@ class ThresholdSelection(Result):
     original: MetaResult = field(repr=False)
 
     @property
+    def simulated(self) -> bool:
+        """Whether the effects are SIMULATED."""
+        return self.original.simulated
+
+    @property
     def estimate(self) -> float:
         """The mean on the model's scale; only without moderators."""
         if len(self.beta) > 1:
@@ -117,7 +123,7 @@ class ThresholdSelection(Result):
                 "ci_high": [self.tau2_high, *self.weights_high],
             }
         )
-        return pd.concat([mean, rest], ignore_index=True)
+        return marked(pd.concat([mean, rest], ignore_index=True), self.simulated)
 
     def _zones(self) -> list[str]:
         cuts = [coefficient(float(c), 2) for c in self.thresholds]
@@ -128,8 +134,7 @@ class ThresholdSelection(Result):
         """Return the model line and the counts by threshold."""
         cuts = ", ".join(coefficient(float(c), 2) for c in self.thresholds)
         text = f"Selection at {cuts} (k = {self.counts.sum()}; maximum likelihood)"
-        if self.original.effects.simulated:
-            text += " of SIMULATED data"
+        text += of_simulated(self.simulated)
         counts = [
             f"{n} {zone}" for n, zone in zip(self.counts, self._where(), strict=True)
         ]

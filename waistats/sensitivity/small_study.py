@@ -13,6 +13,7 @@ from waistats.meta.model import FittedModel
 from waistats.meta.multilevel_result import MultilevelResult
 from waistats.meta.robust import SMALLEST_DF, WARNING
 from waistats.meta.wald import TestResult
+from waistats.provenance import of_simulated
 from waistats.sensitivity.precision import (
     MODELS,
     PREDICTORS,
@@ -53,7 +54,8 @@ class EggerTest(TestResult):
 
     def __str__(self) -> str:
         lines = [
-            f"{self.name} ({self.model} model, predictor {self.predictor})",
+            f"{self.name} ({self.model} model, predictor {self.predictor})"
+            f"{of_simulated(self.simulated)}",
             f"{self.sentence()}, slope {fixed(self.estimate)} (se {fixed(self.se)})",
         ]
         if not np.isnan(self.limit):
@@ -84,7 +86,8 @@ class RankTest(TestResult):
 
     def __str__(self) -> str:
         how = "exact" if self.exact else "normal approximation, ties"
-        return "\n".join([f"{self.name}: {self.sentence()} ({how})", *self.notes])
+        first = f"{TestResult.__str__(self)} ({how})"
+        return "\n".join([first, *self.notes])
 
 
 def egger_test(
@@ -164,6 +167,7 @@ def egger_test(
         limit=limit[0],
         limit_low=limit[1],
         limit_high=limit[2],
+        simulated=fitted.simulated,
         model=model,
         predictor=predictor,
         fit=fit,
@@ -226,6 +230,7 @@ def rank_test(result: Any) -> RankTest:
         p_value=float(p),
         distribution="tau",
         estimate=float(tau),
+        simulated=fitted.simulated,
         exact=not ties,
         notes=scale_notes(fitted, True),
     )

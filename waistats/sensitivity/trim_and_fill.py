@@ -14,6 +14,7 @@ from waistats.meta.effects import IDS, Effects
 from waistats.meta.fit import fit_design
 from waistats.meta.many import fit_batch
 from waistats.meta.result import MetaResult
+from waistats.provenance import marked, of_simulated
 from waistats.sensitivity.refit import check_mean, check_meta
 from waistats.transforms import back_transform
 
@@ -61,16 +62,17 @@ class TrimAndFill(Result):
         """Return the pooled mean as observed and as filled, on the model's scale."""
         parts = []
         for studies, fit in (("observed", self.original), ("filled", self.fit)):
-            frame = fit.to_frame().drop(columns="term")
+            frame = fit.to_frame().drop(columns=["term", "provenance"], errors="ignore")
             frame.insert(0, "studies", studies)
             frame.insert(1, "k", fit.k)
             parts.append(frame.assign(tau2=fit.tau2, I2=fit.I2))
-        return pd.concat(parts, ignore_index=True)
+        return marked(pd.concat(parts, ignore_index=True), self.simulated)
 
     def heading(self) -> str:
         """Return how many studies are missing and where."""
         text = f"Estimated number of missing studies on the {self.side} side: {self.k0}"
         text += f" (se = {fixed(self.k0_se)}; estimator {self.estimator})"
+        text += of_simulated(self.simulated)
         if not np.isnan(self.p_value):
             text += f"\nTest that none is missing: {p_statement(self.p_value, 4)}"
         return text
@@ -275,7 +277,7 @@ def _filled(effects: Effects, mirrored: IntArray, values: FloatArray) -> Effects
             back_transform(values, effects.measure) if effects.measure else np.nan
         )
     if "provenance" in rows:
-        mark = " of SIMULATED data" if effects.simulated else ""
+        mark = of_simulated(effects.simulated)
         rows["provenance"] = f"imputed by trim and fill{mark}"
     both = pd.concat([source, rows], ignore_index=True)
     both["filled"] = np.arange(len(both)) >= len(source)

@@ -10,6 +10,7 @@ from waistats.errors import DataError, ModelError, listing
 from waistats.meta.many import in_chunks
 from waistats.meta.predict import prediction_frame
 from waistats.meta.result import MetaResult
+from waistats.provenance import marked
 from waistats.sensitivity.refit import check_mean, check_meta
 from waistats.transforms import alpha_variance, back_transform, transform
 
@@ -114,7 +115,7 @@ def _pooled(
         rows.append(frame.drop(columns="se"))
     limits = pd.concat(rows, ignore_index=True)
     known = {"n_missing": count, "alpha": given, "k": batch.k.astype(int)}
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             **known,
             **{c: back_transform(limits[c], measure) for c in limits},
@@ -122,6 +123,7 @@ def _pooled(
             "I2": batch.I2,
         }
     )
+    return marked(frame, model.simulated)
 
 
 def _own(model: MetaResult) -> tuple[FloatArray, FloatArray]:
