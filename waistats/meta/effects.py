@@ -106,7 +106,8 @@ def usable_effects(effects: pd.DataFrame, moderators: str | None = None) -> Effe
         vi=vi[rows],
         measure=_measure(_values(effects, "measure", rows)),
         rows=rows,
-        source=effects,
+        # a frame that its owner changes later must not change the result
+        source=effects.copy(),
         simulated=any("SIMULATED" in mark for mark in marks),
     )
 
