@@ -27,6 +27,7 @@ from waistats.report.blocks import (
     whole,
 )
 from waistats.report.figures import embed
+from waistats.report.text import name_words
 
 COUNTS = ("studies", "samples", "coefficients", "persons", "samples_without_n")
 
@@ -148,7 +149,7 @@ def _rates(rate: InductionRate) -> Table:
     return make_table(
         rate.table,
         (
-            Column("By", "by", text, False),
+            Column("By", "by", name_words, False),
             Column("Level", "level", text, False),
             Column("k", "k", whole),
             Column("Reported", "reported_own", whole),
@@ -173,10 +174,12 @@ def _compared(found: pd.DataFrame, conf_level: float) -> list[Block]:
     if len(tested) == 0:
         return []
     differ = tested[tested["p_value"] < 1 - conf_level]
+    # a variable can differ in its mean and in its spread, or at several levels
+    least = differ.groupby(["variable", "level"], sort=False)["p_value"].min()
     words = [
-        f"{r['variable']}{'' if not text(r['level']).strip('–') else ' ' + r['level']} "
-        f"({p_statement(r['p_value'])})"
-        for _, r in differ.iterrows()
+        " ".join(filter(None, [name_words(name), said.strip()]))
+        + f" ({p_statement(p)})"
+        for (name, said), p in least.items()
     ]
     sentence = (
         "Inducing samples differ from reporting ones in " + ", ".join(words) + ": a "
@@ -188,7 +191,7 @@ def _compared(found: pd.DataFrame, conf_level: float) -> list[Block]:
     table = make_table(
         found,
         (
-            Column("Variable", "variable", text, False),
+            Column("Variable", "variable", name_words, False),
             Column("Level", "level", text, False),
             Column("Measure", "measure", text, False),
             Column("Reporting", "k_reporting", whole),

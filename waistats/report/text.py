@@ -152,7 +152,10 @@ def moderators_sentence(study: RGStudy) -> str:
     found = tested[tested["p_adjusted"] < 1 - study.conf_level]
     if len(found) == 0:
         names = ", ".join(name_words(name) for name in tested["moderator"])
-        return f"Moderators tested one at a time, none with an effect: {names}."
+        return (
+            "Moderators tested one at a time, none significant after adjustment: "
+            f"{names}."
+        )
     head = f"Of {len(tested)} moderators tested one at a time, "
     words = [
         f"{name_words(row['moderator'])} (adjusted {p_statement(row['p_adjusted'])})"
