@@ -14,7 +14,7 @@ from waistats.meta.model import FittedModel
 from waistats.meta.multilevel_result import MultilevelResult
 from waistats.meta.robust import RobustResult
 from waistats.tables.columns import plain_head
-from waistats.tables.sheet import SIMULATED, sheet
+from waistats.tables.sheet import sheet, simulated
 from waistats.wording import (
     heterogeneity_text,
     model_text,
@@ -42,10 +42,6 @@ def left_out(model: FittedModel) -> str:
     if many == 0:
         return ""
     return f"{count(many)} coefficient{'s' if many > 1 else ''} could not be pooled."
-
-
-def _simulated(model: FittedModel) -> str:
-    return SIMULATED if model.effects.simulated else ""
 
 
 def _kinds(prediction: bool) -> str:
@@ -82,7 +78,7 @@ def pooled(results: Any, *, title: str = "Pooled Reliability") -> "GT":
     <BLANKLINE>
     """
     if isinstance(results, RGStudy):
-        notes = [SIMULATED] if results.simulated else []
+        notes = [simulated(results)]
         return cells(results.cells, conf_level=results.conf_level, notes=notes)
     if isinstance(results, pd.DataFrame):
         return cells(results)
@@ -107,7 +103,7 @@ def pooled(results: Any, *, title: str = "Pooled Reliability") -> "GT":
     if len(fits) > 1:
         fits = {f"{name}: {model_text(model)}": None for name, model in models.items()}
     notes = [_kinds(True), *fits, left_out(first) if len(models) == 1 else ""]
-    notes.append(SIMULATED if any(m.effects.simulated for m in models.values()) else "")
+    notes.append(simulated(*models.values()))
     return sheet(
         frame,
         id="pooled",
@@ -179,11 +175,11 @@ def coefficients(result: Any, *, title: str = "Model Coefficients") -> "GT":
             "Cluster-robust standard errors (CR2) with Satterthwaite degrees of "
             f"freedom, {count(robust.n_clusters)} clusters."
         )
-        notes.append(SIMULATED if robust.simulated else "")
+        notes.append(simulated(robust))
     if isinstance(model, FittedModel):
         if model.has_moderators:
             notes.append(f"Test of moderators: {statistic_text(model.omnibus)}.")
-        notes += [f"{heterogeneity_text(model)}.", left_out(model), _simulated(model)]
+        notes += [f"{heterogeneity_text(model)}.", left_out(model), simulated(model)]
     frame = model.to_frame()
     frame["term"] = [term_text(str(term)) for term in frame["term"]]
     statistic = "<i>t</i>" if frame["df"].notna().any() else "<i>z</i>"
@@ -209,7 +205,7 @@ def moderators(result: Any, *, title: str = "Moderators in Units of Alpha") -> "
         f"Baseline: {base}. Change = difference from the baseline; numbers are raised "
         "by one standard deviation. CI = confidence interval of the value itself.",
         f"Test of moderators: {statistic_text(model.omnibus)}.",
-        _simulated(model),
+        simulated(model),
     ]
     return sheet(
         shown,
@@ -252,7 +248,7 @@ def heterogeneity(result: Any, *, title: str = "Heterogeneity") -> "GT":
         notes=[
             f"{limits} {level(model.conf_level)} intervals.",
             f"{heterogeneity_text(model)}.",
-            _simulated(model),
+            simulated(model),
         ],
         coefficients=False,
         conf_level=model.conf_level,
@@ -276,7 +272,7 @@ def components(result: Any, *, title: str = "Variance Components") -> "GT":
         notes=[
             "Profile-likelihood intervals. I² is the share of total variability.",
             f"{heterogeneity_text(model)}.",
-            _simulated(model),
+            simulated(model),
         ],
         coefficients=False,
         conf_level=model.conf_level,

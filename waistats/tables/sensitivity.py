@@ -17,7 +17,7 @@ from waistats.sensitivity.pet_peese import PetPeese
 from waistats.sensitivity.selection_result import ThresholdSelection
 from waistats.sensitivity.trim_and_fill import TrimAndFill
 from waistats.tables.columns import plain_head
-from waistats.tables.sheet import SIMULATED, sheet
+from waistats.tables.sheet import sheet, simulated
 from waistats.transforms import back_transform
 from waistats.wording import statistic_text, symbol
 
@@ -100,7 +100,7 @@ def subgroups(result: Any, by: str, *, title: str | None = None) -> "GT":
         title=title or f"Pooled Reliability by {plain_head(by)}",
         notes=[
             f"One model with a common τ². Difference: {statistic_text(fit.omnibus)}.",
-            SIMULATED if model.effects.simulated else "",
+            simulated(model),
         ],
         coefficients=model.measure is not None,
         conf_level=model.conf_level,
@@ -132,7 +132,7 @@ def small_study(
         pd.DataFrame(rows, columns=["method", "finding", "value"]),
         id="small-study",
         title=title,
-        notes=["CI = confidence interval."],
+        notes=["CI = confidence interval.", simulated(*results)],
         heads={"value": "Pooled value [CI]"},
     )
 
@@ -201,7 +201,7 @@ def multiverse(result: Multiverse, *, title: str = "Which Choices Matter") -> "G
         shown,
         id="multiverse",
         title=title,
-        notes=[result.sentence(), SIMULATED if result.simulated else ""],
+        notes=[result.sentence(), simulated(result)],
         conf_level=result.conf_level,
         heads={
             "low": "Lowest option (mean α)",
@@ -237,14 +237,13 @@ def practice(frame: pd.DataFrame, *, title: str = "What It Means in Practice") -
             ],
         }
     )
-    simulated = "provenance" in frame and (frame["provenance"] == "SIMULATED").any()
     return sheet(
         shown,
         id="practice",
         title=title,
         notes=[
             "Range: at the lower and the upper end of the prediction interval of alpha.",
-            SIMULATED if simulated else "",
+            simulated(frame),
         ],
         heads={"range": "Range"},
         numbers=("estimate", "range"),

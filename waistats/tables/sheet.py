@@ -2,17 +2,23 @@
 
 import html as markup
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from waistats.provenance import SIMULATED as MARK
+from waistats.provenance import is_simulated
 from waistats.tables.columns import table_columns
 
 if TYPE_CHECKING:
     from great_tables import GT
 
-MARK = "SIMULATED"
 SIMULATED = f"The data are {MARK}."
+
+
+def simulated(*data: Any) -> str:
+    """Return what a note says of tables or results of which any is SIMULATED."""
+    return SIMULATED if any(is_simulated(one) for one in data) else ""
 
 
 def sheet(

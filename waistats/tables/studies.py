@@ -12,7 +12,7 @@ from waistats.generalization.describe import CELL, describe_coefficients
 from waistats.generalization.study import RGStudy
 from waistats.reliability.estimate import ReliabilityEstimate
 from waistats.tables.models import cells
-from waistats.tables.sheet import MARK, SIMULATED, sheet
+from waistats.tables.sheet import sheet, simulated
 from waistats.wording import symbol_of
 
 if TYPE_CHECKING:
@@ -29,13 +29,6 @@ def _needs(frame: pd.DataFrame, names: Sequence[str], maker: str) -> None:
     absent = [name for name in names if name not in frame]
     if absent:
         raise DataError(f"The frame lacks {listing(absent)}; make it with {maker}.")
-
-
-def _simulated(table: pd.DataFrame) -> str:
-    if "provenance" not in table:
-        return ""
-    marks = table["provenance"].astype(str)
-    return SIMULATED if marks.str.contains(MARK).any() else ""
 
 
 def studies(
@@ -78,7 +71,7 @@ def studies(
         shown,
         id="studies",
         title=title,
-        notes=[f"All rows: {'; '.join(same)}." if same else "", _simulated(table)],
+        notes=[f"All rows: {'; '.join(same)}." if same else "", simulated(table)],
         heads={"estimate": symbol_of(table), "n": "<i>n</i>"},
     )
 
@@ -196,7 +189,7 @@ def reliability(estimates: Any, *, title: str = "Reliability") -> "GT":
             estimates[filled],
             id="reliability",
             title=title,
-            notes=[_simulated(estimates)],
+            notes=[simulated(estimates)],
         )
     if isinstance(estimates, ReliabilityEstimate):
         estimates = [estimates]
