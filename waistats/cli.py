@@ -183,7 +183,7 @@ def alpha(
             write_csv(table, folder / "coefficients.csv")
     names = [
         "study_id", "scale", "estimate", "ci_low", "ci_high", "n", "n_items",
-        "score_mean", "score_sd", "n_excluded", "reason",
+        "score_mean", "score_sd", "n_excluded", "reason", "provenance",
     ]  # fmt: skip
     print(frame_text(table[[name for name in names if name in table]], 3))
     if output is not None:
