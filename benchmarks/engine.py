@@ -1,6 +1,6 @@
 """Time the meta-analytic engine against metafor and Python peers in the same run.
 
-Claims: many REML fits take a thousandth of metafor's time and a third of PyMARE's; one
+Targets: many REML fits take a thousandth of metafor's time and a third of PyMARE's; one
 fit with all its results is at least four times as fast as metafor's; leave-one-out, a
 three-level fit and a selection model are ahead of every peer. Peers are asked in the
 environment that WAISTATS_PEERS names (``--install-peers DIR`` makes one), R where

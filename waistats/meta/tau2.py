@@ -221,8 +221,13 @@ def _solve(search: _Search, method: str, start: FloatArray) -> Tau2:
         # to move the rest together costs more than a few idle data sets
         if 4 * np.count_nonzero(done) >= len(done):
             s, done = s.only(~done), done[~done]
-    left = s.index[~done]
-    tau2[left], converged[left] = s.t[~done], False
+    left = s.only(~done)
+    if len(left.index):
+        # rounding can keep the last steps just above their tolerance
+        fit = weighted_fit(left.y, left.v, left.X, left.t)
+        f = _step(method, fit, left.X, left.k, left.target)
+        tau2[left.index] = left.t
+        converged[left.index] = np.abs(f) <= 1e-7 * left.k / fit.w.sum(0)
     return Tau2(tau2, converged, n_iter, f0 > 0)
 
 
@@ -361,8 +366,9 @@ def _climb_again(
     search.high = start * (grid[1] / grid[0])[higher]
     search.climbs = below > 0
     again = _solve(search, method, start)
-    place = index[higher]
-    found.tau2[place], found.converged[place] = again.tau2, again.converged
+    # a second search that does not end leaves the first one's answer
+    place = index[higher][again.converged]
+    found.tau2[place], found.converged[place] = again.tau2[again.converged], True
 
 
 def estimate_tau2(
