@@ -215,3 +215,25 @@ def test_lost_fit_is_named(monkeypatch):
 
 def test_aliases():
     assert {check_method(name) for name in ("EE", "FE", "CE")} == {"CE"}
+
+
+def test_variances_over_twelve_orders():
+    """Raw alphas near 1 of samples of 4 to 10^7: one weight dwarfs the others."""
+    for seed in range(480, 680):
+        rng = np.random.default_rng(seed)
+        k = int(rng.integers(3, 12))
+        a = 1 - 10 ** rng.uniform(-4, 0.5, k)
+        n = np.floor(10 ** rng.uniform(np.log10(4), 7, k))
+        m = rng.integers(2, 100, k)
+        v = (2 * m / (m - 1) * (1 - a) ** 2 / (n - 2))[:, None]
+        X, y = np.ones((k, 1)), (a - a.mean())[:, None]
+        found = many.fit_batch(a[:, None], v, X, "REML", "wald")
+        assert found.converged.all()
+
+        def value(t, v=v, X=X, y=y):
+            fit = weighted_fit(y, v, X, np.array([t]))
+            return float(log_likelihood(fit, restricted=True)[0])
+
+        best = max(value(t) for t in 10 ** np.linspace(-8, 2, 60))
+        reached = value(float(found.tau2[0]))
+        assert best <= reached + 1e-5 * (1 + abs(reached))

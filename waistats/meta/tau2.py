@@ -123,7 +123,7 @@ def _step(
         s1, s2 = fit.A[0, 0], cross(X, w2)[0, 0]
         mean = s2 / s1
         tr_pp = s2 + mean * mean - 2 * dot(w2, fit.w) / s1
-        return (dot(fit.u, fit.u) - s1 + mean) / tr_pp
+        return (dot(fit.u, fit.u) - s1 + mean) / _at_least(tr_pp, s1 - mean, target)
     if method == "REML":
         w2 = np.multiply(fit.w, fit.w, out=fit.r)
         CA2 = product(fit.C, cross(X, w2))
@@ -131,10 +131,19 @@ def _step(
         tr_pp = w2.sum(0) + trace(CA2, CA2)
         w2 *= fit.w
         tr_pp -= 2 * trace(fit.C, cross(X, w2))
-        return (dot(fit.u, fit.u) - tr_p) / tr_pp
+        return (dot(fit.u, fit.u) - tr_p) / _at_least(tr_pp, tr_p, target)
     if method == "ML":
         return (dot(fit.u, fit.u) - fit.w.sum(0)) / dot(fit.w, fit.w)
     return (fit.rss / target - 1) * k / fit.w.sum(0)
+
+
+def _at_least(tr_pp: FloatArray, tr_p: FloatArray, rank: FloatArray) -> FloatArray:
+    """Return tr PP, not below (tr P)^2 / rank P.
+
+    Where one weight dwarfs the others its sums cancel, down to 0 and beyond.
+    """
+    least = np.maximum(tr_p * tr_p / rank, np.finfo(float).tiny)
+    return np.maximum(tr_pp, least)
 
 
 @dataclass(slots=True)
