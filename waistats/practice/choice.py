@@ -9,8 +9,8 @@ import pandas as pd
 from waistats.errors import ModelError
 from waistats.fitted import as_model
 from waistats.format import count
-from waistats.generalization.pool import FEWEST_TO_POOL, Pooled, pool
 from waistats.generalization.main_scale import main_rows
+from waistats.generalization.pool import FEWEST_TO_POOL, Pooled, pool
 from waistats.generalization.study import RGStudy
 from waistats.meta.model import FittedModel
 from waistats.meta.robust import RobustResult
