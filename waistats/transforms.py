@@ -72,9 +72,11 @@ def back_transform(values: Any, measure: str = "bonett") -> Any:
     Notes
     -----
     The inverses are :math:`1-e^{-T}`, :math:`1-(1-T)^3`, :math:`T` and
-    :math:`\tanh T`. They are not clipped: a limit below zero stays below zero, where
-    metafor's ``transf.iabt`` and ``transf.iahw`` return 0. A back-transformed mean is
-    the median of the coefficients, not their mean.
+    :math:`\tanh T`. A limit below zero stays below zero, where metafor's
+    ``transf.iabt`` and ``transf.iahw`` return 0; :math:`T>1`, which no coefficient has
+    on the Hakstian-Whalen scale, gives 1 in both. ``raw`` has no end: limits of few or
+    small studies may pass 1, as in metafor, and say that the scale does not suit them.
+    A back-transformed mean is the median of the coefficients, not their mean.
 
     Examples
     --------
@@ -89,7 +91,7 @@ def back_transform(values: Any, measure: str = "bonett") -> Any:
     if measure == "bonett":
         back = -np.expm1(-t)
     elif measure == "hakstian-whalen":
-        back = 1 - (1 - t) ** 3
+        back = 1 - np.maximum(1 - t, 0) ** 3
     elif measure == "raw":
         back = t.copy()
     else:

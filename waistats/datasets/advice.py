@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+# What spreadsheets show for a formula without a result.
+FAILED = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
+FAILED_ADVICE = "The formula failed: mend it, or empty the cell."
 NUMBER_ADVICE = "Write a plain number, without range, bound, unit, note or date."
 DATE_ADVICE = (
     "The spreadsheet program took it for a date: format the cell as a number or as "
@@ -40,6 +43,8 @@ def number_advice(column: str, cell: Any) -> str:
     if not isinstance(cell, str):
         return NUMBER_ADVICE
     text = cell.strip()
+    if text in FAILED:
+        return FAILED_ADVICE
     of_estimate = column == "estimate"
     if _RANGE.match(text):
         if of_estimate:

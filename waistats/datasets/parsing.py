@@ -7,7 +7,12 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from waistats.datasets.advice import DATE_ADVICE, number_advice
+from waistats.datasets.advice import (
+    DATE_ADVICE,
+    FAILED,
+    FAILED_ADVICE,
+    number_advice,
+)
 from waistats.datasets.findings import Finding
 from waistats.datasets.numbers import (
     NumberStyle,
@@ -17,9 +22,6 @@ from waistats.datasets.numbers import (
 )
 from waistats.datasets.schema import Field, known_study
 from waistats.datasets.table import RawTable
-
-# What spreadsheets show for a formula without a result.
-_FAILED = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
 
 _NOUNS = {
     "number": "a number",
@@ -52,7 +54,7 @@ def parse_table(
                 severity="error",
                 rule="must be a value",
                 value=said,
-                advice="The formula failed: mend it, or empty the cell.",
+                advice=FAILED_ADVICE,
                 place=table.place(row, str(name)),
                 row=row,
                 study_id=known_study(study_ids, row),
@@ -87,7 +89,7 @@ def _advice(column: Field, cell: object) -> str:
 def _failed_formulas(cells: pd.Series) -> dict[int, str]:
     if is_numeric_dtype(cells.dtype):
         return {}
-    return {i: repr(cell) for i, cell in enumerate(cells) if str(cell) in _FAILED}
+    return {i: repr(cell) for i, cell in enumerate(cells) if str(cell) in FAILED}
 
 
 def _typed(

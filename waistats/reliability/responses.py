@@ -16,6 +16,10 @@ from waistats.provenance import is_simulated
 ItemsLike: TypeAlias = pd.DataFrame | ArrayLike
 
 
+# the square of a larger answer and sums of them leave the range of numbers
+LARGEST = 1e100
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Responses:
     """Numeric responses of one set of items.
@@ -150,14 +154,16 @@ def _numbers(column: "pd.Series[Any]") -> tuple[FloatArray, list[str]]:
 
 def _refuse_infinite(responses: Responses) -> None:
     values = responses.values
-    # one pass over the sum finds any infinity; only then is it worth a search
-    with np.errstate(invalid="ignore"):
-        total = values.sum()
-    if np.isfinite(total) or not np.isinf(values).any():
+    # two passes without new memory; only where they fail is it worth a search
+    low, high = values.min(initial=0.0), values.max(initial=0.0)
+    if low >= -LARGEST and high <= LARGEST:
         return
-    where = np.argwhere(np.isinf(values))
+    where = np.argwhere(np.abs(values) > LARGEST)
+    if len(where) == 0:
+        return
+    kind = "infinite" if np.isinf(values[tuple(where.T)]).all() else "too large"
     places = [f"{responses.names[j]} (row {responses.rows[i]})" for i, j in where]
     raise DataError(
-        f"responses must be finite, but these are infinite: {listing(places)}. "
+        f"responses must be finite, but these are {kind}: {listing(places)}. "
         "Correct them or leave them empty."
     )

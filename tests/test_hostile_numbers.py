@@ -1,0 +1,71 @@
+"""Numbers at the edge: a result that can be, or a reason."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from hostile import answer, bounded
+from hypothesis import given, settings
+from strategies import coefficient_tables, responses
+
+from waistats import (
+    ReliabilityEstimate,
+    cronbach_alpha,
+    effect_sizes,
+    fit_meta,
+    guttman_lambdas,
+    item_statistics,
+    load_dataset,
+    omega_total,
+)
+from waistats.errors import DataError
+
+
+class TestNumbers:
+    @bounded
+    @given(items=responses())
+    def test_answers_give_a_coefficient_or_a_reason(self, items):
+        with warnings.catch_warnings():
+            # a warning is one of the allowed answers
+            warnings.simplefilter("ignore")
+            for compute in (cronbach_alpha, guttman_lambdas, item_statistics):
+                result, _ = answer(compute, items)
+                if isinstance(result, ReliabilityEstimate):
+                    assert np.isfinite(result.estimate)
+                    assert result.estimate <= 1 + 1e-12
+                    if np.isfinite(result.ci_low):
+                        assert result.ci_low <= result.estimate <= result.ci_high
+
+    def test_answers_too_large_to_square_are_named(self):
+        items = pd.DataFrame({"q1": [1.0, 2, 3], "q2": [1.0, 1e200, 2]})
+        with pytest.raises(DataError, match=r"too large: q2 \(row 1\)"):
+            cronbach_alpha(items)
+
+    def test_a_factor_model_of_noise_says_so(self):
+        items = pd.DataFrame(np.random.default_rng(1).integers(1, 3, (8, 4)))
+        result, said = answer(omega_total, items)
+        assert len(said) > 20 if said else result.estimate < 1
+
+    @settings(bounded, max_examples=25)
+    @given(table=coefficient_tables())
+    def test_pooling_stays_within_the_coefficients(self, table):
+        for measure in ("bonett", "hakstian-whalen", "raw"):
+            fit = fit_meta(effect_sizes(table, measure=measure))
+            row = fit.predict().iloc[0]
+            assert table["estimate"].min() <= row["estimate"] <= table["estimate"].max()
+            assert row["pi_low"] <= row["ci_low"] <= row["estimate"]
+            assert row["estimate"] <= row["ci_high"] <= row["pi_high"]
+            # the untransformed scale has no end at 1
+            assert row["pi_high"] <= 1 or measure == "raw"
+            assert 0 <= fit.I2 <= 100
+
+    def test_equal_coefficients_are_no_certainty(self):
+        table = pd.DataFrame(
+            {"study_id": list("abc"), "estimate": 0.9, "n": 50, "n_items": 12}
+        )
+        fit = fit_meta(effect_sizes(table))
+        assert fit.se < 1e-6
+        assert "interval is too narrow" in str(fit)
+        other = fit_meta(effect_sizes(load_dataset("cesd")))
+        assert "too narrow" not in str(other)
