@@ -6,8 +6,15 @@ import pandas as pd
 from waistats.arrays import FloatArray
 from waistats.errors import ConvergenceError
 from waistats.meta.distributions import chi2_ppf
-from waistats.meta.sums import trace_P, trace_PP, weighted_fit
-from waistats.meta.tau2 import ols_sums, ols_trace_PVPV, solve_Q, spread
+from waistats.meta.sums import (
+    ols_sums,
+    ols_trace_PVPV,
+    spread,
+    trace_P,
+    trace_PP,
+    weighted_fit,
+)
+from waistats.meta.tau2 import solve_Q
 
 
 def profile_Q(

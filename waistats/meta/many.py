@@ -11,8 +11,8 @@ import pandas as pd
 from waistats.arrays import BoolArray, FloatArray
 from waistats.errors import ConvergenceError, DataError, check_option, listing
 from waistats.format import Result
-from waistats.meta.sums import cross, trace_P, weighted_fit
-from waistats.meta.tau2 import CHUNK, ITERATIVE, check_method, estimate_tau2
+from waistats.meta.sums import CHUNK, cross, trace_P, weighted_fit
+from waistats.meta.tau2 import ITERATIVE, check_method, estimate_tau2
 
 SMALL_SAMPLE = ("knapp-hartung", "wald", "knapp-hartung-adhoc")
 

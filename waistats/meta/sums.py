@@ -11,6 +11,9 @@ import numpy as np
 
 from waistats.arrays import FloatArray
 
+# doubles per array that stay in the cache
+CHUNK = 30_000
+
 
 def is_mean(X: FloatArray) -> bool:
     """Return whether a design is an intercept alone, whose sums need no products."""
@@ -180,3 +183,30 @@ def log_likelihood(fit: Weighted, *, restricted: bool) -> FloatArray:
     """Return the (restricted) log-likelihood up to its constants, of shape (B,)."""
     value = 0.5 * (sum_of_logs(fit.w) - fit.rss)
     return value - 0.5 * log_det(fit.A) if restricted else value
+
+
+def ols_sums(
+    y: FloatArray, v: FloatArray, X: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the unweighted RSS and tr(P0 V), each (B,)."""
+    used = np.isfinite(v)
+    one = used.astype(float)
+    v0 = v if used.all() else np.where(used, v, 0.0)
+    C = inverse(cross(X, one))
+    r = y - expand(X, solve(C, project(X, one * y)))
+    return dot(one * r, r), v0.sum(0) - trace(C, cross(X, v0))
+
+
+def spread(y: FloatArray, v: FloatArray) -> FloatArray:
+    """Return the variance of y with divisor k, of shape (B,)."""
+    used = np.isfinite(v)
+    k = used.sum(0)
+    mean = np.where(used, y, 0).sum(0) / k
+    return np.where(used, (y - mean) ** 2, 0).sum(0) / k
+
+
+def ols_trace_PVPV(v: FloatArray, X: FloatArray) -> FloatArray:
+    """Return tr(P0 V P0 V), of shape (B,)."""
+    C = inverse(cross(X, np.ones_like(v)))
+    CXVX = product(C, cross(X, v))
+    return (v**2).sum(0) - 2 * trace(C, cross(X, v**2)) + trace(CXVX, CXVX)

@@ -1,60 +1,24 @@
 """Heterogeneity variance: every estimator, over a batch of data sets."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from waistats.arrays import BoolArray, FloatArray, IntArray
+from waistats.arrays import FloatArray
 from waistats.errors import check_option
 from waistats.meta.distributions import chi2_ppf
 from waistats.meta.sums import (
-    Weighted,
-    cross,
-    dot,
-    expand,
-    inverse,
-    is_mean,
-    log_likelihood,
-    product,
-    project,
-    solve,
-    trace,
+    ols_sums,
+    spread,
     trace_P,
     weighted_fit,
 )
+from waistats.meta.tau2_maxima import better_of_zero, highest_maximum
+from waistats.meta.tau2_search import Tau2, find_zero, new_search
 
 ALIASES = {"EE": "CE", "FE": "CE", "MP": "PM"}
 METHODS = (
     "CE", "DL", "HE", "HS", "HSk", "SJ", "ML", "REML", "EB", "PM", "PMM", "SJIT",
 )  # fmt: skip
 ITERATIVE = frozenset({"ML", "REML", "EB", "PM", "PMM", "SJIT"})
-MAX_ITERATIONS = 200
-# doubles per array that stay in the cache
-CHUNK = 30_000
-# where likelihoods are searched for a second maximum, and on how many points
-RATIO, GRID = 4.0, 14
-
-
-@dataclass(slots=True)
-class Tau2:
-    """Heterogeneity variances of a batch.
-
-    Attributes
-    ----------
-    tau2 : (B,)
-        Estimates, at least 0.
-    converged : (B,)
-        Whether the tolerance was reached; always true for closed forms.
-    n_iter : int
-        Most iterations that any data set took.
-    climbs : (B,)
-        Whether the criterion rises at 0, so that 0 cannot be the answer.
-    """
-
-    tau2: FloatArray
-    converged: BoolArray
-    n_iter: int
-    climbs: BoolArray
 
 
 def check_method(method: str) -> str:
@@ -62,33 +26,6 @@ def check_method(method: str) -> str:
     name = ALIASES.get(method, method) if isinstance(method, str) else method
     check_option("method", name, (*METHODS, *ALIASES))
     return name
-
-
-def ols_sums(
-    y: FloatArray, v: FloatArray, X: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return the unweighted RSS and tr(P0 V), each (B,)."""
-    used = np.isfinite(v)
-    one = used.astype(float)
-    v0 = v if used.all() else np.where(used, v, 0.0)
-    C = inverse(cross(X, one))
-    r = y - expand(X, solve(C, project(X, one * y)))
-    return dot(one * r, r), v0.sum(0) - trace(C, cross(X, v0))
-
-
-def ols_trace_PVPV(v: FloatArray, X: FloatArray) -> FloatArray:
-    """Return tr(P0 V P0 V), of shape (B,)."""
-    C = inverse(cross(X, np.ones_like(v)))
-    CXVX = product(C, cross(X, v))
-    return (v**2).sum(0) - 2 * trace(C, cross(X, v**2)) + trace(CXVX, CXVX)
-
-
-def spread(y: FloatArray, v: FloatArray) -> FloatArray:
-    """Return the variance of y with divisor k, of shape (B,)."""
-    used = np.isfinite(v)
-    k = used.sum(0)
-    mean = np.where(used, y, 0).sum(0) / k
-    return np.where(used, (y - mean) ** 2, 0).sum(0) / k
 
 
 def _closed_form(
@@ -109,275 +46,6 @@ def _closed_form(
         return np.maximum((fit.rss - (k - p)) / trace_P(X, fit, fit.w**2), 0)
     rss = fit.rss if method == "HS" else fit.rss * k / (k - p)
     return np.maximum((rss - k) / fit.w.sum(0), 0)
-
-
-def _step(
-    method: str, fit: Weighted, X: FloatArray, k: FloatArray, target: FloatArray
-) -> FloatArray:
-    """Return the scoring step: zero at the estimate, with a slope near -1 there.
-
-    The residuals of the fit are overwritten.
-    """
-    if method == "REML" and is_mean(X):
-        w2 = np.multiply(fit.w, fit.w, out=fit.r)
-        s1, s2 = fit.A[0, 0], cross(X, w2)[0, 0]
-        mean = s2 / s1
-        tr_pp = s2 + mean * mean - 2 * dot(w2, fit.w) / s1
-        return (dot(fit.u, fit.u) - s1 + mean) / _at_least(tr_pp, s1 - mean, target)
-    if method == "REML":
-        w2 = np.multiply(fit.w, fit.w, out=fit.r)
-        CA2 = product(fit.C, cross(X, w2))
-        tr_p = fit.w.sum(0) - np.einsum("ppb->b", CA2)
-        tr_pp = w2.sum(0) + trace(CA2, CA2)
-        w2 *= fit.w
-        tr_pp -= 2 * trace(fit.C, cross(X, w2))
-        return (dot(fit.u, fit.u) - tr_p) / _at_least(tr_pp, tr_p, target)
-    if method == "ML":
-        return (dot(fit.u, fit.u) - fit.w.sum(0)) / dot(fit.w, fit.w)
-    return (fit.rss / target - 1) * k / fit.w.sum(0)
-
-
-def _at_least(tr_pp: FloatArray, tr_p: FloatArray, rank: FloatArray) -> FloatArray:
-    """Return tr PP, not below (tr P)^2 / rank P.
-
-    Where one weight dwarfs the others its sums cancel, down to 0 and beyond.
-    """
-    least = np.maximum(tr_p * tr_p / rank, np.finfo(float).tiny)
-    return np.maximum(tr_pp, least)
-
-
-@dataclass(slots=True)
-class _Search:
-    """The data sets whose zero is still sought, and where it must lie."""
-
-    y: FloatArray
-    v: FloatArray
-    X: FloatArray
-    k: FloatArray
-    target: FloatArray
-    index: IntArray
-    low: FloatArray
-    high: FloatArray
-    climbs: BoolArray
-    t: FloatArray
-    told: FloatArray
-    fold: FloatArray
-
-    def only(self, keep: BoolArray) -> "_Search":
-        """Return the search restricted to some data sets."""
-        index = np.flatnonzero(keep)
-        if len(index) == len(keep):
-            return self
-        shared = self.X.ndim == 2
-        parts = {
-            name: getattr(self, name).take(index, axis=-1)
-            for name in self.__slots__
-            if not (name == "X" and shared)
-        }
-        return _Search(**({"X": self.X} | parts))
-
-
-def _solve(search: _Search, method: str, start: FloatArray) -> Tau2:
-    """Find the zero of the step by the secant rule inside a shrinking bracket.
-
-    Plain scoring cycles on about 0.2 % of data sets. The secant through the last two
-    steps is faster, and whenever it leaves the bracket of sign changes the bracket is
-    halved, so a zero that exists is found.
-    """
-    tau2 = np.zeros(len(search.index))
-    converged = np.ones(len(search.index), dtype=bool)
-    fit = weighted_fit(search.y, search.v, search.X, search.told)
-    f0 = _step(method, fit, search.X, search.k, search.target)
-    search.climbs, search.fold = search.climbs | (f0 > 0), f0
-    search.t = np.where((start <= 0) & search.climbs, f0, np.maximum(start, 0))
-    # what starts at 0 and does not climb from there stays there
-    s = search.only((search.t > 0) & np.isfinite(f0))
-    tau2[~np.isfinite(f0)], converged[~np.isfinite(f0)] = np.nan, False
-    n_iter, done = 0, np.zeros(len(s.index), dtype=bool)
-    while len(s.index) and n_iter < MAX_ITERATIONS:
-        n_iter += 1
-        t = s.t
-        fit = weighted_fit(s.y, s.v, s.X, t, into=fit)
-        f = _step(method, fit, s.X, s.k, s.target)
-        scale = s.k / fit.w.sum(0)
-        up = f > 0
-        s.climbs |= up
-        s.low, s.high = np.where(up, t, s.low), np.where(up, s.high, t)
-        slope = (f - s.fold) / (t - s.told)
-        new = t - f / slope
-        # 0 is tried only where it is not known to lie below an ascent
-        below = new <= 0
-        if below.any():
-            new[below & (slope < 0) & ~s.climbs] = 0.0
-        wild = ~(slope < 0) | ((new <= s.low) & s.climbs) | (new >= s.high)
-        if wild.any():
-            bounded = np.isfinite(s.high)
-            middle = np.where(bounded, (s.low + s.high) / 2, 2 * t + np.abs(f))
-            new = np.where(wild, middle, new)
-        ground = ~up & ~s.climbs & (t <= 1e-14 * scale)
-        size = np.abs(f)
-        tight = (size <= 1e-13 * scale) | (s.high - s.low < 4e-16 * s.high)
-        close = (np.abs(new - t) <= 1e-8 * scale) & (size <= 1e-7 * scale)
-        lost = ~np.isfinite(f)
-        finished = np.flatnonzero((ground | tight | close | lost) & ~done)
-        s.told, s.fold, s.t = t, f, new
-        if len(finished) == 0:
-            continue
-        final = np.where(ground, 0.0, np.where(tight, t, new))
-        tau2[s.index[finished]] = np.where(lost, np.nan, final)[finished]
-        converged[s.index[finished]] = ~lost[finished]
-        done[finished] = True
-        # to move the rest together costs more than a few idle data sets
-        if 4 * np.count_nonzero(done) >= len(done):
-            s, done = s.only(~done), done[~done]
-    left = s.only(~done)
-    if len(left.index):
-        # rounding can keep the last steps just above their tolerance
-        fit = weighted_fit(left.y, left.v, left.X, left.t)
-        f = _step(method, fit, left.X, left.k, left.target)
-        tau2[left.index] = left.t
-        converged[left.index] = np.abs(f) <= 1e-7 * left.k / fit.w.sum(0)
-    return Tau2(tau2, converged, n_iter, f0 > 0)
-
-
-def _likelihoods(
-    y: FloatArray, v: FloatArray, X: FloatArray, tau2: FloatArray, method: str
-) -> FloatArray:
-    """Return the (restricted) log-likelihood at each data set's tau2, (B,)."""
-    fit = weighted_fit(y, v, X, tau2)
-    return log_likelihood(fit, restricted=method == "REML")
-
-
-def _on_grid(
-    y: FloatArray, v: FloatArray, X: FloatArray, grid: FloatArray, method: str
-) -> FloatArray:
-    """Return the likelihoods at each row of a grid (points, B), some rows at a time."""
-    points, size = grid.shape
-    rows = min(points, max(1, CHUNK // y.size))
-    design = X if X.ndim == 2 else np.tile(X, (1, 1, rows))
-    y, v = np.tile(y, (1, rows)), np.tile(v, (1, rows))
-    values = np.empty((points, size))
-    fit = None
-    for start in range(0, points, rows):
-        tau2 = grid[start : start + rows].ravel()
-        n = len(tau2)
-        X = design if X.ndim == 2 else design[:, :, :n]
-        fit = weighted_fit(y[:, :n], v[:, :n], X, tau2, into=fit)
-        found = log_likelihood(fit, restricted=method == "REML")
-        values[start : start + rows] = found.reshape(-1, size)
-    return values
-
-
-def _better_of_zero(
-    y: FloatArray, v: FloatArray, X: FloatArray, found: Tau2, method: str
-) -> FloatArray:
-    """Return 0 where the likelihood is higher there than at an inner maximum."""
-    tau2 = found.tau2
-    inner = np.flatnonzero((tau2 > 0) & ~found.climbs)
-    if len(inner) == 0:
-        return tau2
-    y, v, X = _columns(y, v, X, inner)
-    at_zero = _likelihoods(y, v, X, np.zeros(len(inner)), method)
-    out = tau2.copy()
-    out[inner[at_zero > _likelihoods(y, v, X, tau2[inner], method)]] = 0.0
-    return out
-
-
-def _columns(
-    y: FloatArray, v: FloatArray, X: FloatArray, index: IntArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return some data sets; all of them without a copy."""
-    if len(index) == y.shape[1]:
-        return y, v, X
-    design = X if X.ndim == 2 else X.take(index, axis=-1)
-    return y.take(index, axis=1), v.take(index, axis=1), design
-
-
-def _global_maximum(
-    y: FloatArray, v: FloatArray, X: FloatArray, found: Tau2, method: str
-) -> None:
-    """Replace local maxima by the highest one, in place.
-
-    A likelihood can have several maxima once sampling variances differ several-fold.
-    Its values on a logarithmic grid show a higher one; the search is repeated there.
-    """
-    used = np.isfinite(v)
-    largest = np.where(used, v, 0.0).max(0)
-    smallest = v.min(0)
-    top = np.maximum(4 * spread(y, v), smallest)
-    at_risk = (largest > RATIO * smallest) & np.isfinite(found.tau2)
-    wide = top > 1e6 * smallest
-    for chosen, points in ((at_risk & ~wide, GRID), (at_risk & wide, 5 * GRID)):
-        index = np.flatnonzero(chosen)
-        if points == GRID and len(index) > 50 and is_mean(X):
-            part = _columns(y, v, X, index)
-            grid = _grid(smallest[index] / 100, top[index], points)
-            index = index[_in_doubt(*part, grid, found.tau2[index], method)]
-        if len(index):
-            bounds = smallest[index] / 100, top[index]
-            _climb_again(y, v, X, found, method, index, bounds, points)
-
-
-def _grid(low: FloatArray, top: FloatArray, points: int) -> FloatArray:
-    """Return logarithmic grids, of shape (points, B)."""
-    return low * ((top / low) ** (1 / (points - 1))) ** np.arange(points)[:, None]
-
-
-def _in_doubt(
-    y: FloatArray,
-    v: FloatArray,
-    X: FloatArray,
-    grid: FloatArray,
-    tau2: FloatArray,
-    method: str,
-) -> BoolArray:
-    """Return whether single precision leaves room for a higher point, (B,).
-
-    Half the work, and it settles most data sets. In units of the smallest variance no
-    weight exceeds 1, so that no part of the likelihood cancels another.
-    """
-    unit = v.min(0)
-    single = np.float32
-    y, v = (y / np.sqrt(unit)).astype(single), (v / unit).astype(single)
-    points = (np.vstack([tau2, grid]) / unit).astype(single)
-    values = _on_grid(y, v, X.astype(single), points, method)
-    error = 1e-5 + (1e-5 + 1e-7 * len(y)) * np.abs(values[0])
-    return ~(values[1:].max(0) < values[0] - error)
-
-
-def _climb_again(
-    y: FloatArray,
-    v: FloatArray,
-    X: FloatArray,
-    found: Tau2,
-    method: str,
-    index: IntArray,
-    bounds: tuple[FloatArray, FloatArray],
-    points: int,
-) -> None:
-    """Search again from the highest grid point where it is above what was found."""
-    low, top = bounds
-    y, v, X = _columns(y, v, X, index)
-    grid = _grid(low, top, points)
-    values = _on_grid(y, v, X, grid, method)
-    reached = _likelihoods(y, v, X, found.tau2[index], method)
-    best = values.argmax(0)
-    higher = np.flatnonzero(values.max(0) > reached + 1e-9 * (1 + np.abs(reached)))
-    if len(higher) == 0:
-        return
-    peak = best[higher]
-    start = grid[peak, higher]
-    below = np.where(peak > 0, grid[np.maximum(peak - 1, 0), higher], 0.0)
-    y, v, X = _columns(y, v, X, higher)
-    k = np.isfinite(v).sum(0).astype(float)
-    search = _search(y, v, X, k, k - X.shape[1])
-    search.told = search.low = below
-    search.high = start * (grid[1] / grid[0])[higher]
-    search.climbs = below > 0
-    again = _solve(search, method, start)
-    # a second search that does not end leaves the first one's answer
-    place = index[higher][again.converged]
-    found.tau2[place], found.converged[place] = again.tau2[again.converged], True
 
 
 def estimate_tau2(
@@ -436,27 +104,6 @@ def estimate_tau2(
     return result
 
 
-def _search(
-    y: FloatArray, v: FloatArray, X: FloatArray, k: FloatArray, target: FloatArray
-) -> _Search:
-    size = y.shape[1]
-    zero = np.zeros(size)
-    return _Search(
-        y=y,
-        v=v,
-        X=X,
-        k=k,
-        target=target,
-        index=np.arange(size),
-        low=zero,
-        high=np.full(size, np.inf),
-        climbs=zero > 0,
-        t=zero,
-        told=zero,
-        fold=zero,
-    )
-
-
 def _iterate(
     y: FloatArray,
     v: FloatArray,
@@ -469,11 +116,11 @@ def _iterate(
     df = k - X.shape[1]
     rss, tr_pv = ols_sums(y, v, X)
     target = chi2_ppf(0.5, df) if method == "PMM" else df
-    result = _solve(_search(y, v, X, k, target), method, (rss - tr_pv) / df)
+    result = find_zero(new_search(y, v, X, k, target), method, (rss - tr_pv) / df)
     if method in {"ML", "REML"}:
-        result.tau2 = _better_of_zero(y, v, X, result, method)
+        result.tau2 = better_of_zero(y, v, X, result, method)
         if thorough:
-            _global_maximum(y, v, X, result, method)
+            highest_maximum(y, v, X, result, method)
     return result
 
 
@@ -483,4 +130,4 @@ def solve_Q(y: FloatArray, v: FloatArray, X: FloatArray, target: FloatArray) -> 
     rss, tr_pv = ols_sums(y, v, X)
     start = (rss - tr_pv) / target
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return _solve(_search(y, v, X, k, target), "PM", start)
+        return find_zero(new_search(y, v, X, k, target), "PM", start)
