@@ -12,8 +12,9 @@ from waistats.arrays import FloatArray
 from waistats.effect_sizes import check_columns
 from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.format import Result, fixed, p_statement
-from waistats.meta.design import build_design, check_formula
+from waistats.meta.design import build_design
 from waistats.meta.distributions import critical
+from waistats.meta.formula import check_formula
 from waistats.provenance import is_simulated, marked, of_simulated
 
 # What a coefficient table may say of a study, in the order of the report.

@@ -1,7 +1,5 @@
-"""A formula and a frame to a design matrix; what would mislead is refused."""
+"""A formula and a frame to a design matrix."""
 
-import ast
-import builtins
 import re
 import warnings
 from collections.abc import Mapping
@@ -13,11 +11,14 @@ import pandas as pd
 
 from waistats.arrays import FloatArray
 from waistats.errors import DataError, ModelError, listing, near
-
-# what a call of Python itself would do to the session: end it, wait, read or write
-_REFUSED = frozenset(vars(builtins)) - {
-    "abs", "bool", "float", "int", "len", "max", "min", "pow", "round", "str", "sum",
-}  # fmt: skip
+from waistats.meta.formula import check_formula, parse_formula
+from waistats.meta.moderator_checks import (
+    check_finite,
+    check_levels,
+    check_rank,
+    check_variables,
+    check_varies,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,8 +67,8 @@ class Design:
         if self.spec is None:
             return np.ones((len(_frame(new)), 1))
         frame = _frame(new)
-        _check_variables(frame, self.variables, "new data")
-        _check_levels(frame, self.data, self.variables)
+        check_variables(frame, self.variables, "new data")
+        check_levels(frame, self.data, self.variables)
         return _matrix(self.spec, frame)
 
 
@@ -79,27 +80,6 @@ def intercept_only(k: int) -> Design:
         term_columns={"Intercept": (0,)},
         formula="~ 1",
     )
-
-
-def check_formula(formula: str) -> str:
-    """Return a formula's text with its tilde; refuse what is not a plain formula."""
-    if not isinstance(formula, str) or not formula.strip():
-        raise ModelError(
-            "moderators must be a formula such as '~ modality + np.log(n_items)'; got "
-            f"{formula!r}."
-        )
-    if "{" in formula or "}" in formula or "__" in formula:
-        raise ModelError(
-            f"moderators {formula!r}: code in braces and double underscores are "
-            "refused. Compute the variable first and name its column."
-        )
-    text = formula.strip()
-    if "~" in text and text.split("~", 1)[0].strip():
-        raise ModelError(
-            f"moderators {formula!r}: the left side of ~ must be empty; the "
-            "effects are always the response."
-        )
-    return text if text.startswith("~") else f"~ {text}"
 
 
 def build_design(formula: str | None, data: pd.DataFrame) -> Design:
@@ -117,19 +97,19 @@ def build_design(formula: str | None, data: pd.DataFrame) -> Design:
     if formula is None:
         return intercept_only(k)
     text = check_formula(formula)
-    parsed, variables = _parse(text)
+    parsed, variables = parse_formula(text)
     if outcome := [name for name in variables if name in ("estimate", "yi")]:
         raise ModelError(
             f"{outcome[0]} is what the model explains; it cannot be a moderator."
         )
-    _check_variables(data, variables, "the table")
+    check_variables(data, variables, "the table")
     used = data[list(variables)].copy()
     for name in variables:
         if used[name].dtype == object:
             used[name] = used[name].astype(str)
         elif isinstance(used[name].dtype, pd.CategoricalDtype):
             used[name] = used[name].cat.remove_unused_categories()
-    _check_varies(used)
+    check_varies(used)
     X, spec = _first_matrix(parsed, used, text)
     names = tuple(str(name) for name in spec.column_names)
     columns = {
@@ -138,7 +118,7 @@ def build_design(formula: str | None, data: pd.DataFrame) -> Design:
     }
     if X.shape[1] == 0:
         raise ModelError(f"moderators {formula!r}: the formula has no terms.")
-    _check_rank(X, names)
+    check_rank(X, names)
     return Design(
         X=X,
         names=names,
@@ -148,20 +128,6 @@ def build_design(formula: str | None, data: pd.DataFrame) -> Design:
         data=used,
         spec=spec,
     )
-
-
-def _check_varies(used: pd.DataFrame) -> None:
-    """Raise a ModelError that names categories with one level."""
-    single = [
-        f"{name} ({used[name].iloc[0]})"
-        for name in used.columns
-        if not pd.api.types.is_numeric_dtype(used[name]) and len(set(used[name])) == 1
-    ]
-    if single:
-        raise ModelError(
-            f"Moderators are constant in these rows: {listing(single)}. A moderator "
-            "needs two levels."
-        )
 
 
 def _frame(new: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
@@ -174,108 +140,6 @@ def _frame(new: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
     raise ModelError(
         f"new must be a DataFrame or a mapping of column to values; got {type(new)}."
     )
-
-
-def _parse(text: str) -> tuple[Any, tuple[str, ...]]:
-    """Return formulaic's formula and the columns it needs, in order of appearance.
-
-    formulaic's own list leaves out columns that share a name with one of its
-    functions, such as ``scale``.
-    """
-    from formulaic import Formula
-    from formulaic.errors import FormulaicError
-
-    if "|" in re.sub(r"`[^`]*`", "", text):
-        raise ModelError(f"moderators {text!r}: | would make two models; use + or *.")
-    try:
-        parsed = Formula(text)
-        factors = [factor.expr for term in parsed for factor in term.factors]
-        found = [name for expression in factors for name in _variables(expression)]
-    except (FormulaicError, SyntaxError, ValueError, TypeError) as error:
-        first = str(error).strip().split("\n")[0]
-        raise ModelError(f"moderators {text!r} cannot be read: {first}") from error
-    return parsed, tuple(sorted(set(found), key=lambda name: (text.find(name), name)))
-
-
-def _variables(expression: str) -> list[str]:
-    """Return the columns that one factor of a formula names."""
-    quoted = re.findall(r"`([^`]+)`", expression)
-    bare = re.sub(r"`[^`]+`", "0", expression)
-    if not bare.isidentifier():
-        try:
-            tree = ast.parse(bare, mode="eval")
-        except SyntaxError:
-            # a column whose name is no expression
-            return quoted or [expression]
-    else:
-        return [bare]
-    functions = {n.func for n in ast.walk(tree) if isinstance(n, ast.Call)}
-    called = {node.id for node in functions if isinstance(node, ast.Name)}
-    if refused := sorted(called & _REFUSED):
-        raise ModelError(
-            f"{listing(refused)}() has no place in a formula. Compute the variable "
-            "first and name its column."
-        )
-    modules = {n.value for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
-    names = [
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and node not in functions | modules
-    ]
-    return quoted + names
-
-
-def _check_variables(
-    data: pd.DataFrame, variables: tuple[str, ...], where: str
-) -> None:
-    """Raise a DataError for absent columns and for missing values in them."""
-    absent = [v for v in variables if v not in data.columns]
-    if absent:
-        words = [f"{v}{near(v, map(str, data.columns))}" for v in absent]
-        raise DataError(f"Moderators are not columns of {where}: {listing(words)}.")
-    problems = []
-    for name in variables:
-        values = data[name]
-        blank = values.isna().to_numpy()
-        if pd.api.types.is_numeric_dtype(values):
-            numbers = values.to_numpy(dtype=float, na_value=np.nan)
-            blank = blank | ~np.isfinite(numbers)
-        if blank.any():
-            problems.append(f"{name} in {_places(data, np.flatnonzero(blank))}")
-    if problems:
-        raise DataError(
-            f"Moderators have missing values: {'; '.join(problems)}. Fill them, or "
-            "leave these rows out and say so."
-        )
-
-
-def _places(data: pd.DataFrame, rows: Any) -> str:
-    if "study_id" in data:
-        return listing(f"study_id {data['study_id'].iloc[i]}" for i in rows)
-    return "rows " + listing(i + 1 for i in rows)
-
-
-def _check_levels(
-    data: pd.DataFrame, fitted: pd.DataFrame | None, variables: tuple[str, ...]
-) -> None:
-    """Raise a DataError for levels that the model has not seen."""
-    if fitted is None:
-        return
-    for name in variables:
-        known = fitted[name]
-        if pd.api.types.is_numeric_dtype(known) and not isinstance(
-            known.dtype, pd.CategoricalDtype
-        ):
-            if not pd.api.types.is_numeric_dtype(data[name]):
-                raise DataError(f"{name} must be numeric, as in the fitted table.")
-            continue
-        levels = {str(v) for v in known.unique()}
-        unseen = sorted({str(v) for v in data[name]} - levels)
-        if unseen:
-            raise DataError(
-                f"{name} has levels that the model has not seen: {listing(unseen)}. "
-                f"Known levels: {listing(sorted(levels))}."
-            )
 
 
 def _first_matrix(parsed: Any, data: pd.DataFrame, text: str) -> tuple[FloatArray, Any]:
@@ -292,7 +156,7 @@ def _first_matrix(parsed: Any, data: pd.DataFrame, text: str) -> tuple[FloatArra
         first = str(error).strip().split("\n")[0]
         raise ModelError(f"moderators {text!r} cannot be computed: {first}") from error
     X = np.asarray(matrix, dtype=float)
-    _check_finite(X, text, data)
+    check_finite(X, text, data)
     return X, matrix.model_spec
 
 
@@ -312,55 +176,8 @@ def _matrix(spec: Any, data: pd.DataFrame) -> FloatArray:
         first = str(error).strip().split("\n")[0]
         raise DataError(f"New data do not fit the formula: {first}") from error
     X = np.asarray(matrix, dtype=float)
-    _check_finite(X, str(spec.formula), frame)
+    check_finite(X, str(spec.formula), frame)
     return X
-
-
-def _check_finite(X: FloatArray, text: str, data: pd.DataFrame) -> None:
-    bad = np.flatnonzero(~np.isfinite(X).all(axis=1))
-    if len(bad):
-        raise DataError(
-            f"moderators {text!r} are not finite in {_places(data, bad)}, such as a "
-            "logarithm of zero."
-        )
-
-
-def _check_rank(X: FloatArray, names: tuple[str, ...]) -> None:
-    """Raise a ModelError that names the columns that repeat others."""
-    k, p = X.shape
-    if k < p:
-        raise ModelError(
-            f"The model has {p} coefficients but only {k} usable rows. Use fewer "
-            "moderators."
-        )
-    size = np.linalg.norm(X, axis=0)
-    size[size == 0] = 1
-    redundant = []
-    basis = np.empty((k, 0))
-    for j in range(p):
-        column = X[:, j] / size[j]
-        for _ in range(2):
-            column = column - basis @ (basis.T @ column)
-        rest = np.linalg.norm(column)
-        if rest < 1e-9:
-            redundant.append(names[j])
-        else:
-            basis = np.column_stack([basis, column / rest])
-    if redundant:
-        constant = [
-            n
-            for n in redundant
-            if np.ptp(X[:, names.index(n)]) == 0 and n != "Intercept"
-        ]
-        why = (
-            "constant in these rows"
-            if len(constant) == len(redundant)
-            else "linear combinations of the other columns"
-        )
-        raise ModelError(
-            f"These columns of the model are {why}: {listing(redundant)}. Leave them "
-            "out or merge levels."
-        )
 
 
 def term_names(design: Design, terms: str | list[str] | None) -> tuple[int, ...]:
