@@ -17,7 +17,7 @@ from waistats.errors import DataError, ModelError
 from waistats.meta import quadrature
 from waistats.meta.bayes import fit_bayes
 from waistats.meta.fit import fit_meta
-from waistats.meta.posterior import PRIORS
+from waistats.meta.prior import PRIORS
 from waistats.transforms import back_transform
 
 ROOT = Path(__file__).parents[1]

@@ -1,15 +1,13 @@
 """The command line: parses, calls a public function, prints or writes."""
 
-import io
-import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from waistats.errors import DataError, WaistatsError, near
+from waistats.arguments import as_typed, names_of, numbers_of, pairs_of
+from waistats.errors import DataError, near
+from waistats.terminal import as_program, guarded, progress
 
 DEFAULT_OUTPUT = Path("waistats-report")
 
@@ -37,49 +35,6 @@ Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel file.")]
 ConfLevel = Annotated[float, typer.Option(help="Level of the intervals.")]
 
 
-def _pairs(text: str | None) -> dict[str, str] | None:
-    """Return ``a=b,c=d`` as a mapping."""
-    if not text:
-        return None
-    pairs = {}
-    for part in text.split(","):
-        left, equals, right = part.partition("=")
-        if not (equals and left.strip() and right.strip()):
-            raise DataError(
-                f"--columns takes pairs such as alpha=estimate,N=n; got {part!r}."
-            )
-        pairs[left.strip()] = right.strip()
-    return pairs
-
-
-def _names(text: str | None) -> list[str] | None:
-    """Return ``a,b,c`` as a list; None stays None."""
-    if text is None:
-        return None
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise DataError("An option takes a list of names separated by commas.")
-    return names
-
-
-def _numbers(text: str | None) -> list[int] | None:
-    """Return ``30,100`` as whole numbers; None stays None."""
-    names = _names(text)
-    if names is None:
-        return None
-    wrong = [name for name in names if not name.isdecimal()]
-    if wrong:
-        raise DataError(f"Sizes are whole numbers such as 30,100; got {wrong[0]!r}.")
-    return [int(name) for name in names]
-
-
-def _progress(total: int, words: str) -> Any:
-    """Return a progress bar on standard error, silent where that is no terminal."""
-    from tqdm import tqdm
-
-    return tqdm(total=total, desc=words, disable=None, leave=False, file=sys.stderr)
-
-
 @app.command()
 def reproduce(
     output: Output = DEFAULT_OUTPUT, force: Force = False, word: Word = False
@@ -90,7 +45,7 @@ def reproduce(
 
     with new_folder(output, force=force) as folder:
         made: Any = None
-        with _progress(6, "reproduce") as bar:
+        with progress(6, "reproduce") as bar:
             for name, part in steps():
                 made = part
                 bar.set_postfix_str(name)
@@ -107,17 +62,6 @@ def reproduce(
     print("\nC. CES-D, our numbers and metafor's")
     print(frame_text(made.check, 7))
     _written(output)
-
-
-def _call(command: str, file: Path, options: dict[str, Any]) -> str:
-    """Return a call as it was typed, without folders and without defaults."""
-    import shlex
-
-    words = ["waistats", command, file.name]
-    for name, value in options.items():
-        if value is not None:
-            words += [name, str(value)]
-    return shlex.join(words)
 
 
 def _written(output: Path) -> None:
@@ -161,9 +105,9 @@ def alpha(
 
     if (items is None) == (instrument is None):
         raise DataError("Give either --items or --instrument.")
-    columns = _names(items)
+    columns = names_of(items)
     responses = read_responses(
-        file, labels=_names(labels), items=columns if labels else None, sheet=sheet
+        file, labels=names_of(labels), items=columns if labels else None, sheet=sheet
     )
     if study not in responses:
         hint = near(study, map(str, responses.columns))
@@ -221,18 +165,18 @@ def generalize(
     from waistats.output import new_folder
     from waistats.report.folder import write_study
 
-    table = read_coefficients(file, columns=_pairs(columns), sheet=sheet)
+    table = read_coefficients(file, columns=pairs_of(columns), sheet=sheet)
     study = run(
         table,
         moderators,
-        by=_names(by) or (),
+        by=names_of(by) or (),
         measure=measure,
         method=method,
         conf_level=conf_level,
         within_correlation=within_correlation,
         title=title,
     )
-    with new_folder(output, force=force) as folder, _progress(1, "report") as bar:
+    with new_folder(output, force=force) as folder, progress(1, "report") as bar:
         options = {
             "--columns": columns,
             "--moderators": moderators,
@@ -244,7 +188,7 @@ def generalize(
             "--title": title,
             "--sheet": sheet,
         }
-        write_study(study, folder, _call("generalize", file, options), word=word)
+        write_study(study, folder, as_typed("generalize", file, options), word=word)
         bar.update()
     print(study)
     if study.moderator_model is not None:
@@ -257,7 +201,7 @@ def check(file: File, columns: Columns = None, sheet: Sheet = None) -> None:
     """List everything wrong or doubtful in a table of coefficients."""
     from waistats.datasets.check import check_coefficients
 
-    found = check_coefficients(file, columns=_pairs(columns), sheet=sheet)
+    found = check_coefficients(file, columns=pairs_of(columns), sheet=sheet)
     for _, row in found.iterrows():
         print(f"{row['severity']}: {row['where']}: {row['finding']}. {row['advice']}")
     counts = found["severity"].value_counts()
@@ -307,7 +251,7 @@ def predict(
     from waistats.generalization.generalize import generalize as run
     from waistats.practice import predict_reliability
 
-    table = read_coefficients(file, columns=_pairs(columns), sheet=sheet)
+    table = read_coefficients(file, columns=pairs_of(columns), sheet=sheet)
     study = run(table, moderators, conf_level=conf_level)
     print(
         predict_reliability(
@@ -315,7 +259,7 @@ def predict(
             instrument=instrument,
             rater=rater,
             modality=modality,
-            n=_numbers(n),
+            n=numbers_of(n),
             n_items=n_items,
         )
     )
@@ -367,78 +311,12 @@ def _root(
         raise typer.Exit
 
 
-def _guarded(run: Callable[[], Any]) -> int:
-    """Run a command; errors become words on standard error and an exit code."""
-    try:
-        code = run()
-        # a shell may have closed it, and then it is None
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except WaistatsError as error:
-        return _say(str(error))
-    except (typer.Abort, KeyboardInterrupt):
-        print("Interrupted; no output was changed.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # the reader of our output went away; nothing is wrong with the job
-        _leave_output()
-        return 0
-    except MemoryError:
-        return _say("not enough memory for this job.")
-    except OSError as error:
-        place = "" if error.filename is None else f" ({error.filename})"
-        _leave_output()
-        return _say(f"{error.strerror or error}{place}")
-    except Exception as error:
-        # a wrong option: the command line library knows how to say it
-        if hasattr(error, "show") and hasattr(error, "exit_code"):
-            error.show()
-            return 2
-        raise
-    return int(code or 0)
-
-
-def _say(message: str) -> int:
-    from waistats.format import visible
-
-    print(f"Error: {visible(message, keep=chr(10))}", file=sys.stderr)
-    return 2
-
-
-def _leave_output() -> None:
-    """Drop what standard output cannot take, or leaving would fail once more."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _as_program() -> None:
-    """Behave as a program does: stop when told to, warn in words, write any sign."""
-    import signal
-    import warnings
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    def warn(message: Warning | str, *place: object, **more: object) -> None:
-        print(f"Warning: {message}", file=sys.stderr)
-
-    signal.signal(signal.SIGTERM, stop)
-    warnings.showwarning = warn
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # a terminal or pipe of an old encoding lacks signs that names may have
-            stream.reconfigure(errors="backslashreplace")
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, 2 for bad input, 130."""
     if arguments is None:
-        _as_program()
+        as_program()
     command = typer.main.get_command(app)
-    return _guarded(
+    return guarded(
         lambda: command.main(
             args=arguments, prog_name="waistats", standalone_mode=False
         )

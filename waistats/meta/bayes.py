@@ -7,7 +7,8 @@ from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.meta.bayes_result import BayesResult
 from waistats.meta.design import Design, build_design
 from waistats.meta.effects import Effects, usable_effects
-from waistats.meta.posterior import PRIORS, UNIFORM_END, Model, checked_prior, integrate
+from waistats.meta.posterior import Model, integrate
+from waistats.meta.prior import PRIORS, UNIFORM_END, checked_prior
 from waistats.transforms import back_transform, slope
 
 # scale of the half-normal and half-Cauchy priors on the Bonett scale

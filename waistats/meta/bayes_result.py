@@ -12,15 +12,9 @@ from waistats.errors import ModelError, check_option
 from waistats.format import Result, coefficient, fixed, frame_text, interval, level
 from waistats.meta.design import Design
 from waistats.meta.effects import Effects
-from waistats.meta.posterior import (
-    UNIFORM_END,
-    Model,
-    Posterior,
-    Prior,
-    checked_prior,
-    integrate,
-)
+from waistats.meta.posterior import Model, Posterior, integrate
 from waistats.meta.predict import on_alpha_scale
+from waistats.meta.prior import Prior, checked_prior
 from waistats.meta.quadrature import mixture_cdf, mixture_quantiles
 from waistats.provenance import marked, of_simulated
 from waistats.transforms import back_transform, transform
@@ -268,14 +262,18 @@ class BayesResult(Result):
             ``prior, prior_scale, tau, tau_ci_low, tau_ci_high, bayes_factor`` and, for
             one setting, the columns of `predict` on the alpha scale.
         """
-        pairs = list(self._neighbours() if priors is None else priors)
+        others = (
+            self.prior.neighbours()
+            if priors is None
+            else [checked_prior(kind, scale) for kind, scale in priors]
+        )
         rows = []
-        for kind, scale in pairs:
-            fit = self._with(checked_prior(kind, scale))
+        for prior in others:
+            fit = self._with(prior)
             low, middle, high = fit.posterior.tau_quantiles(self._probabilities())
             row = {
-                "prior": kind,
-                "prior_scale": scale,
+                "prior": prior.kind,
+                "prior_scale": prior.scale,
                 "tau": middle,
                 "tau_ci_low": low,
                 "tau_ci_high": high,
@@ -285,13 +283,6 @@ class BayesResult(Result):
                 row |= predicted.iloc[0].to_dict()
             rows.append(row | {"bayes_factor": fit.bayes_factor})
         return marked(pd.DataFrame(rows), self.simulated)
-
-    def _neighbours(self) -> list[tuple[str, float]]:
-        A = self.prior.scale
-        if self.prior.kind == "uniform":
-            A /= UNIFORM_END
-        shapes = [("half-normal", A * factor) for factor in (0.5, 1.0, 2.0)]
-        return [*shapes, ("half-cauchy", A), ("uniform", UNIFORM_END * A)]
 
     def prior_predictive(self, center: float | None = None) -> pd.DataFrame:
         """Return what the prior of tau says of populations, before any data.

@@ -1,0 +1,84 @@
+"""How a command runs at a terminal: progress, warnings in words, errors, exit codes."""
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from waistats.errors import WaistatsError
+
+
+def progress(total: int, words: str) -> Any:
+    """Return a progress bar on standard error, silent where that is no terminal."""
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc=words, disable=None, leave=False, file=sys.stderr)
+
+
+def guarded(run: Callable[[], Any]) -> int:
+    """Run a command; errors become words on standard error and an exit code."""
+    try:
+        code = run()
+        # a shell may have closed it, and then it is None
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except WaistatsError as error:
+        return _say(str(error))
+    except (typer.Abort, KeyboardInterrupt):
+        print("Interrupted; no output was changed.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # the reader of our output went away; nothing is wrong with the job
+        _leave_output()
+        return 0
+    except MemoryError:
+        return _say("not enough memory for this job.")
+    except OSError as error:
+        place = "" if error.filename is None else f" ({error.filename})"
+        _leave_output()
+        return _say(f"{error.strerror or error}{place}")
+    except Exception as error:
+        # a wrong option: the command line library knows how to say it
+        if hasattr(error, "show") and hasattr(error, "exit_code"):
+            error.show()
+            return 2
+        raise
+    return int(code or 0)
+
+
+def _say(message: str) -> int:
+    from waistats.format import visible
+
+    print(f"Error: {visible(message, keep=chr(10))}", file=sys.stderr)
+    return 2
+
+
+def _leave_output() -> None:
+    """Drop what standard output cannot take, or leaving would fail once more."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def as_program() -> None:
+    """Behave as a program does: stop when told to, warn in words, write any sign."""
+    import signal
+    import warnings
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    def warn(message: Warning | str, *place: object, **more: object) -> None:
+        print(f"Warning: {message}", file=sys.stderr)
+
+    signal.signal(signal.SIGTERM, stop)
+    warnings.showwarning = warn
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a terminal or pipe of an old encoding lacks signs that names may have
+            stream.reconfigure(errors="backslashreplace")
