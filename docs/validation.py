@@ -1,7 +1,8 @@
 """Write docs/validation.md: what waistats was compared with, and how far apart they are.
 
 Question: do the numbers agree with R and with what is published?
-Reads:    tests/reference/*.json, through validation_cases and validation_published.
+Reads:    tests/reference/*.json, through validation_cases, validation_synthesis and
+          validation_published.
 Writes:   docs/validation.md
 """
 
@@ -9,12 +10,28 @@ Writes:   docs/validation.md
 
 from pathlib import Path
 
-from validation_cases import SOURCES, difference, load
-from validation_published import agrees, published
+import validation_cases as cases
+import validation_synthesis as synthesis
+from validation_cases import difference, load
+from validation_published import agrees, paged, published
 
 from waistats.format import fixed
 
 TARGET = Path(__file__).with_name("validation.md")
+# what was compared with: reference files in the order of the page
+SOURCES = {
+    cases.alpha: ("alpha_reference",),
+    cases.coefficients: ("coefficients", "coefficients_items"),
+    synthesis.literature: ("coding_agreement",),
+    cases.models: ("meta_fit",),
+    cases.multilevel: ("multilevel_metafor",),
+    cases.other_models: ("models_metafor",),
+    synthesis.bayes: ("bayes_integrals",),
+    cases.sensitivity: ("sensitivity_metafor", "sensitivity_selection"),
+    synthesis.deletions: ("sensitivity_multilevel",),
+    synthesis.baujat: ("figures_baujat",),
+    cases.practice: ("subgroups", "spread_bivariate", "practice_planning"),
+}
 PACKAGES = ("R", "metafor", "metadat", "psych", "lavaan", "clubSandwich", "GPArotation")
 DIFFERENT = """
 | where | waistats | R | why |
@@ -30,7 +47,9 @@ DIFFERENT = """
 | n of alpha's interval | people who were used | psych and pingouin: before listwise deletion | see the page on intervals |
 | ordinal omega's standard error | exact derivative of the loadings | takes the model as true: within 0.3 % | |
 | scale part without a maximum | ConvergenceError that names the rows | a log variance that runs off | |
-| sample size for an interval (Bonett, 2002) | n0 plus 2 | statpsych's `size.ci.cronbach` adds 2 inside the product: 109 for 110 | its other functions have it as here |
+| sample size for an interval | n0 plus 2 | statpsych's `size.ci.cronbach` adds 2 inside the product: 109 in its help's example, 110 here | its other functions have it as here |
+| polychoric correlations | zero of the score, to 1e-7 | psych's line search stops some 1e-5 away | lavaan's agree to 2e-8 |
+| standard error without one of the few studies of a moderator's level | NaN | clubSandwich prints one | another study alone decides the term |
 | signs of Bonett's and Hakstian and Whalen's scales | a higher value is a higher alpha, as metafor | vcmeta: ln(1 - alpha), the reverse | slopes change sign |
 """.strip()
 
@@ -84,11 +103,16 @@ def published_tables() -> str:
     """Return the published numbers, source by source."""
     rows = published()
     right = sum(agrees(row) for row in rows)
-    parts = [f"{right} of {len(rows)} printed numbers agree to their last digit."]
+    pages = sum(paged(row) for row in rows)
+    parts = [
+        f"{right} of {len(rows)} printed numbers agree to their last digit; {pages} of "
+        "them are numbers of papers with their page or table."
+    ]
     for source in dict.fromkeys(row.source for row in rows):
         parts += [
             f"### {source}",
-            "| where | what | printed | waistats |\n| --- | --- | --- | --- |",
+            "| where | read in | what | printed | waistats |\n"
+            "| --- | --- | --- | --- | --- |",
         ]
         for row in rows:
             if row.source == source:
@@ -96,7 +120,8 @@ def published_tables() -> str:
                 ours = fixed(row.ours, decimals + 2)
                 flag = "" if agrees(row) else " (differs)"
                 parts[-1] += (
-                    f"\n| {row.place} | {row.quantity} | {row.printed} | {ours}{flag} |"
+                    f"\n| {row.place} | {row.read_in} | {row.quantity} | {row.printed} "
+                    f"| {ours}{flag} |"
                 )
     return "\n\n".join(parts)
 
@@ -121,9 +146,13 @@ def page() -> str:
                 "## What differs, and why",
                 DIFFERENT,
                 "## Published numbers",
-                "Numbers and pages of the papers are those that metafor's own tests of its "
-                "worked examples compare with, where the paper and metafor agree; the "
-                "examples of R packages are those that their help pages print.",
+                "The papers themselves were not at hand; *read in* says where a number was "
+                "found. *metafor's test* is a test of a worked example in metafor "
+                "(`tests/testthat/test_analysis_example_*.r`), which names page and table "
+                "and says where the paper prints another number: those are left out. Of "
+                "Viechtbauer (2007) it says that the table rounds more, so these numbers "
+                "are not counted as the paper's. Help pages of R packages print what their "
+                "functions return.",
                 published_tables(),
             ]
         )

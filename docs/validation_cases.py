@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 import waistats as ws
+from waistats.reliability.ordinal_sample import categories
+from waistats.reliability.polychoric import polychoric
 
 FOLDER = Path(__file__).parents[1] / "tests" / "reference"
 SMALL = {"z": "wald", "t": "t", "knha": "knapp-hartung"}
@@ -103,6 +105,12 @@ def coefficients() -> Iterator[Row]:
     yield Row(
         "omega_hierarchical", "bifactor", "omega t", found.omega_total, case["omega_t"]
     )
+    groups = {"task": "123", "bond": "456", "goal": "789"}
+    found, case = ws.omega_hierarchical(items, groups=groups), reference["bifactor"]
+    ours = [found.estimate, found.omega_total, found.se]
+    theirs = [case["omega_h"], case["omega_t"], case["se_robust"]]
+    function = "omega_hierarchical (known groups)"
+    yield Row(function, "bifactor", "omega h, omega t, se", ours, theirs)
     found = ws.intraclass_correlations(np.array(data["ratings"]))
     case = reference["icc"]
     for column in ("estimate", "statistic", "df1", "df2", "ci_low", "ci_high"):
@@ -118,6 +126,8 @@ def coefficients() -> Iterator[Row]:
     yield Row(
         "test_retest", "ceiling", "limits", [found.ci_low, found.ci_high], case["ci"]
     )
+    yield from polychorics(reference["polychoric"], data)
+    yield from sessions(reference["diary"], np.array(data["diary"]))
     case, found = load("coefficients_items"), ws.item_statistics(arrays["ceiling"])
     for ours, theirs in {
         "mean": "mean",
@@ -127,6 +137,33 @@ def coefficients() -> Iterator[Row]:
         "alpha_if_dropped": "alpha_drop",
     }.items():
         yield Row("item_statistics", "ceiling", ours, found[ours], case[theirs])
+
+
+def polychorics(reference: Any, data: Any) -> Iterator[Row]:
+    """Yield polychoric correlations, which stand behind the ordinal coefficients."""
+    for name, case in reference.items():
+        found = polychoric(*categories(np.array(data[name], dtype=float)))
+        for oracle in ("lavaan", "psych"):
+            function = f"polychoric correlations ({oracle})"
+            yield Row(function, name, "rho", found.correlation, case[oracle])
+
+
+def sessions(case: Any, cube: np.ndarray) -> Iterator[Row]:
+    """Yield reliability of repeated sessions against psych's mlr()."""
+    person, time = np.nonzero(np.ones(cube.shape[:2], dtype=bool))
+    items = [f"item{i}" for i in range(cube.shape[2])]
+    frame = pd.DataFrame(cube[person, time], columns=items)
+    frame = frame.assign(person=person, session=time)
+    options = {"person": "person", "session": "session", "items": items, "ci": None}
+    found = ws.multilevel_reliability(frame, **options)
+    function, values = "multilevel_reliability", found.components["variance"]
+    yield Row(function, "diary", "components", values, case["components"])
+    estimates = found.to_frame().set_index("term")["estimate"]
+    for term in ("RkF", "R1R", "RkR", "RC"):
+        yield Row(function, "diary", term, estimates[term], case[term])
+    for term in ("RkRn", "RCn"):  # psych's are by an optimiser that stops early
+        name = f"{function} (nested)"
+        yield Row(name, "diary", term, estimates[term], case[term])
 
 
 def models() -> Iterator[Row]:
@@ -384,18 +421,6 @@ def practice() -> Iterator[Row]:
         yield Row("predict_reliability", "cesd", ours, value, reference[ours])
     shares = ws.threshold_probability(fit, reference["cuts"])
     yield Row("threshold_probability", "cesd", "P", shares, reference["normal"])
-
-
-# what was compared with: reference files in the order of the page
-SOURCES = {
-    alpha: ("alpha_reference",),
-    coefficients: ("coefficients", "coefficients_items"),
-    models: ("meta_fit",),
-    multilevel: ("multilevel_metafor",),
-    other_models: ("models_metafor",),
-    sensitivity: ("sensitivity_metafor", "sensitivity_selection"),
-    practice: ("subgroups", "spread_bivariate", "practice_planning"),
-}
 
 
 def floats(values: Any) -> np.ndarray:

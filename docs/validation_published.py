@@ -1,9 +1,9 @@
 """Published numbers of worked examples beside what waistats says now.
 
-Values and pages of the papers are those that metafor's own tests of its worked examples
-(``tests/testthat/test_analysis_example_*.r``) compare with, as far as the paper and
-metafor agree; where they say that the paper has a misprint the number is left out here.
-Others are printed in the documentation that is named.
+No paper was at hand: every row says where its number was read. Pages, tables and
+numbers of papers are those that metafor's own tests of its worked examples
+(``tests/testthat/test_analysis_example_*.r``) compare with; where they say that the
+paper prints another number, it is left out here. Others stand in help pages.
 """
 
 import json
@@ -21,14 +21,20 @@ FOLDER = Path(__file__).parents[1] / "tests" / "reference"
 DATA = json.loads((FOLDER / "published_data.json").read_text(encoding="utf-8"))["data"]
 
 
+METAFOR = "metafor's test"
+VCMETA, STATPSYCH = "vcmeta's help", "statpsych's help"
+MORE_DIGITS = "metafor's test, more digits than the table"
+
+
 class Published(NamedTuple):
-    """A printed number: where it stands, what it is, its digits, and ours."""
+    """A printed number: where it stands, what it is, its digits, ours, who has it."""
 
     source: str
     place: str
     quantity: str
     printed: str
     ours: float
+    read_in: str
 
 
 def agrees(row: Published) -> bool:
@@ -38,14 +44,14 @@ def agrees(row: Published) -> bool:
 
 
 def rows(
-    source: str, place: str, names: str, printed: str, ours: Any
+    source: str, place: str, names: str, printed: str, ours: Any, read_in: str = METAFOR
 ) -> Iterator[Published]:
     """Yield one row a number; names are separated by ';', numbers by blanks."""
     texts = printed.split()
     labels = [name.strip() for name in names.split(";")]
     values = np.atleast_1d(np.asarray(ours, dtype=float)).ravel()
     for label, text, value in zip(labels, texts, values, strict=True):
-        yield Published(source, place, label, text, float(value))
+        yield Published(source, place, label, text, float(value), read_in)
 
 
 def table(name: str) -> pd.DataFrame:
@@ -91,21 +97,22 @@ def viechtbauer_2007() -> Iterator[Published]:
     methods = ("DL", "ML", "REML", "SJ")
     fits = [fit("viechtbauer2007", method=method) for method in methods]
     names = "; ".join(f"tau2, {method}" for method in methods)
-    yield from rows(source, place, names, ".230 .239 .301 .456", [f.tau2 for f in fits])
+    ours = [f.tau2 for f in fits]
+    yield from rows(source, place, names, ".230 .239 .301 .456", ours, MORE_DIGITS)
     limits = fits[0].heterogeneity_intervals().loc["tau2", ["ci_low", "ci_high"]]
-    yield from rows(
-        source, place, "tau2, Q-profile low; high", ".072 2.203", limits.astype(float)
-    )
+    names = "tau2, Q-profile low; tau2, Q-profile high"
+    yield from rows(source, place, names, ".072 2.203", limits, MORE_DIGITS)
     data = table("viechtbauer2007")
     for method, text in (("ML", ".027 1.131"), ("REML", ".043 1.475")):
         model = ws.fit_multilevel(data, levels=("study_id",), method=method)
         limits = model.components[["ci_low", "ci_high"]].iloc[0]
-        names = f"tau2, profile likelihood ({method}) low; high"
-        yield from rows(source, place, names, text, limits)
+        kind = f"tau2, profile likelihood ({method})"
+        names = f"{kind} low; {kind} high"
+        yield from rows(source, place, names, text, limits, MORE_DIGITS)
     for one, text in zip(fits[1:3], ("-.101 .578", "-.131 .732"), strict=True):
         ours = [one.tau2 - 1.96 * one.tau2_se, one.tau2 + 1.96 * one.tau2_se]
-        names = f"tau2, Wald ({one.method}) low; high"
-        yield from rows(source, place, names, text, ours)
+        names = f"tau2, Wald ({one.method}) low; tau2, Wald ({one.method}) high"
+        yield from rows(source, place, names, text, ours, MORE_DIGITS)
 
 
 def konstantopoulos_2011() -> Iterator[Published]:
@@ -186,7 +193,8 @@ def dersimonian_2007() -> Iterator[Published]:
         for part, printed_one, value in zip(parts, text.split(), ours, strict=True):
             # "-": metafor stopped on its way to 0, which ML reaches here
             if printed_one != "-":
-                yield Published(source, place, f"{part}, {method}", printed_one, value)
+                label = f"{part}, {method}"
+                yield Published(source, place, label, printed_one, value, METAFOR)
 
 
 def berkey_1995() -> Iterator[Published]:
@@ -245,22 +253,40 @@ def van_houwelingen_2002() -> Iterator[Published]:
 
 def shrout_fleiss_1979() -> Iterator[Published]:
     """Yield the six intraclass correlations of the four judges."""
+    source = "Shrout & Fleiss (1979), Psychol. Bull., 86, 420-428"
     judges = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6]]
     judges += [[10, 5, 6, 9], [6, 2, 4, 7]]
     found = ws.intraclass_correlations(np.array(judges, dtype=float))
-    names = "; ".join(f"ICC({form})" for form in found["term"])
-    yield from rows(
-        "Shrout & Fleiss (1979), Psychol. Bull., 86, 420-428",
-        "the table of the example (Tables 2 to 4), as psych's ICC() help has it",
-        names,
-        ".17 .29 .71 .44 .62 .91",
-        found["estimate"],
+    found = found.set_index("term")["estimate"]
+    names, ours = "ICC(3,1)", found["3,1"]
+    yield from rows(source, "Table 4", names, ".71", ours, "nipype's test")
+    rest = found.drop("3,1")
+    names = "; ".join(f"ICC({form})" for form in rest.index)
+    place = "its example, as psych's help has it"
+    read_in = "output of psych 2.2.9's ICC()"
+    yield from rows(source, place, names, ".17 .29 .44 .62 .91", rest, read_in)
+
+
+def cohen() -> Iterator[Published]:
+    """Yield the kappa of Cohen's 200 judgements."""
+    source = "Cohen's example of 200 judgements"
+    counts = np.array([[88, 14, 18], [10, 40, 10], [2, 6, 12]])
+    first, second = (
+        np.repeat(axis.ravel(), counts.ravel()) for axis in np.indices((3, 3))
     )
+    ids = [f"S{i + 1}" for i in range(counts.sum())]
+    sheets = [
+        pd.DataFrame({"study_id": ids, "rater": [f"category {c}" for c in codes]})
+        for codes in (first, second)
+    ]
+    kappa = ws.compare_coders(*sheets).to_frame()["estimate"]
+    place, read_in = "what Cohen reports", "psych's help of cohen.kappa"
+    yield from rows(source, place, "kappa", ".492", kappa, read_in)
 
 
 def vcmeta() -> Iterator[Published]:
     """Yield the varying-coefficient examples of Bonett's packages."""
-    source = "R package vcmeta (Bonett), examples; method of Bonett (2010)"
+    source = "R package vcmeta (Bonett); its help names Bonett (2010) for the method"
     four = pd.DataFrame(
         {
             "study_id": list("ABCD"),
@@ -273,7 +299,7 @@ def vcmeta() -> Iterator[Published]:
     one = ws.fit_varying_coefficient(four).to_frame()[parts].iloc[0]
     text = ".8975 .003256081 .8911102 .9038592"
     names = "; ".join(f"mean alpha: {part}" for part in parts)
-    yield from rows(source, "help of meta.ave.cronbach", names, text, one)
+    yield from rows(source, "example of meta.ave.cronbach", names, text, one, VCMETA)
     each = ws.fit_varying_coefficient(four, by="study_id").to_frame()
     texts = (
         ".9100 .005566064 .8985763 .9204108",
@@ -284,7 +310,9 @@ def vcmeta() -> Iterator[Published]:
     for i, text in enumerate(texts):
         names = "; ".join(f"study {i + 1}: {part}" for part in parts)
         ours = each[parts].iloc[i]
-        yield from rows(source, "help of meta.ave.cronbach", names, text, ours)
+        yield from rows(
+            source, "example of meta.ave.cronbach", names, text, ours, VCMETA
+        )
     two = four.assign(
         estimate=[0.89, 0.87, 0.73, 0.71], n=[120, 170, 150, 135], group=list("AABB")
     )
@@ -299,7 +327,9 @@ def vcmeta() -> Iterator[Published]:
     ):
         names = "; ".join(f"{label}: {part}" for part in parts)
         ours = found[parts].iloc[i]
-        yield from rows(source, "help of meta.sub.cronbach", names, text, ours)
+        yield from rows(
+            source, "example of meta.sub.cronbach", names, text, ours, VCMETA
+        )
     first = four.assign(first=[1, 0, 0, 0])
     found = ws.fit_varying_coefficient(first, "~ first").to_frame()
     texts = (
@@ -309,7 +339,9 @@ def vcmeta() -> Iterator[Published]:
     for i, text in enumerate(texts):
         names = "; ".join(f"regression, b{i}, our sign: {part}" for part in parts)
         ours = found[parts].iloc[i]
-        yield from rows(source, "help of meta.lm.cronbach", names, text, ours)
+        yield from rows(
+            source, "example of meta.lm.cronbach", names, text, ours, VCMETA
+        )
     pair = pd.DataFrame(
         {
             "study_id": ["original", "follow-up"],
@@ -321,33 +353,34 @@ def vcmeta() -> Iterator[Published]:
     ours = ws.fit_varying_coefficient(pair).to_frame()[parts].iloc[0]
     names = "; ".join(f"average of two: {part}" for part in parts)
     text = ".876 .01172239 .85187755 .89774525"
-    yield from rows(source, "help of replicate.cronbach", names, text, ours)
+    yield from rows(source, "example of replicate.cronbach", names, text, ours, VCMETA)
 
 
 def statpsych() -> Iterator[Published]:
     """Yield an exact interval and sample sizes."""
-    source = "R package statpsych (Bonett), examples"
+    source = "R package statpsych (Bonett); its help names"
     low, high = feldt_limits(0.85, 89, 7)
     ours = [bonett_se(0.85, 89, 7), low, high]
     yield from rows(
-        f"{source}; interval of Feldt (1965)",
-        "help of ci.cronbach",
+        f"{source} Feldt (1965) for the interval",
+        "example of ci.cronbach",
         "se; ci_low; ci_high",
         ".02457 .7971 .8932",
         ours,
+        STATPSYCH,
     )
     sizes = {
-        "help of size.test.cronbach": (
+        "example of size.test.cronbach": (
             "139",
             (0.80, 5),
             {"null": 0.70, "power": 0.85},
         ),
-        "help of size.test.cronbach2": ("77", (0.85, 8), {"alpha2": 0.70}),
+        "example of size.test.cronbach2": ("77", (0.85, 8), {"alpha2": 0.70}),
     }
     for place, (text, given, options) in sizes.items():
         ours = ws.sample_size_for_alpha(*given, **options)
-        label = f"{source}; method of Bonett (2002, 2015)"
-        yield from rows(label, place, "respondents", text, ours)
+        label = f"{source} Bonett & Wright (2015) for the method"
+        yield from rows(label, place, "respondents", text, ours, STATPSYCH)
 
 
 EXAMPLES = (
@@ -360,6 +393,7 @@ EXAMPLES = (
     normand_1999,
     van_houwelingen_2002,
     shrout_fleiss_1979,
+    cohen,
     vcmeta,
     statpsych,
 )
@@ -368,3 +402,9 @@ EXAMPLES = (
 def published() -> list[Published]:
     """Return every published number."""
     return [row for example in EXAMPLES for row in example()]
+
+
+def paged(row: Published) -> bool:
+    """Return whether a number of a paper is named with its page or table."""
+    named = row.place.startswith(("p.", "pp.", "Table"))
+    return named and row.read_in != MORE_DIGITS
