@@ -152,7 +152,7 @@ def test_a_simulated_literature():
     table = read_coefficients(simulate_literature(400).table)
     rows = compare_samples(table)
     assert list(rows) == [*COLUMNS, "provenance"]
-    rows = rows.set_index(["variable", "measure"]).sort_index()
+    rows = rows[rows["measure"] != "log odds ratio"].set_index(["variable", "measure"])
     # the program makes inducing samples .02 of the possible higher, SD ratio exp(-.1)
     mean = rows.loc[("score_mean", "hedges g")]
     assert abs(mean["mean_inducing"] - mean["mean_reporting"] - 2) < 1.5
