@@ -72,3 +72,80 @@ def test_no_text_is_taken_for_a_formula(tmp_path):
     back = pd.read_csv(tmp_path / "x.csv")
     assert (back["b"] == -1.5).all()
     assert not any(str(v).startswith(("=", "+", "-", "@")) for v in back["a"].dropna())
+
+
+def test_a_folder_named_previous_that_is_not_ours_is_kept(tmp_path):
+    target, other = tmp_path / "out", tmp_path / "out.previous"
+    for folder, name in ((target, "report.html"), (other, "thesis.docx")):
+        folder.mkdir()
+        (folder / name).write_text("x")
+    with (
+        pytest.raises(DataError, match=r"out.previous: holds what .* \(thesis.docx\)"),
+        new_folder(target, force=True),
+    ):
+        pass
+    assert (other / "thesis.docx").read_text() == "x"
+    # nothing is replaced, so nothing is moved there
+    with new_folder(tmp_path / "new", force=True):
+        pass
+
+
+def test_a_folder_with_work_in_it_is_never_replaced(tmp_path):
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "thesis.docx").write_text("x")
+    with (
+        pytest.raises(DataError, match=r"did not write \(thesis.docx\)"),
+        new_folder(target, force=True),
+    ):
+        pass
+    assert os.listdir(target) == ["thesis.docx"]
+
+
+def test_a_link_is_replaced_without_what_it_points_to(tmp_path):
+    real, target = tmp_path / "real", tmp_path / "out"
+    real.mkdir()
+    (real / "report.html").write_text("old")
+    target.symlink_to(real, target_is_directory=True)
+    with new_folder(target, force=True) as work:
+        (work / "report.html").write_text("new")
+    assert (target / "report.html").read_text() == "new"
+    assert (real / "report.html").read_text() == "old"
+
+
+@pytest.mark.parametrize("name", ["", " ", "/", "a\0b"])
+def test_names_that_are_none(name):
+    for place in (new_folder, new_file):
+        with pytest.raises(DataError, match="is no name for an output"), place(name):
+            pass
+
+
+def test_a_device_is_no_file_to_replace(tmp_path):
+    with pytest.raises(DataError, match="no ordinary file"), new_file(os.devnull):
+        pass
+
+
+def test_a_file_of_a_folder_is_named_as_it_was_to_be(tmp_path):
+    target = tmp_path / "out"
+
+    def write():
+        with new_folder(target) as work, new_file(work / "tables" / "a.csv"):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(DataError) as caught:
+        write()
+    place = target / "tables" / "a.csv"
+    assert str(caught.value).startswith(f"{place}: cannot be written (No space left")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_the_mask_of_the_user_holds(tmp_path):
+    before = os.umask(0o077)
+    try:
+        with new_folder(tmp_path / "out"), new_file(tmp_path / "a.csv"):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "a.csv").stat().st_mode & 0o777 == 0o600

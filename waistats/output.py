@@ -4,10 +4,12 @@ import io
 import os
 import re
 import shutil
+import signal
 import tempfile
+import threading
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,39 +42,82 @@ def _refuse(path: str | os.PathLike[str], error: OSError) -> DataError:
 
 
 @contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold back SIGINT and SIGTERM until the block has ended."""
+    held: list[int] = []
+    before: dict[signal.Signals, Any] = {}
+    # only the main thread hears signals, and only it may say who answers them
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # None: a handler that is not Python's
+            if signal.getsignal(number) is not None:
+                before[number] = signal.signal(number, lambda n, _: held.append(n))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if held:
+            signal.raise_signal(held[0])
+
+
+def _usual_mode(full: int) -> int:
+    """Return ``full`` less what the user's umask withholds."""
+    withheld = os.umask(0)
+    os.umask(withheld)
+    return full & ~withheld
+
+
+@contextmanager
 def new_folder(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
     """Give a temporary folder that becomes ``path`` when the block ends well.
 
     An existing ``path`` is refused unless ``force``; then it is kept as
-    ``path.previous`` until the new folder stands in its place, and comes back if that
-    fails. A folder that holds anything else than output is never replaced.
+    ``path.previous`` (in place of an older one) until the new folder stands, and comes
+    back if that fails. A folder that holds anything else than output is never replaced.
     """
     target = _place(path)
     previous = target.with_name(target.name + ".previous")
     if os.path.lexists(target):
         _check_replaceable(target, Path(path), force)
+        if os.path.lexists(previous):
+            _check_replaceable(previous, previous, force)
+    work: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name[:40]}-", dir=target.parent))
-    except OSError as error:
-        raise _refuse(path, error) from error
-    replaced = False
-    try:
+        with _uninterrupted():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            name = tempfile.mkdtemp(prefix=f".{target.name[:40]}-", dir=target.parent)
+            work = Path(name)
         yield work
-        work.chmod(0o755)
-        if os.path.lexists(target):
-            _remove(previous)
-            target.rename(previous)
-            replaced = True
-        work.rename(target)
+        with _uninterrupted():
+            work.chmod(_usual_mode(0o777))
+            _replace(target, work, previous)
     except OSError as error:
         raise _refuse(path, error) from error
+    except DataError as error:
+        if work is None or str(work) not in str(error):
+            raise
+        # a file of the folder failed: say its name as it was to be
+        raise DataError(str(error).replace(str(work), str(path))) from error
     finally:
-        if replaced and os.path.lexists(target):
-            _remove(previous, ignore_errors=True)
-        elif replaced:
-            previous.rename(target)
-        shutil.rmtree(work, ignore_errors=True)
+        if work is not None:
+            with _uninterrupted():
+                shutil.rmtree(work, ignore_errors=True)
+
+
+def _replace(target: Path, work: Path, previous: Path) -> None:
+    """Put a finished folder in its place; whenever this ends, one stands whole."""
+    if not os.path.lexists(target):
+        work.rename(target)
+        return
+    _remove(previous)
+    target.rename(previous)
+    try:
+        work.rename(target)
+    except OSError:
+        previous.rename(target)
+        raise
+    _remove(previous, ignore_errors=True)
 
 
 def _place(path: str | os.PathLike[str]) -> Path:
@@ -122,23 +167,25 @@ def new_file(path: str | os.PathLike[str], *, force: bool = True) -> Iterator[Pa
         raise DataError(f"{path}: is no ordinary file. Choose another name.")
     if there and not force:
         raise DataError(f"{path}: already exists. Pass --force to replace it.")
+    work: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=f".{target.stem[:40]}-", suffix=target.suffix, dir=target.parent
-        )
-        os.close(handle)
-    except OSError as error:
-        raise _refuse(path, error) from error
-    work = Path(name)
-    try:
+        with _uninterrupted():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(
+                prefix=f".{target.stem[:40]}-", suffix=target.suffix, dir=target.parent
+            )
+            work = Path(name)
+            os.close(handle)
         yield work
-        work.chmod(0o644)
-        work.replace(target)
+        with _uninterrupted():
+            work.chmod(_usual_mode(0o666))
+            work.replace(target)
     except OSError as error:
         raise _refuse(path, error) from error
     finally:
-        work.unlink(missing_ok=True)
+        if work is not None:
+            with _uninterrupted(), suppress(OSError):
+                work.unlink(missing_ok=True)
 
 
 def guarded(frame: pd.DataFrame) -> pd.DataFrame:

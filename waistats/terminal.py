@@ -10,6 +10,8 @@ import typer
 
 from waistats.errors import WaistatsError
 
+INTERRUPTED = 130
+
 
 def progress(total: int, words: str) -> Any:
     """Return a progress bar on standard error, silent where that is no terminal."""
@@ -28,8 +30,7 @@ def guarded(run: Callable[[], Any]) -> int:
     except WaistatsError as error:
         return _say(str(error))
     except (typer.Abort, KeyboardInterrupt):
-        print("Interrupted; no output was changed.", file=sys.stderr)
-        return 130
+        code = INTERRUPTED
     except BrokenPipeError:
         # the reader of our output went away; nothing is wrong with the job
         _leave_output()
@@ -46,6 +47,14 @@ def guarded(run: Callable[[], Any]) -> int:
             error.show()
             return 2
         raise
+    except SystemExit as end:
+        # how typer leaves where the reader went away
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        return 0
+    # typer makes this code of a signal in the middle of a command
+    if code == INTERRUPTED:
+        print("Interrupted; what was not finished is gone.", file=sys.stderr)
     return int(code or 0)
 
 
