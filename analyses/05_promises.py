@@ -4,7 +4,8 @@ Question: how often do intervals cover and tests err, by model, measure and desi
 Reads: nothing; all studies are SIMULATED (promises_simulation.py says how).
 Writes: output/05_promises.csv, output/05_promises.svg.
 
-``05_promises.py [runs] [dask]``: 1,000 runs a cell by default; on a dask cluster.
+``05_promises.py [runs] [dask] [small]``: 1,000 runs a cell by default; on a dask
+cluster; only the cells of 5 and 10 normal samples, to 05_promises_small.
 """
 
 # %%
@@ -17,49 +18,32 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import joblib
-import numpy as np
-import pandas as pd
-from promises_simulation import cell, coverage_figure, pool, pool_sizes, settings
-from tqdm import tqdm
+import promises_simulation as simulation
 
 import waistats as ws
 
 OUTPUT = Path(__file__).parent / "output"
 
 
-def simulate(runs: int) -> pd.DataFrame:
-    """Return one row a cell and method, the same on any machine."""
-    seeds = np.random.SeedSequence(20020601).spawn(2)
-    parallel = joblib.Parallel(n_jobs=os.cpu_count(), return_as="generator")
-    needed, cells = pool_sizes(), settings()
-    drawn = parallel(
-        joblib.delayed(pool)(n, m, seed)
-        for (m, n), seed in zip(needed, seeds[0].spawn(len(needed)), strict=True)
-    )
-    drawn = tqdm(drawn, "pools", len(needed), disable=None)
-    pools = dict(zip(needed, drawn, strict=True))
-    rows = parallel(
-        joblib.delayed(cell)(setting, seed, pools, runs)
-        for setting, seed in zip(cells, seeds[1].spawn(len(cells)), strict=True)
-    )
-    found = tqdm(rows, "cells", len(cells), disable=None)
-    return pd.DataFrame([row for part in found for row in part])
-
-
-def main(runs: int = 1000, *, cluster: bool = False) -> None:
+def main(runs: int = 1000, *, cluster: bool = False, small: bool = False) -> None:
     OUTPUT.mkdir(exist_ok=True)
     with ExitStack() as stack:
         if cluster:
             from dask.distributed import Client
 
-            stack.enter_context(Client(dashboard_address=None))
+            own = "DASK_SCHEDULER_ADDRESS" not in os.environ
+            options = {"dashboard_address": None} if own else {}
+            client = stack.enter_context(Client(**options))
+            client.upload_file(simulation.__file__)
             stack.enter_context(joblib.parallel_config("dask"))
-        frame = simulate(runs).assign(runs=runs, provenance="SIMULATED")
-    frame.to_csv(OUTPUT / "05_promises.csv", index=False)
-    ws.figures.save(coverage_figure(frame), OUTPUT / "05_promises.svg")
+        frame = simulation.simulate(runs, small=small)
+        frame = frame.assign(runs=runs, provenance="SIMULATED")
+    name = "05_promises_small" if small else "05_promises"
+    frame.to_csv(OUTPUT / f"{name}.csv", index=False)
+    ws.figures.save(simulation.coverage_figure(frame), OUTPUT / f"{name}.svg")
     print(frame.pivot_table("ci_coverage", ["measure", "model"], "test").round(3))
 
 
 if __name__ == "__main__":
     numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
-    main(*numbers, cluster="dask" in sys.argv)
+    main(*numbers, cluster="dask" in sys.argv, small="small" in sys.argv)

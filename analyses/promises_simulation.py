@@ -8,11 +8,14 @@ the Bonett scale, and a study takes the error of a random member of the pool at 
 point beside its own true alpha.
 """
 
+import os
 from itertools import product
 
+import joblib
 import numpy as np
 import pandas as pd
 from scipy import stats
+from tqdm import tqdm
 
 import waistats as ws
 
@@ -211,6 +214,28 @@ def settings():
 def pool_sizes():
     """Return the (items, n) that pools are needed for."""
     return sorted({(m, n) for m in ITEMS for sizes in SIZES.values() for n in sizes})
+
+
+def simulate(runs, *, small=False):
+    """Return one row a cell and method, the same on any machine."""
+    parallel = joblib.Parallel(n_jobs=os.cpu_count(), return_as="generator")
+
+    def spread(function, tasks, name):
+        calls = (joblib.delayed(function)(*task) for task in tasks)
+        return list(tqdm(parallel(calls), name, len(tasks), disable=None))
+
+    seeds = np.random.SeedSequence(20020601).spawn(2)
+    needed, cells = pool_sizes(), settings()
+    tasks = list(zip(cells, seeds[1].spawn(len(cells)), strict=True))
+    sized = [
+        (n, m, s) for (m, n), s in zip(needed, seeds[0].spawn(len(needed)), strict=True)
+    ]
+    if small:
+        tasks, sized = [t for t in tasks if t[0][0] < 25 and t[0][-1] == "normal"], []
+    drawn = spread(pool, sized, "pools")
+    pools = {(m, n): pool for (n, m, _), pool in zip(sized, drawn, strict=True)}
+    rows = spread(cell, [(*t, pools, runs) for t in tasks], "cells")
+    return pd.DataFrame([row for part in rows for row in part])
 
 
 def coverage_figure(frame):

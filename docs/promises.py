@@ -94,8 +94,9 @@ def advice(frame: pd.DataFrame) -> str:
     return "\n".join(
         [
             "* **Pool on the Bonett scale with REML and Knapp and Hartung's interval**, "
-            "and with more than about 25 studies correct the bias (`effect_sizes(..., "
-            f'bias="exact")`): 95% intervals cover {cover(BEST)} over all cells, and '
+            "and with more than about 25 studies remove the bias of that scale "
+            f'(`bias="exact"` of `effect_sizes` and `generalize`): 95% intervals cover '
+            f"{cover(BEST)} over all cells, and "
             f"{cover(BEST, k=5)} with 5 studies, {cover(BEST, k=100)} with 100. "
             f"Without the correction, as in metafor, {cover(plain)}: with 100 studies "
             f"the interval is so short that a bias of about 1/n decides, and it covers "
@@ -171,9 +172,17 @@ def page() -> str:
                 "A coverage of 95% in one cell has a standard error of "
                 f"{100 * (0.95 * 0.05 / runs) ** 0.5:.1f} points; the tables show "
                 "means of at least 18 cells.",
-                "The same script on a cluster, joblib's cells going to dask (here one of "
-                "its own on this machine; give `Client` another address for a larger one):",
-                "```sh\npython analyses/05_promises.py 5000 dask\n```",
+                "The script spreads its cells over the processors with joblib; with the "
+                "word `dask` it gives them to dask (`pip install waistats[cluster]`), to a "
+                "cluster of its own on this machine or, where `DASK_SCHEDULER_ADDRESS` "
+                "names one, to another. Seeds belong to cells, so that all print the same "
+                "numbers. `small` is a trial of half a minute, the cells of 5 and 10 "
+                "normal samples, and writes to files of its own:",
+                "```sh\n"
+                "python analyses/05_promises.py 2000              # this page\n"
+                "python analyses/05_promises.py 20 small dask     # the trial\n"
+                "DASK_SCHEDULER_ADDRESS=tcp://scheduler:8786 "
+                "python analyses/05_promises.py 5000 dask\n```",
                 "## Coverage of the 95% interval of the mean",
                 "In percent; `ceiling` for ceiling items.",
                 by(frame, "ci_coverage", "k"),

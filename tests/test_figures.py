@@ -301,6 +301,18 @@ class TestBox:
         labels = [t.get_text() for t in ax.get_yticklabels()]
         assert labels == ["client, alpha", "client, icc"]
 
+    @pytest.mark.parametrize("low", [0.30, 0.70, 0.79, 0.90, 0.981])
+    def test_printed_ticks_are_true(self, low):
+        estimates = np.linspace(low, low + (1 - low) * 0.8, 12)
+        ax = figures.box(simulated(12).assign(estimate=estimates))
+        ax.figure.canvas.draw()
+        inside = [
+            t for t in ax.get_xticks() if ax.get_xlim()[0] <= t <= ax.get_xlim()[1]
+        ]
+        shown = [ax.xaxis.get_major_formatter()(tick, 0) for tick in inside]
+        assert len(inside) >= 3
+        assert [float(text) for text in shown] == pytest.approx(inside, abs=1e-9)
+
     def test_rows_without_an_estimate_are_named(self):
         table = simulated(6)
         table.loc[2, "estimate"] = np.nan

@@ -223,6 +223,23 @@ class TestRefits:
 
 
 class TestBubble:
+    @pytest.mark.parametrize(
+        ("name", "words"),
+        [
+            ("n_items", "Number of items"),
+            ("pct_female", "Female (%)"),
+            ("score_sd", "Standard deviation of scores"),
+            ("mean_age", "Mean age"),
+            ("own_column", "Own column"),
+        ],
+    )
+    def test_the_axis_has_the_words_of_the_codebook(self, models, name, words):
+        table = models[30].effects.table
+        table = table.assign(**{name: np.linspace(4, 36, len(table))})
+        ax = figures.bubble(fit_meta(table), name)
+        assert ax.get_xlabel() == words
+        assert "_" not in figures.alt_text(ax).split(" against ")[1].split(",")[0]
+
     def test_the_line_is_the_prediction(self, models):
         ax = figures.bubble(models[30], "year")
         model = fit_meta(models[30].effects.table, "~ year")

@@ -1,7 +1,8 @@
 """The simulation behind docs/promises.md, in small."""
 
-import importlib
-import sys
+import functools
+import importlib.util
+import os
 from pathlib import Path
 
 import numpy as np
@@ -113,34 +114,72 @@ def test_every_setting_is_there_once(simulation):
     assert {n for _, n in simulation.pool_sizes()} == {20, 30, 40, 50, 100, 300}
 
 
+@pytest.fixture(scope="module")
+def pages():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "docs"))
+        yield importlib.import_module("promises")
+
+
+def test_the_pages_recommend_what_was_measured(pages):
+    frame, exact = pages.results(), pages.BEST
+
+    def share(method, value="ci_coverage", rows=frame, **where):
+        return pages.percent(pages.mean(rows, method, value, **where))
+
+    folder = ROOT / "docs" / "explanation"
+    interval, model = (
+        (folder / f"which-{name}.md").read_text(encoding="utf-8")
+        for name in ("interval", "model")
+    )
+    for method in (exact, "REML, Knapp-Hartung", "REML, Wald"):
+        cells = " | ".join(share(method, k=k) for k in (5, 10, 25, 50, 100))
+        assert f"| {cells} |" in interval
+    wide = frame[frame["tau"] > 0]
+    few, some, many = (share(exact, "pi_coverage", wide, k=k) for k in (5, 25, 100))
+    words = " ".join(interval.split())
+    assert f"holds {few} of new populations with 5 studies, {some} with 25" in words
+    assert f"and {many} with 100" in words
+    plain = "REML, Knapp-Hartung"
+    words = " ".join(model.split())
+    assert f"cover {share(exact, k=100)} instead of {share(plain, k=100)}" in words
+    assert f"pooled: {share('raw alphas, ' + plain)}" in words
+    others = {share(f"{name}, Knapp-Hartung") for name in ("PM", "DL")}
+    assert f"({others.pop()} where REML covers {share(plain)}" in words
+    assert not others
+
+
+def test_the_page_is_what_its_script_writes(pages):
+    path = ROOT / "docs" / "promises.md"
+    assert path.read_text(encoding="utf-8") == pages.page()
+
+
 def test_the_page_says_what_was_simulated():
     page = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
     assert "SIMULATED: 240 cells" in page
     assert "nan" not in page
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_a_cluster_gives_the_same_rows(simulation):
-    """The cells go to dask's local cluster through joblib, as the script does it."""
-    joblib = pytest.importorskip("joblib")
-    distributed = pytest.importorskip("distributed")
+def test_a_cluster_gives_the_same_files(simulation, tmp_path, monkeypatch, capsys):
+    """The cells go to dask's local cluster, here in threads, as the script does it."""
+    dask = pytest.importorskip("dask.distributed")
+    path = ROOT / "analyses" / "05_promises.py"
+    monkeypatch.syspath_prepend(str(path.parent))
+    spec = importlib.util.spec_from_file_location("promises_script", path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
     cells = [(5, 0.3, "small", 3, "normal"), (10, 0.0, "mixed", 12, "normal")]
-    here = [simulation.cell(setting, 8, None, 50) for setting in cells]
-    path = str(ROOT / "analyses")
-
-    def on_worker(setting):
-        sys.path.insert(0, path)
-        import promises_simulation
-
-        return promises_simulation.cell(setting, 8, None, 50)
-
-    with (
-        distributed.Client(n_workers=1, threads_per_worker=1, dashboard_address=None),
-        joblib.parallel_config("dask"),
-    ):
-        there = joblib.Parallel()(joblib.delayed(on_worker)(s) for s in cells)
-    pd.testing.assert_frame_equal(
-        pd.DataFrame([row for part in here for row in part]),
-        pd.DataFrame([row for part in there for row in part]),
-    )
+    monkeypatch.setattr(simulation, "settings", lambda: cells)
+    monkeypatch.setattr(dask.Client, "upload_file", lambda *_: None)  # imports it again
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    threads = functools.partial(dask.Client, processes=False, n_workers=1)
+    monkeypatch.setattr(dask, "Client", threads)
+    written = {}
+    for cluster in (False, True):
+        monkeypatch.setattr(script, "OUTPUT", tmp_path / str(cluster))
+        script.main(30, cluster=cluster, small=True)
+        files = sorted((tmp_path / str(cluster)).iterdir())
+        written[cluster] = {file.name: file.read_bytes() for file in files}
+    assert list(written[True]) == ["05_promises_small.csv", "05_promises_small.svg"]
+    assert written[True] == written[False]
+    assert "knapp-hartung" in capsys.readouterr().out

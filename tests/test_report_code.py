@@ -9,9 +9,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from waistats import generalize, load_dataset
+from waistats import effect_sizes, fit_meta, generalize, load_dataset, read_coefficients
 from waistats.datasets.simulated_literature import simulate_literature
-from waistats.report.code import r_code
+from waistats.report.code import python_code, r_code
+from waistats.report.limits import limitations
+from waistats.report.text import methods_paragraphs
 
 NEEDED = ("metafor", "clubSandwich", "jsonlite")
 # metafor's optimisers stop earlier than ours
@@ -136,3 +138,29 @@ def test_what_r_has_not_is_said():
     assert r_code(generalize(load_dataset("cesd"), measure="fisher-z")) == ""
     study = generalize(load_dataset("mibs"), "~ poly(year, 2)")
     assert "# The model with ~ poly(year, 2) is not written in R here." in r_code(study)
+
+
+@pytest.mark.parametrize(("bias", "term"), [("exact", "half"), ("bonett", "log")])
+def test_a_bias_correction_is_in_both_codes(bias, term, tmp_path):
+    table = load_dataset("cesd")
+    study = generalize(table, bias=bias)
+    own = fit_meta(effect_sizes(table, bias=bias))
+    assert study.overall.estimate == pytest.approx(own.estimate, rel=1e-12)
+    assert f"bias='{bias}'" in python_code(study)
+    assert f"{term}(" in r_code(study).split("escalc")[1]
+    found = run_r(r_code(study), {"estimate": "res$beta", "se": "res$se"}, tmp_path)
+    assert found["estimate"] == pytest.approx([own.estimate], rel=RTOL)
+    words = " ".join(methods_paragraphs(study))
+    assert "less the bias of that scale" in words
+    assert "less the bias" not in " ".join(methods_paragraphs(generalize(table)))
+
+
+def test_many_coefficients_left_biased_are_a_limit():
+    table = read_coefficients(simulate_literature(60, seed=1).table)
+    said = {}
+    for bias in ("none", "exact"):
+        study = generalize(table, bias=bias)
+        said[bias] = any("bias of about 1/n" in text for text in limitations(study))
+    assert said == {"none": study.overall.k > 25, "exact": False}
+    mibs = load_dataset("mibs")
+    assert any("With 33 coefficients" in text for text in limitations(generalize(mibs)))

@@ -108,7 +108,7 @@ class TestModels:
         assert [row["Term"] for row in rows] == [
             "Intercept",
             "rater: therapist",
-            "log n_items",
+            "log number of items",
         ]
         assert [row["b"] for row in rows] == [f"{b:.3f}" for b in frame["estimate"]]
         assert rows[1]["df"] == "9"
@@ -432,7 +432,9 @@ class TestTexts:
 
     def test_terms(self):
         assert term_text("C(`rater role`)[T.observer]") == "rater role: observer"
-        assert term_text("rater[T.a]:np.log(n_items)") == "rater: a × log n_items"
+        assert (
+            term_text("rater[T.a]:np.log(n_items)") == "rater: a × log number of items"
+        )
         assert term_text('C(x, contr.treatment("b"))[T.a]') == "x: a"
         assert term_text("Intercept") == "Intercept"
 

@@ -32,6 +32,7 @@ from waistats.generalization.length import (
 )
 from waistats.generalization.sources import induction_tests, variance_ratio_test
 from waistats.generalization.spread import spread_analysis
+from waistats.generalization.spread_covariance import spread_covariance
 from waistats.generalization.study import RGStudy
 from waistats.identification import identify_instrument
 from waistats.instruments import define_instrument, get_instrument, list_instruments
@@ -193,6 +194,7 @@ __all__ = [
     "spearman_brown",
     "split_half",
     "spread_analysis",
+    "spread_covariance",
     "standard_error_of_measurement",
     "standardized_alpha",
     "stem_and_leaf",

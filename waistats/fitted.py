@@ -37,6 +37,14 @@ def as_model(result: Any) -> MetaResult | MultilevelResult:
     )
 
 
+def left_out_by(result: Any) -> str | None:
+    """Return what a study leaves out in turn: studies where they give several rows."""
+    several = isinstance(result, (RGStudy, Pooled)) and isinstance(
+        as_model(result), MultilevelResult
+    )
+    return "study_id" if several else None
+
+
 def as_independent(result: Any) -> MetaResult | MultilevelResult:
     """Return a fitted model; of a study the one-level one, as if rows were independent."""
     pooled = result.pooled if isinstance(result, RGStudy) else result

@@ -1,12 +1,14 @@
 """A result in words: what its coefficients are called, its numbers in sentences."""
 
 import re
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from waistats.arrays import FloatArray
+from waistats.datasets.schema import fields
 from waistats.format import (
     coefficient,
     fixed,
@@ -147,17 +149,49 @@ def model_text(result: Any) -> str:
     return f"{kind}{how}, {scale}, {tests}."
 
 
+@cache
+def _titles() -> dict[str, str]:
+    """Return the codebook's title of every column of a coding sheet."""
+    return {field.name: field.title for field in fields("coding")}
+
+
+def column_words(name: str) -> str:
+    """Return what a column is called in print, by the codebook where it is there.
+
+    Examples
+    --------
+    >>> column_words("pct_female"), column_words("n_items"), column_words("my_column")
+    ('Female (%)', 'Number of items', 'My column')
+    """
+    text = name.replace("_", " ").strip()
+    return _titles().get(name, text[:1].upper() + text[1:])
+
+
+def inside_words(name: str) -> str:
+    """Return what a column is called inside a sentence or a term."""
+    text = column_words(name)
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+
+
 def term_text(name: str) -> str:
     """Return a term of a formula in words: ``rater[T.observer]`` is ``rater: observer``.
 
     Examples
     --------
     >>> term_text("C(rater)[T.observer]"), term_text("np.log(n_items)")
-    ('rater: observer', 'log n_items')
+    ('rater: observer', 'log number of items')
     """
     parts = []
     for part in name.split(":"):
         text = re.sub(r"^C\(`?([^,`)]+)`?.*\)(\[|$)", r"\1\2", part)
-        text = re.sub(r"\[(?:T\.)?(.*)\]$", r": \1", text)
-        parts.append(re.sub(r"np\.log\(([^)]*)\)", r"log \1", text))
+        found = re.fullmatch(r"(.*?)\[(?:T\.)?(.*)\]", text)
+        column, level = found.groups() if found else (text, "")
+        words = re.sub(r"np\.log\(([^)]*)\)", r"log \1", column).split(" ")
+        named = " ".join(map(_titled, words))
+        parts.append(f"{named}: {level}" if level else named)
     return " × ".join(parts)
+
+
+def _titled(word: str) -> str:
+    """Return a column of the codebook in words, anything else as it is."""
+    return inside_words(word) if word in _titles() else word

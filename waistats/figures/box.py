@@ -10,6 +10,7 @@ from scipy import stats
 from waistats.arrays import FloatArray
 from waistats.errors import DataError
 from waistats.figures import style
+from waistats.figures.alpha_axis import alpha_label
 from waistats.figures.describing import describe
 from waistats.figures.measuring import shorten, wrap
 from waistats.figures.study_rows import coefficient_table
@@ -49,6 +50,8 @@ def box(
         a box (quartiles, whiskers to 1.5 box lengths), one of 10 or more a violin. Rows
         without an estimate are not drawn; the alternative text says how many.
     """
+    from matplotlib.ticker import MaxNLocator
+
     table = coefficient_table(data)
     cells, blank = _cells(table, by)
     own = ax is None
@@ -83,7 +86,9 @@ def box(
             )
         ax.set_ylim(len(cells) - 0.4, -0.6)
         ax.set_xlim(low, high)
-        ax.xaxis.set_major_formatter(lambda value, _: coefficient(value, 2))
+        # steps of 2.5 would need a digit more than is read at a glance
+        ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))
+        ax.xaxis.set_major_formatter(lambda value, _: alpha_label(float(value)))
         ax.set_xlabel(noun(table))
         ax.grid(axis="x", color="#e6e6e6", linewidth=0.6)
         ax.spines["left"].set_visible(False)

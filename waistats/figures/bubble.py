@@ -16,7 +16,13 @@ from waistats.format import level
 from waistats.meta.fit import fit_meta
 from waistats.meta.moderators import baseline
 from waistats.meta.result import MetaResult
-from waistats.wording import noun, statistic_text, total_text
+from waistats.wording import (
+    column_words,
+    inside_words,
+    noun,
+    statistic_text,
+    total_text,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,10 +80,10 @@ def bubble(
         limits = span(rows["yi"], shown, fitted[["pi_low", "pi_high"]], margin=0.07)
         set_alpha_axis(ax.yaxis, limits, model.measure, 0.85 * height)
         ax.set_ylabel(axis_name(model.measure, noun(model.effects.table), height))
-        ax.set_xlabel(_words(name))
+        ax.set_xlabel(column_words(name))
         describe(
             ax,
-            f"Bubble plot of {total_text(model)} against {_words(name).lower()}, with "
+            f"Bubble plot of {total_text(model)} against {inside_words(name)}, with "
             f"the fitted mean, its {level(model.conf_level)} confidence band and "
             f"prediction band. Test: {statistic_text(_test(model, name))}.",
             of=result,
@@ -90,11 +96,6 @@ def is_number(values: pd.Series) -> bool:
     """Return whether a moderator is a number, not a category."""
     types = pd.api.types
     return types.is_numeric_dtype(values) and not types.is_bool_dtype(values)
-
-
-def _words(name: str) -> str:
-    text = name.replace("_", " ")
-    return text[:1].upper() + text[1:]
 
 
 def _with(model: Any, moderator: str | None) -> Any:

@@ -10,7 +10,7 @@ from waistats.figures.alpha_axis import to_alpha
 from waistats.figures.beside import Texts
 from waistats.figures.study_rows import check_column
 from waistats.format import cell, count, fixed, level
-from waistats.wording import decimals, range_text, symbol, value_text
+from waistats.wording import column_words, decimals, range_text, symbol, value_text
 
 _HEADS = {"n": "n", "n_items": "Items", "weight": "Weight"}
 
@@ -40,7 +40,7 @@ def _texts(result: Any, lines: pd.DataFrame, name: str) -> Texts:
         return "Weight", 1, shown
     values = result.effects.table[name]
     texts = ["" if row < 0 else _plain(name, values.iloc[row]) for row in lines["row"]]
-    return _HEADS.get(name, name.replace("_", " ").capitalize()), 0, texts
+    return _HEADS.get(name, column_words(name)), 0, texts
 
 
 def _plain(name: str, value: Any) -> str:

@@ -11,7 +11,7 @@ from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
 from waistats.figures.beside import Texts, draw_beside, fit_beside
 from waistats.figures.describing import describe
 from waistats.figures.intervals import draw_intervals
-from waistats.fitted import as_model
+from waistats.fitted import as_model, left_out_by
 from waistats.format import fixed, level
 from waistats.sensitivity.cumulative import cumulative as cumulative_frame
 from waistats.sensitivity.leave_one_out import leave_one_out as leave_one_out_frame
@@ -33,8 +33,9 @@ def leave_one_out(
     Parameters
     ----------
     result : MetaResult, MultilevelResult, RGStudy or DataFrame
-        A model; or a frame of `waistats.leave_one_out` on the alpha scale
-        (``back_transform=True``).
+        A model, whose rows are left out; a study, whose studies are left out where
+        they give several rows, as in its ``leave_one_out``; or a frame of
+        `waistats.leave_one_out` on the alpha scale (``back_transform=True``).
     ax : Axes, optional
         Where to draw; by default a new figure as tall as its rows.
     order : {"input", "estimate"}
@@ -46,7 +47,11 @@ def leave_one_out(
         The line and band are the pooled value of all studies, where it is known.
     """
     check_option("order", order, ("input", "estimate"))
-    frame, model = _frame(result, leave_one_out_frame)
+
+    def make(model: Any, **options: Any) -> pd.DataFrame:
+        return leave_one_out_frame(model, left_out_by(result), **options)
+
+    frame, model = _frame(result, make)
     if order == "estimate":
         frame = frame.sort_values("estimate", kind="stable")
     own = ax is None

@@ -22,7 +22,8 @@ from waistats.generalization.differences import hedges_g, log_odds_ratio, welch
 from waistats.instruments import bundled_forms
 from waistats.provenance import is_simulated, marked
 
-NUMBERS = ("score_mean", "score_sd", "mean_age", "pct_female", "n")
+SCORES = ("score_mean", "score_sd")
+NUMBERS = (*SCORES, "mean_age", "pct_female", "n")
 CATEGORIES = ("setting", "sample_type", "rater", "instrument")
 COLUMNS = (
     "variable", "level", "measure", "k_reporting", "k_inducing", "mean_reporting",
@@ -129,7 +130,7 @@ def _samples(table: pd.DataFrame, variables: Sequence[str] | None) -> pd.DataFra
     if "n" in told:
         blank = np.isnan(told["n"])
         told["n"] = np.log(np.where(blank, number_column(table, "n_sample"), told["n"]))
-    scores = [n for n in ("score_mean", "score_sd") if n in told]
+    scores = [n for n in SCORES if n in told]
     if scores:
         shown, note = _comparable(table)
         told |= {name: shown[name] for name in scores}
@@ -160,6 +161,27 @@ def _samples(table: pd.DataFrame, variables: Sequence[str] | None) -> pd.DataFra
 def _is_number(column: pd.Series) -> bool:
     kind = column.dtype
     return pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
+
+
+def on_one_metric(table: pd.DataFrame, name: str) -> tuple[pd.DataFrame, str]:
+    """Return a table with score means or SDs on one metric, and which, in words.
+
+    Per cent of the possible score; as they are where no row tells its range and all are
+    of one form, length and ``score_metric``. Scores of another metric become NaN. Other
+    columns are left as they are, without words.
+    """
+    if name not in SCORES or not _is_number(table[name]):
+        return table, ""
+    raw, pomp = number_column(table, name), pomp_scores(table)[name]
+    there, told = np.isfinite(raw), np.isfinite(pomp)
+    facts = ("instrument", "scale", "n_items", "score_metric", "response_max")
+    rows = table.loc[there, [c for c in facts if c in table]].astype(str)
+    if not told.any() and not len(rows.drop_duplicates()) > 1:
+        return table, "on the metric of the one form"
+    lost = int((there & ~told).sum())
+    words = "per cent of the possible score"
+    words += f"; metric of {lost} not known" if lost else ""
+    return table.assign(**{name: pomp}), words
 
 
 def _comparable(table: pd.DataFrame) -> tuple[dict[str, FloatArray], str]:

@@ -12,6 +12,7 @@ from waistats.arrays import FloatArray
 from waistats.effect_sizes import check_columns
 from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.format import Result, fixed, p_statement
+from waistats.generalization.compare import on_one_metric
 from waistats.meta.design import build_design
 from waistats.meta.distributions import critical
 from waistats.meta.formula import check_formula
@@ -94,7 +95,8 @@ def correlates(
     -----
     Every coefficient counts the same and as if it were independent, as in the classical
     study. Sample size is a precision, not a cause of reliability: a correlation with it
-    can arise from selection or from the mix of studies.
+    can arise from selection or from the mix of studies. Score means and SDs are in per
+    cent of the possible score, unless all are of one form; ``note`` says which.
     """
     import pingouin
     from statsmodels.stats.multitest import multipletests
@@ -104,7 +106,8 @@ def correlates(
     y = pd.to_numeric(coefficients[outcome], errors="coerce").to_numpy(dtype=float)
     rows: list[tuple[Any, ...]] = []
     for name in _characteristics(coefficients, characteristics):
-        variables = _indicators(coefficients[name], name)
+        table, metric = on_one_metric(coefficients, name)
+        variables = _indicators(table[name], name)
         if not variables:
             k = int((np.isfinite(y) & coefficients[name].notna().to_numpy()).sum())
             rows.append((name, k, *[np.nan] * 5, "does not vary"))
@@ -122,7 +125,7 @@ def correlates(
                 r = float(found["r"])
                 p = float(found[_p_name(found)])
                 low, high = _fisher_limits(r, k, conf_level)
-                rows.append((label, k, r, r**2, low, high, p, ""))
+                rows.append((label, k, r, r**2, low, high, p, metric))
     columns = [
         "characteristic", "k", "estimate", "r2", "ci_low", "ci_high", "p_value", "note",
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Any
 
 from waistats.effect_sizes import effect_sizes
 from waistats.errors import ModelError, check_conf_level, check_option, listing
+from waistats.format import visible
 from waistats.generalization.cells import POOLED
 from waistats.generalization.combine import combine_tables
 from waistats.generalization.describe import (
@@ -25,6 +26,7 @@ def generalize(
     *,
     measure: str = "bonett",
     method: str = "REML",
+    bias: str = "none",
     conf_level: float = 0.95,
     within_correlation: float | None = None,
     candidates: Sequence[str] | None = None,
@@ -46,6 +48,9 @@ def generalize(
         Scale of pooling.
     method : str, default "REML"
         Estimator of the heterogeneity variance; see `fit_meta`.
+    bias : {"none", "bonett", "exact"}, default "none"
+        Correction of the Bonett scale; see `effect_sizes`. Metafor has none; with more
+        than about 25 coefficients intervals keep their level with ``"exact"`` only.
     conf_level : float, default 0.95
         Level of the intervals.
     within_correlation : float, optional
@@ -91,7 +96,7 @@ def generalize(
             "rater, not by numbers of the result."
         )
     table = combine_tables(coefficients)
-    effects = effect_sizes(table, measure=measure, conf_level=conf_level)
+    effects = effect_sizes(table, measure=measure, bias=bias, conf_level=conf_level)
     used = effects[effects["yi"].notna()]
     if used["study_id"].nunique() < 2:
         raise ModelError(
@@ -109,11 +114,12 @@ def generalize(
             within_correlation=within_correlation,
         )
     study = RGStudy(
-        title=title or default_title(used),
+        title=visible(title or default_title(used)),
         effects=effects,
         by=tuple(by),
         measure=measure,
         method=method,
+        bias=bias,
         conf_level=conf_level,
         main_scale=scale,
         pooled=pooled,

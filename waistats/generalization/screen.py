@@ -8,6 +8,7 @@ import pandas as pd
 
 from waistats.errors import ConvergenceError, DataError, ModelError
 from waistats.generalization.cells import POOLED, pooled_row
+from waistats.generalization.compare import on_one_metric
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel import fit_multilevel
 from waistats.provenance import is_simulated, marked
@@ -72,6 +73,13 @@ def screen_moderators(
         coefficients, categories four a level (smaller levels are left out, and counted
         in ``k_missing``); what has fewer is descriptive only. Dependent coefficients
         are tested with CR2 (HTZ), independent ones by Knapp and Hartung.
+
+    Notes
+    -----
+    Score means and SDs are tested on one metric: in per cent of the possible score,
+    where ``response_min, response_max`` and ``score_metric`` (or a bundled form) tell
+    it. Scores whose metric is not known are left out, unless all are of one form; the
+    ``note`` says which it was.
     """
     from statsmodels.stats.multitest import multipletests
 
@@ -91,6 +99,7 @@ def screen_moderators(
 def _screen_one(
     used: pd.DataFrame, name: str, method: str, conf_level: float
 ) -> dict[str, Any]:
+    used, note = on_one_metric(used, name)
     blank = used[name].isna() | (used[name].astype(str).str.strip() == "")
     there = used[~blank].reset_index(drop=True)
     number = _is_number(used[name])
@@ -105,7 +114,8 @@ def _screen_one(
         row["n_levels"] = len(kept)
     row |= {"k": len(there), "k_missing": len(used) - len(there)}
     if number and len(there) < PER_NUMBER:
-        return row | {"note": f"descriptive only: fewer than {PER_NUMBER} with a value"}
+        why = f"descriptive only: fewer than {PER_NUMBER} with a value"
+        return row | {"note": f"{why} ({note})" if note else why}
     if not number and row["n_levels"] < 2:
         return row | {"note": f"descriptive only: no two levels with {PER_LEVEL} each"}
     if number and there[name].nunique() < 2:
@@ -114,7 +124,7 @@ def _screen_one(
     if not number:
         there[name] = there[name].astype(str)
     try:
-        return row | _test(there, f"~ {term}", method, conf_level) | {"note": ""}
+        return row | _test(there, f"~ {term}", method, conf_level) | {"note": note}
     except (ModelError, DataError, ConvergenceError) as error:
         return row | {"note": f"not estimable: {error}"}
 

@@ -67,8 +67,8 @@ def spread_analysis(
         are at the ceiling, 2 against 70%.
     V : array_like, shape (k, 2, 2), optional
         Sampling covariances of transformed alpha and log score variance of the used
-        rows, in place of those that follow from n and n_items;
-        ``spread_covariance`` of the module of that name makes them from items.
+        rows, in place of those that follow from n and n_items; `spread_covariance`
+        makes them from items.
     conf_level : float, default 0.95
         Level of the intervals.
 

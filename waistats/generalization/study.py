@@ -58,8 +58,9 @@ class RGStudy(Result):
         in ``reason``.
     by : tuple of str
         Columns that make the cells.
-    measure, method, conf_level
-        Scale of pooling, estimator of heterogeneity, level of the intervals.
+    measure, method, bias, conf_level
+        Scale of pooling, estimator of heterogeneity, correction of the Bonett scale,
+        level of the intervals.
     main_scale : str
         The scale of the overall model: total where there is one. Totals and subscales
         are never pooled together.
@@ -83,6 +84,7 @@ class RGStudy(Result):
     within_correlation: float | None
     simulated: bool
     candidates: tuple[str, ...] | None = None
+    bias: str = "none"
     V: Any = field(default=None, repr=False)
 
     @property
@@ -212,7 +214,9 @@ class RGStudy(Result):
         self._model  # noqa: B018
         names = ["measure", "yi", "vi"]
         return multiverse(
-            self.main_rows.drop(columns=names), conf_level=self.conf_level
+            self.main_rows.drop(columns=names),
+            conf_level=self.conf_level,
+            multilevel_correlation=self.within_correlation,
         )
 
     @cached_property

@@ -16,14 +16,22 @@ _R_BACK = {
     "hakstian-whalen": "1 - (1 - y)^3",
     "raw": "y",
 }
+_BIAS = {
+    "none": [],
+    "bonett": ["dat$yi <- dat$yi + log(dat$ni / (dat$ni - 1))  # bias, by Bonett"],
+    "exact": [
+        "half <- function(x) digamma(x / 2) - log(x / 2)",
+        "dat$yi <- with(dat, yi - half(ni - 1) + half((ni - 1) * (mi - 1)))  # bias",
+    ],
+}
 _R_METHOD = {"CE": "EE"}
 _CONTROL = "control = list(threshold = 1e-12, tol = 1e-12, maxiter = 1000)"
 # what formulas share in both languages, once numpy's names are R's
 _R_FORMULA = re.compile(r"[\w\s~+*:().^-]+")
 
 
-def python_code(study: RGStudy) -> str:
-    """Return Python that runs the same study on ``coefficients.csv``."""
+def python_code(study: RGStudy, file: str = "coefficients.csv") -> str:
+    """Return Python that runs the same study on the coefficients of a file."""
     options = []
     if study.formula is not None:
         options.append(f"moderators={study.formula!r}")
@@ -33,6 +41,8 @@ def python_code(study: RGStudy) -> str:
         options.append(f"measure={study.measure!r}")
     if study.method != "REML":
         options.append(f"method={study.method!r}")
+    if study.bias != "none":
+        options.append(f"bias={study.bias!r}")
     if study.conf_level != 0.95:
         options.append(f"conf_level={study.conf_level!r}")
     if study.within_correlation is not None:
@@ -44,7 +54,7 @@ def python_code(study: RGStudy) -> str:
     return (
         "from waistats import generalize, read_coefficients\n\n"
         "study = generalize(\n"
-        '    read_coefficients("coefficients.csv"),\n'
+        f'    read_coefficients("{file}"),\n'
         f"{arguments})\n"
         "print(study)\n"
         'study.report("report.html")\n'
@@ -63,6 +73,7 @@ def r_code(study: RGStudy) -> str:
         *_data(rows),
         f'dat <- escalc(measure = "{measure}", ai = ai, mi = mi, ni = ni, data = dat)',
     ]
+    lines += _BIAS[study.bias]
     if isinstance(study.pooled.fit, MultilevelResult):
         lines += _three_levels(study)
     else:

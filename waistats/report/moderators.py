@@ -6,6 +6,7 @@ import pandas as pd
 
 from waistats import figures
 from waistats.format import coefficient, fixed, interval, level, percent
+from waistats.generalization.compare import on_one_metric
 from waistats.generalization.screen import CANDIDATES, PER_LEVEL
 from waistats.generalization.study import RGStudy
 from waistats.meta.fit import fit_meta
@@ -82,7 +83,7 @@ def _screen(tested: pd.DataFrame) -> Block:
 def _drawn(study: RGStudy, row: pd.Series) -> Block:
     """Return the figure of a tested moderator, from the rows it was tested on."""
     name = str(row["moderator"])
-    table = study.main_rows
+    table, metric = on_one_metric(study.main_rows, name)
     number = row["kind"] == "number"
     blank = table[name].isna() | (table[name].astype(str).str.strip() == "")
     rows = table[~blank]
@@ -92,7 +93,7 @@ def _drawn(study: RGStudy, row: pd.Series) -> Block:
         rows = rows.assign(**{name: rows[name].astype(str)})
     rows = rows.reset_index(drop=True)
     dependent = rows["study_id"].astype(str).duplicated().any()
-    words = name_words(name)
+    words = name_words(name) + (f" ({metric})" if metric else "")
     if not number and not dependent and len(rows) <= MANY:
         fit = fit_meta(rows, method=study.method, conf_level=study.conf_level)
         return embed(

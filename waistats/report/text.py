@@ -8,6 +8,7 @@ from waistats.generalization.describe import kinds
 from waistats.generalization.pool import FEWEST_TO_POOL
 from waistats.generalization.study import RGStudy
 from waistats.meta.multilevel_result import MultilevelResult
+from waistats.wording import inside_words
 
 SCALE_WORDS = {
     "bonett": "-ln(1 - alpha) (Bonett, 2002), whose variance depends on n and the number "
@@ -18,17 +19,19 @@ SCALE_WORDS = {
 }
 
 
-_NAMES = {
-    "n_items": "number of items",
-    "pct_female": "share of women",
-    "score_sd": "SD of scores",
-    "instrument": "version",
+BIAS_WORDS = {
+    "none": "",
+    "bonett": ", less the bias of that scale by Bonett's term, ln(n/(n - 1))",
+    "exact": ", less the bias of that scale by the exact distribution of alpha for "
+    "normal parallel items",
 }
+
+_NAMES = {"pct_female": "percentage of women", "instrument": "version"}
 
 
 def name_words(name: str) -> str:
     """Return a column's name in words."""
-    return _NAMES.get(name, name.replace("_", " "))
+    return _NAMES.get(name, inside_words(name))
 
 
 def study_title(study: RGStudy) -> str:
@@ -42,10 +45,10 @@ def methods_paragraphs(study: RGStudy) -> list[str]:
     opening = (
         f"This is a reliability generalization study (Vacha-Haase, 1998) of "
         f"{study.title}, reported by the REGEMA checklist (Sánchez-Meca et al., 2021). "
-        f"Coefficients were pooled on {SCALE_WORDS[study.measure]}; larger values mean "
-        "higher reliability. Coefficients were weighted by the inverse of their "
-        "variance; estimates and the ends of intervals were turned back to the scale "
-        "of alpha."
+        f"Coefficients were pooled on {SCALE_WORDS[study.measure]}{BIAS_WORDS[study.bias]}"
+        "; larger values mean higher reliability. Coefficients were weighted by the "
+        "inverse of their variance; estimates and the ends of intervals were turned "
+        "back to the scale of alpha."
     )
     closing = (
         f"Heterogeneity is described by Q, tau2, I2 and the {shown} prediction interval "

@@ -113,10 +113,9 @@ def _left_out(study: RGStudy) -> list[Block]:
     if not few:
         return [table]
     assert study.pooled is not None
-    caption = "The overall estimate without each study in turn"
-    # a model of several levels leaves studies out, not single coefficients
-    drawn = figures.leave_one_out(frame if study.pooled.dependent else study)
-    caption += "." if study.pooled.dependent else ", and with all (line and band)."
+    drawn = figures.leave_one_out(study)
+    caption = "The overall estimate without each study in turn, and with all (line and "
+    caption += "band)."
     return [embed("leave_one_out", drawn, caption, simulated=study.simulated), table]
 
 

@@ -36,6 +36,7 @@ def multiverse(
     exclude: Sequence[str] = EXCLUSIONS,
     small_n: float = 50,
     within_correlation: float = 0.6,
+    multilevel_correlation: float | None = None,
     thresholds: Sequence[float] = (0.70, 0.80, 0.90),
     conf_level: float = 0.95,
 ) -> Multiverse:
@@ -64,6 +65,9 @@ def multiverse(
         Coefficients of fewer respondents are small.
     within_correlation : float, default 0.6
         Correlation of sampling errors within a sample, for means of a study.
+    multilevel_correlation : float, optional
+        That of multilevel models, as ``within_correlation`` of `fit_multilevel` and
+        `generalize`; independent errors by default, as there.
     thresholds : sequence of float, default (.70, .80, .90)
         What the conclusion is about: between which of them the pooled alpha lies.
     conf_level : float, default 0.95
@@ -88,7 +92,9 @@ def multiverse(
     excludes nothing, is listed in ``skipped`` with the reason. Where every study has
     one coefficient, ``dependence`` is ``"ignored"`` alone. A multilevel model has t
     limits (``"t"``) for ``"knapp-hartung"``, a robust one its Satterthwaite limits
-    (``"cr2"``) only.
+    (``"cr2"``) only. A sampling covariance V from item responses belongs to one scale
+    and one set of rows, and these differ between specifications: fit that model by
+    `fit_multilevel`.
 
     Examples
     --------
@@ -123,7 +129,7 @@ def multiverse(
             tuple(measures),
             tuple(models),
             tuple(intervals),
-            within_correlation,
+            (within_correlation, multilevel_correlation),
             conf_level,
         ):
             if isinstance(found, str):

@@ -28,10 +28,14 @@ def fits(
     measures: tuple[str, ...],
     models: tuple[str, ...],
     intervals: tuple[str, ...],
-    correlation: float,
+    correlations: tuple[float, float | None],
     conf_level: float,
 ) -> Iterator[tuple[dict[str, str], dict[str, Any] | str]]:
-    """Yield every specification on one table with its result, or why it has none."""
+    """Yield every specification on one table with its result, or why it has none.
+
+    ``correlations`` are those of means and of multilevel models.
+    """
+    correlation, of_levels = correlations
     if "varying-coefficient" in models and not handling.startswith("multilevel"):
         spec = {
             "measure": OWN_SCALE,
@@ -48,7 +52,10 @@ def fits(
             named = ["t" if i == "knapp-hartung" else i for i in intervals]
             for interval in named if handling == "multilevel" else ["cr2"]:
                 spec = {"measure": measure, "model": "REML", "interval": interval}
-                yield spec, _guarded(_multilevel, effects, interval, conf_level)
+                yield (
+                    spec,
+                    _guarded(_multilevel, effects, interval, of_levels, conf_level),
+                )
             continue
         used = usable_effects(effects)
         for model in models:
@@ -108,10 +115,14 @@ def _one_level(
 
 
 def _multilevel(
-    effects: pd.DataFrame, interval: str, conf_level: float
+    effects: pd.DataFrame,
+    interval: str,
+    correlation: float | None,
+    conf_level: float,
 ) -> dict[str, Any]:
     fit = fit_multilevel(
         effects,
+        within_correlation=correlation,
         small_sample="wald" if interval == "wald" else "t",
         conf_level=conf_level,
     )

@@ -70,7 +70,7 @@ _HEADS = {
     "aicc": "AICc",
     "score_mean": "<i>M</i> (score)",
     "score_sd": "<i>SD</i> (score)",
-    "pct_female": "Women (%)",
+    "pct_female": "Female (%)",
     "doi": "DOI",
     "yi": "<i>y</i>",
     "vi": "<i>v</i>",

@@ -16,6 +16,7 @@ from waistats.meta.robust import RobustResult
 from waistats.tables.columns import plain_head
 from waistats.tables.sheet import sheet, simulated
 from waistats.wording import (
+    column_words,
     heterogeneity_text,
     model_text,
     noun,
@@ -135,7 +136,8 @@ def cells(
     few = any(text.startswith("descriptive") for text in words)
     groups = None
     if "moderator" in frame:
-        shown = shown.assign(moderator=frame["moderator"])
+        names = [column_words(str(name)) for name in frame["moderator"]]
+        shown = shown.assign(moderator=names)
         groups = "moderator"
     return sheet(
         shown,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from waistats.errors import DataError, ModelError
 from waistats.figures.forest_lines import fit_groups
-from waistats.fitted import as_model
+from waistats.fitted import as_model, left_out_by
 from waistats.format import coefficient, count, fixed, interval, percent
 from waistats.sensitivity.cumulative import cumulative as cumulative_frame
 from waistats.sensitivity.influence import influence as influence_frame
@@ -19,7 +19,7 @@ from waistats.sensitivity.trim_and_fill import TrimAndFill
 from waistats.tables.columns import plain_head
 from waistats.tables.sheet import sheet, simulated
 from waistats.transforms import back_transform
-from waistats.wording import statistic_text, symbol
+from waistats.wording import column_words, statistic_text, symbol
 
 if TYPE_CHECKING:
     from great_tables import GT
@@ -54,7 +54,8 @@ def _refits(
 def leave_one_out(result: Any, *, title: str = "Leave-One-Out Analysis") -> "GT":
     """Tabulate the pooled value without each study; of a model or a frame of it."""
     note = "Each row is the model without one coefficient or study."
-    return _refits(result, leave_one_out_frame, "leave-one-out", title, note)
+    options = {} if isinstance(result, pd.DataFrame) else {"by": left_out_by(result)}
+    return _refits(result, leave_one_out_frame, "leave-one-out", title, note, **options)
 
 
 def cumulative(
@@ -97,7 +98,7 @@ def subgroups(result: Any, by: str, *, title: str | None = None) -> "GT":
     return sheet(
         frame.reset_index(drop=True),
         id="subgroups",
-        title=title or f"Pooled Reliability by {plain_head(by)}",
+        title=title or f"Pooled Reliability by {column_words(by)}",
         notes=[
             f"One model with a common τ². Difference: {statistic_text(fit.omnibus)}.",
             simulated(model),

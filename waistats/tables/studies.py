@@ -13,7 +13,7 @@ from waistats.generalization.study import RGStudy
 from waistats.reliability.estimate import ReliabilityEstimate
 from waistats.tables.models import cells
 from waistats.tables.sheet import sheet, simulated
-from waistats.wording import symbol_of
+from waistats.wording import column_words, symbol_of
 
 if TYPE_CHECKING:
     from great_tables import GT
@@ -137,6 +137,7 @@ def screen(study: Any, *, title: str = "Moderators One at a Time") -> "GT":
     frame = study.screen if isinstance(study, RGStudy) else study
     _needs(frame, ("moderator", "statistic", "p_adjusted"), "screen_moderators()")
     shown = frame.drop(columns=["kind", "model", "tau2"], errors="ignore")
+    shown["moderator"] = [column_words(str(name)) for name in shown["moderator"]]
     blank = [c for c in ("note", "k_missing") if c in shown and not _filled(shown[c])]
     return sheet(
         shown.drop(columns=blank),
