@@ -20,6 +20,9 @@ from waistats.meta.predict import critical
 from waistats.meta.result import MetaResult
 from waistats.meta.sums import cross, inverse, product, project, solve, weighted_fit
 
+# choices of rows held at once, times rows
+BLOCK = 4_000_000
+
 
 @dataclass(slots=True)
 class Refits(Batch):
@@ -94,6 +97,23 @@ def refit_many(
     """
     if isinstance(result, MultilevelResult):
         return _refit_levels(result, include)
+    width = max(1, BLOCK // len(include))
+    starts = range(0, max(include.shape[1], 1), width)
+    parts = [
+        _refit_block(result, include[:, start : start + width], threads)
+        for start in tqdm(starts, desc="refits", disable=None, delay=5)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return Refits(
+        **{
+            part.name: np.concatenate([getattr(p, part.name) for p in parts], axis=-1)
+            for part in fields(Refits)
+        }
+    )
+
+
+def _refit_block(result: MetaResult, include: BoolArray, threads: int | None) -> Refits:
     X = result.design.X
     y, v = included(result, include)
     batch = in_chunks(y, v, X, result.method, result.small_sample, threads)
