@@ -74,22 +74,21 @@ def mean_per_study(
     between samples.
     """
     sample = table["sample_id"] if "sample_id" in table else table["study_id"]
-    sample_code = pd.factorize(sample.astype(str))[0]
-    study, names = pd.factorize(table["study_id"])
-    rows = []
-    for j in range(len(names)):
-        at = np.flatnonzero(study == j)
-        same = sample_code[at][:, None] == sample_code[at]
-        rho = np.where(same, correlation, 0.0)
-        np.fill_diagonal(rho, 1.0)
-        s = np.sqrt(vi[at])
-        row = table.iloc[at[0]].copy()
-        for column in ("estimate", "n", "n_items"):
-            row[column] = pd.to_numeric(table[column].iloc[at]).mean()
-        row["yi"], row["vi"] = yi[at].mean(), s @ rho @ s / len(at) ** 2
-        rows.append(row)
-    out = pd.DataFrame(rows).reset_index(drop=True)
-    return out.astype({"yi": float, "vi": float, "n": float})
+    study, _ = pd.factorize(table["study_id"])
+    together = pd.DataFrame({"study": study, "sample": sample.astype(str)})
+    # a sum over pairs within a sample is the square of a sum
+    sums = together.assign(s=np.sqrt(vi)).groupby(["study", "sample"])["s"].sum()
+    shared = (sums**2).groupby("study").sum().to_numpy()
+    j = np.bincount(study)
+    own = np.bincount(study, weights=vi)
+    first = np.unique(study, return_index=True)[1]
+    out = table.iloc[first].reset_index(drop=True)
+    for column in ("estimate", "n", "n_items"):
+        means = pd.to_numeric(table[column]).groupby(study).mean()
+        out[column] = means.to_numpy(dtype=float)
+    out["yi"] = np.bincount(study, weights=yi) / j
+    out["vi"] = ((1 - correlation) * own + correlation * shared) / j**2
+    return out
 
 
 def check_within(correlation: float) -> None:
