@@ -215,7 +215,7 @@ def _parts(made: Reproduction) -> dict[str, tuple[RGStudy, list[Section]]]:
         "summary", "methods", "descriptives", "pooled", "moderators", "spread",
         "sensitivity", "multiverse", "practice", "limitations",
     }  # fmt: skip
-    checked = {"summary", "pooled", "sensitivity", "again"}
+    checked = {"summary", "pooled", "sensitivity", "data", "again"}
     return {
         "wai_": (made.wai, study_sections(made.wai, "a-", level=3)),
         "simulated_": (

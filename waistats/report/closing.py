@@ -46,6 +46,11 @@ def excluded(study: RGStudy) -> list[Section]:
     return [Section("excluded", "Coefficients left out", [table])]
 
 
+def data_file(prefix: str) -> str:
+    """Return the name under which a report offers its coefficients."""
+    return f"{prefix}coefficients.csv"
+
+
 def data(study: RGStudy, prefix: str) -> Section:
     """Return the whole table, to be sorted, and what its columns mean."""
     frame = study.coefficients
@@ -73,7 +78,7 @@ def data(study: RGStudy, prefix: str) -> Section:
     )
     blocks: list[Block] = [
         Download(
-            f"{prefix}coefficients.csv",
+            data_file(prefix),
             csv_bytes(frame),
             "Download all columns as CSV",
         ),
@@ -136,13 +141,18 @@ def regema(study: RGStudy, titles: dict[str, str]) -> Section:
     return Section("regema", "REGEMA checklist", [table])
 
 
-def again(study: RGStudy) -> Section:
+def again(study: RGStudy, prefix: str) -> Section:
     """Return the code that makes the analysis again."""
-    blocks: list[Block] = [
-        Paragraph("Both start from the coefficients of the section Data."),
-        Code(python_code(study), "The whole study in Python."),
-    ]
+    file = data_file(prefix)
     r = r_code(study)
+    blocks: list[Block] = [
+        Paragraph(
+            f"The Python code starts from {file}, the table of the section Data"
+            f"{'; the R code holds its data' if r else ''}. The colophon names the "
+            "versions of the software and the SHA-256 of the table."
+        ),
+        Code(python_code(study, file), "The whole study in Python."),
+    ]
     if r:
         blocks.append(Code(r, "The overall model in R (metafor)."))
     return Section("again", "Make it again", blocks)

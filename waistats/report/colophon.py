@@ -9,8 +9,10 @@ import pandas as pd
 
 from waistats.output import guarded
 
+# those that numbers and drawings depend on, and those that read files
 LIBRARIES = (
     "numpy", "pandas", "scipy", "statsmodels", "pingouin", "formulaic", "matplotlib",
+    "pandera", "pyarrow", "pyreadstat", "openpyxl", "jinja2",
 )  # fmt: skip
 
 
@@ -25,12 +27,13 @@ def data_hash(frame: pd.DataFrame) -> str:
 
 
 def colophon(tables: Sequence[pd.DataFrame], call: str) -> list[str]:
-    """Return the lines of the colophon; no clock and no path is in it."""
+    """Return the lines of the colophon; no clock, no path and no host is in it."""
     from waistats import __version__
 
     versions = [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
     lines = [
-        f"Made by waistats {__version__} on Python {platform.python_version()} with "
+        f"Made by waistats {__version__} on {platform.python_implementation()} "
+        f"{platform.python_version()} ({platform.system()}, {platform.machine()}) with "
         f"{', '.join(versions)}.",
     ]
     lines += [

@@ -60,7 +60,7 @@ def study_sections(
         titles = {s.id: s.title for s in made} | {"colophon": "Colophon"}
         made.append(regema(study, titles))
     if keep is None or "again" in keep:
-        made.append(again(study))
+        made.append(again(study, prefix))
     works = cited(words_of(made))
     if works:
         made.append(Section("references", "References", [Listing(works)]))
