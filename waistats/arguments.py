@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from waistats.errors import DataError
+from waistats.format import visible
 
 
 def pairs_of(text: str | None) -> dict[str, str] | None:
@@ -49,4 +50,4 @@ def as_typed(command: str, file: Path, options: dict[str, Any]) -> str:
     for name, value in options.items():
         if value is not None:
             words += [name, str(value)]
-    return shlex.join(words)
+    return visible(shlex.join(words))

@@ -7,7 +7,7 @@ import typer
 
 from waistats.arguments import as_typed, names_of, numbers_of, pairs_of
 from waistats.errors import DataError, near
-from waistats.terminal import as_program, guarded, progress
+from waistats.terminal import as_program, guarded, leave_quietly, progress
 
 DEFAULT_OUTPUT = Path("waistats-report")
 
@@ -200,15 +200,17 @@ def generalize(
 def check(file: File, columns: Columns = None, sheet: Sheet = None) -> None:
     """List everything wrong or doubtful in a table of coefficients."""
     from waistats.datasets.check import check_coefficients
+    from waistats.format import visible
 
     found = check_coefficients(file, columns=pairs_of(columns), sheet=sheet)
     for _, row in found.iterrows():
-        print(f"{row['severity']}: {row['where']}: {row['finding']}. {row['advice']}")
+        said = f"{row['severity']}: {row['where']}: {row['finding']}. {row['advice']}"
+        print(visible(said))
     counts = found["severity"].value_counts()
     words = [
         f"{int(counts.get(name, 0))} {name}s" for name in ("error", "warning", "note")
     ]
-    print(f"{file}: {', '.join(words)}.")
+    print(visible(f"{file}: {', '.join(words)}."))
     if (found["severity"] == "error").any():
         raise typer.Exit(2)
 
@@ -316,8 +318,11 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments is None:
         as_program()
     command = typer.main.get_command(app)
-    return guarded(
+    code = guarded(
         lambda: command.main(
             args=arguments, prog_name="waistats", standalone_mode=False
         )
     )
+    if arguments is None:
+        leave_quietly()
+    return code

@@ -192,12 +192,15 @@ def guarded(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame whose texts and names no spreadsheet takes for a formula.
 
     A text that starts with = + - @, a tab or a line break gets an apostrophe; numbers
-    are left alone.
+    are left alone. A carriage return, which CSV writers do not quote and readers take
+    for the end of a row, becomes a line feed.
     """
 
     def guard(value: Any) -> Any:
-        risky = isinstance(value, str) and value[:1] in FORMULA_STARTS
-        return f"'{value}" if risky else value
+        if not isinstance(value, str):
+            return value
+        value = value.replace("\r\n", "\n").replace("\r", "\n")
+        return f"'{value}" if value[:1] in FORMULA_STARTS else value
 
     out = frame.copy()
     for j in range(out.shape[1]):

@@ -91,3 +91,11 @@ def as_program() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # a terminal or pipe of an old encoding lacks signs that names may have
             stream.reconfigure(errors="backslashreplace")
+
+
+def leave_quietly() -> None:
+    """Hear no signal while Python clears up: the job is done and its code is known."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -9,7 +9,12 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from waistats.datasets.delimited import read_delimited
-from waistats.datasets.table import RawTable, clean_names, refuse_second_header
+from waistats.datasets.table import (
+    RawTable,
+    clean_names,
+    refuse_second_header,
+    refuse_unwritable,
+)
 from waistats.datasets.workbook import read_workbook
 from waistats.errors import DataError, near
 
@@ -50,7 +55,16 @@ def read_table(
 ) -> RawTable:
     """Return the cells of a file or frame, whatever its kind."""
     if isinstance(path, pd.DataFrame):
-        return table_of_frame(path)
+        table = table_of_frame(path)
+    else:
+        table = _read_file(path, sheet=sheet, encoding=encoding)
+    refuse_unwritable(table)
+    return table
+
+
+def _read_file(
+    path: str | os.PathLike[str], *, sheet: str | None, encoding: str | None
+) -> RawTable:
     found, source = check_file(path), os.fspath(path)
     kind = found.suffix.lower()
     if kind not in _KINDS:

@@ -69,6 +69,8 @@ class RawTable:
 def clean_names(source: str, names: Sequence[Any]) -> list[str]:
     """Return column names as stripped text; a repeated name is a DataError."""
     texts = ["" if name is None else str(name).strip() for name in names]
+    bad = [f"the column name {text!a}" for text in texts if _is_half(text)]
+    _refuse_halves(source, bad)
     repeated = {
         name: [i + 1 for i, other in enumerate(texts) if other == name]
         for name in dict.fromkeys(texts)
@@ -138,6 +140,34 @@ def table_of_cells(
     )
     refuse_second_header(table)
     return table
+
+
+def refuse_unwritable(table: RawTable) -> None:
+    """Raise a DataError for cells that no file can hold: halves of signs alone."""
+    bad = []
+    for j, name in enumerate(table.frame):
+        cells = table.frame.iloc[:, j]
+        if not is_numeric_dtype(cells.dtype):
+            bad += [
+                f"{cell!a} ({table.place(row, str(name)).label})"
+                for row, cell in enumerate(cells)
+                if _is_half(cell)
+            ]
+    _refuse_halves(table.source, bad)
+
+
+def _refuse_halves(source: str, bad: Sequence[str]) -> None:
+    if bad:
+        raise DataError(
+            f"{source}: texts hold signs that are damaged (halves of a pair, or bytes "
+            f"that were not decoded): {listing(bad, 500)}. Type them again."
+        )
+
+
+def _is_half(text: Any) -> bool:
+    if not isinstance(text, str) or text.isascii():
+        return False
+    return any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def _blank(cell: Any) -> bool:

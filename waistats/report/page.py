@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from waistats.errors import DataError
+from waistats.format import visible
 from waistats.generalization.study import RGStudy
 from waistats.output import new_file
 from waistats.report.blocks import Download, Figure, Link, Section
@@ -59,9 +60,10 @@ def render_page(
 
     environment.filters |= {"drawing": drawing, "linked": linked, "address": address}
     template = environment.get_template("page.html.j2")
-    return template.render(
+    page = template.render(
         title=title, lead=lead, sections=numbered(sections), colophon=closing
     )
+    return visible(page, keep="\n\t")
 
 
 def study_page(

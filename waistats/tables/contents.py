@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
+from waistats.format import visible
+
 if TYPE_CHECKING:
     from great_tables import GT
 
@@ -81,6 +83,10 @@ class _Reader(HTMLParser):
             self.cell.text += data
 
 
+def _plain(text: str) -> str:
+    return visible(" ".join(text.split()))
+
+
 def read_contents(table: "GT") -> Contents:
     """Return the texts of a great_tables table, also of one that a user changed."""
     reader = _Reader()
@@ -91,7 +97,7 @@ def read_contents(table: "GT") -> Contents:
     notes: list[str] = []
     for cells in reader.rows:
         kinds = set().union(*(cell.kind for cell in cells))
-        texts = [" ".join(cell.text.split()) for cell in cells]
+        texts = [_plain(cell.text) for cell in cells]
         if "gt_title" in kinds:
             title = texts[0]
         elif "gt_subtitle" in kinds:
@@ -105,7 +111,7 @@ def read_contents(table: "GT") -> Contents:
     return Contents(
         title=title,
         subtitle=subtitle,
-        heads=[" ".join(cell.text.split()) for cell in heads],
+        heads=[_plain(cell.text) for cell in heads],
         right=["gt_right" in cell.kind for cell in heads],
         rows=rows,
         notes=notes,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from waistats.errors import ModelError
-from waistats.output import new_file
+from waistats.format import visible
+from waistats.output import FORMULA_STARTS, new_file
 from waistats.tables.contents import is_number, read_contents
 from waistats.tables.word import to_docx
 from waistats.tables.workbook import to_xlsx
@@ -17,7 +18,6 @@ from waistats.tables.workbook import to_xlsx
 if TYPE_CHECKING:
     from great_tables import GT
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LATEX = {"α": r"$\alpha$", "τ": r"$\tau$", "σ": r"$\sigma$", "ω": r"$\omega$"} | {
     "λ": r"$\lambda$", "χ": r"$\chi$", "²": r"$^2$", "−": "$-$", "×": r"$\times$",
     "≥": r"$\geq$", "≤": r"$\leq$", "∞": r"$\infty$", "–": "--", "’": "'",
@@ -26,14 +26,14 @@ _LATEX = {"α": r"$\alpha$", "τ": r"$\tau$", "σ": r"$\sigma$", "ω": r"$\omega
 
 def guarded(text: str) -> str:
     """Return a cell that a spreadsheet takes for text where it could be a formula."""
-    if text.startswith(_FORMULA) and not is_number(text):
+    if text[:1] in FORMULA_STARTS and not is_number(text):
         return f"'{text}"
     return text
 
 
 def to_html(table: "GT") -> str:
     """Return a table as HTML with its own style, to put into a page."""
-    return table.as_raw_html()
+    return visible(table.as_raw_html(), keep="\n\t")
 
 
 def to_csv(table: "GT") -> str:
