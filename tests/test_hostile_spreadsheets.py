@@ -1,6 +1,8 @@
 """Spreadsheets as people leave them: right, or refused by the name of the cell."""
 
 import datetime as dt
+import re
+import zipfile
 
 import openpyxl
 import pytest
@@ -74,3 +76,84 @@ class TestSpreadsheets:
         table = read_coefficients(save())
         assert table["estimate"].iloc[0] == 0.88
         assert table["n"].iloc[0] == 100
+
+    def test_hidden_rows_are_refused(self, sheet, capsys):
+        page, save = sheet
+        page.row_dimensions[3].hidden = True
+        # an empty row hides nothing
+        page.row_dimensions[9].hidden = True
+        words = self.said(save(), capsys)
+        assert "rows are hidden (Sheet, row 3)" in words
+
+    def test_hidden_columns_are_read(self, sheet):
+        page, save = sheet
+        page.column_dimensions["C"].hidden = True
+        assert list(read_coefficients(save())["n"]) == [100, 101, 102]
+
+    def test_truth_values_are_no_numbers(self, sheet, capsys):
+        page, save = sheet
+        page["B2"], page["D3"] = True, False
+        words = self.said(save(), capsys)
+        assert "B2" in words
+        assert "D3" in words
+
+    def test_percentages_and_currencies_are_their_numbers(self, sheet):
+        page, save = sheet
+        page["B2"].number_format = "0%"
+        page["C2"].number_format = '#,##0 "EUR"'
+        table = read_coefficients(save())
+        assert table["estimate"].iloc[0] == 0.9
+        assert table["n"].iloc[0] == 100
+
+    def test_outer_blanks_are_no_part_of_names(self, sheet):
+        page, save = sheet
+        page["A1"], page["B1"], page["A2"] = " study_id", "estimate ", " S0 "
+        page["A3"] = "\u00a0S1\u00a0"
+        table = read_coefficients(save())
+        assert list(table["study_id"]) == ["S0", "S1", "S2"]
+
+    def test_names_twice(self, sheet, capsys):
+        page, save = sheet
+        page["E1"] = "n "
+        assert "'n' in columns 3, 5" in self.said(save(), capsys)
+
+    def test_values_without_a_name(self, sheet, capsys):
+        page, save = sheet
+        page["F3"] = "see note"
+        assert "column F holds values but has no name" in self.said(save(), capsys)
+
+    def test_notes_below_the_table(self, sheet, capsys):
+        page, save = sheet
+        page["A7"] = "Source: own coding"
+        words = self.said(save(), capsys)
+        assert "A7" in words
+        assert "Notes do not belong below the table" in words
+
+    def test_no_cell_at_all(self, sheet, capsys):
+        page, save = sheet
+        page.delete_rows(1, 9)
+        assert "is empty" in self.said(save(), capsys)
+
+    def test_names_alone(self, sheet, capsys):
+        page, save = sheet
+        page.delete_rows(2, 9)
+        assert "no rows below them" in self.said(save(), capsys)
+
+    def test_a_formula_that_failed_and_was_saved(self, sheet, capsys):
+        page, save = sheet
+        page["C3"] = "=1/0"
+        path = save()
+        with zipfile.ZipFile(path) as archive:
+            parts = {name: archive.read(name) for name in archive.namelist()}
+        name = "xl/worksheets/sheet1.xml"
+        cell = re.compile(rb'<c r="C3"[^>]*>.*?</c>', re.S)
+        failed = b'<c r="C3" t="e"><f>1/0</f><v>#DIV/0!</v></c>'
+        parts[name], count = cell.subn(failed, parts[name])
+        assert count == 1
+        with zipfile.ZipFile(path, "w") as archive:
+            for part, content in parts.items():
+                archive.writestr(part, content)
+        words = self.said(path, capsys)
+        assert "'#DIV/0!'" in words
+        assert "C3" in words
+        assert "The formula failed" in words

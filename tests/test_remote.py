@@ -2,9 +2,13 @@
 
 import hashlib
 import http.server
+import json
 import re
 import shutil
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +22,8 @@ ROOT = Path(__file__).parents[1]
 OPEN = ROOT.parent / "shared" / "data" / "open"
 REGISTRY = data_json("remote.json")
 NAMES = list(REGISTRY["datasets"])
+# stands for the file of one data set
+GOOD = b"g,q1\na,1\n"
 
 
 @pytest.fixture
@@ -35,17 +41,24 @@ def filled(cache):
     return cache
 
 
-def serve(folder, monkeypatch, content, name="manylabs_nfc", status=200):
-    """Serve ``content`` for one data set on this machine; return the requests made."""
-    asked = []
+def serve(
+    folder, monkeypatch, content, name="manylabs_nfc", status=200, length=None, wait=0.0
+):
+    """Serve ``content`` for one data set on this machine; return the requests made.
+
+    The server may announce another ``length``, and wait before it ends.
+    """
+    asked, ended = [], threading.Event()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             asked.append(self.path)
             self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Content-Length", str(length or len(content)))
             self.end_headers()
             self.wfile.write(content)
+            self.wfile.flush()
+            ended.wait(wait)
 
         def log_message(self, *args):
             pass
@@ -54,9 +67,10 @@ def serve(folder, monkeypatch, content, name="manylabs_nfc", status=200):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(variable, raising=False)
+    server.ended = ended
     registry = data_json("remote.json")
     registry["address"] = f"http://127.0.0.1:{server.server_port}/{{path}}"
-    registry["datasets"][name]["sha256"] = hashlib.sha256(b"g,q1\na,1\n").hexdigest()
+    registry["datasets"][name]["sha256"] = hashlib.sha256(GOOD).hexdigest()
     monkeypatch.setattr(remote, "data_json", lambda _: registry)
     return server, asked
 
@@ -192,6 +206,73 @@ def test_a_wrong_download_never_counts(
         server.shutdown()
         server.server_close()
     assert not cache_path("manylabs_nfc").exists()
+
+
+PAGE = b"<!DOCTYPE html><html><body>Sign in to the network</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "match"),
+    [
+        (PAGE, {}, "sent is not the pinned file .* thrown away"),
+        (GOOD[:6], {"length": len(GOOD)}, "the connection broke off|no connection"),
+        (GOOD[:6], {"length": len(GOOD), "wait": 20}, "was silent for 0.3 seconds"),
+        (b"", {"length": len(GOOD), "wait": 20}, "was silent for 0.3 seconds"),
+    ],
+)
+def test_a_sick_server(cache, monkeypatch, tmp_path, content, options, match):
+    server, asked = serve(tmp_path, monkeypatch, content, **options)
+    monkeypatch.setattr(remote, "_SECONDS", 0.3)
+    started = time.monotonic()
+    try:
+        with pytest.raises(DataError, match=match) as caught:
+            fetch_dataset("manylabs_nfc")
+    finally:
+        server.ended.set()
+        server.shutdown()
+        server.server_close()
+    assert time.monotonic() - started < 10
+    assert len(asked) == 1
+    if "pinned" not in match:
+        assert "by hand" in str(caught.value)
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+
+
+KILLED = """
+import json, sys
+from waistats.datasets import remote
+remote.data_json = lambda _: json.loads(sys.argv[1])
+remote.fetch_dataset("manylabs_nfc")
+"""
+
+
+@pytest.mark.slow
+def test_a_download_killed_in_the_middle_never_counts(cache, monkeypatch, tmp_path):
+    half = GOOD * 5000
+    server, asked = serve(tmp_path, monkeypatch, half, length=10**6, wait=60.0)
+    registry = json.dumps(remote.data_json("remote.json"))
+    try:
+        with subprocess.Popen([sys.executable, "-c", KILLED, registry]) as process:
+            while process.poll() is None and not written(cache):
+                time.sleep(0.01)
+            process.kill()
+    finally:
+        server.ended.set()
+        server.shutdown()
+        server.server_close()
+    assert len(asked) == 1
+    assert not cache_path("manylabs_nfc").exists()
+    # what it left hinders no later download
+    server, asked = serve(tmp_path, monkeypatch, GOOD)
+    try:
+        assert fetch_dataset("manylabs_nfc")["q1"].tolist() == [1]
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def written(folder):
+    return [p for p in folder.rglob("*") if p.is_file() and p.stat().st_size]
 
 
 def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):

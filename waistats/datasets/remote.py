@@ -220,5 +220,14 @@ def _download(entry: RemoteFile, place: Path) -> None:
 
 
 def _reason(error: Any) -> str:
+    import requests
+
     status = getattr(error.response, "status_code", None)
-    return f"the server answered {status}" if status else "no connection"
+    if status:
+        return f"the server answered {status}"
+    # in the middle of a file a silent server is a ConnectionError, too
+    if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):
+        return f"the server was silent for {_SECONDS} seconds"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off"
+    return "no connection"

@@ -19,8 +19,9 @@ def read_workbook(source: str, content: bytes, *, sheet: str | None = None) -> R
     Raises
     ------
     DataError
-        For merged cells, formulas whose value was not saved, a title or a
-        second header row, an unknown sheet, or a file that is no workbook.
+        For merged cells, rows that are hidden, formulas whose value was not saved, a
+        title or a second header row, an unknown sheet, or a file that is no workbook.
+        A hidden column is read as any other.
     """
     if not zipfile.is_zipfile(io.BytesIO(content)):
         raise DataError(
@@ -44,6 +45,7 @@ def read_workbook(source: str, content: bytes, *, sheet: str | None = None) -> R
     filled = [i for i, row in enumerate(rows) if any(c not in (None, "") for c in row)]
     if not filled:
         raise DataError(f"{source}: sheet {name!r} is empty. Name another sheet.")
+    _refuse_hidden(source, shown, filled)
     first = filled[0]
     _refuse_title(source, name, rows, filled)
     letters = [_letter(j + 1) for j in range(shown.max_column)]
@@ -107,6 +109,21 @@ def _refuse_merged(source: str, sheet: Any) -> None:
         raise DataError(
             f"{source}: cells are merged ({listing(sorted(merged), 500)}). Every row "
             "needs its own value in every column: unmerge them and fill each cell."
+        )
+
+
+def _refuse_hidden(source: str, sheet: Any, filled: list[int]) -> None:
+    """Raise a DataError for rows that a filter or the user hides."""
+    hidden = [
+        f"{sheet.title}, row {i + 1}"
+        for i in filled
+        if i + 1 in sheet.row_dimensions and sheet.row_dimensions[i + 1].hidden
+    ]
+    if hidden:
+        raise DataError(
+            f"{source}: rows are hidden ({listing(hidden)}), by a filter or by hand. "
+            "Show them to have them read, or delete them, or copy what is shown to "
+            "another sheet."
         )
 
 
