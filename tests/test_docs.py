@@ -22,7 +22,7 @@ def load(name):
 
 run_pages = load("run_pages")
 PAGES = run_pages.pages()
-SLOW = {"tutorial.md", "spss-to-report.md"}  # they write whole reports
+SLOW = {"tutorial.md", "spss-to-report.md", "repeat.md"}  # they write whole reports
 
 
 def page_cases():
