@@ -116,11 +116,13 @@ def _iterate(
     df = k - X.shape[1]
     rss, tr_pv = ols_sums(y, v, X)
     target = chi2_ppf(0.5, df) if method == "PMM" else df
-    result = find_zero(new_search(y, v, X, k, target), method, (rss - tr_pv) / df)
-    if method in {"ML", "REML"}:
-        result.tau2 = better_of_zero(y, v, X, result, method)
-        if thorough:
-            highest_maximum(y, v, X, result, method)
+    search, start = new_search(y, v, X, k, target), (rss - tr_pv) / df
+    if method not in {"ML", "REML"}:
+        return find_zero(search, method, start)
+    if thorough:
+        return highest_maximum(search, method, start)
+    result = find_zero(search, method, start)
+    result.tau2 = better_of_zero(y, v, X, result, method)
     return result
 
 

@@ -1,5 +1,7 @@
 """The highest of the maxima that a likelihood of the heterogeneity variance has."""
 
+from typing import Any
+
 import numpy as np
 
 from waistats.arrays import BoolArray, FloatArray, IntArray
@@ -10,10 +12,17 @@ from waistats.meta.sums import (
     spread,
     weighted_fit,
 )
-from waistats.meta.tau2_search import Tau2, find_zero, new_search
+from waistats.meta.tau2_search import (
+    Search,
+    Tau2,
+    find_zero,
+    new_search,
+    step,
+)
 
-# where likelihoods are searched for a second maximum, and on how many points
-RATIO, GRID = 4.0, 14
+# where likelihoods are searched for a second maximum, on how many points, and on how
+# many at first
+RATIO, GRID, COARSE = 4.0, 14, 7
 
 
 def _likelihoods(
@@ -69,29 +78,29 @@ def _columns(
     return y.take(index, axis=1), v.take(index, axis=1), design
 
 
-def highest_maximum(
-    y: FloatArray, v: FloatArray, X: FloatArray, found: Tau2, method: str
-) -> None:
-    """Replace local maxima by the highest one, in place.
+def highest_maximum(search: Search, method: str, start: FloatArray) -> Tau2:
+    """Return the highest maximum of each likelihood.
 
     A likelihood can have several maxima once sampling variances differ several-fold.
     Its values on a logarithmic grid show a higher one; the search is repeated there.
     """
-    used = np.isfinite(v)
-    largest = np.where(used, v, 0.0).max(0)
+    y, v, X = search.y, search.v, search.X
     smallest = v.min(0)
     top = np.maximum(4 * spread(y, v), smallest)
-    at_risk = (largest > RATIO * smallest) & np.isfinite(found.tau2)
     wide = top > 1e6 * smallest
-    for chosen, points in ((at_risk & ~wide, GRID), (at_risk & wide, 5 * GRID)):
-        index = np.flatnonzero(chosen)
-        if points == GRID and len(index) > 50 and is_mean(X):
-            part = _columns(y, v, X, index)
-            grid = _grid(smallest[index] / 100, top[index], points)
-            index = index[_in_doubt(*part, grid, found.tau2[index], method)]
+    doubtful, near = np.ones(len(start), dtype=bool), None
+    if len(start) > 50 and is_mean(X):
+        doubtful, start, near = _scan(search, method, start, smallest, top)
+    found = find_zero(search, method, start, near)
+    found.tau2 = better_of_zero(y, v, X, found, method)
+    largest = np.where(np.isfinite(v), v, 0.0).max(0)
+    at_risk = (largest > RATIO * smallest) & np.isfinite(found.tau2)
+    for chosen, points in ((doubtful & ~wide, GRID), (wide, 5 * GRID)):
+        index = np.flatnonzero(chosen & at_risk)
         if len(index):
             bounds = smallest[index] / 100, top[index]
             _climb_again(y, v, X, found, method, index, bounds, points)
+    return found
 
 
 def _grid(low: FloatArray, top: FloatArray, points: int) -> FloatArray:
@@ -99,26 +108,48 @@ def _grid(low: FloatArray, top: FloatArray, points: int) -> FloatArray:
     return low * ((top / low) ** (1 / (points - 1))) ** np.arange(points)[:, None]
 
 
-def _in_doubt(
-    y: FloatArray,
-    v: FloatArray,
-    X: FloatArray,
-    grid: FloatArray,
-    tau2: FloatArray,
+def _scan(
+    search: Search,
     method: str,
-) -> BoolArray:
-    """Return whether single precision leaves room for a higher point, (B,).
+    start: FloatArray,
+    smallest: FloatArray,
+    top: FloatArray,
+) -> tuple[BoolArray, FloatArray, tuple[FloatArray, FloatArray]]:
+    """Look where the step changes its sign, in single precision.
 
-    Half the work, and it settles most data sets. In units of the smallest variance no
-    weight exceeds 1, so that no part of the likelihood cancels another.
+    Returns whether it does so more than once (B,), a start for the search, and a point
+    below it with its step. In units of the smallest variance no weight exceeds 1, so
+    that no part of the step cancels another.
     """
-    unit = v.min(0)
-    single = np.float32
-    y, v = (y / np.sqrt(unit)).astype(single), (v / unit).astype(single)
-    points = (np.vstack([tau2, grid]) / unit).astype(single)
-    values = _on_grid(y, v, X.astype(single), points, method)
-    error = 1e-5 + (1e-5 + 1e-7 * len(y)) * np.abs(values[0])
-    return ~(values[1:].max(0) < values[0] - error)
+    single: Any = np.float32
+    y: FloatArray = (search.y / np.sqrt(smallest)).astype(single)
+    v: FloatArray = (search.v / smallest).astype(single)
+    X: FloatArray = search.X.astype(single)
+    low = np.zeros((1, len(smallest)))
+    grid = np.vstack([low, _grid(smallest / 30, top, COARSE)])
+    points = (grid / smallest).astype(single)
+    steps = np.empty_like(points)
+    rows = min(len(grid), max(1, 2 * CHUNK // y.size))
+    y, v = np.tile(y, rows), np.tile(v, rows)
+    k, target = (np.tile(a.astype(single), rows) for a in (search.k, search.target))
+    fit = None
+    for first in range(0, len(grid), rows):
+        tau2 = points[first : first + rows].ravel()
+        n = len(tau2)
+        fit = weighted_fit(y[:, :n], v[:, :n], X, tau2, into=fit)
+        found = step(method, fit, X, k[:n], target[:n])
+        steps[first : first + rows] = found.reshape(-1, len(smallest))
+    up = steps > 0
+    once = up[0] & ~up[-1] & ((up[1:] != up[:-1]).sum(0) == 1)
+    last = np.where(once, up.sum(0) - 1, 0)
+    each = np.arange(len(last))
+    left, right = grid[last, each], grid[last + 1, each]
+    above, below = steps[last, each] * smallest, steps[last + 1, each] * smallest
+    between = left + (right - left) * above / (above - below)
+    once &= np.isfinite(between)
+    falls = ~up.any(0)
+    start = np.where(once, between, np.where(falls, 0.0, start))
+    return ~(once | falls), start, (left, np.where(once, above, np.nan))
 
 
 def _climb_again(

@@ -40,7 +40,7 @@ class Tau2:
     climbs: BoolArray
 
 
-def _step(
+def step(
     method: str, fit: Weighted, X: FloatArray, k: FloatArray, target: FloatArray
 ) -> FloatArray:
     """Return the scoring step: zero at the estimate, with a slope near -1 there.
@@ -71,7 +71,7 @@ def _at_least(tr_pp: FloatArray, tr_p: FloatArray, rank: FloatArray) -> FloatArr
 
     Where one weight dwarfs the others its sums cancel, down to 0 and beyond.
     """
-    least = np.maximum(tr_p * tr_p / rank, np.finfo(float).tiny)
+    least = np.maximum(tr_p * tr_p / rank, np.finfo(tr_p.dtype).tiny)
     return np.maximum(tr_pp, least)
 
 
@@ -128,19 +128,30 @@ def new_search(
     )
 
 
-def find_zero(search: Search, method: str, start: FloatArray) -> Tau2:
+def find_zero(
+    search: Search,
+    method: str,
+    start: FloatArray,
+    near: tuple[FloatArray, FloatArray] | None = None,
+) -> Tau2:
     """Find the zero of the step by the secant rule inside a shrinking bracket.
 
     Plain scoring cycles on about 0.2 % of data sets. The secant through the last two
     steps is faster, and whenever it leaves the bracket of sign changes the bracket is
-    halved, so a zero that exists is found.
+    halved, so a zero that exists is found. ``near`` is another point and its step for
+    the first secant, in place of ``search.told``; NaN for none.
     """
     tau2 = np.zeros(len(search.index))
     converged = np.ones(len(search.index), dtype=bool)
     fit = weighted_fit(search.y, search.v, search.X, search.told)
-    f0 = _step(method, fit, search.X, search.k, search.target)
+    f0 = step(method, fit, search.X, search.k, search.target)
     search.climbs, search.fold = search.climbs | (f0 > 0), f0
     search.t = np.where((start <= 0) & search.climbs, f0, np.maximum(start, 0))
+    if near is not None:
+        told, fold = near
+        known = np.isfinite(fold)
+        search.told = np.where(known, told, search.told)
+        search.fold = np.where(known, fold, f0)
     # what starts at 0 and does not climb from there stays there
     s = search.only((search.t > 0) & np.isfinite(f0))
     tau2[~np.isfinite(f0)], converged[~np.isfinite(f0)] = np.nan, False
@@ -149,7 +160,7 @@ def find_zero(search: Search, method: str, start: FloatArray) -> Tau2:
         n_iter += 1
         t = s.t
         fit = weighted_fit(s.y, s.v, s.X, t, into=fit)
-        f = _step(method, fit, s.X, s.k, s.target)
+        f = step(method, fit, s.X, s.k, s.target)
         scale = s.k / fit.w.sum(0)
         up = f > 0
         s.climbs |= up
@@ -185,7 +196,7 @@ def find_zero(search: Search, method: str, start: FloatArray) -> Tau2:
     if len(left.index):
         # rounding can keep the last steps just above their tolerance
         fit = weighted_fit(left.y, left.v, left.X, left.t)
-        f = _step(method, fit, left.X, left.k, left.target)
+        f = step(method, fit, left.X, left.k, left.target)
         tau2[left.index] = left.t
         converged[left.index] = np.abs(f) <= 1e-7 * left.k / fit.w.sum(0)
     return Tau2(tau2, converged, n_iter, f0 > 0)
