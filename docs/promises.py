@@ -1,8 +1,9 @@
-"""Write docs/promises.md and docs/promises.svg from the simulation of analyses/05.
+"""Write docs/promises.md from the SIMULATED studies of analyses/05_promises.py.
 
 Question: which model keeps its promises?
-Reads:    analyses/output/05_promises.csv and .svg (run analyses/05_promises.py first)
-Writes:   docs/promises.md, docs/promises.svg
+Reads:    analyses/output/05_promises.csv and .svg where the simulation has been run,
+          else the copy of its results in docs/promises.csv
+Writes:   docs/promises.md, docs/promises.csv, docs/promises.svg
 """
 
 from pathlib import Path
@@ -35,7 +36,7 @@ KIND = {"normal": "normal items", "ceiling": "ceiling items"}
 
 def results() -> pd.DataFrame:
     """Return the simulation with a label a method, in the order of the tables."""
-    frame = pd.read_csv(OUTPUT / "05_promises.csv")
+    frame = pd.read_csv(HERE / "promises.csv")
     keys = zip(frame["measure"], frame["model"], frame["test"], strict=True)
     frame["method"] = pd.Categorical([LABELS.get(k) for k in keys], LABELS.values())
     return frame.dropna(subset="method")
@@ -206,7 +207,10 @@ def page() -> str:
 
 
 if __name__ == "__main__":
+    if OUTPUT.exists():
+        measured = pd.read_csv(OUTPUT / "05_promises.csv")
+        measured.to_csv(HERE / "promises.csv", index=False, float_format="%.6g")
+        figure = (OUTPUT / "05_promises.svg").read_bytes()
+        (HERE / "promises.svg").write_bytes(figure)
     (HERE / "promises.md").write_text(page(), encoding="utf-8")
-    figure = (OUTPUT / "05_promises.svg").read_bytes()
-    (HERE / "promises.svg").write_bytes(figure)
-    print("wrote promises.md, promises.svg")
+    print("wrote promises.md")
