@@ -143,6 +143,19 @@ def coefficient_tables(draw, least=3, most=12):
 
 
 @st.composite
+def nearly_sound(draw):
+    """A sound table of alphas in which up to two cells hold anything."""
+    table = draw(coefficient_tables()).astype(object)
+    table["rater"] = draw(st.sampled_from(["client", "therapist", None]))
+    table["scale"] = draw(st.sampled_from(["total", "bond", None]))
+    for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
+        row = draw(st.integers(0, len(table) - 1))
+        column = draw(st.integers(0, table.shape[1] - 1))
+        table.iloc[row, column] = draw(st.one_of(cells, names))
+    return table.dropna(axis="columns", how="all")
+
+
+@st.composite
 def responses(draw):
     """Answers of some people to some items, with gaps and constant items."""
     n, m = draw(st.integers(0, 12)), draw(st.integers(1, 5))

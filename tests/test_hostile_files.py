@@ -2,9 +2,8 @@
 
 import numpy as np
 import pandas as pd
-import pyreadstat
 import pytest
-from hostile import answer, bounded
+from hostile import KINDS, answer, bounded, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import WORDS, damaged, delimited, true_rows, written_rows
@@ -18,23 +17,6 @@ from waistats import (
 from waistats.errors import DataError
 
 COLUMNS = ["study_id", "estimate", "n", "n_items"]
-KINDS = ["csv", "tsv", "xlsx", "sav", "zsav", "dta", "parquet"]
-
-
-def write(frame, path):
-    """Write a frame as the ending of the path says."""
-    kind = path.suffix[1:]
-    if kind in ("csv", "tsv"):
-        frame.to_csv(path, index=False, sep="," if kind == "csv" else "\t")
-    elif kind == "xlsx":
-        frame.to_excel(path, index=False)
-    elif kind == "parquet":
-        frame.to_parquet(path)
-    elif kind == "dta":
-        pyreadstat.write_dta(frame, path)
-    else:
-        pyreadstat.write_sav(frame, path, compress=kind == "zsav")
-    return path
 
 
 def is_true(table, rows):
