@@ -9,6 +9,7 @@ Writes:   docs/validation.md
 # ruff: noqa: E501
 
 from pathlib import Path
+from typing import Any
 
 import validation_cases as cases
 import validation_synthesis as synthesis
@@ -18,19 +19,31 @@ from validation_published import agrees, paged, published
 from waistats.format import fixed
 
 TARGET = Path(__file__).with_name("validation.md")
-# what was compared with: reference files in the order of the page
+# what was compared with: title and reference files, in the order of the page
 SOURCES = {
-    cases.alpha: ("alpha_reference",),
-    cases.coefficients: ("coefficients", "coefficients_items"),
-    synthesis.literature: ("coding_agreement",),
-    cases.models: ("meta_fit",),
-    cases.multilevel: ("multilevel_metafor",),
-    cases.other_models: ("models_metafor",),
-    synthesis.bayes: ("bayes_integrals",),
-    cases.sensitivity: ("sensitivity_metafor", "sensitivity_selection"),
-    synthesis.deletions: ("sensitivity_multilevel",),
-    synthesis.baujat: ("figures_baujat",),
-    cases.practice: ("subgroups", "spread_bivariate", "practice_planning"),
+    cases.alpha: ("Alpha", "alpha_reference"),
+    cases.coefficients: (
+        "Other coefficients from item responses",
+        "coefficients",
+        "coefficients_items",
+    ),
+    synthesis.literature: (
+        "Agreement of coders, induction, comparisons",
+        "coding_agreement",
+    ),
+    cases.models: ("Models of one level", "meta_fit"),
+    cases.multilevel: ("Models of several levels", "multilevel_metafor"),
+    cases.other_models: ("Location and scale, permutation", "models_metafor"),
+    synthesis.bayes: ("Bayes", "bayes_integrals"),
+    cases.sensitivity: ("Sensitivity", "sensitivity_metafor", "sensitivity_selection"),
+    synthesis.deletions: ("Sensitivity in three levels", "sensitivity_multilevel"),
+    synthesis.baujat: ("Baujat plot", "figures_baujat"),
+    cases.practice: (
+        "Subgroups, spread, practice",
+        "subgroups",
+        "spread_bivariate",
+        "practice_planning",
+    ),
 }
 PACKAGES = ("R", "metafor", "metadat", "psych", "lavaan", "clubSandwich", "GPArotation")
 DIFFERENT = """
@@ -74,28 +87,35 @@ def versions(name: str) -> str:
     return ", ".join(parts)
 
 
-def reference_table() -> str:
-    """Return the largest difference by function."""
+def reference_tables() -> str:
+    """Return the largest difference by function, room by room."""
+    return "\n\n".join(
+        reference_table(part, title, files) for part, (title, *files) in SOURCES.items()
+    )
+
+
+def reference_table(part: Any, title: str, files: list[str]) -> str:
+    """Return the heading, the oracle and the table of one room."""
+    oracle = "; ".join(dict.fromkeys(versions(name) for name in files))
+    found: dict[str, tuple[float, str, int, dict[str, None]]] = {}
+    for row in part():
+        gap, count = difference(row)
+        most, where, total, data = found.get(row.function, (-1.0, "", 0, {}))
+        if gap > most:
+            most, where = gap, f"{row.data}, {row.quantity}"
+        data[row.data] = None
+        found[row.function] = (most, where, total + count, data)
     lines = [
-        "| function | data sets | oracle | numbers | largest difference | where |",
-        "| --- | --- | --- | --- | --- | --- |",
+        f"### {title}\n",
+        f"Oracle: {oracle}.\n",
+        "| function | data sets | numbers | largest difference | where |",
+        "| --- | --- | --- | --- | --- |",
     ]
-    for part, files in SOURCES.items():
-        oracle = "; ".join(dict.fromkeys(versions(name) for name in files))
-        found: dict[str, tuple[float, str, int, dict[str, None]]] = {}
-        for row in part():
-            gap, count = difference(row)
-            most, where, total, data = found.get(row.function, (-1.0, "", 0, {}))
-            if gap > most:
-                most, where = gap, f"{row.data}, {row.quantity}"
-            data[row.data] = None
-            found[row.function] = (most, where, total + count, data)
-        for function, (most, where, total, data) in found.items():
-            names = ", ".join(data)
-            size = "0" if most == 0 else f"{most:.0e}"
-            lines.append(
-                f"| {function} | {names} | {oracle} | {total:,} | {size} | {where} |"
-            )
+    for function, (most, where, total, data) in found.items():
+        size = "0" if most == 0 else f"{most:.0e}"
+        lines.append(
+            f"| {function} | {', '.join(data)} | {total:,} | {size} | {where} |"
+        )
     return "\n".join(lines)
 
 
@@ -142,7 +162,7 @@ def page() -> str:
                 "invented: `two` has two studies, `equal_vi` equal variances, `tau2_zero` no "
                 "heterogeneity, `perfect` no residuals, `imbalance` weights from 0.25 to a "
                 "million; items are SIMULATED or invented.",
-                reference_table(),
+                reference_tables(),
                 "## What differs, and why",
                 DIFFERENT,
                 "## Published numbers",

@@ -423,6 +423,20 @@ def test_word_report_holds_the_same_tables(literature, literature_sections, tmp_
     assert again.read_bytes() == content
 
 
+def test_word_breaks_no_number(literature, literature_sections):
+    docx = pytest.importorskip("docx", reason="python-docx is not installed")
+    content = study_document(literature, sections=literature_sections)
+    for grid in docx.Document(io.BytesIO(content)).tables:
+        # LibreOffice reads the grid, Word the cells
+        widths = [column.width for column in grid.columns]
+        assert [cell.width for cell in grid.rows[0].cells] == widths
+        for row in grid.rows[1:]:
+            for cell, width in zip(row.cells, widths, strict=True):
+                (run,) = cell.paragraphs[0].runs or [None]
+                if run is not None and run.text.replace(".", "").isdigit():
+                    assert len(run.text) * 0.6 * run.font.size < width
+
+
 def test_word_takes_texts_that_xml_does_not():
     docx = pytest.importorskip("docx", reason="python-docx is not installed")
     study = generalize(load_dataset("cesd").assign(language="a\x00b\x0bc"))

@@ -72,8 +72,7 @@ def data(study: RGStudy, prefix: str) -> Section:
             Column("Source", "source", text, False),
             Column("Evidence", "evidence", text, False),
         ),
-        f"All {count(len(frame))} coefficients with their sources. Choose a heading to "
-        "sort by it.",
+        f"All {count(len(frame))} coefficients with their sources.",
         sortable=True,
     )
     blocks: list[Block] = [

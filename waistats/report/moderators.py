@@ -163,6 +163,12 @@ def _value(value: Any) -> str:
     return f"{value:.6g}" if number else text(value)
 
 
+def _characteristic(name: str) -> str:
+    """Return a number in words, or a level of a category."""
+    column, equals, level = name.partition(" = ")
+    return f"{name_words(column)}{equals}{level}"
+
+
 def _classical(study: RGStudy) -> list[Block]:
     frame = study.correlates
     frame = frame[frame["p_value"].notna()]
@@ -172,7 +178,7 @@ def _classical(study: RGStudy) -> list[Block]:
         make_table(
             frame,
             (
-                Column("Characteristic", "characteristic", text, False),
+                Column("Characteristic", "characteristic", _characteristic, False),
                 Column("k", "k", whole),
                 Column("r", "estimate", two),
                 Column(

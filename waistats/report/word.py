@@ -21,11 +21,19 @@ from waistats.report.colophon import colophon
 from waistats.report.numbering import numbered
 from waistats.report.sections import study_sections
 from waistats.report.text import study_title
-from waistats.tables.word import document_bytes, new_document, repeat_row, rule_row
+from waistats.tables.word import (
+    document_bytes,
+    new_document,
+    pad_cells,
+    repeat_row,
+    rule_row,
+)
 
-# columns from which a table is set smaller
-CROWDED = 9
+# points of tables by their number of columns
+_POINTS = ((13, 6), (9, 7), (0, 8.5))
 _MARGIN, _SHORT, _LONG = 2.0, 21.0, 29.7  # cm, A4
+_PAD = 0.1  # cm beside the text of a cell
+_WORD = 18  # letters; longer words, such as addresses, may break
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -168,10 +176,15 @@ def _add_table(document: Any, table: Table, room: float) -> None:
     from docx.shared import Cm, Pt
 
     _caption(document, f"Table {table.number}", table.caption, above=True)
-    size = Pt(7 if len(table.headers) > CROWDED else 8.5)
+    count = len(table.headers)
+    points = next(size for many, size in _POINTS if count > many)
     grid = document.add_table(rows=1 + len(table.rows), cols=len(table.headers))
     grid.autofit = False
-    widths = _widths(table, room)
+    pad_cells(grid, _PAD)
+    widths = _widths(table, room, points)
+    # Word reads the widths of cells, LibreOffice those of the grid
+    for column, width in zip(grid.columns, widths, strict=True):
+        column.width = Cm(width)
     for i, row in enumerate([table.headers, *table.rows]):
         cells = grid.rows[i].cells
         for cell, text, width, right in zip(
@@ -183,7 +196,7 @@ def _add_table(document: Any, table: Table, room: float) -> None:
             if right:
                 paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
             run = paragraph.add_run(_clean(text))
-            run.font.size = size
+            run.font.size = Pt(points)
             run.bold = i == 0
     rule_row(grid.rows[0], top=True, bottom=True)
     rule_row(grid.rows[-1], bottom=True)
@@ -194,13 +207,27 @@ def _add_table(document: Any, table: Table, room: float) -> None:
     document.add_paragraph()
 
 
-def _widths(table: Table, room: float) -> list[float]:
-    """Return widths of columns in cm: by their texts, numbers never broken."""
-    wanted = []
+def _widths(table: Table, room: float, points: float) -> list[float]:
+    """Return widths of columns in cm: no number and no usual word is broken.
+
+    What is left of the room goes to the columns that would use it.
+    """
+    # of the widest usual serif, should the document's own font not be there
+    letter = 0.66 * points / 72 * 2.54
+    least, wanted = [], []
     for j, header in enumerate(table.headers):
-        longest = max([len(str(row[j])) for row in table.rows], default=0)
-        words = max((len(word) for word in header.split()), default=1)
-        most = longest if table.numeric[j] else min(longest, 40)
-        wanted.append(max(words + 1, most, 3))
-    whole = sum(wanted)
-    return [room * w / whole for w in wanted]
+        texts = [str(row[j]) for row in table.rows]
+        words = [word for text in texts for word in text.split()]
+        parts = texts if table.numeric[j] else [word[:_WORD] for word in words]
+        heads = [1.12 * len(word) for word in header.split()]  # bold
+        need = max([*heads, *map(len, parts)], default=1) + 0.4
+        full = max(need, *(min(len(text), 8 * _WORD) for text in [header, *texts]))
+        least.append(need * letter + 2 * _PAD)
+        wanted.append(full * letter - need * letter)
+    spare = room - sum(least)
+    if spare <= 0 or not sum(wanted):
+        return [room * width / sum(least) for width in least]
+    return [
+        width + spare * more / sum(wanted)
+        for width, more in zip(least, wanted, strict=True)
+    ]

@@ -108,6 +108,22 @@ def rule_row(row: Any, *, top: bool = False, bottom: bool = False) -> None:
         cell._tc.get_or_add_tcPr().append(borders)
 
 
+def pad_cells(grid: Any, side: float) -> None:
+    """Set the room at both sides of every cell's text, in cm."""
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+    from docx.shared import Cm
+
+    margins = OxmlElement("w:tblCellMar")
+    for name in ("left", "right"):
+        edge = OxmlElement(f"w:{name}")
+        edge.set(qn("w:w"), str(Cm(side).twips))
+        edge.set(qn("w:type"), "dxa")
+        margins.append(edge)
+    # the schema wants it before tblLook, which is last
+    grid._tbl.tblPr.insert(len(grid._tbl.tblPr) - 1, margins)
+
+
 def repeat_row(row: Any) -> None:
     """Repeat a row at the top of every page that the table runs over."""
     from docx.oxml import OxmlElement
