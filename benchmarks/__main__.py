@@ -2,7 +2,8 @@
 
 ``python -m benchmarks`` from the project's folder; names of scripts run those alone and
 print them. R is used where Rscript is there, Python peers where WAISTATS_PEERS names
-their interpreter (``python benchmarks/engine.py --install-peers DIR`` makes one).
+their interpreter; ``python -m benchmarks --install-peers DIR`` makes their environment
+in a new folder and uses it.
 """
 
 import ast
@@ -86,6 +87,15 @@ def claim(script: Path) -> str:
     return f"{head}\n\n{' '.join(rest.split())}"
 
 
+def install(folder: str) -> str:
+    """Make an environment with the Python peers and return its interpreter."""
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = str(Path(folder) / "bin" / "python")
+    wanted = str(HERE / "requirements-peers.txt")
+    subprocess.run([python, "-m", "pip", "install", "-q", "-r", wanted], check=True)
+    return python
+
+
 def measured(script: Path) -> str:
     """Run a script and return what it prints."""
     run = subprocess.run(
@@ -99,6 +109,11 @@ def measured(script: Path) -> str:
 def main() -> None:
     """Write the page, or print the scripts named."""
     names = sys.argv[1:]
+    if names[:1] == ["--install-peers"]:
+        if len(names) < 2:
+            raise SystemExit("--install-peers takes the folder of a new environment")
+        os.environ["WAISTATS_PEERS"] = install(names[1])
+        names = names[2:]
     unknown = set(names) - {script.stem for script in SCRIPTS}
     if unknown:
         raise SystemExit(f"no benchmark named {', '.join(sorted(unknown))}")

@@ -3,13 +3,12 @@
 Targets: many REML fits take a thousandth of metafor's time and a third of PyMARE's; one
 fit with all its results is at least four times as fast as metafor's; leave-one-out, a
 three-level fit and a selection model are ahead of every peer. Peers are asked in the
-environment that WAISTATS_PEERS names (``--install-peers DIR`` makes one), R where
-Rscript and metafor are there; others are said to be absent. Peers get the same data,
-and each works with its own tolerance; metafor's thousand fits are 200, times five.
-PyMARE's vectorised fits give estimates and standard errors, ours tau2, Q, I2 and H2
-too. Data are SIMULATED; times are the best of several runs, of waistats by the clock,
-of peers in processor time, which other work on the machine does not lengthen; a ratio
-above 1 is in favour of waistats.
+environment that WAISTATS_PEERS names, R where Rscript and metafor are there; others are
+said to be absent. Peers get the same data, and each works with its own tolerance;
+metafor's thousand fits are 200, times five. PyMARE's vectorised fits give estimates and
+standard errors, ours tau2, Q, I2 and H2 too. Data are SIMULATED; times are the best of
+several runs, of waistats by the clock, of peers in processor time, which other work on
+the machine does not lengthen; a ratio above 1 is in favour of waistats.
 """
 
 import os
@@ -19,7 +18,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -188,20 +186,8 @@ def rounds(data: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     return least
 
 
-def install(folder: str) -> str:
-    """Make an environment with the peers and return its interpreter."""
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    python = str(Path(folder) / "bin" / "python")
-    wanted = str(HERE / "requirements-peers.txt")
-    subprocess.run([python, "-m", "pip", "install", "-q", "-r", wanted], check=True)
-    return python
-
-
 def main() -> None:
     """Print each case, ours first, and how many times as long each peer takes."""
-    if "--install-peers" in sys.argv:
-        folder = sys.argv[sys.argv.index("--install-peers") + 1]
-        os.environ["WAISTATS_PEERS"] = install(folder)
     print(f"{'':<54} {'ms':>10} {'times ours':>11}")
     for case, times in rounds(simulated()).items():
         print(TITLES[case])
