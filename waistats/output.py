@@ -216,6 +216,23 @@ def write_csv(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         guarded(frame).to_csv(work, index=False, lineterminator="\n", encoding="utf-8")
 
 
+def workbook_bytes(book: Any) -> bytes:
+    """Return an openpyxl workbook as the bytes of a file, the same each day."""
+    stream = io.BytesIO()
+    try:
+        book.save(stream)
+    except Exception as error:
+        # openpyxl keeps sheets in temporary files; lxml says by an error of its own
+        # that one cannot be written
+        if not isinstance(error, OSError) and not str(error).startswith("IO_"):
+            raise
+        raise DataError(
+            f"{tempfile.gettempdir()}: temporary files cannot be written ({error}). "
+            "Make room there, or set TMPDIR to another folder."
+        ) from error
+    return without_times(stream.getvalue())
+
+
 def without_times(content: bytes) -> bytes:
     """Return an office file (xlsx, docx) with fixed times, the same bytes each day."""
     stream = io.BytesIO()

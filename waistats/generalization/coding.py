@@ -11,7 +11,7 @@ import pandas as pd
 
 from waistats.datasets.schema import Field, codebook, fields
 from waistats.errors import DataError
-from waistats.output import new_file, without_times
+from waistats.output import new_file, workbook_bytes
 
 # Rows of the empty sheet that have drop-downs.
 _ROWS = 1000
@@ -147,9 +147,7 @@ def _as_xlsx() -> bytes:
     _write_frame(book.create_sheet("codebook"), coding_codebook(), (24, 16, 28, 90, 10))
     examples = book.create_sheet("examples")
     _write_frame(examples, coding_examples(), (), fill=True)
-    stream = io.BytesIO()
-    book.save(stream)
-    return without_times(stream.getvalue())
+    return workbook_bytes(book)
 
 
 def _write_header(sheet: Any, freeze: str = "B2") -> None:

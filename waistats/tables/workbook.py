@@ -1,10 +1,9 @@
 """Tables to Excel."""
 
-import io
 from typing import TYPE_CHECKING, Any
 
+from waistats.output import workbook_bytes
 from waistats.tables.contents import is_number, read_contents
-from waistats.tables.office import without_times
 
 if TYPE_CHECKING:
     from great_tables import GT
@@ -52,9 +51,7 @@ def to_xlsx(table: "GT") -> bytes:
     for note in contents.notes:
         place += 1
         _write_text(page.cell(place, 1), note)
-    stream = io.BytesIO()
-    book.save(stream)
-    return without_times(stream.getvalue())
+    return workbook_bytes(book)
 
 
 def _write_text(cell: Any, text: str, right: bool = False) -> None:
