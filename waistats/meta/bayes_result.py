@@ -9,9 +9,9 @@ import pandas as pd
 
 from waistats.arrays import FloatArray
 from waistats.errors import ModelError, check_option
-from waistats.format import Result, coefficient, fixed, frame_text, interval, level
+from waistats.format import coefficient, fixed, frame_text, interval, level
 from waistats.meta.design import Design
-from waistats.meta.effects import Effects
+from waistats.meta.effects import Effects, OfEffects
 from waistats.meta.posterior import Model, Posterior, integrate
 from waistats.meta.predict import on_alpha_scale
 from waistats.meta.prior import Prior, checked_prior
@@ -21,7 +21,7 @@ from waistats.transforms import back_transform, transform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class BayesResult(Result):
+class BayesResult(OfEffects):
     """The posterior of a normal-normal model.
 
     Attributes
@@ -52,21 +52,6 @@ class BayesResult(Result):
     def k(self) -> int:
         """Coefficients used."""
         return len(self.effects.yi)
-
-    @property
-    def measure(self) -> str | None:
-        """The scale of the effects."""
-        return self.effects.measure
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the effects are SIMULATED."""
-        return self.effects.simulated
-
-    @property
-    def excluded(self) -> pd.DataFrame:
-        """Rows not used: ``study_id, coefficient_id, reason``."""
-        return self.effects.excluded
 
     @property
     def tau(self) -> float:

@@ -9,6 +9,7 @@ import pandas as pd
 from waistats.arrays import FloatArray
 from waistats.effect_sizes import ALPHA_TYPES
 from waistats.errors import DataError, ModelError, listing
+from waistats.format import Result
 from waistats.provenance import marked
 from waistats.transforms import MEASURES
 
@@ -56,6 +57,28 @@ class Effects:
         reason = _text(self.source, "reason", default="")[left]
         columns["reason"] = np.array([r or "no effect size" for r in reason], object)
         return marked(pd.DataFrame(columns), self.simulated)
+
+
+class OfEffects(Result):
+    """A result of a model of effects: its rows, and which were left out."""
+
+    __slots__ = ()
+    effects: Effects
+
+    @property
+    def measure(self) -> str | None:
+        """The scale of the effects."""
+        return self.effects.measure
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the effects are SIMULATED."""
+        return self.effects.simulated
+
+    @property
+    def excluded(self) -> pd.DataFrame:
+        """Rows not used: ``study_id, coefficient_id, reason``."""
+        return self.effects.excluded
 
 
 def _floats(table: pd.DataFrame, column: str) -> FloatArray:

@@ -9,10 +9,10 @@ import pandas as pd
 
 from waistats.arrays import FloatArray
 from waistats.errors import ModelError, check_option
-from waistats.format import Result, fixed, level, p_statement
+from waistats.format import fixed, level, p_statement
 from waistats.meta.coefficients import coefficient_frame
 from waistats.meta.design import Design, term_names
-from waistats.meta.effects import Effects
+from waistats.meta.effects import Effects, OfEffects
 from waistats.meta.predict import on_alpha_scale, prediction_frame
 from waistats.meta.result import MetaResult
 from waistats.meta.wald import TestResult, likelihood_ratio, wald_test
@@ -20,7 +20,7 @@ from waistats.provenance import marked, of_simulated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class LocationScaleResult(Result):
+class LocationScaleResult(OfEffects):
     """A fitted location-scale model.
 
     Attributes
@@ -70,21 +70,6 @@ class LocationScaleResult(Result):
     def k(self) -> int:
         """Coefficients used."""
         return len(self.effects.yi)
-
-    @property
-    def measure(self) -> str | None:
-        """The scale of the effects."""
-        return self.effects.measure
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the effects are SIMULATED."""
-        return self.effects.simulated
-
-    @property
-    def excluded(self) -> pd.DataFrame:
-        """Rows not used: ``study_id, coefficient_id, reason``."""
-        return self.effects.excluded
 
     @property
     def omnibus(self) -> TestResult:

@@ -10,17 +10,17 @@ import pandas as pd
 
 from waistats.arrays import FloatArray, IntArray
 from waistats.errors import ModelError, listing, near
-from waistats.format import Result, coefficient, interval, level
+from waistats.format import coefficient, interval, level
 from waistats.meta.coefficients import coefficient_frame
 from waistats.meta.design import Design, term_names
-from waistats.meta.effects import Effects
+from waistats.meta.effects import Effects, OfEffects
 from waistats.meta.predict import on_alpha_scale, prediction_frame
 from waistats.meta.wald import TestResult, wald_test
 from waistats.provenance import marked, of_simulated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class VaryingMeans(Result):
+class VaryingMeans(OfEffects):
     """Mean alphas of all studies or of groups of studies, on the alpha scale.
 
     Attributes
@@ -48,16 +48,6 @@ class VaryingMeans(Result):
     by: str | None
     effects: Effects = field(repr=False)
     conf_level: float
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the effects are SIMULATED."""
-        return self.effects.simulated
-
-    @property
-    def excluded(self) -> pd.DataFrame:
-        """Rows not used: ``study_id, coefficient_id, reason``."""
-        return self.effects.excluded
 
     def predict(self) -> pd.DataFrame:
         """Return the mean alphas, one row a group: ``estimate, ci_low, ci_high``.
@@ -153,7 +143,7 @@ class VaryingMeans(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class VaryingRegression(Result):
+class VaryingRegression(OfEffects):
     r"""A varying-coefficient meta-regression, on the scale :math:`-\ln(1-a)`.
 
     Attributes
@@ -173,14 +163,9 @@ class VaryingRegression(Result):
     conf_level: float
 
     @property
-    def simulated(self) -> bool:
-        """Whether the effects are SIMULATED."""
-        return self.effects.simulated
-
-    @property
-    def excluded(self) -> pd.DataFrame:
-        """Rows not used: ``study_id, coefficient_id, reason``."""
-        return self.effects.excluded
+    def k(self) -> int:
+        """Coefficients used."""
+        return len(self.effects.yi)
 
     @property
     def omnibus(self) -> TestResult:
