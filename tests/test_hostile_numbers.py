@@ -20,6 +20,7 @@ from waistats import (
     omega_total,
 )
 from waistats.errors import DataError
+from waistats.meta.sums import sum_of_logs
 
 
 class TestNumbers:
@@ -69,3 +70,9 @@ class TestNumbers:
         assert "interval is too narrow" in str(fit)
         other = fit_meta(effect_sizes(load_dataset("cesd")))
         assert "too narrow" not in str(other)
+
+    def test_products_of_huge_weights_are_summed_as_logarithms(self):
+        rng = np.random.default_rng(1)
+        for shift in (-300, -40, 0, 40, 300):
+            w = 10.0 ** (shift + rng.uniform(-3, 3, (21, 4)))
+            np.testing.assert_allclose(sum_of_logs(w), np.log(w).sum(0), rtol=1e-12)
