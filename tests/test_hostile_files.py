@@ -1,5 +1,7 @@
 """Whatever a file holds: its true numbers, or an error in words that names the file."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -115,6 +117,19 @@ def sound(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sound")
     frame = simulate_responses("WAI-SR", studies=2, n=10, seed=1)
     return {kind: write(frame, folder / f"r.{kind}").read_bytes() for kind in KINDS}
+
+
+def test_a_stata_file_that_claims_millions_of_variables(sound, tmp_path):
+    path = tmp_path / "r.dta"
+    at = sound["dta"].index(b"<K>") + 3
+    content = bytearray(sound["dta"])
+    content[at : at + 4] = (10**7).to_bytes(4, "little")
+    path.write_bytes(content)
+    started = time.monotonic()
+    with pytest.raises(DataError, match=r"cannot be read as a Stata file"):
+        read_responses(path)
+    # ten seconds and gigabytes, were they believed
+    assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize("kind", KINDS)

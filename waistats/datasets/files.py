@@ -1,10 +1,11 @@
 """A path of any kind that psychologists have, or a frame, to a raw table."""
 
 import os
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import pandas as pd
 
@@ -40,6 +41,13 @@ _OTHERS = {
     ".gz": "Unpack it.",
     ".zip": "Unpack it.",
 }
+# What a Stata file (13 and later) begins with, and the bytes that a name takes there.
+_STATA_HEAD = re.compile(
+    rb"<stata_dta><header><release>\d+</release><byteorder>([LM])SF</byteorder>"
+    rb"<K>(.{2}|.{4})</K>",
+    re.DOTALL,
+)
+_LEAST_NAME = 33
 # First bytes by which a file is known whatever its name says.
 _SIGNATURES = (
     (b"PK\x03\x04", ".xlsx"),
@@ -202,6 +210,17 @@ def _parquet(source: str, path: Path) -> pd.DataFrame:
     return _guarded(source, "Parquet", read)
 
 
+def _stata_variables(path: Path) -> int:
+    """Return how many variables the head of a Stata file claims, 0 where it has none.
+
+    The parser takes memory for millions of them before it sees that they are not there.
+    """
+    with path.open("rb") as stream:
+        head = _STATA_HEAD.match(stream.read(128))
+    order: Literal["little", "big"] = "little" if head and head[1] == b"L" else "big"
+    return int.from_bytes(head[2], order) if head else 0
+
+
 def _labelled_file(
     source: str, path: Path, kind: str, *, encoding: str | None
 ) -> RawTable:
@@ -212,6 +231,8 @@ def _labelled_file(
     program = "Stata" if kind in _STATA else "SPSS"
 
     def read(encoding: str | None = encoding) -> Any:
+        if _stata_variables(path) * _LEAST_NAME > path.stat().st_size:
+            raise ValueError("more variables than the file can hold")
         _, told = reader(str(path), metadataonly=True, encoding=encoding)
         cells = (told.number_rows or 0) * (told.number_columns or 0)
         # a cell takes a byte or more, save in deflated .zsav files
