@@ -21,7 +21,7 @@ from waistats.format import fixed
 TARGET = Path(__file__).with_name("validation.md")
 # what was compared with: title and reference files, in the order of the page
 SOURCES = {
-    cases.alpha: ("Alpha", "alpha_reference"),
+    cases.alpha: ("Alpha", "alpha_reference", "numerics_quantiles"),
     cases.coefficients: (
         "Other coefficients from item responses",
         "coefficients",

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 import waistats as ws
+from waistats.reliability.intervals import feldt_limits
 from waistats.reliability.ordinal_sample import categories
 from waistats.reliability.polychoric import polychoric
 
@@ -64,6 +65,13 @@ def alpha() -> Iterator[Row]:
             both = [found.ci_low, found.ci_high]
             yield Row("cronbach_alpha", name, "Feldt limits", both, limits)
             yield Row("cronbach_alpha", name, "normal se", normal.se, case["ase"])
+    for case in load("numerics_quantiles")["cases"]:
+        low, high = feldt_limits(0.9, case["n"], case["m"], case["level"])
+        ratios = [10 * (1 - high), 10 * (1 - low)]
+        expected = [case["low"], case["high"]]
+        where = f"n = {case['n']:,}, {case['m']} items"
+        label = "n from 3 to 10 million, 2 to 500 items"
+        yield Row("Feldt limits", label, where, ratios, expected)
     for name, case in reference["em"].items():
         items = np.array(case["items"], dtype=float)
         found = ws.cronbach_alpha(items, missing="em", ci="normal-theory")
