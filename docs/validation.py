@@ -8,6 +8,7 @@ Writes:   docs/validation.md
 
 # ruff: noqa: E501
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -124,9 +125,12 @@ def published_tables() -> str:
     rows = published()
     right = sum(agrees(row) for row in rows)
     pages = sum(paged(row) for row in rows)
+    read = Counter(row.read_in for row in rows)
     parts = [
         f"{right} of {len(rows)} printed numbers agree to their last digit; {pages} of "
-        "them are numbers of papers with their page or table."
+        "them are numbers of papers with their page or table. Read in: "
+        + "; ".join(f"{where} {k}" for where, k in read.items())
+        + "."
     ]
     for source in dict.fromkeys(row.source for row in rows):
         parts += [
