@@ -291,7 +291,11 @@ def test_the_lock_file_holds_every_declared_dependency():
     locked, text = pins()
     assert len(locked) == sum("==" in line for line in text.splitlines())
     for one in core + extras:
-        found = [p for p, _ in locked if canonicalize_name(p.name) == one.name.lower()]
+        found = [
+            p
+            for p, _ in locked
+            if canonicalize_name(p.name) == canonicalize_name(one.name)
+        ]
         assert found, f"{one} is not in requirements-lock.txt; make it again"
         for pin in found:
             (version,) = (v.version for v in pin.specifier)
