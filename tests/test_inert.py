@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hostile import run
 from lxml import etree, html
+from test_browser import ask
 
 from waistats import (
     check_coefficients,
@@ -24,6 +25,7 @@ from waistats import (
 )
 from waistats.errors import DataError
 from waistats.figures import forest
+from waistats.figures.measuring import MOST, shorten, text_width
 from waistats.figures.style import render
 from waistats.report.page import study_page
 from waistats.report.sections import study_sections
@@ -103,6 +105,35 @@ def test_the_page_holds_its_own_script_alone(page):
     for sign in "\x00\x1b\u202e\u2028":
         assert sign not in page
     assert r"Li\u202e\u2066 2001\u2028x\x00\x1b[2J" in page
+
+
+LOOK = """
+  var all = Array.from(document.querySelectorAll("*"));
+  all.forEach(function (e) {
+    e.dispatchEvent(new MouseEvent("mouseover", {bubbles: true}));
+  });
+  return {
+    // one of them asks these questions
+    scripts: document.scripts.length - 1,
+    handlers: all.filter(function (e) {
+      return Array.from(e.attributes).some(function (a) {
+        return a.name.startsWith("on");
+      });
+    }).length,
+    loads: document.querySelectorAll("foreignObject, iframe, img, object, embed").length,
+    links: Array.from(document.links).map(function (a) { return a.protocol; })
+  };
+"""
+
+
+@pytest.mark.slow
+def test_a_browser_finds_nothing_to_run(page, tmp_path):
+    told = ask(page, tmp_path, LOOK)
+    assert told["scripts"] == 1
+    assert told["handlers"] == told["loads"] == 0
+    assert set(told["links"]) <= {"file:", "https:", "http:", "data:"}
+    for name in ("console", "broken", "fetched"):
+        assert told[name] == [], name
 
 
 def test_each_figure_is_a_sound_drawing(page):
@@ -192,6 +223,13 @@ def test_a_file_name_of_undecoded_bytes(tmp_path, capsys):
     assert run("check", path) in (0, 2)
     assert run("check", tmp_path / "b\udcff.csv") == 2
     assert r"\udcff" in capsys.readouterr().err
+
+
+def test_a_name_of_any_length_is_cut():
+    assert shorten("x" * 10**6, 2.0) == shorten("x" * 500, 2.0)
+    # signs without width of their own
+    assert len(shorten("\u0301" * 10**6, 2.0)) <= MOST
+    assert text_width(["x" * 10**6]) == text_width(["x" * MOST]) > 30
 
 
 def test_items_of_any_name():

@@ -5,6 +5,9 @@ from collections.abc import Iterable
 
 from waistats.figures.style import FONT, SMALL
 
+# no figure has room for more signs in a line, and each takes time to measure
+MOST = 1000
+
 
 def text_width(texts: Iterable[str], size: float = SMALL, bold: bool = False) -> float:
     """Return the width in inches of the widest text."""
@@ -12,16 +15,16 @@ def text_width(texts: Iterable[str], size: float = SMALL, bold: bool = False) ->
     from matplotlib.textpath import text_to_path
 
     font = FontProperties(family=FONT, size=size, weight="bold" if bold else "normal")
-    lines = [line for text in texts for line in text.split("\n") if line]
+    lines = [line[:MOST] for text in texts for line in text.split("\n") if line]
     measure = text_to_path.get_text_width_height_descent
     return max((measure(line, font, False)[0] for line in lines), default=0.0) / 72
 
 
 def shorten(text: str, width: float, size: float = SMALL, bold: bool = False) -> str:
     """Return a text cut with an ellipsis where it is wider than ``width`` inches."""
-    if text_width([text], size, bold) <= width + 0.01:
+    if len(text) <= MOST and text_width([text], size, bold) <= width + 0.01:
         return text
-    fits, too_long = 0, len(text)
+    fits, too_long = 0, min(len(text), MOST)
     while too_long - fits > 1:
         middle = (fits + too_long) // 2
         if text_width([text[:middle] + "…"], size, bold) > width:
