@@ -13,10 +13,12 @@ from waistats import (
     ReliabilityEstimate,
     cronbach_alpha,
     effect_sizes,
+    figures,
     fit_meta,
     guttman_lambdas,
     item_statistics,
     load_dataset,
+    multiverse,
     omega_total,
 )
 from waistats.errors import DataError
@@ -76,3 +78,14 @@ class TestNumbers:
         for shift in (-300, -40, 0, 40, 300):
             w = 10.0 ** (shift + rng.uniform(-3, 3, (21, 4)))
             np.testing.assert_allclose(sum_of_logs(w), np.log(w).sum(0), rtol=1e-12)
+
+    def test_limits_that_pass_one_leave_the_figure(self):
+        found = multiverse(load_dataset("mibs").head(6))
+        frame = found.to_frame().sort_values("estimate", kind="stable")
+        passed = (frame["ci_high"] >= 1).to_numpy()
+        assert set(frame.loc[passed, "measure"]) == {"raw"}
+        # a warning would be an error here
+        panel = figures.multiverse(found).child_axes[0]
+        ends = [segment[1, 1] for segment in panel.collections[0].get_segments()]
+        assert np.isfinite(ends).all()
+        assert np.array(ends)[passed] == pytest.approx(panel.get_ylim()[1])

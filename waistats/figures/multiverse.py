@@ -96,13 +96,18 @@ def _size(height: float, rows: int) -> float:
 def _curve(panel: "Axes", frame: pd.DataFrame, result: Multiverse) -> None:
     many = len(frame)
     x = np.arange(1, many + 1)
-    numbers = transform(frame[["estimate", "ci_low", "ci_high"]].to_numpy(), "bonett")
+    alphas = frame[["estimate", "ci_low", "ci_high"]].to_numpy()
+    # limits of untransformed alphas may pass 1, where this axis never comes
+    numbers = transform(np.where(alphas < 1, alphas, np.nan), "bonett")
+    # a few very wide intervals must not flatten the curve
+    ends = np.nanquantile(numbers[:, 1:], [0.02, 0.98])
+    limits = span(numbers[:, 0], ends, margin=0.05)
     _, height = style.inches(panel)
     width = 72 * style.inches(panel)[0] / many
     panel.vlines(
         x,
         numbers[:, 1],
-        numbers[:, 2],
+        np.where(alphas[:, 2] >= 1, limits[1], numbers[:, 2]),
         color=style.RULE,
         linewidth=float(np.clip(0.6 * width, 0.15, 1.2)),
         zorder=1,
@@ -116,9 +121,6 @@ def _curve(panel: "Axes", frame: pd.DataFrame, result: Multiverse) -> None:
         zorder=3,
         label="estimates",
     )
-    # a few very wide intervals must not flatten the curve
-    ends = np.nanquantile(numbers[:, 1:], [0.02, 0.98])
-    limits = span(numbers[:, 0], ends, margin=0.05)
     for cut in transform(result.thresholds, "bonett"):
         if limits[0] < cut < limits[1]:
             panel.axhline(
