@@ -20,8 +20,13 @@ from waistats import (
     load_dataset,
     multiverse,
     omega_total,
+    practice_table,
+    sample_size_for_alpha,
+    standard_error_of_measurement,
 )
 from waistats.errors import DataError
+from waistats.figures.alpha_axis import set_alpha_axis
+from waistats.figures.style import drawing, new_axes
 from waistats.meta.sums import sum_of_logs
 
 
@@ -89,3 +94,29 @@ class TestNumbers:
         ends = [segment[1, 1] for segment in panel.collections[0].get_segments()]
         assert np.isfinite(ends).all()
         assert np.array(ends)[passed] == pytest.approx(panel.get_ylim()[1])
+
+    @pytest.mark.parametrize("measure", ["raw", "hakstian-whalen"])
+    def test_limits_at_one_and_above_in_practice(self, measure):
+        table = pd.DataFrame(
+            {
+                "study_id": list("abc"), "estimate": [0.999, 0.9, 0.2],
+                "n": [500, 400, 90], "n_items": 12,
+            }
+        )  # fmt: skip
+        fit = fit_meta(effect_sizes(table, measure=measure))
+        assert fit.predict()["pi_high"].iloc[0] >= 1
+        rows = practice_table(fit).set_index("quantity")["pi_high"]
+        assert rows["alpha"] >= 1
+        assert rows["standard error (measurement), in SDs"] == 0
+        (width,) = [name for name in rows.index if "interval of alpha" in name]
+        assert np.isnan(rows[width])
+        assert standard_error_of_measurement(9.0, fit)["pi_high"] == 0
+        assert np.isnan(sample_size_for_alpha(fit, 12, width=0.05)["pi_high"])
+
+    @pytest.mark.parametrize("limits", [(-25.0, 10.0), (-300.0, 30.0), (0.0, 1e-9)])
+    def test_an_axis_of_any_length_has_few_marks(self, limits):
+        with drawing():
+            ax = new_axes(None, 4, 3)
+            set_alpha_axis(ax.xaxis, limits, "bonett", 4.0)
+        assert len(ax.xaxis.get_minorticklocs()) <= 40
+        assert np.isfinite(ax.xaxis.get_majorticklocs()).all()

@@ -97,7 +97,7 @@ def each_step(write, kind, tmp_path, name):
 
     A run takes fewer steps than are tried; the last runs meet no trouble.
     """
-    for step in range(1, 61):
+    for step in range(1, 26 if write is write_folder else 12):
         target = tmp_path / f"{kind} {step}" / name
         target.parent.mkdir()
         if write is write_folder:

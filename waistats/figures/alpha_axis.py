@@ -29,6 +29,8 @@ _ROUND: tuple[tuple[float, ...], ...] = (
 )
 _STEPS = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 _ENOUGH = 5
+# more marks between two ticks than this say nothing
+MOST_BETWEEN = 39
 
 
 def _values(low: float, high: float) -> Iterator[tuple[list[float], int]]:
@@ -127,9 +129,11 @@ def _between(
     for start, end in pairwise(marks):
         for step in (0.01, 0.02, 0.05, 0.1):
             first, last = np.floor(start / step) + 1, np.ceil(end / step) - 1
+            if last - first >= MOST_BETWEEN:
+                continue
             values = np.round(np.arange(first, last + 1) * step, 4)
             places = transform([start, *values, end], measure)
-            if len(values) < 40 and np.diff(places).min(initial=np.inf) >= gap:
+            if np.diff(places).min(initial=np.inf) >= gap:
                 found += [float(v) for v in values if v not in ticks]
                 break
     return found

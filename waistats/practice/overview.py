@@ -98,7 +98,8 @@ def practice_table(
     shown = predicted.conf_level
     ends = (predicted.estimate[0], predicted.pi_low[0], predicted.pi_high[0])
     alpha = np.array(ends)
-    share = np.clip(alpha, 0, None)
+    # limits of untransformed alphas may pass 1
+    share = np.clip(alpha, 0, 1)
     rows: list[tuple[Any, ...]] = [
         ("alpha", *alpha),
         _row(f"standard error (measurement){unit}", _sem(s, share)),
@@ -112,9 +113,7 @@ def practice_table(
         ),
         _row(
             f"n for an interval of alpha of width {coefficient(width, 2)}",
-            sample_size_for_alpha(
-                share, predicted.n_items[0], width=width, conf_level=shown
-            ),
+            _for_width(share, predicted.n_items[0], width, shown),
         ),
     ]
     none = (np.nan, np.nan)
@@ -139,6 +138,18 @@ def _row(name: str, values: FloatArray) -> tuple[Any, ...]:
 
 def _sem(sd: FloatArray, share: FloatArray) -> FloatArray:
     return standard_error_of_measurement(sd, share)
+
+
+def _for_width(
+    share: FloatArray, n_items: float, width: float, conf_level: float
+) -> FloatArray:
+    """Return sizes; an alpha of 1 has no interval."""
+    out = np.full(share.shape, np.nan)
+    some = share < 1
+    out[some] = sample_size_for_alpha(
+        share[some], n_items, width=width, conf_level=conf_level
+    )
+    return out
 
 
 def _for_correlation(rho: float, share: FloatArray, conf_level: float) -> FloatArray:

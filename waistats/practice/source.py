@@ -109,10 +109,13 @@ def across(
 
     A model gives a Series indexed `POINTS`, or a frame with those columns and a row for
     each of the other values. A lower limit below 0 counts as 0: no error is larger than
-    the score's own spread.
+    the score's own spread. An upper limit above 1, which untransformed alphas may have,
+    counts as 1; what is not defined there is NaN.
     """
     if is_model(alpha):
-        points = np.maximum(alpha_points(alpha), 0.0)
+        points = np.clip(alpha_points(alpha), 0.0, 1.0)
+        if below_one:
+            points = np.where(points < 1, points, np.nan)
         lifted = {name: value[..., None] for name, value in others.items()}
         out = np.asarray(formula(points, **lifted))
         if out.ndim == 1:
