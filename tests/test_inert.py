@@ -207,6 +207,16 @@ def test_a_damaged_sign_is_named():
         read_coefficients(pd.DataFrame([[1]], columns=pd.Index([HALF], dtype=object)))
 
 
+def test_a_damaged_sign_in_a_table_that_no_reader_saw():
+    table = load_dataset("cesd")
+    damaged = pd.Series([HALF] * len(table), dtype=object)
+    for column in ("study_id", "note"):
+        words = rf"damaged: 'Li\\ud800 2001' in {column}"
+        for compute in (effect_sizes, generalize):
+            with pytest.raises(DataError, match=words):
+                compute(table.assign(**{column: damaged}))
+
+
 def test_a_title_of_undecoded_bytes_is_shown_by_escapes(study):
     other = generalize(load_dataset("cesd"), title="scores \udcff")
     assert other.title == r"scores \udcff"

@@ -6,6 +6,7 @@ from scipy import stats
 
 from waistats.arrays import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
+from waistats.format import is_damaged
 from waistats.transforms import (
     BIASES,
     MEASURES,
@@ -54,6 +55,16 @@ def check_columns(table: pd.DataFrame, required: tuple[str, ...]) -> None:
         )
     if len(table) == 0:
         raise DataError("The coefficient table has no rows.")
+    damaged = [
+        f"{cell!a} in {column}"
+        for column in table.columns[[t.kind == "O" for t in table.dtypes]]
+        for cell in table[column]
+        if is_damaged(cell)
+    ]
+    if damaged:
+        raise DataError(
+            f"Texts hold signs that are damaged: {listing(damaged)}. Type them again."
+        )
 
 
 def _poolable(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:

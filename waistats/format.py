@@ -124,6 +124,13 @@ def visible(text: str, keep: str = "") -> str:
     )
 
 
+def is_damaged(text: object) -> bool:
+    """Return whether a text holds half of a sign, which no file and no Arrow takes."""
+    if not isinstance(text, str) or text.isascii():
+        return False
+    return any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
 def frame_cells(frame: pd.DataFrame, digits: int = 4) -> pd.DataFrame:
     """Return a frame of the texts that are shown."""
     shown = {

@@ -16,6 +16,7 @@ from waistats.datasets.numbers import (
     quoted,
 )
 from waistats.errors import DataError, listing
+from waistats.format import is_damaged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,7 +70,7 @@ class RawTable:
 def clean_names(source: str, names: Sequence[Any]) -> list[str]:
     """Return column names as stripped text; a repeated name is a DataError."""
     texts = ["" if name is None else str(name).strip() for name in names]
-    bad = [f"the column name {text!a}" for text in texts if _is_half(text)]
+    bad = [f"the column name {text!a}" for text in texts if is_damaged(text)]
     _refuse_halves(source, bad)
     repeated = {
         name: [i + 1 for i, other in enumerate(texts) if other == name]
@@ -151,7 +152,7 @@ def refuse_unwritable(table: RawTable) -> None:
             bad += [
                 f"{cell!a} ({table.place(row, str(name)).label})"
                 for row, cell in enumerate(cells)
-                if _is_half(cell)
+                if is_damaged(cell)
             ]
     _refuse_halves(table.source, bad)
 
@@ -162,12 +163,6 @@ def _refuse_halves(source: str, bad: Sequence[str]) -> None:
             f"{source}: texts hold signs that are damaged (halves of a pair, or bytes "
             f"that were not decoded): {listing(bad, 500)}. Type them again."
         )
-
-
-def _is_half(text: Any) -> bool:
-    if not isinstance(text, str) or text.isascii():
-        return False
-    return any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def _blank(cell: Any) -> bool:
