@@ -1,11 +1,13 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 from figure_checks import check_layout, visible_texts
+from matplotlib import font_manager
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -18,6 +20,7 @@ from waistats import (
     figures,
     fit_meta,
 )
+from waistats.figures import style
 from waistats.figures.alpha_axis import alpha_label, alpha_ticks
 from waistats.figures.box import swarm
 from waistats.figures.study_rows import study_labels
@@ -266,6 +269,22 @@ class TestCaterpillar:
         ax = figures.caterpillar(models[k])
         np.testing.assert_allclose(marked(ax)[:, 0], np.sort(models[k].effects.yi))
         check_layout(ax)
+
+
+@pytest.mark.parametrize("weight", ["normal", "bold"])
+def test_the_font_is_matplotlibs_own(weight, monkeypatch):
+    """A system's DejaVu Sans of another version would draw other bytes."""
+    own = font_manager.FontProperties(family=style.own_font(), weight=weight)
+    found = Path(font_manager.findfont(own, fallback_to_default=False))
+    assert found.parent == Path(mpl.get_data_path(), "fonts", "ttf")
+    assert found.stem == ("DejaVuSans-Bold" if weight == "bold" else "DejaVuSans")
+    count = len(font_manager.fontManager.ttflist)
+    style.own_font()
+    assert len(font_manager.fontManager.ttflist) == count
+    # where the list of fonts was made again, it is added again
+    rest = [e for e in font_manager.fontManager.ttflist if e.name != style.FONT]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", rest)
+    assert [e.name for e in rest if e.name == style.own_font()] == [style.FONT] * 2
 
 
 class TestBox:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from waistats.figures.style import FONT, SMALL
+from waistats.figures.style import SMALL, own_font
 
 # no figure has room for more signs in a line, and each takes time to measure
 MOST = 1000
@@ -14,7 +14,9 @@ def text_width(texts: Iterable[str], size: float = SMALL, bold: bool = False) ->
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
-    font = FontProperties(family=FONT, size=size, weight="bold" if bold else "normal")
+    font = FontProperties(
+        family=own_font(), size=size, weight="bold" if bold else "normal"
+    )
     lines = [line[:MOST] for text in texts for line in text.split("\n") if line]
     measure = text_to_path.get_text_width_height_descent
     return max((measure(line, font, False)[0] for line in lines), default=0.0) / 72

@@ -37,7 +37,8 @@ BLUE, ORANGE, GREEN, VERMILION = PALETTE[0], PALETTE[1], PALETTE[2], PALETTE[5]
 # Inches: a journal's one and two columns.
 COLUMN, PAGE = 3.5, 7.0
 SIZE, SMALL, LEAST = 8.0, 7.0, 5.0
-FONT = "DejaVu Sans"
+# matplotlib's own copy: a system's DejaVu Sans may be of another version
+FONT = "DejaVu Sans of matplotlib"
 FORMATS = ("svg", "png", "pdf")
 HARDLY = (0.05, 0.04, 0.05, 0.04)  # margins of figures that place their own panels
 
@@ -83,12 +84,27 @@ _HOUSE: dict[str, Any] = {
 }
 
 
+def own_font() -> str:
+    """Return the name of the house's font, known to matplotlib from now on."""
+    from matplotlib import get_data_path
+    from matplotlib.font_manager import FontEntry, fontManager
+
+    if not any(entry.name == FONT for entry in fontManager.ttflist):
+        folder = Path(get_data_path(), "fonts", "ttf")
+        for file, weight in (("DejaVuSans.ttf", 400), ("DejaVuSans-Bold.ttf", 700)):
+            path = str(folder / file)
+            entry = FontEntry(fname=path, name=FONT, weight=weight, size="scalable")
+            fontManager.ttflist.append(entry)
+    return FONT
+
+
 @contextmanager
 def drawing() -> Iterator[None]:
     """Draw in the house style; the user's own settings are back afterwards."""
     import matplotlib as mpl
     from matplotlib import style
 
+    own_font()
     interactive = mpl.is_interactive()
     try:
         with style.context(["default", _HOUSE]), warnings.catch_warnings():
