@@ -159,7 +159,8 @@ class FittedModel(OfEffects):
             Values of the moderators, a row a prediction. None gives one row without
             moderators and one row a fitted coefficient with them.
         back_transform : bool, default True
-            Return the alpha scale (then without ``se``) instead of the model's.
+            Return the alpha scale (then without ``se``) instead of the model's. Limits
+            of a model of untransformed alphas (``raw``) may pass 1, as in metafor.
         conf_level : float, optional
             Level of both intervals; that of the fit by default.
         pi_df : {"k-p", "k-p-1"}
