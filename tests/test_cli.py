@@ -11,7 +11,7 @@ import pandas as pd
 import pyreadstat
 import pytest
 
-from waistats import load_dataset, simulate_responses
+from waistats import generalize, load_dataset, simulate_responses
 from waistats.cli import main
 
 
@@ -53,6 +53,20 @@ def test_generalize_writes_a_folder(mibs, tmp_path, capsys):
     assert forced == 0
     assert not (out / "tables" / "moderator_model.csv").exists()
     assert sorted(os.listdir(tmp_path)) == ["mein bericht ü", "mibs.csv"]
+
+
+def test_generalize_removes_the_bias_of_the_scale(mibs, tmp_path, capsys):
+    words = ("generalize", mibs, "--columns", "alpha=estimate")
+    assert run(*words, "--bias", "exact", "--output", tmp_path / "out") == 0
+    table = load_dataset("mibs")
+    expected = generalize(table, bias="exact", title="mibs").sentence()
+    alpha = expected.partition("alpha = ")[2]
+    assert alpha in capsys.readouterr().out
+    assert alpha not in generalize(table).sentence()
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "--bias exact" in page
+    assert run(*words, "--bias", "most", "--output", tmp_path / "two") == 2
+    assert "'exact'" in capsys.readouterr().err
 
 
 def test_same_bytes(mibs, tmp_path):

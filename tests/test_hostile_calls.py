@@ -32,7 +32,8 @@ SENSIBLE = {
         [],
         [*COMMON, *TABLE, "--by|", "--by|rater", "--by|n", "--measure|raw",
          "--measure|hakstian-whalen", "--method|DL", "--method|reml",
-         "--within-correlation|2", "--within-correlation|.5", "--title|<b>\n"],
+         "--bias|exact", "--bias|most", "--within-correlation|2",
+         "--within-correlation|.5", "--title|<b>\n"],
     ),
     "alpha": (
         ["--study", "study_id", "--items", "n,n_items"],
@@ -120,7 +121,6 @@ def test_nearly_sound_files(table, kind, words, data, call, tmp_path):
     "words",
     [
         ["template", "a.txt"],
-        ["template", "no/such\0/a.csv"],
         ["template", ""],
         ["template", "/"],
         ["data", "fetch", "<script>"],
@@ -131,7 +131,6 @@ def test_nearly_sound_files(table, kind, words, data, call, tmp_path):
         ["data", "list", "more"],
         ["predict", "/dev/null"],
         ["check", "/dev/zero"],
-        ["check", "a\0b.csv"],
         ["check", "x" * 5000],
         ["generalize", "~nobody/a.csv"],
         ["alpha", "a.csv", "--study", "", "--items", ","],

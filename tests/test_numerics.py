@@ -178,8 +178,8 @@ def test_limits_follow_f_at_the_ends(alpha):
     for case in cases.itertuples():
         low, high = feldt_limits(alpha, case.n, case.m, case.level)
         limits = (1 - np.array([high, low])) / (1 - alpha)
-        # the quotient itself loses what 1 - limit has lost
-        tolerance = 1e-10 + 1e-15 / (1 - alpha)
+        # scipy before 1.15 keeps nine digits; the quotient loses what 1 - limit has lost
+        tolerance = 1e-9 + 1e-15 / (1 - alpha)
         assert limits == pytest.approx([case.low, case.high], rel=tolerance)
 
 

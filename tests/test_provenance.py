@@ -269,7 +269,7 @@ WITHOUT = {
     *("read_responses", "reliable_change", "sample_size_for_alpha"),
     *("sample_size_for_correlation", "simulate_hanson_study", "simulate_literature"),
     *("simulate_responses", "spearman_brown", "standard_error_of_measurement"),
-    *("stem_and_leaf", "test_retest", "threshold_probability"),
+    *("spread_covariance", "stem_and_leaf", "test_retest", "threshold_probability"),
     *("variance_ratio_test", "write_template"),
 }
 

@@ -147,6 +147,9 @@ def generalize(
     measure: Annotated[
         str, typer.Option(help="bonett, hakstian-whalen, raw or fisher-z.")
     ] = "bonett",
+    bias: Annotated[
+        str, typer.Option(help="Remove the bias of the scale: none, bonett or exact.")
+    ] = "none",
     method: Annotated[str, typer.Option(help="Estimator of tau2.")] = "REML",
     within_correlation: Annotated[
         float | None, typer.Option(help="Correlation of errors within a study.")
@@ -171,6 +174,7 @@ def generalize(
         moderators,
         by=names_of(by) or (),
         measure=measure,
+        bias=bias,
         method=method,
         conf_level=conf_level,
         within_correlation=within_correlation,
@@ -182,6 +186,7 @@ def generalize(
             "--moderators": moderators,
             "--by": by if by != ",".join(CELL) else None,
             "--measure": measure if measure != "bonett" else None,
+            "--bias": bias if bias != "none" else None,
             "--method": method if method != "REML" else None,
             "--within-correlation": within_correlation,
             "--conf-level": conf_level if conf_level != 0.95 else None,
