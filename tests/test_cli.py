@@ -55,6 +55,12 @@ def test_generalize_writes_a_folder(mibs, tmp_path, capsys):
     assert sorted(os.listdir(tmp_path)) == ["mein bericht ü", "mibs.csv"]
 
 
+def test_generalize_without_cells(mibs, tmp_path, capsys):
+    words = ("generalize", mibs, "--columns", "alpha=estimate", "--by", "")
+    assert run(*words, "--output", tmp_path / "out") == 0
+    assert "alpha = .755" in capsys.readouterr().out
+
+
 def test_generalize_removes_the_bias_of_the_scale(mibs, tmp_path, capsys):
     words = ("generalize", mibs, "--columns", "alpha=estimate")
     assert run(*words, "--bias", "exact", "--output", tmp_path / "out") == 0

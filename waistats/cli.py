@@ -142,7 +142,7 @@ def generalize(
         str | None, typer.Option(help="Formula, such as '~ rater + np.log(n_items)'.")
     ] = None,
     by: Annotated[
-        str, typer.Option(help="Columns that make the cells.")
+        str, typer.Option(help="Columns that make the cells; empty for none.")
     ] = "instrument,rater,scale",
     measure: Annotated[
         str, typer.Option(help="bonett, hakstian-whalen, raw or fisher-z.")
@@ -172,7 +172,7 @@ def generalize(
     study = run(
         table,
         moderators,
-        by=names_of(by) or (),
+        by=(names_of(by) if by.strip() else None) or (),
         measure=measure,
         bias=bias,
         method=method,
