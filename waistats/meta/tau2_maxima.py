@@ -89,7 +89,7 @@ def highest_maximum(search: Search, method: str, start: FloatArray) -> Tau2:
     top = np.maximum(4 * spread(y, v), smallest)
     wide = top > 1e6 * smallest
     doubtful, near = np.ones(len(start), dtype=bool), None
-    if len(start) > 50 and is_mean(X):
+    if is_mean(X):
         doubtful, start, near = _scan(search, method, start, smallest, top)
     found = find_zero(search, method, start, near)
     found.tau2 = better_of_zero(y, v, X, found, method)
