@@ -17,11 +17,14 @@ Times = Iterator[tuple[str, str, Callable[[], object], int]]
 
 
 def best(call: Callable[[], object], repeats: int) -> float:
-    """Return the shortest processor time of several calls; of one, without warm-up."""
+    """Return the shortest processor time of several calls, of a second at least.
+
+    Of one call, without warm-up.
+    """
     if repeats > 1:
         call()
-    times = []
-    for _ in range(repeats):
+    times: list[float] = []
+    while len(times) < repeats or (repeats > 1 and sum(times) < 1):
         start = time.process_time()
         call()
         times.append(time.process_time() - start)
