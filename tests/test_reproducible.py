@@ -193,9 +193,10 @@ def other_arithmetic():
     newer = [name for name in found if re.match("X86_V4|AVX512", name)]
     if newer:
         # as a processor without these instructions has it
-        said |= {
-            "NPY_DISABLE_CPU_FEATURES": " ".join(newer), "OPENBLAS_CORETYPE": "Haswell",
-        }  # fmt: skip
+        said["NPY_DISABLE_CPU_FEATURES"] = " ".join(newer)
+        # the linear algebra that numpy 2.5 brings crashes when told so
+        if Version(np.__version__) < Version("2.5"):
+            said["OPENBLAS_CORETYPE"] = "Haswell"
     return said
 
 

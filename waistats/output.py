@@ -42,7 +42,7 @@ def _refuse(path: str | os.PathLike[str], error: OSError) -> DataError:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
+def uninterrupted() -> Iterator[None]:
     """Hold back SIGINT and SIGTERM until the block has ended."""
     held: list[int] = []
     before: dict[signal.Signals, Any] = {}
@@ -84,12 +84,12 @@ def new_folder(path: str | os.PathLike[str], *, force: bool = False) -> Iterator
             _check_replaceable(previous, previous, force)
     work: Path | None = None
     try:
-        with _uninterrupted():
+        with uninterrupted():
             target.parent.mkdir(parents=True, exist_ok=True)
             name = tempfile.mkdtemp(prefix=f".{target.name[:40]}-", dir=target.parent)
             work = Path(name)
         yield work
-        with _uninterrupted():
+        with uninterrupted():
             work.chmod(_usual_mode(0o777))
             _replace(target, work, previous)
     except OSError as error:
@@ -101,7 +101,7 @@ def new_folder(path: str | os.PathLike[str], *, force: bool = False) -> Iterator
         raise DataError(str(error).replace(str(work), str(path))) from error
     finally:
         if work is not None:
-            with _uninterrupted():
+            with uninterrupted():
                 shutil.rmtree(work, ignore_errors=True)
 
 
@@ -169,7 +169,7 @@ def new_file(path: str | os.PathLike[str], *, force: bool = True) -> Iterator[Pa
         raise DataError(f"{path}: already exists. Pass --force to replace it.")
     work: Path | None = None
     try:
-        with _uninterrupted():
+        with uninterrupted():
             target.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(
                 prefix=f".{target.stem[:40]}-", suffix=target.suffix, dir=target.parent
@@ -177,14 +177,14 @@ def new_file(path: str | os.PathLike[str], *, force: bool = True) -> Iterator[Pa
             work = Path(name)
             os.close(handle)
         yield work
-        with _uninterrupted():
+        with uninterrupted():
             work.chmod(_usual_mode(0o666))
             work.replace(target)
     except OSError as error:
         raise _refuse(path, error) from error
     finally:
         if work is not None:
-            with _uninterrupted(), suppress(OSError):
+            with uninterrupted(), suppress(OSError):
                 work.unlink(missing_ok=True)
 
 

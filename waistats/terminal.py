@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from waistats.errors import WaistatsError
+from waistats.output import uninterrupted
 
 INTERRUPTED = 130
 
@@ -17,7 +18,9 @@ def progress(total: int, words: str) -> Any:
     """Return a progress bar on standard error, silent where that is no terminal."""
     from tqdm import tqdm
 
-    return tqdm(total=total, desc=words, disable=None, leave=False, file=sys.stderr)
+    # a signal amid its making leaves a bar that cannot be cleared away
+    with uninterrupted():
+        return tqdm(total=total, desc=words, disable=None, leave=False, file=sys.stderr)
 
 
 def guarded(run: Callable[[], Any]) -> int:

@@ -125,7 +125,8 @@ def sampling_covariance(
             whole = sparse.csr_array(V)
         elif isinstance(V, (list, tuple)) and any(np.ndim(block) == 2 for block in V):
             parts = [_square(block, f"block {i + 1}") for i, block in enumerate(V)]
-            whole = sparse.csr_array(sparse.block_diag(parts))
+            blocks = [sparse.csr_array(part) for part in parts]
+            whole = sparse.csr_array(sparse.block_diag(blocks))
         else:
             whole = sparse.csr_array(_square(V, "the table"))
         if whole.shape == (total, total):
