@@ -114,9 +114,12 @@ def _drawn(study: RGStudy, row: pd.Series) -> Block:
             rows, formula, method=study.method, conf_level=study.conf_level
         )
     line = "the fitted line" if number else "the mean of each level"
+    axes = figures.bubble(model, name)
+    if metric:
+        axes.set_xlabel(f"{axes.get_xlabel()}\n({metric.partition(';')[0]})")
     return embed(
         f"bubble_{name}",
-        figures.bubble(model, name),
+        axes,
         f"Alpha against {words}, with {line}, its {level(study.conf_level)} confidence "
         "band and the prediction interval (dashed). Areas show weights.",
         simulated=study.simulated,
