@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from waistats.errors import DataError
-from waistats.output import guarded, new_file, new_folder, write_csv
+from waistats.output import guarded, new_file, new_folder, stopped, write_csv
 
 
 def _fail(place, name=None):
@@ -38,6 +38,21 @@ def test_folder_is_left_alone_on_failure(tmp_path):
         (work / "coefficients.csv").write_text("new")
     assert os.listdir(target) == ["coefficients.csv"]
     assert os.listdir(tmp_path) == ["out"]
+
+
+def test_what_was_told_to_stop_replaces_nothing(tmp_path):
+    """Even where a library has swallowed the KeyboardInterrupt."""
+    target = tmp_path / "a.csv"
+    target.write_text("old")
+    stopped.set()
+    try:
+        for place in (new_file(target), new_folder(tmp_path / "out")):
+            with pytest.raises(KeyboardInterrupt), place:
+                pass
+    finally:
+        stopped.clear()
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.csv"]
 
 
 def test_places_that_cannot_be_written(tmp_path):

@@ -41,6 +41,16 @@ def _refuse(path: str | os.PathLike[str], error: OSError) -> DataError:
     )
 
 
+# set where a program is told to stop: a library may swallow the KeyboardInterrupt, and
+# then nothing that is not finished may take the place of what is there
+stopped = threading.Event()
+
+
+def _check_stopped() -> None:
+    if stopped.is_set():
+        raise KeyboardInterrupt
+
+
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Hold back SIGINT and SIGTERM until the block has ended."""
@@ -90,6 +100,7 @@ def new_folder(path: str | os.PathLike[str], *, force: bool = False) -> Iterator
             work = Path(name)
         yield work
         with uninterrupted():
+            _check_stopped()
             work.chmod(_usual_mode(0o777))
             _replace(target, work, previous)
     except OSError as error:
@@ -178,6 +189,7 @@ def new_file(path: str | os.PathLike[str], *, force: bool = True) -> Iterator[Pa
             os.close(handle)
         yield work
         with uninterrupted():
+            _check_stopped()
             work.chmod(_usual_mode(0o666))
             work.replace(target)
     except OSError as error:

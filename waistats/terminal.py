@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from waistats.errors import WaistatsError
-from waistats.output import uninterrupted
+from waistats.output import stopped, uninterrupted
 
 INTERRUPTED = 130
 
@@ -83,12 +83,16 @@ def as_program() -> None:
     import warnings
 
     def stop(number: int, frame: object) -> None:
+        stopped.set()
         raise KeyboardInterrupt
 
     def warn(message: Warning | str, *place: object, **more: object) -> None:
         print(f"Warning: {message}", file=sys.stderr)
 
     signal.signal(signal.SIGTERM, stop)
+    # a job in the background is told to hear no SIGINT
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, stop)
     warnings.showwarning = warn
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
