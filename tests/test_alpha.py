@@ -124,7 +124,8 @@ def test_the_interval_uses_the_n_that_was_used():
 
 
 def test_pingouin_agrees(ceiling):
-    pingouin = pytest.importorskip("pingouin")
+    import pingouin
+
     alpha, limits = pingouin.cronbach_alpha(pd.DataFrame(ceiling))
     found = cronbach_alpha(pd.DataFrame(ceiling))
     assert found.estimate == pytest.approx(alpha, rel=1e-12)
@@ -134,7 +135,8 @@ def test_pingouin_agrees(ceiling):
 
 def test_pingouins_own_example_with_missing_answers():
     """Its documented interval, .581-.933, is that of 12 people; 9 are complete."""
-    pingouin = pytest.importorskip("pingouin")
+    import pingouin
+
     answers = pingouin.read_dataset("cronbach_wide_missing")
     alpha, limits = pingouin.cronbach_alpha(answers, nan_policy="listwise")
     found = cronbach_alpha(answers)

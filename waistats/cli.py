@@ -172,7 +172,7 @@ def generalize(
     study = run(
         table,
         moderators,
-        by=(names_of(by) if by.strip() else None) or (),
+        by=names_of(by.strip() or None) or (),
         measure=measure,
         bias=bias,
         method=method,
