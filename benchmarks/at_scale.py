@@ -18,13 +18,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from waistats.reliability.by_study import reliability_by_study
+from waistats.reliability.by_study.api import reliability_by_study
 
 ITEMS = [f"q{i}" for i in range(1, 13)]
 RUNS = 5
 CHILD = """
 import resource, sys
-from waistats.reliability.by_study import reliability_by_study
+from waistats.reliability.by_study.api import reliability_by_study
 reliability_by_study(sys.argv[1], study="study", items="q")
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """

@@ -21,12 +21,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from waistats.reliability.agreement import intraclass_correlation
+from waistats.reliability._polychoric import polychoric
 from waistats.reliability.alpha import cronbach_alpha
+from waistats.reliability.icc import intraclass_correlation
 from waistats.reliability.omega import omega_total
-from waistats.reliability.ordinal import ordinal_alpha
-from waistats.reliability.ordinal_sample import categories
-from waistats.reliability.polychoric import polychoric
+from waistats.reliability.ordinal import categories, ordinal_alpha
 
 Line = tuple[str, str, float]
 

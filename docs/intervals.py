@@ -13,16 +13,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from waistats.arrays import FloatArray
-from waistats.format import coefficient, interval
-from waistats.reliability.alpha import cronbach_alpha
-from waistats.reliability.bootstrap import bootstrap_limits, resampled_alphas
-from waistats.reliability.influence import (
-    alpha_gradient,
-    alpha_influence,
-    influence_variance,
-)
-from waistats.reliability.intervals import (
+from waistats._format import coefficient, interval
+from waistats._typing import FloatArray
+from waistats.reliability._bootstrap import bootstrap_limits, resampled_alphas
+from waistats.reliability._intervals import (
     Limits,
     bonett_limits,
     feldt_limits,
@@ -30,7 +24,14 @@ from waistats.reliability.intervals import (
     normal_theory_se,
     wald_limits,
 )
-from waistats.reliability.moments import alpha_of, mean_and_covariance
+from waistats.reliability._moments import (
+    alpha_gradient,
+    alpha_influence,
+    alpha_of,
+    influence_variance,
+    mean_and_covariance,
+)
+from waistats.reliability.alpha import cronbach_alpha
 
 TARGET = Path(__file__).with_name("intervals.md")
 SEED = 1965

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from waistats._format import coefficient, fixed, interval
 from waistats.datasets.bundled import load_dataset
-from waistats.effect_sizes import effect_sizes
-from waistats.format import coefficient, fixed, interval
-from waistats.meta.bayes import fit_bayes
-from waistats.meta.bayes_result import BayesResult
+from waistats.measures import effect_sizes
+from waistats.meta.bayes import BayesResult, fit_bayes
 from waistats.meta.fit import fit_meta
 
 TARGET = Path(__file__).with_name("priors.md")

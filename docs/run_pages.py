@@ -2,7 +2,7 @@
 
 The blocks of a page run in order, in one namespace and a new folder. A ``text`` block
 right after a Python block, and the lines below a ``$ waistats`` line, hold the output:
-``python docs/run_pages.py [page ...]`` writes them, ``tests/test_docs.py`` compares.
+``python docs/run_pages.py [page ...]`` writes them, ``tests/site/test_docs.py`` compares.
 A line of ``...`` stands for any lines. An image ``images/NAME`` of a page is the file
 NAME that its blocks write.
 """
@@ -81,7 +81,7 @@ def run_page(page: Path) -> Iterator[Step]:
 
 def run_console(code: str, offset: int) -> Iterator[Step]:
     """Run the ``$ waistats`` lines of a console block."""
-    from waistats.cli import main
+    from waistats.cli.app import main
 
     for command in COMMAND.finditer(code):
         words = shlex.split(command["line"], comments=True)

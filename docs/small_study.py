@@ -15,19 +15,19 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from waistats.arrays import FloatArray
+from waistats._format import coefficient
+from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError
-from waistats.format import coefficient
+from waistats.measures import alpha_variance, back_transform, transform
 from waistats.meta.fit import fit_meta
-from waistats.meta.many import fit_meta_many
-from waistats.sensitivity.selection_likelihood import (
+from waistats.meta.fit_many import fit_meta_many
+from waistats.sensitivity._selection_likelihood import (
     Selection,
     climb,
     evaluate,
     maximise,
 )
 from waistats.sensitivity.trim_and_fill import trim_and_fill
-from waistats.transforms import alpha_variance, back_transform, transform
 
 TARGET = Path(__file__).with_name("small_study.md")
 SIZES = (10, 20, 40)

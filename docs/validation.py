@@ -17,7 +17,7 @@ import validation_synthesis as synthesis
 from validation_cases import difference, load
 from validation_published import agrees, paged, published
 
-from waistats.format import fixed
+from waistats._format import fixed
 
 TARGET = Path(__file__).with_name("validation.md")
 # what was compared with: title and reference files, in the order of the page
@@ -159,7 +159,7 @@ def page() -> str:
                 "This page is written by `docs/validation.py` from the reference files in "
                 "`tests/reference`, which R scripts beside them wrote. The numbers of "
                 "waistats were computed when the page was written; "
-                "`tests/test_validation.py` computes them again.",
+                "`tests/site/test_validation.py` computes them again.",
                 "## Against R",
                 "A difference is relative to a reference above 1 in size and absolute "
                 "below. Data sets are those of metadat by their names, published tables, or "

@@ -1,7 +1,7 @@
 """Every number of the committed R references beside what waistats says now.
 
 Each function yields `Row`: which public function, on which data, which quantity, ours
-and the reference. `validation.py` makes the page, `tests/test_validation.py` the check.
+and the reference. `validation.py` makes the page, `tests/site/test_validation.py` checks.
 """
 
 import json
@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 import waistats as ws
-from waistats.reliability.intervals import feldt_limits
-from waistats.reliability.ordinal_sample import categories
-from waistats.reliability.polychoric import polychoric
+from waistats.reliability._intervals import feldt_limits
+from waistats.reliability._polychoric import polychoric
+from waistats.reliability.ordinal import categories
 
 FOLDER = Path(__file__).parents[1] / "tests" / "reference"
 SMALL = {"z": "wald", "t": "t", "knha": "knapp-hartung"}

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 import waistats as ws
-from waistats.reliability.intervals import bonett_se, feldt_limits
+from waistats.reliability._intervals import bonett_se, feldt_limits
 
 FOLDER = Path(__file__).parents[1] / "tests" / "reference"
 DATA = json.loads((FOLDER / "published_data.json").read_text(encoding="utf-8"))["data"]

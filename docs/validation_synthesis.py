@@ -12,8 +12,8 @@ from validation_cases import SMALL, Row, load, named
 
 import waistats as ws
 from waistats.figures.baujat import baujat_values
-from waistats.generalization.differences import log_odds_ratio
-from waistats.generalization.induction import logistic_trend, wilson_interval
+from waistats.rg.compare_samples import log_odds_ratio
+from waistats.rg.induction import logistic_trend, wilson_interval
 
 REFITS = {"estimate": "b", "se": "se", "ci_low": "ci_low", "ci_high": "ci_high"}
 

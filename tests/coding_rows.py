@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from waistats.datasets.schema import fields
+from waistats.io._codebook import fields
 
 
 def study(name, **changes):

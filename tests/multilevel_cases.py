@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from waistats.meta.multilevel import fit_multilevel
+from waistats.meta.multilevel.fit import fit_multilevel
 
 PATH = Path(__file__).parent / "reference" / "multilevel_metafor.json"
 CASES = {case["name"]: case for case in json.loads(PATH.read_text())["cases"]}

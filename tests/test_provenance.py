@@ -11,8 +11,8 @@ from matplotlib.text import Text
 
 import waistats as w
 from waistats import figures, tables
-from waistats.figures.describing import describe, is_marked, mark_simulated
-from waistats.format import Result
+from waistats._format import Result
+from waistats.figures._alt import describe, is_marked, mark_simulated
 from waistats.provenance import SIMULATED, is_simulated, marked, noted
 
 FORM = "WAI-S"

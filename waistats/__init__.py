@@ -1,50 +1,34 @@
 """Reliability generalization of the Working Alliance Inventory."""
 
 from waistats import figures, tables
-from waistats.columns import item_columns
 from waistats.datasets.bundled import list_datasets, load_dataset
-from waistats.datasets.check import check_coefficients
-from waistats.datasets.readers import read_coefficients, read_responses
 from waistats.datasets.remote import cache_path, fetch_dataset
 from waistats.datasets.simulate import simulate_responses
-from waistats.datasets.simulated_literature import simulate_literature
-from waistats.datasets.simulated_study import SimulatedStudy, simulate_hanson_study
-from waistats.effect_sizes import effect_sizes
+from waistats.datasets.simulated_studies import (
+    SimulatedStudy,
+    simulate_hanson_study,
+    simulate_literature,
+)
 from waistats.errors import ConvergenceError, DataError, ModelError, WaistatsError
-from waistats.forms import Instrument
-from waistats.generalization.coders import compare_coders
-from waistats.generalization.coding import (
-    coding_codebook,
-    coding_examples,
-    write_template,
+from waistats.instruments.forms import (
+    Instrument,
+    define_instrument,
+    get_instrument,
+    list_instruments,
 )
-from waistats.generalization.compare import compare_samples
-from waistats.generalization.correlates import classical_regression, correlates
-from waistats.generalization.describe import describe_coefficients, stem_and_leaf
-from waistats.generalization.expected import expected_reliability
-from waistats.generalization.flow import flow_counts
-from waistats.generalization.generalize import generalize
-from waistats.generalization.induction import induction_rate
-from waistats.generalization.length import (
-    lengthening_factor,
-    mean_inter_item_correlation,
-    spearman_brown,
-)
-from waistats.generalization.sources import induction_tests, variance_ratio_test
-from waistats.generalization.spread import spread_analysis
-from waistats.generalization.spread_covariance import spread_covariance
-from waistats.generalization.study import RGStudy
-from waistats.identification import identify_instrument
-from waistats.instruments import define_instrument, get_instrument, list_instruments
-from waistats.key_audit import audit_keys
+from waistats.instruments.identification import identify_instrument
+from waistats.instruments.keys import audit_keys
+from waistats.instruments.scoring import item_columns, keyed_items, score
+from waistats.io.check import check_coefficients
+from waistats.io.readers import read_coefficients, read_responses
+from waistats.measures import back_transform, effect_sizes
 from waistats.meta.bayes import fit_bayes
 from waistats.meta.fit import fit_meta
+from waistats.meta.fit_many import fit_meta_many
 from waistats.meta.location_scale import fit_location_scale
-from waistats.meta.many import fit_meta_many
-from waistats.meta.multilevel import fit_multilevel
-from waistats.meta.multilevel_result import MultilevelResult
+from waistats.meta.multilevel.fit import MultilevelResult, fit_multilevel
 from waistats.meta.permutation import permutation_test
-from waistats.meta.result import MetaResult
+from waistats.meta.results import MetaResult
 from waistats.meta.subgroups import fit_subgroups
 from waistats.meta.varying import fit_varying_coefficient
 from waistats.practice import (
@@ -62,41 +46,57 @@ from waistats.practice import (
     standard_error_of_measurement,
     threshold_probability,
 )
-from waistats.reliability.agreement import (
+from waistats.reliability._result import ReliabilityEstimate
+from waistats.reliability.alpha import (
+    cronbach_alpha,
+    kr20,
+    standardized_alpha,
+    two_item_reliability,
+)
+from waistats.reliability.by_study.api import reliability_by_study
+from waistats.reliability.by_study.items import item_statistics_by_study
+from waistats.reliability.compare import alpha_covariance, compare_alphas
+from waistats.reliability.composite import composite_reliability, stratified_alpha
+from waistats.reliability.guttman import guttman_lambdas
+from waistats.reliability.icc import (
     intraclass_correlation,
     intraclass_correlations,
+    test_retest,
 )
-from waistats.reliability.alpha import cronbach_alpha, kr20
-from waistats.reliability.bounds import guttman_lambdas
-from waistats.reliability.by_study import reliability_by_study
-from waistats.reliability.compare import compare_alphas
-from waistats.reliability.completions import alpha_bounds
-from waistats.reliability.composite import composite_reliability, stratified_alpha
-from waistats.reliability.covariance import alpha_covariance
-from waistats.reliability.estimate import ReliabilityEstimate
-from waistats.reliability.hierarchical import omega_hierarchical
 from waistats.reliability.items import item_statistics
-from waistats.reliability.items_by_study import item_statistics_by_study
+from waistats.reliability.missing_bounds import alpha_bounds
 from waistats.reliability.multilevel import multilevel_reliability
 from waistats.reliability.omega import omega_total
+from waistats.reliability.omega_hierarchical import omega_hierarchical
 from waistats.reliability.ordinal import ordinal_alpha, ordinal_omega
-from waistats.reliability.retest import test_retest
 from waistats.reliability.split_half import split_half
-from waistats.reliability.standardized import standardized_alpha
-from waistats.reliability.two_items import two_item_reliability
-from waistats.scoring import keyed_items, score
-from waistats.sensitivity.cumulative import cumulative
-from waistats.sensitivity.fail_safe import fail_safe_n
+from waistats.rg._spread_rows import spread_covariance
+from waistats.rg.coders import compare_coders
+from waistats.rg.coding import coding_codebook, coding_examples, write_template
+from waistats.rg.compare_samples import compare_samples
+from waistats.rg.correlates import classical_regression, correlates
+from waistats.rg.descriptives import describe_coefficients, stem_and_leaf
+from waistats.rg.flow import flow_counts
+from waistats.rg.induced_samples import (
+    expected_reliability,
+    induction_tests,
+    variance_ratio_test,
+)
+from waistats.rg.induction import induction_rate
+from waistats.rg.length import (
+    lengthening_factor,
+    mean_inter_item_correlation,
+    spearman_brown,
+)
+from waistats.rg.spread import spread_analysis
+from waistats.rg.study import RGStudy, generalize
+from waistats.sensitivity.deletion import cumulative, influence, leave_one_out
 from waistats.sensitivity.gosh import gosh
-from waistats.sensitivity.influence import influence
-from waistats.sensitivity.leave_one_out import leave_one_out
 from waistats.sensitivity.multiverse import multiverse
-from waistats.sensitivity.pet_peese import pet_peese
 from waistats.sensitivity.selection import threshold_selection
-from waistats.sensitivity.small_study import egger_test, rank_test
+from waistats.sensitivity.small_study import egger_test, pet_peese, rank_test
 from waistats.sensitivity.trim_and_fill import trim_and_fill
-from waistats.sensitivity.worst_case import worst_case
-from waistats.transforms import back_transform
+from waistats.sensitivity.unreported import fail_safe_n, worst_case
 
 __version__ = "0.1.0"
 

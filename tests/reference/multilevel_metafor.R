@@ -1,4 +1,4 @@
-# Reference values for waistats.meta.multilevel: metafor's rma.mv and clubSandwich.
+# Reference values for waistats.meta.multilevel.fit: metafor's rma.mv and clubSandwich.
 # Rscript tests/reference/multilevel_metafor.R writes tests/reference/multilevel_metafor.json
 # rma.mv stops short of the maximum, so the variances are first taken to full convergence
 # by dense scoring written out below; metafor and clubSandwich then work at those.

@@ -6,14 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from waistats.datasets.check import require_coefficients
-from waistats.datasets.files import read_table
-from waistats.datasets.findings import problem
-from waistats.datasets.parsing import parse_table
-from waistats.datasets.schema import codebook, fields, resource, validate
-from waistats.datasets.simulated_study import simulate_hanson_study
+from waistats._files import data_json, data_path
+from waistats.datasets.simulated_studies import simulate_hanson_study
 from waistats.errors import DataError, listing, near
-from waistats.resources import data_json, data_path
+from waistats.io._codebook import codebook, fields, parse_table, resource, validate
+from waistats.io._files import read_table
+from waistats.io._table import problem
+from waistats.io.check import require_coefficients
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

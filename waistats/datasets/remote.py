@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from waistats._files import data_json
 from waistats.datasets.bundled import list_datasets
-from waistats.datasets.numbers import plain_text
-from waistats.datasets.readers import read_responses
 from waistats.errors import DataError, listing, near
-from waistats.resources import data_json
+from waistats.io._table import plain_text
+from waistats.io.readers import read_responses
 
 _SECONDS = 60
 

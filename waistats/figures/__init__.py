@@ -1,5 +1,6 @@
 """One file a figure; matplotlib is loaded when a figure is drawn."""
 
+from waistats.figures._style import alt_text, render, save
 from waistats.figures.baujat import baujat
 from waistats.figures.box import box
 from waistats.figures.bubble import bubble
@@ -17,7 +18,6 @@ from waistats.figures.qq import qq
 from waistats.figures.radial import radial
 from waistats.figures.refits import cumulative, leave_one_out
 from waistats.figures.shrinkage import shrinkage
-from waistats.figures.style import alt_text, render, save
 
 __all__ = [
     "alt_text",

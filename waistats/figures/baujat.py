@@ -4,17 +4,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from waistats.arrays import FloatArray
-from waistats.figures import style
-from waistats.figures.describing import describe
-from waistats.figures.placing import place_labels
-from waistats.figures.study_rows import study_rows
-from waistats.fitted import as_independent
-from waistats.sensitivity.refit import check_meta, refit_many
-from waistats.wording import total_text
+from waistats._labels import total_text
+from waistats._typing import FloatArray
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._labels import place_labels
+from waistats.figures._rows import study_rows
+from waistats.rg.as_model import as_independent
+from waistats.sensitivity._refit import check_meta, refit_many
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 _NAMED = 5
 

@@ -7,19 +7,20 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from waistats.arrays import FloatArray
+from waistats._format import coefficient
+from waistats._labels import noun
+from waistats._typing import FloatArray
 from waistats.errors import DataError
-from waistats.figures import style
-from waistats.figures.alpha_axis import alpha_label
-from waistats.figures.describing import describe
-from waistats.figures.measuring import shorten, wrap
-from waistats.figures.study_rows import coefficient_table
-from waistats.format import coefficient
-from waistats.generalization.describe import kinds
-from waistats.wording import noun
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._axes import alpha_label
+from waistats.figures._rows import coefficient_table
+from waistats.figures._style import shorten, wrap
+from waistats.rg.descriptives import kinds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 _ROW = 0.3
 _BOX, _VIOLIN = 5, 10  # coefficients from which a box, a violin says something

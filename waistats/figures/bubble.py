@@ -5,24 +5,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from waistats.errors import ModelError, listing
-from waistats.figures import style
-from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
-from waistats.figures.describing import describe
-from waistats.figures.measuring import wrap
-from waistats.figures.study_rows import check_column, study_rows
-from waistats.fitted import as_model
-from waistats.format import level
-from waistats.meta.fit import fit_meta
-from waistats.meta.moderators import baseline
-from waistats.meta.result import MetaResult
-from waistats.wording import (
+from waistats._format import level
+from waistats._labels import (
     column_words,
     inside_words,
     noun,
     statistic_text,
     total_text,
 )
+from waistats.errors import ModelError, listing
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._axes import axis_name, set_alpha_axis, span
+from waistats.figures._rows import check_column, study_rows
+from waistats.figures._style import wrap
+from waistats.meta._predict import baseline
+from waistats.meta.fit import fit_meta
+from waistats.meta.results import MetaResult
+from waistats.rg.as_model import as_model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

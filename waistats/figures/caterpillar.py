@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from waistats.figures import style
-from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
-from waistats.figures.describing import describe
-from waistats.figures.study_rows import study_rows
-from waistats.fitted import as_model, pooled_row
-from waistats.format import level
-from waistats.wording import heterogeneity_text, noun, pooled_text, total_text
+from waistats._format import level
+from waistats._labels import heterogeneity_text, noun, pooled_text, total_text
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._axes import axis_name, set_alpha_axis, span
+from waistats.figures._rows import study_rows
+from waistats.rg.as_model import as_model, pooled_row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from waistats._format import coefficient, count
 from waistats.errors import DataError
-from waistats.figures import style
-from waistats.figures.describing import describe
-from waistats.figures.measuring import text_width
-from waistats.format import coefficient, count
-from waistats.generalization.study import RGStudy
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._style import text_width
+from waistats.rg.study import RGStudy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 _CELL = (0.72, 0.4)  # inches
 

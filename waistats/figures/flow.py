@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from waistats._format import count
 from waistats.errors import DataError
-from waistats.figures import style
-from waistats.figures.describing import describe
-from waistats.figures.measuring import wrap
-from waistats.format import count
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._style import wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 COUNTS = ("studies", "samples", "coefficients", "persons")
 _LINE, _PAD, _GAP = 0.145, 0.07, 0.24  # inches

@@ -1,4 +1,9 @@
-"""Forest plot: every coefficient with its interval, and what they pool to."""
+"""Forest plot: every coefficient with its interval, and what they pool to.
+
+The lines of a forest plot, top to bottom: studies, groups, pooled values.
+
+The columns of text beside a forest plot.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,21 +11,205 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from waistats.arrays import FloatArray
-from waistats.figures import style
-from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span, to_alpha
-from waistats.figures.beside import draw_beside, fit_beside
-from waistats.figures.describing import describe
-from waistats.figures.forest_columns import forest_columns
-from waistats.figures.forest_lines import forest_lines
-from waistats.figures.intervals import draw_intervals
-from waistats.figures.measuring import wrap
-from waistats.figures.study_rows import study_rows
-from waistats.fitted import as_model, pooled_row
-from waistats.wording import noun, pooled_text, total_text, value_text
+from waistats._format import cell, count, fixed, level
+from waistats._labels import (
+    column_words,
+    decimals,
+    heterogeneity_text,
+    noun,
+    pooled_text,
+    range_text,
+    statistic_text,
+    symbol,
+    total_text,
+    value_text,
+)
+from waistats._typing import FloatArray
+from waistats.errors import ModelError
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._axes import (
+    axis_name,
+    draw_intervals,
+    set_alpha_axis,
+    span,
+    to_alpha,
+)
+from waistats.figures._labels import Texts, draw_beside, fit_beside
+from waistats.figures._rows import by_value, check_column, study_rows
+from waistats.figures._style import wrap
+from waistats.meta.fit import fit_meta
+from waistats.meta.results import MetaResult
+from waistats.rg.as_model import as_model, pooled_row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+_COLUMNS = ["kind", "label", "estimate", "low", "high", "weight", "row"]
+
+
+def forest_lines(
+    result: Any,
+    rows: pd.DataFrame,
+    mean: pd.Series | None,
+    *,
+    by: str | None,
+    order: str,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return one row a line of the plot, and the sentences below it.
+
+    ``kind`` is ``"study"``, ``"heading"``, ``"group"``, ``"summary"``,
+    ``"prediction"`` or ``"blank"``; ``estimate, low, high`` are on the model's scale,
+    and ``row`` is the position among the fitted rows (-1 for other lines).
+    """
+    table = result.effects.table
+    ordered = by_value(rows, order, table)
+    foot: list[str] = []
+    if by is None:
+        lines = _studies(ordered)
+    else:
+        lines, test = _grouped(result, ordered, by)
+        foot.append(test)
+    if mean is not None:
+        lines += _pooled(result, mean)
+    frame = pd.DataFrame(lines, columns=_COLUMNS)
+    frame["fitted_low"], frame["fitted_high"] = np.nan, np.nan
+    if result.has_moderators:
+        fitted = result.predict(back_transform=False)
+        at = frame["row"].to_numpy(dtype=int)
+        frame["fitted_low"] = np.where(at >= 0, fitted["ci_low"].to_numpy()[at], np.nan)
+        frame["fitted_high"] = np.where(
+            at >= 0, fitted["ci_high"].to_numpy()[at], np.nan
+        )
+    return frame, [*foot, heterogeneity_text(result)]
+
+
+def _studies(rows: pd.DataFrame) -> list[tuple[Any, ...]]:
+    return [
+        ("study", r.label, r.yi, r.ci_low, r.ci_high, r.weight, r.Index)
+        for r in rows.itertuples()
+    ]
+
+
+def _blank(kind: str = "blank", label: str = "") -> tuple[Any, ...]:
+    return (kind, label, np.nan, np.nan, np.nan, np.nan, -1)
+
+
+def _pooled(result: Any, row: pd.Series) -> list[tuple[Any, ...]]:
+    kind = "Common-effect" if result.method == "CE" else "Random-effects"
+    lines = [
+        _blank(),
+        (
+            "summary",
+            f"{kind} mean (k = {result.k})",
+            row.estimate,
+            row.ci_low,
+            row.ci_high,
+            np.nan,
+            -1,
+        ),
+    ]
+    if result.method != "CE":
+        label = f"{level(result.conf_level)} prediction interval"
+        lines.append(("prediction", label, np.nan, row.pi_low, row.pi_high, np.nan, -1))
+    return lines
+
+
+def _grouped(
+    result: Any, rows: pd.DataFrame, by: str
+) -> tuple[list[tuple[Any, ...]], str]:
+    """Return the lines of each group with its diamond, and the test of groups."""
+    table = result.effects.table
+    check_column(table, by)
+    fit = fit_groups(result, by)
+    levels = list(dict.fromkeys(table[by]))
+    if isinstance(table[by].dtype, pd.CategoricalDtype):
+        levels = [c for c in table[by].cat.categories if c in levels]
+    new = pd.DataFrame({by: pd.Series(levels, dtype=table[by].dtype)})
+    predicted = fit.predict(new, back_transform=False)
+    group = table[by].to_numpy()
+    lines: list[tuple[Any, ...]] = []
+    for value, row in zip(levels, predicted.itertuples(), strict=True):
+        own = rows[np.isin(rows.index, np.flatnonzero(group == value))]
+        share = float(own["weight"].sum())
+        lines += [_blank("heading", str(value)), *_studies(own)]
+        label = f"Mean of {value} (k = {len(own)})"
+        lines.append(("group", label, row.estimate, row.ci_low, row.ci_high, share, -1))
+        lines.append(_blank())
+    return lines[:-1], f"Difference between groups: {statistic_text(fit.omnibus)}"
+
+
+def fit_groups(result: Any, by: str) -> MetaResult:
+    """Return the model of a fit with one moderator more: its groups."""
+    if not isinstance(result, MetaResult) or result.has_moderators:
+        raise ModelError(
+            "by= needs a model from fit_meta() without moderators; it fits the groups "
+            "itself."
+        )
+    if result.effects.table[by].nunique() < 2:
+        raise ModelError(f"by={by!r} has one group only; leave by= out.")
+    return fit_meta(
+        result.effects.table,
+        f"~ C(`{by}`)",
+        method=result.method,
+        small_sample=result.small_sample,
+        conf_level=result.conf_level,
+    )
+
+
+_HEADS = {"n": "n", "n_items": "Items", "weight": "Weight"}
+
+
+def forest_columns(
+    result: Any, lines: pd.DataFrame, names: Sequence[str]
+) -> list[Texts]:
+    """Return the columns of these names, a text a line."""
+    return [_texts(result, lines, name) for name in names if _known(result, name)]
+
+
+def _known(result: Any, name: str) -> bool:
+    if name in ("estimate", "weight"):
+        return True
+    if name in ("n", "n_items"):
+        return name in result.effects.table
+    check_column(result.effects.table, name)
+    return True
+
+
+def _texts(result: Any, lines: pd.DataFrame, name: str) -> Texts:
+    """Return a column's head, side and texts."""
+    if name == "estimate":
+        return _estimates(result, lines)
+    if name == "weight":
+        shown = [fixed(w, 1) + "%" if np.isfinite(w) else "" for w in lines["weight"]]
+        return "Weight", 1, shown
+    values = result.effects.table[name]
+    texts = ["" if row < 0 else _plain(name, values.iloc[row]) for row in lines["row"]]
+    return _HEADS.get(name, column_words(name)), 0, texts
+
+
+def _plain(name: str, value: Any) -> str:
+    return count(value) if name in ("n", "n_items") else cell(name, value, 2)
+
+
+def _estimates(result: Any, lines: pd.DataFrame) -> Texts:
+    measure = result.measure
+    numbers = lines[["estimate", "low", "high"]].to_numpy(dtype=float)
+    alphas = np.asarray(to_alpha(numbers, measure))
+    digits = decimals(alphas)
+    texts = []
+    for kind, (estimate, low, high) in zip(lines["kind"], alphas, strict=True):
+        if kind in ("blank", "heading"):
+            texts.append("")
+        elif kind == "prediction":
+            texts.append(range_text(low, high, measure, digits))
+        else:
+            limits = range_text(low, high, measure, digits)
+            texts.append(f"{value_text(estimate, measure, digits)} {limits}")
+    head = f"{symbol(result)} [{level(result.conf_level)} CI]"
+    return head, 1, texts
+
 
 _ROW, _LINE = 0.17, 0.155  # inches: a row of the plot, a line of text below it
 

@@ -7,19 +7,20 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from waistats.arrays import BoolArray
+from waistats._format import fixed
+from waistats._labels import noun, pooled_text, total_text
+from waistats._typing import BoolArray
 from waistats.errors import ModelError
-from waistats.figures import style
-from waistats.figures.alpha_axis import alpha_label, axis_name, set_alpha_axis, span
-from waistats.figures.describing import describe
-from waistats.figures.study_rows import study_rows
-from waistats.fitted import as_model, pooled_row
-from waistats.format import fixed
-from waistats.transforms import transform
-from waistats.wording import noun, pooled_text, total_text
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._axes import alpha_label, axis_name, set_alpha_axis, span
+from waistats.figures._rows import study_rows
+from waistats.measures import transform
+from waistats.rg.as_model import as_model, pooled_row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 _SHADES = ("#efefef", "#dcdcdc", "#c6c6c6", "#b0b0b0")
 

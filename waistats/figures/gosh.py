@@ -4,19 +4,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from waistats.arrays import BoolArray, FloatArray
+from waistats._format import count, fixed, percent
+from waistats._typing import BoolArray, FloatArray
 from waistats.errors import ModelError
-from waistats.figures import style
-from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
-from waistats.figures.describing import describe
-from waistats.figures.measuring import wrap
-from waistats.fitted import as_independent
-from waistats.format import count, fixed, percent
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._axes import axis_name, set_alpha_axis, span
+from waistats.figures._style import wrap
+from waistats.rg.as_model import as_independent
+from waistats.sensitivity.gosh import GoshResult
 from waistats.sensitivity.gosh import gosh as fit_subsets
-from waistats.sensitivity.gosh_result import GoshResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 _SEED = 1
 _BINS = 90

@@ -6,15 +6,16 @@ import numpy as np
 import pandas as pd
 
 from waistats.errors import DataError, listing
-from waistats.figures import style
-from waistats.figures.describing import describe
-from waistats.figures.measuring import wrap
-from waistats.figures.study_rows import study_labels
-from waistats.fitted import as_model
-from waistats.sensitivity.influence import influence as influence_frame
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._rows import study_labels
+from waistats.figures._style import wrap
+from waistats.rg.as_model import as_model
+from waistats.sensitivity.deletion import influence as influence_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 _PANELS = {
     "rstudent": "Studentised residual",

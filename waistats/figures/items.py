@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from waistats._format import coefficient, fixed, percent
 from waistats.errors import DataError, listing
-from waistats.figures import style
-from waistats.figures.describing import describe
-from waistats.figures.measuring import shorten, text_width
-from waistats.format import coefficient, fixed, percent
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._style import shorten, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 _ROW, _NARROWEST = 0.17, 1.3  # inches: a row, the least width of a panel
 _NEEDED = (

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from waistats._format import coefficient, count
+from waistats._labels import noun, total_text
 from waistats.errors import DataError, ModelError
-from waistats.figures import style
-from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
-from waistats.figures.describing import describe
-from waistats.figures.study_rows import study_rows
-from waistats.fitted import as_model
-from waistats.format import coefficient, count
-from waistats.generalization.length import spearman_brown
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._axes import axis_name, set_alpha_axis, span
+from waistats.figures._rows import study_rows
+from waistats.measures import back_transform, transform
 from waistats.meta.fit import fit_meta
-from waistats.transforms import back_transform, transform
-from waistats.wording import noun, total_text
+from waistats.rg.as_model import as_model
+from waistats.rg.length import spearman_brown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,17 +5,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from waistats._format import level
 from waistats.errors import ModelError
-from waistats.figures import style
-from waistats.figures.alpha_axis import set_alpha_axis, span
-from waistats.figures.describing import describe
-from waistats.figures.measuring import text_width
-from waistats.format import level
-from waistats.sensitivity.multiverse_result import CHOICES, Multiverse
-from waistats.transforms import transform
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._axes import set_alpha_axis, span
+from waistats.figures._style import text_width
+from waistats.measures import transform
+from waistats.sensitivity.multiverse import CHOICES, Multiverse
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 _ROW, _TOP, _LEAST = 0.145, 2.0, 0.8  # inches: a row of choices, the curve
 

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from waistats.figures import style
-from waistats.figures.describing import describe
-from waistats.figures.placing import place_labels
-from waistats.figures.study_rows import study_rows
-from waistats.fitted import as_model
-from waistats.format import level
-from waistats.sensitivity.influence import influence
-from waistats.wording import total_text
+from waistats._format import level
+from waistats._labels import total_text
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._labels import place_labels
+from waistats.figures._rows import study_rows
+from waistats.rg.as_model import as_model
+from waistats.sensitivity.deletion import influence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from waistats.figures import style
-from waistats.figures.alpha_axis import alpha_label, alpha_ticks
-from waistats.figures.describing import describe
-from waistats.figures.measuring import wrap
-from waistats.fitted import as_model, pooled_row
-from waistats.format import fixed, level
-from waistats.sensitivity.refit import check_mean
-from waistats.transforms import transform
-from waistats.wording import pooled_text, total_text
+from waistats._format import fixed, level
+from waistats._labels import pooled_text, total_text
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._axes import alpha_label, alpha_ticks
+from waistats.figures._style import wrap
+from waistats.measures import transform
+from waistats.rg.as_model import as_model, pooled_row
+from waistats.sensitivity._refit import check_mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,21 +5,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from waistats._format import fixed, level
+from waistats._labels import decimals, noun, range_text, symbol, value_text
 from waistats.errors import DataError, check_option, listing
-from waistats.figures import style
-from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
-from waistats.figures.beside import Texts, draw_beside, fit_beside
-from waistats.figures.describing import describe
-from waistats.figures.intervals import draw_intervals
-from waistats.fitted import as_model, left_out_by
-from waistats.format import fixed, level
-from waistats.sensitivity.cumulative import cumulative as cumulative_frame
-from waistats.sensitivity.leave_one_out import leave_one_out as leave_one_out_frame
-from waistats.transforms import transform
-from waistats.wording import decimals, noun, range_text, symbol, value_text
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._axes import axis_name, draw_intervals, set_alpha_axis, span
+from waistats.figures._labels import Texts, draw_beside, fit_beside
+from waistats.measures import transform
+from waistats.rg.as_model import as_model, left_out_by
+from waistats.sensitivity.deletion import cumulative as cumulative_frame
+from waistats.sensitivity.deletion import leave_one_out as leave_one_out_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 _ROW = 0.17
 _NEEDED = ("estimate", "ci_low", "ci_high")

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from waistats.arrays import FloatArray
-from waistats.figures import style
-from waistats.figures.alpha_axis import axis_name, set_alpha_axis, span
-from waistats.figures.describing import describe
-from waistats.fitted import as_model
-from waistats.format import percent
-from waistats.meta.multilevel_result import MultilevelResult
-from waistats.wording import noun, pooled_text, total_text
+from waistats._format import percent
+from waistats._labels import noun, pooled_text, total_text
+from waistats._typing import FloatArray
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._axes import axis_name, set_alpha_axis, span
+from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.rg.as_model import as_model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

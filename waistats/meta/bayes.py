@@ -1,15 +1,351 @@
-"""The random-effects model in the Bayesian way, exact for few studies."""
+"""The random-effects model in the Bayesian way, exact for few studies.
+
+The result of a Bayesian random-effects model.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from waistats._format import coefficient, fixed, frame_text, interval, level
+from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option
-from waistats.meta.bayes_result import BayesResult
-from waistats.meta.design import Design, build_design
-from waistats.meta.effects import Effects, usable_effects
-from waistats.meta.posterior import Model, integrate
-from waistats.meta.prior import PRIORS, UNIFORM_END, checked_prior
-from waistats.transforms import back_transform, slope
+from waistats.measures import back_transform, slope, transform
+from waistats.meta._design import Design, build_design
+from waistats.meta._distributions import mixture_cdf, mixture_quantiles
+from waistats.meta._effects import Effects, OfEffects, usable_effects
+from waistats.meta._posterior import (
+    PRIORS,
+    UNIFORM_END,
+    Model,
+    Posterior,
+    Prior,
+    checked_prior,
+    integrate,
+)
+from waistats.meta._predict import on_alpha_scale
+from waistats.provenance import marked, of_simulated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class BayesResult(OfEffects):
+    """The posterior of a normal-normal model.
+
+    Attributes
+    ----------
+    prior : Prior
+        Prior of tau: ``kind`` and ``scale``.
+    mu_prior : tuple of float or None
+        Mean and standard deviation of the intercept's prior; None for a flat one.
+    model : Model
+        The likelihood.
+    posterior : Posterior
+        The quadrature, a mixture over nodes of tau.
+    effects, design : Effects, Design
+        The rows and the design that were fitted.
+    conf_level : float
+        Probability of the equal-tailed credible intervals.
+    """
+
+    prior: Prior
+    mu_prior: tuple[float, float] | None
+    model: Model = field(repr=False)
+    posterior: Posterior = field(repr=False)
+    effects: Effects = field(repr=False)
+    design: Design = field(repr=False)
+    conf_level: float
+
+    @property
+    def k(self) -> int:
+        """Coefficients used."""
+        return len(self.effects.yi)
+
+    @property
+    def tau(self) -> float:
+        """Posterior median of tau."""
+        return float(self.posterior.tau_quantiles(np.array([0.5]))[0])
+
+    @property
+    def log_bayes_factor(self) -> float:
+        """Natural logarithm of `bayes_factor`."""
+        return self.posterior.log_bayes_factor
+
+    @property
+    def bayes_factor(self) -> float:
+        """Evidence for heterogeneity: tau > 0 under its prior against tau = 0."""
+        with np.errstate(over="ignore"):
+            return float(np.exp(self.log_bayes_factor))
+
+    @property
+    def has_moderators(self) -> bool:
+        """Whether the model has more than an intercept."""
+        return self.design.names != ("Intercept",)
+
+    def _probabilities(self, conf_level: float | None = None) -> FloatArray:
+        tail = (1 - (conf_level or self.conf_level)) / 2
+        return np.array([tail, 0.5, 1 - tail])
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a coefficient and one for tau, on the model's scale.
+
+        ``estimate`` is the posterior median, ``ci_low, ci_high`` the credible interval.
+        """
+        post, probabilities = self.posterior, self._probabilities()
+        each = np.eye(len(self.design.names))
+        limits = [
+            *post.quantiles(each, probabilities),
+            post.tau_quantiles(probabilities),
+        ]
+        low, middle, high = np.array(limits).T
+        mean, sd = post.moments(each)
+        tau_mean, tau_sd = post.tau_moments()
+        frame = pd.DataFrame(
+            {
+                "term": [*self.design.names, "tau"],
+                "estimate": middle,
+                "mean": [*mean, tau_mean],
+                "sd": [*sd, tau_sd],
+                "ci_low": low,
+                "ci_high": high,
+            }
+        )
+        return marked(frame, self.simulated)
+
+    def _rows(self, new: pd.DataFrame | Mapping[str, Any] | None) -> FloatArray:
+        if new is not None:
+            return self.design.rows(new)
+        return self.design.X if self.has_moderators else np.ones((1, 1))
+
+    def predict(
+        self,
+        new: pd.DataFrame | Mapping[str, Any] | None = None,
+        back_transform: bool = True,
+        *,
+        conf_level: float | None = None,
+    ) -> pd.DataFrame:
+        """Return the mean's posterior, and the prediction for a new population.
+
+        Parameters
+        ----------
+        new : DataFrame or mapping, optional
+            Values of the moderators, a row a prediction. None gives one row without
+            moderators and one row a fitted coefficient with them.
+        back_transform : bool, default True
+            Return the alpha scale (then without ``se``) instead of the model's.
+        conf_level : float, optional
+            Probability of both intervals; that of the fit by default.
+
+        Returns
+        -------
+        DataFrame
+            ``estimate`` (median), ``ci_low, ci_high`` of the mean (and ``se``, its
+            standard deviation), ``pi_low, pi_high`` of a new population.
+        """
+        rows = self._rows(new)
+        post, probabilities = self.posterior, self._probabilities(conf_level)
+        mean = post.quantiles(rows, probabilities)
+        far = post.quantiles(rows, probabilities, new_population=True)
+        frame = pd.DataFrame(
+            {
+                "estimate": mean[:, 1],
+                "se": post.moments(rows)[1],
+                "ci_low": mean[:, 0],
+                "ci_high": mean[:, 2],
+                "pi_low": far[:, 0],
+                "pi_high": far[:, 2],
+            }
+        )
+        if isinstance(new, pd.DataFrame):
+            frame.index = new.index
+        if back_transform:
+            frame = on_alpha_scale(frame, self.measure)
+        return marked(frame, self.simulated)
+
+    def studies(self, *, conf_level: float | None = None) -> pd.DataFrame:
+        r"""Return each study's own true value, shrunken towards the mean.
+
+        Parameters
+        ----------
+        conf_level : float, optional
+            Probability of the intervals; that of the fit by default.
+
+        Returns
+        -------
+        DataFrame
+            ``study_id, coefficient_id, observed, estimate, ci_low, ci_high`` on the
+            alpha scale (the model's, if its measure is unknown) and ``shrinkage``, the
+            posterior mean of :math:`v_i/(v_i+\tau^2)`.
+        """
+        y, v, X = self.effects.yi, self.effects.vi, self.design.X
+        mean, sd, shrinkage = self.posterior.shrunken(y, v, X)
+        weight = self.posterior.weight
+        q = mixture_quantiles(self._probabilities(conf_level), weight, mean, sd)
+        columns = {
+            "observed": y,
+            "estimate": q[:, 1],
+            "ci_low": q[:, 0],
+            "ci_high": q[:, 2],
+        }
+        if self.measure is not None:
+            columns = {c: back_transform(x, self.measure) for c, x in columns.items()}
+        frame = self.effects.table[["study_id", "coefficient_id"]].assign(**columns)
+        return marked(frame.assign(shrinkage=shrinkage), self.simulated)
+
+    def probability(
+        self,
+        threshold: float,
+        new: pd.DataFrame | Mapping[str, Any] | None = None,
+        *,
+        of: str = "population",
+    ) -> Any:
+        """Return the posterior probability that reliability exceeds a threshold.
+
+        Parameters
+        ----------
+        threshold : float
+            On the alpha scale (the model's, if its measure is unknown).
+        new : DataFrame or mapping, optional
+            Values of the moderators, a row a probability.
+        of : {"population", "mean"}
+            The true value of a new population, or the mean of all populations.
+
+        Returns
+        -------
+        float or ndarray
+            A float for one row.
+        """
+        check_option("of", of, ("population", "mean"))
+        point = self._on_model_scale(threshold)
+        mean, sd = self.posterior.mixture(self._rows(new), of == "population")
+        x = np.full((len(mean), 1), point)
+        # the upper tail of the mirrored mixture keeps small probabilities exact
+        above = mixture_cdf(-x, self.posterior.weight, -mean, sd)[:, 0]
+        return float(above[0]) if len(above) == 1 else above
+
+    def _on_model_scale(self, threshold: float) -> float:
+        if self.measure is None:
+            return float(threshold)
+        if not np.isfinite(threshold) or threshold >= 1:
+            raise ModelError(f"threshold must be below 1; got {threshold!r}.")
+        return float(transform(threshold, self.measure))
+
+    def _with(self, prior: Prior) -> "BayesResult":
+        return replace(self, prior=prior, posterior=integrate(self.model, prior))
+
+    def sensitivity(
+        self,
+        priors: Iterable[tuple[str, float]] | None = None,
+        *,
+        new: Mapping[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Return the posterior under other priors of tau.
+
+        Parameters
+        ----------
+        priors : iterable of (kind, scale), optional
+            By default half-normal with half, the same and twice the scale, then
+            half-Cauchy with the scale and uniform up to four times the scale.
+        new : mapping, optional
+            Values of the moderators of the prediction; without moderators not needed.
+
+        Returns
+        -------
+        DataFrame
+            ``prior, prior_scale, tau, tau_ci_low, tau_ci_high, bayes_factor`` and, for
+            one setting, the columns of `predict` on the alpha scale.
+        """
+        others = (
+            self.prior.neighbours()
+            if priors is None
+            else [checked_prior(kind, scale) for kind, scale in priors]
+        )
+        rows = []
+        for prior in others:
+            fit = self._with(prior)
+            low, middle, high = fit.posterior.tau_quantiles(self._probabilities())
+            row = {
+                "prior": prior.kind,
+                "prior_scale": prior.scale,
+                "tau": middle,
+                "tau_ci_low": low,
+                "tau_ci_high": high,
+            }
+            if new is not None or not self.has_moderators:
+                predicted = fit.predict(new).drop(columns="provenance", errors="ignore")
+                row |= predicted.iloc[0].to_dict()
+            rows.append(row | {"bayes_factor": fit.bayes_factor})
+        return marked(pd.DataFrame(rows), self.simulated)
+
+    def prior_predictive(self, center: float | None = None) -> pd.DataFrame:
+        """Return what the prior of tau says of populations, before any data.
+
+        Parameters
+        ----------
+        center : float, optional
+            A mean reliability; the median of the coefficients by default.
+
+        Returns
+        -------
+        DataFrame
+            ``probability`` that tau is at most ``tau``; between ``pi_low`` and
+            ``pi_high`` lie the reliabilities of 95% of populations with that tau.
+        """
+        if center is None:
+            middle = float(np.median(self.effects.yi))
+        else:
+            middle = self._on_model_scale(center)
+        p = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+        tau = self.prior.quantile(p)
+        z = 1.959963984540054
+        ends = {"pi_low": middle - z * tau, "pi_high": middle + z * tau}
+        if self.measure is not None:
+            ends = {c: back_transform(x, self.measure) for c, x in ends.items()}
+        return pd.DataFrame({"probability": p, "tau": tau} | ends)
+
+    def heading(self) -> str:
+        """Return the model line and the evidence for heterogeneity."""
+        kind = "Mixed-Effects" if self.has_moderators else "Random-Effects"
+        title = f"Bayesian {kind} Model (k = {self.k}){of_simulated(self.simulated)}"
+        name = "uniform up to" if self.prior.kind == "uniform" else self.prior.kind
+        mu = "flat"
+        if self.mu_prior is not None:
+            mu = f"normal({self.mu_prior[0]:g}, sd {self.mu_prior[1]:g})"
+        priors = f"Priors: tau {name} {self.prior.scale:.4g}; Intercept {mu}"
+        factor = (
+            f"{self.bayes_factor:.4g}"
+            if abs(self.log_bayes_factor) < 12
+            else f"exp({fixed(self.log_bayes_factor, 2)})"
+        )
+        test = f"Bayes factor for heterogeneity (tau > 0 against tau = 0): {factor}"
+        scale = f" ({self.measure} scale)" if self.measure else ""
+        shown = level(self.conf_level)
+        results = f"Posterior{scale}, median and {shown} credible interval:"
+        return "\n\n".join([title, priors, test, results])
+
+    def closing(self) -> str:
+        """Return the same on the alpha scale, and what other priors would give."""
+        lines = []
+        if not self.has_moderators:
+            row = self.predict().iloc[0]
+            shown = level(self.conf_level)
+            name = "On the alpha scale" if self.measure else "Mean"
+            show = coefficient if self.measure else fixed
+            lines.append(
+                f"{name}: {show(row.estimate)}, {shown} credible interval "
+                f"{interval(row.ci_low, row.ci_high, show)}, new population "
+                f"{interval(row.pi_low, row.pi_high, show)}"
+            )
+        frame = self.sensitivity()
+        hidden = ["pi_low", "pi_high", "bayes_factor"]
+        table = frame_text(frame.drop(columns=hidden, errors="ignore"))
+        lines += ["", "Under these priors of tau:", table]
+        if len(self.excluded):
+            lines.append(f"{len(self.excluded)} coefficients left out; see .excluded.")
+        return "\n".join(lines).lstrip("\n")
+
 
 # scale of the half-normal and half-Cauchy priors on the Bonett scale
 PRIOR_SCALE = 0.5

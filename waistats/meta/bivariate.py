@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
-from waistats.arrays import FloatArray
+from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError
 
 MAX_STEPS = 300

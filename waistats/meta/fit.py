@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats.arrays import FloatArray
+from waistats._typing import FloatArray
 from waistats.errors import (
     ConvergenceError,
     DataError,
@@ -14,13 +14,13 @@ from waistats.errors import (
     check_option,
     listing,
 )
-from waistats.meta.design import Design, build_design, intercept_only
-from waistats.meta.distributions import chi2_sf
-from waistats.meta.effects import Effects, usable_effects
+from waistats.meta._design import Design, build_design, intercept_only
+from waistats.meta._distributions import chi2_sf
+from waistats.meta._effects import Effects, usable_effects
+from waistats.meta._linalg import log_likelihood, weighted_fit
+from waistats.meta.fit_many import SMALL_SAMPLE, fit_batch, scale_factor
 from waistats.meta.heterogeneity import tau2_se
-from waistats.meta.many import SMALL_SAMPLE, fit_batch, scale_factor
-from waistats.meta.result import MetaResult
-from waistats.meta.sums import log_likelihood, weighted_fit
+from waistats.meta.results import MetaResult
 from waistats.meta.tau2 import check_method, estimate_tau2
 
 # Q per degree of freedom below which effects are suspiciously alike

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from waistats.arrays import FloatArray
+from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError
-from waistats.meta.distributions import chi2_ppf
-from waistats.meta.sums import (
+from waistats.meta._distributions import chi2_ppf
+from waistats.meta._linalg import (
     ols_sums,
     ols_trace_PVPV,
     spread,

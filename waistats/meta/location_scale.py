@@ -1,8 +1,17 @@
-"""The location-scale model: what moves the mean, and what moves the spread."""
+"""The location-scale model: what moves the mean, and what moves the spread.
+
+The result of a location-scale model.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from waistats._format import fixed, level, p_statement
+from waistats._typing import FloatArray
 from waistats.errors import (
     ConvergenceError,
     ModelError,
@@ -10,13 +19,235 @@ from waistats.errors import (
     check_option,
     listing,
 )
-from waistats.meta.design import Design, build_design
-from waistats.meta.effects import Effects, usable_effects
+from waistats.meta._coef_table import coefficient_frame
+from waistats.meta._design import Design, build_design, term_names
+from waistats.meta._effects import Effects, OfEffects, usable_effects
+from waistats.meta._linalg import weighted_fit
+from waistats.meta._log_variance import LogVarianceFit, maximise
+from waistats.meta._predict import on_alpha_scale, prediction_frame
 from waistats.meta.fit import fit_design, information
-from waistats.meta.location_scale_result import LocationScaleResult
-from waistats.meta.log_variance import LogVarianceFit, maximise
-from waistats.meta.many import SMALL_SAMPLE, scale_factor
-from waistats.meta.sums import weighted_fit
+from waistats.meta.fit_many import SMALL_SAMPLE, scale_factor
+from waistats.meta.results import MetaResult, TestResult, likelihood_ratio, wald_test
+from waistats.provenance import marked, of_simulated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class LocationScaleResult(OfEffects):
+    """A fitted location-scale model.
+
+    Attributes
+    ----------
+    beta, gamma : ndarray, shapes (p,) and (q,)
+        Coefficients of the mean, and of the logarithm of tau2; ``beta_cov`` and
+        ``gamma_cov`` are their covariances.
+    tau2 : ndarray, shape (k,)
+        Heterogeneity variance in each row's setting.
+    Q, Q_df, Q_p : float
+        Test of residual heterogeneity.
+    log_likelihood, aic, bic, aicc : float
+        Restricted under REML.
+    location_df, scale_df : float or None
+        Degrees of freedom, k - p and k - q; None for the normal.
+    constant : MetaResult
+        The same mean with one tau2 for all rows.
+    effects, location, scale : Effects, Design, Design
+        The rows and the designs that were fitted.
+    method, small_sample, conf_level
+        As asked for.
+    """
+
+    beta: FloatArray
+    beta_cov: FloatArray
+    gamma: FloatArray
+    gamma_cov: FloatArray
+    tau2: FloatArray
+    Q: float
+    Q_df: int
+    Q_p: float
+    log_likelihood: float
+    aic: float
+    bic: float
+    aicc: float
+    location_df: float | None
+    scale_df: float | None
+    constant: MetaResult = field(repr=False)
+    effects: Effects = field(repr=False)
+    location: Design = field(repr=False)
+    scale: Design = field(repr=False)
+    method: str
+    small_sample: str
+    conf_level: float
+
+    @property
+    def k(self) -> int:
+        """Coefficients used."""
+        return len(self.effects.yi)
+
+    @property
+    def omnibus(self) -> TestResult:
+        """Test of all moderators of the mean; without them, of the mean against 0."""
+        return self.test("location")
+
+    @property
+    def scale_omnibus(self) -> TestResult:
+        """Test of all covariates of the spread."""
+        return self.test("scale")
+
+    @property
+    def scale_likelihood_ratio(self) -> TestResult:
+        """Likelihood-ratio test against one tau2 for all rows."""
+        if not self.scale.has_intercept or len(self.gamma) == 1:
+            raise ModelError(
+                "The likelihood ratio compares scale covariates with a constant; the "
+                "scale formula needs an intercept and covariates."
+            )
+        p, q = len(self.beta), len(self.gamma)
+        return likelihood_ratio(
+            (self.log_likelihood, p + q),
+            (self.constant.log_likelihood, p + 1),
+            f"scale {self.scale.formula} against ~ 1",
+            simulated=self.simulated,
+        )
+
+    def test(self, part: str, terms: str | list[str] | None = None) -> TestResult:
+        """Test that terms of a part have no effect; by default all but its intercept.
+
+        Parameters
+        ----------
+        part : {"location", "scale"}
+            The mean or the spread.
+        terms : str or list of str, optional
+            Terms of that part's formula.
+        """
+        check_option("part", part, ("location", "scale"))
+        if part == "location":
+            design, values = self.location, (self.beta, self.beta_cov)
+            df = self.location_df
+        else:
+            design, values = self.scale, (self.gamma, self.gamma_cov)
+            df = self.scale_df
+        columns = term_names(design, terms)
+        return wald_test(*values, columns, df, part, simulated=self.simulated)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a coefficient; ``part`` is ``location`` or ``scale``."""
+        parts = (
+            ("location", self.location, self.beta, self.beta_cov, self.location_df),
+            ("scale", self.scale, self.gamma, self.gamma_cov, self.scale_df),
+        )
+        frames = []
+        for part, design, estimate, cov, df in parts:
+            frame = coefficient_frame(design.names, estimate, cov, df, self.conf_level)
+            frame.insert(0, "part", part)
+            frames.append(frame)
+        return marked(pd.concat(frames, ignore_index=True), self.simulated)
+
+    def predict(
+        self,
+        new: pd.DataFrame | Mapping[str, Any] | None = None,
+        back_transform: bool = True,
+        *,
+        conf_level: float | None = None,
+    ) -> pd.DataFrame:
+        """Predict the mean and the range of true values, with the spread of a setting.
+
+        Parameters
+        ----------
+        new : DataFrame or mapping, optional
+            Values of the covariates of both parts; None for the fitted rows.
+        back_transform : bool, default True
+            Return the alpha scale (then without ``se``) instead of the model's.
+        conf_level : float, optional
+            Level of both intervals; that of the fit by default.
+
+        Returns
+        -------
+        DataFrame
+            ``estimate, ci_low, ci_high, pi_low, pi_high`` (and ``se``).
+        """
+        if new is None:
+            rows, tau2 = self.location.X, self.tau2
+        else:
+            rows = self.location.rows(new)
+            tau2 = np.exp(self.scale.rows(new) @ self.gamma)
+        frame = prediction_frame(
+            rows,
+            self.beta,
+            self.beta_cov,
+            tau2,
+            conf_level=conf_level or self.conf_level,
+            df=self.location_df,
+            pi_df=self.location_df,
+        )
+        if isinstance(new, pd.DataFrame):
+            frame.index = new.index
+        if back_transform:
+            frame = on_alpha_scale(frame, self.measure)
+        return marked(frame, self.simulated)
+
+    def predict_tau(
+        self,
+        new: pd.DataFrame | Mapping[str, Any] | None = None,
+        *,
+        conf_level: float | None = None,
+    ) -> pd.DataFrame:
+        """Predict tau, the standard deviation of true values in a setting.
+
+        Parameters
+        ----------
+        new : DataFrame or mapping, optional
+            Values of the scale covariates; None for the fitted rows.
+        conf_level : float, optional
+            Level of the interval; that of the fit by default.
+
+        Returns
+        -------
+        DataFrame
+            ``estimate, ci_low, ci_high`` of tau on the model's scale.
+        """
+        rows = self.scale.X if new is None else self.scale.rows(new)
+        logs = prediction_frame(
+            rows,
+            self.gamma,
+            self.gamma_cov,
+            0.0,
+            conf_level=conf_level or self.conf_level,
+            df=self.scale_df,
+            pi_df=None,
+        )
+        frame = np.exp(logs[["estimate", "ci_low", "ci_high"]] / 2)
+        if isinstance(new, pd.DataFrame):
+            frame.index = new.index
+        return marked(frame, self.simulated)
+
+    def heading(self) -> str:
+        """Return the model line and the tests, as metafor prints them."""
+        title = f"Location-Scale Model (k = {self.k}; tau^2 estimator: {self.method})"
+        title += of_simulated(self.simulated)
+        q = f"Q(df = {self.Q_df}) = {fixed(self.Q)}, {p_statement(self.Q_p, 4)}"
+        parts = [title, f"Test for Residual Heterogeneity:\n{q}"]
+        if len(self.beta) > 1:
+            parts.append(f"Test of Location Moderators:\n{self.omnibus.sentence()}")
+        if len(self.gamma) > 1:
+            lines = [self.scale_omnibus.sentence()]
+            if self.scale.has_intercept:
+                ratio = self.scale_likelihood_ratio
+                lines.append(f"likelihood ratio {ratio.sentence()}")
+            parts.append("Test of Scale Moderators:\n" + "\n".join(lines))
+        scale = f"{self.measure} scale; " if self.measure else ""
+        parts.append(f"Model Results ({scale}scale part: logarithm of tau^2):")
+        return "\n\n".join(parts)
+
+    def closing(self) -> str:
+        """Return the range of tau over the rows, and what was left out."""
+        tau = np.sqrt(self.tau2)
+        lines = [
+            f"tau in the settings of these rows: {fixed(tau.min())} to "
+            f"{fixed(tau.max())}; predict_tau() gives {level(self.conf_level)} limits."
+        ]
+        if len(self.excluded):
+            lines.append(f"{len(self.excluded)} coefficients left out; see .excluded.")
+        return "\n".join(lines)
 
 
 def fit_location_scale(

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from waistats.arrays import FloatArray
+from waistats._format import Result, frame_text
+from waistats._typing import FloatArray
 from waistats.errors import (
     DataError,
     ModelError,
@@ -14,14 +15,12 @@ from waistats.errors import (
     listing,
     near,
 )
-from waistats.format import Result, frame_text
-from waistats.meta.distributions import chi2_sf, critical, f_sf
-from waistats.meta.effects import usable_effects
+from waistats.measures import back_transform
+from waistats.meta._distributions import chi2_sf, critical, f_sf
+from waistats.meta._effects import usable_effects
 from waistats.meta.fit import fit_meta
-from waistats.meta.result import MetaResult
-from waistats.meta.wald import TestResult
+from waistats.meta.results import MetaResult, TestResult
 from waistats.provenance import marked, of_simulated
-from waistats.transforms import back_transform
 
 TAU2 = ("separate", "common")
 

@@ -1,6 +1,5 @@
 """What a reliability means for scores, for planning and for the next sample."""
 
-from waistats.practice.attenuation import Disattenuated, disattenuate
 from waistats.practice.overview import practice_table
 from waistats.practice.planning import (
     sample_size_for_alpha,
@@ -8,7 +7,9 @@ from waistats.practice.planning import (
 )
 from waistats.practice.prediction import ReliabilityPrediction, predict_reliability
 from waistats.practice.scores import (
+    Disattenuated,
     decision_words,
+    disattenuate,
     kelley_true_score,
     range_change,
     reliable_change,

@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats.arrays import FloatArray
+from waistats._format import coefficient, level
+from waistats._typing import FloatArray
 from waistats.errors import ModelError
-from waistats.format import coefficient, level
-from waistats.practice.plan import prepare
+from waistats.practice._population import prepare
+from waistats.practice._source import check_positive, numbers
 from waistats.practice.planning import (
     sample_size_for_alpha,
     sample_size_for_correlation,
 )
 from waistats.practice.prediction import THRESHOLDS, predict_reliability
 from waistats.practice.scores import reliable_change, standard_error_of_measurement
-from waistats.practice.source import check_positive, numbers
 from waistats.provenance import marked
 
 

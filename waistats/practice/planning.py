@@ -6,16 +6,10 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from waistats.arrays import FloatArray
+from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option
-from waistats.meta.distributions import critical
-from waistats.practice.source import (
-    across,
-    check_alpha,
-    check_range,
-    like,
-    numbers,
-)
+from waistats.meta._distributions import critical
+from waistats.practice._source import across, check_alpha, check_range, like, numbers
 
 
 def sample_size_for_alpha(

@@ -7,16 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats.arrays import FloatArray
+from waistats._format import Result, coefficient, frame_text, level
+from waistats._typing import FloatArray
 from waistats.errors import check_conf_level
-from waistats.format import Result, coefficient, frame_text, level
-from waistats.meta.distributions import critical
-from waistats.meta.model import FittedModel
-from waistats.practice.plan import Plan, prepare
-from waistats.practice.profile import FACTS
-from waistats.practice.source import check_range, numbers
+from waistats.measures import back_transform
+from waistats.meta._distributions import critical
+from waistats.meta.results import FittedModel
+from waistats.practice._population import FACTS, Plan, prepare
+from waistats.practice._source import check_range, numbers
 from waistats.provenance import marked, of_simulated
-from waistats.transforms import back_transform
 
 THRESHOLDS = (0.70, 0.80, 0.90)
 

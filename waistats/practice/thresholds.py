@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats.arrays import FloatArray
+from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_option
-from waistats.meta.model import FittedModel
-from waistats.practice.plan import prepare
+from waistats.measures import transform
+from waistats.meta.results import FittedModel
+from waistats.practice._population import prepare
 from waistats.practice.prediction import check_thresholds
-from waistats.transforms import transform
 
 
 def threshold_probability(

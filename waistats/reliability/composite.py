@@ -6,20 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats.arrays import FloatArray
+from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.provenance import NOTE
+from waistats.reliability._bootstrap import Seed
+from waistats.reliability._delta import DELTA_INTERVALS, IntervalRequest, delta_spread
+from waistats.reliability._items import ItemsLike, match_respondents, read_items
+from waistats.reliability._result import ReliabilityEstimate
+from waistats.reliability._sample import prepare
 from waistats.reliability.alpha import alpha_notes, exactly_one, no_total_variance
-from waistats.reliability.bootstrap import Seed
-from waistats.reliability.delta import (
-    DELTA_INTERVALS,
-    IntervalRequest,
-    delta_spread,
-)
-from waistats.reliability.estimate import ReliabilityEstimate
-from waistats.reliability.matching import match_respondents
-from waistats.reliability.responses import ItemsLike, read_items
-from waistats.reliability.sample import prepare
 
 
 def stratified_alpha(

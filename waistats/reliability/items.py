@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from waistats.arrays import BoolArray, FloatArray
+from waistats._format import percent
+from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, listing
-from waistats.format import percent
 from waistats.provenance import marked, noted
-from waistats.reliability.factor import fit_ml
-from waistats.reliability.moments import alpha_of, correlation
-from waistats.reliability.responses import ItemsLike, read_items
-from waistats.reliability.sample import prepare
+from waistats.reliability._factor import fit_ml
+from waistats.reliability._items import ItemsLike, read_items
+from waistats.reliability._moments import alpha_of, correlation
+from waistats.reliability._sample import prepare
 
 # share of top answers -> true variance of the Bonett effect over Bonett's formula, from
 # SIMULATED one-factor five-point items (4 to 36 items, 60 to 200 respondents)

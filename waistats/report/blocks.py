@@ -1,12 +1,33 @@
-"""What a report is made of: sections of paragraphs, tables, figures and code."""
+"""What a report is made of: sections of paragraphs, tables, figures and code.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+Figures drawn for the report, closed when done; SIMULATED ones say so.
+
+Tables that several parts of a report share.
+
+Tables and figures get their numbers; those of SIMULATED data say so.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
-from waistats.format import MISSING, cell, coefficient, count, fixed, interval, p_value
+from waistats._format import (
+    MISSING,
+    cell,
+    coefficient,
+    count,
+    fixed,
+    interval,
+    p_value,
+    percent,
+)
+from waistats.figures._alt import is_marked, mark_simulated
+from waistats.figures._style import alt_text, drawing, figure_of
+from waistats.provenance import SIMULATED
+from waistats.report.text import name_words
 
 # characters from which a cell holds a sentence, columns that a page holds upright
 SENTENCE, WIDE = 60, 13
@@ -120,7 +141,7 @@ class Drawing:
 
     def render(self, format: str, dpi: float = 150) -> bytes:
         """Return the bytes of a file."""
-        from waistats.figures.style import render
+        from waistats.figures._style import render
 
         if (format, dpi) not in self.made:
             self.made[format, dpi] = render(self.figure, format, dpi=dpi)
@@ -249,3 +270,158 @@ def make_table(
         notes=list(notes),
         sortable=sortable,
     )
+
+
+# Figures are drawn for a printed column: a page has room for more, and what is narrower
+# than most of that column is scrolled rather than read with a lens.
+ENLARGED, LEAST = 1.3, 0.8
+
+
+def embed(name: str, drawn: Any, caption: str, *, simulated: bool = False) -> Figure:
+    """Return a drawn figure for a report, out of pyplot's hands."""
+    import matplotlib.pyplot as plt
+
+    figure = figure_of(drawn)
+    if simulated and not is_marked(figure):
+        mark_simulated(figure)
+    plt.close(figure)
+    _settle(figure)
+    return Figure(name, Drawing(figure, alt_text(figure)), caption)
+
+
+def _settle(figure: Any) -> None:
+    """Lay a figure out for good, so that files do not depend on which is made first."""
+    with drawing():
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
+def inline_svg(figure: Figure) -> str:
+    """Return a figure as an SVG element whose ids are its own on a page."""
+    svg = figure.drawing.render("svg").decode("utf-8")
+    svg = svg[svg.index("<svg") :]
+    for mark in ('id="', 'href="#', "url(#"):
+        svg = svg.replace(mark, f"{mark}f{figure.number}-")
+    # the alternative text stands on the element itself
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    head, rest = svg.split(">", 1)
+    head = re.sub(r' height="[\d.]+pt"', "", head)
+    head = re.sub(r' width="([\d.]+)pt"', _width, head)
+    return f"{head}>{rest}"
+
+
+def _width(match: re.Match[str]) -> str:
+    points = float(match[1])
+    return f' style="width:{ENLARGED * points:.0f}pt;min-width:{LEAST * points:.0f}pt"'
+
+
+CELL_COLUMNS = (
+    Column("Version", "instrument", text, False),
+    Column("Rater", "rater", text, False),
+    Column("Scale", "scale", text, False),
+    Column("Coefficient", "coefficient_type", text, False),
+)
+
+
+def pooled_table(frame: pd.DataFrame, caption: str, shown: str) -> Block:
+    """Return pooled reliability a row a cell."""
+    notes = []
+    if (frame["note"] != "").any():
+        notes.append("Cells of fewer than three studies are described only.")
+    return make_table(
+        frame,
+        (
+            Column("Moderator", "moderator", name_words, False),
+            Column("Level", "level", text, False),
+            *CELL_COLUMNS,
+            Column("k", "k", whole),
+            Column("Studies", "k_studies", whole),
+            Column("N", "n", whole),
+            Column("Alpha", "estimate", alpha),
+            Column(f"{shown} CI", alpha_interval),
+            Column(f"{shown} PI", lambda r: alpha_interval(r, "pi_low", "pi_high")),
+            Column("tau2", "tau2", decimals(3)),
+            Column("I2", "I2", lambda v: percent(v)),
+            Column("Model", lambda r: text(r["note"] or r["model"]), numeric=False),
+        ),
+        caption,
+        notes,
+    )
+
+
+def degrees(row: Any) -> str:
+    """Return numerator and denominator degrees of freedom."""
+    return f"{fixed(row['df'], 0)}, {fixed(row['df_denominator'], 1)}"
+
+
+def said_simulated(sections: Iterable[Section]) -> list[Section]:
+    """Return sections whose captions of tables and figures say SIMULATED."""
+
+    def said(block: Block) -> Block:
+        if isinstance(block, (Table, Figure)) and SIMULATED not in block.caption:
+            return replace(block, caption=f"{SIMULATED} data: {block.caption}")
+        return block
+
+    return [replace(s, blocks=[said(b) for b in s.blocks]) for s in sections]
+
+
+def prefixed(sections: Iterable[Section], prefix: str) -> list[Section]:
+    """Return sections whose ids, and the links to them, start with a prefix."""
+
+    def moved(block: Block) -> Block:
+        if not isinstance(block, Table):
+            return block
+        rows = [
+            [
+                Link(cell.text, _with(prefix, cell.section))
+                if isinstance(cell, Link)
+                else cell
+                for cell in row
+            ]
+            for row in block.rows
+        ]
+        return replace(block, rows=rows)
+
+    return [
+        replace(s, id=prefix + s.id, blocks=[moved(b) for b in s.blocks])
+        for s in sections
+    ]
+
+
+def _with(prefix: str, section: str) -> str:
+    # a page has one colophon
+    return section if section == "colophon" else prefix + section
+
+
+def numbered(sections: Iterable[Section]) -> list[Section]:
+    """Return sections whose tables and figures are counted through the report."""
+    counts = {"table": 0, "figure": 0}
+
+    def counted(block: Block) -> Block:
+        if not isinstance(block, (Table, Figure)):
+            return block
+        counts[block.kind] += 1
+        return replace(block, number=counts[block.kind])
+
+    return [replace(s, blocks=[counted(b) for b in s.blocks]) for s in sections]
+
+
+def figures_of(sections: Iterable[Section]) -> list[Figure]:
+    """Return the figures of sections, in their order."""
+    return [b for s in sections for b in s.blocks if isinstance(b, Figure)]
+
+
+def words_of(sections: Sequence[Section]) -> list[str]:
+    """Return every sentence of sections: paragraphs, lists, captions and notes."""
+    words: list[str] = []
+    for section in sections:
+        for block in section.blocks:
+            if isinstance(block, Paragraph):
+                words.append(block.text)
+            elif isinstance(block, Listing):
+                words += block.items
+            elif isinstance(block, Figure):
+                words.append(block.caption)
+            elif isinstance(block, Table):
+                words += [block.caption, *block.notes]
+    return words

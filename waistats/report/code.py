@@ -1,13 +1,20 @@
-"""The code that makes an analysis again, in Python and in R."""
+"""The code that makes an analysis again, in Python and in R.
 
+What is needed to make a report again: versions, data, call.
+"""
+
+import hashlib
+import importlib.metadata
+import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from waistats.generalization.describe import CELL
-from waistats.generalization.study import RGStudy
-from waistats.meta.multilevel_result import MultilevelResult
+from waistats._files import guarded
+from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.rg.descriptives import CELL
+from waistats.rg.study import RGStudy
 
 _R_MEASURE = {"bonett": "ABT", "hakstian-whalen": "AHW", "raw": "ARAW"}
 # metafor's own functions cut negative reliabilities off at 0
@@ -192,3 +199,38 @@ def _vector(words: Iterable[str]) -> str:
         line += word + ", "
     lines.append(line)
     return "c(" + "\n    ".join(lines).rstrip(", ") + ")"
+
+
+# those that numbers and drawings depend on, and those that read files
+LIBRARIES = (
+    "numpy", "pandas", "scipy", "statsmodels", "pingouin", "formulaic", "matplotlib",
+    "pandera", "pyarrow", "pyreadstat", "openpyxl", "jinja2",
+)  # fmt: skip
+
+
+def csv_bytes(frame: pd.DataFrame) -> bytes:
+    """Return a table as the bytes of its CSV file, unrounded, safe in a spreadsheet."""
+    return guarded(frame).to_csv(index=False, lineterminator="\n").encode("utf-8")
+
+
+def data_hash(frame: pd.DataFrame) -> str:
+    """Return the SHA-256 of a table's CSV file."""
+    return hashlib.sha256(csv_bytes(frame)).hexdigest()
+
+
+def colophon(tables: Sequence[pd.DataFrame], call: str) -> list[str]:
+    """Return the lines of the colophon; no clock, no path and no host is in it."""
+    from waistats import __version__
+
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
+    lines = [
+        f"Made by waistats {__version__} on {platform.python_implementation()} "
+        f"{platform.python_version()} ({platform.system()}, {platform.machine()}) with "
+        f"{', '.join(versions)}.",
+    ]
+    lines += [
+        f"Data: {len(table)} rows, SHA-256 of the CSV {data_hash(table)}."
+        for table in tables
+    ]
+    lines.append(f"Call: {call}")
+    return lines

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from waistats.generalization.study import RGStudy
-from waistats.output import new_file, write_csv
+from waistats._files import new_file, write_csv
 from waistats.practice import practice_table
 from waistats.provenance import marked
-from waistats.report.blocks import Section
-from waistats.report.numbering import figures_of
-from waistats.report.page import study_page
+from waistats.report.blocks import Section, figures_of
+from waistats.report.render_html import study_page
+from waistats.report.render_word import study_document
 from waistats.report.sections import study_sections
-from waistats.report.word import study_document
+from waistats.rg.study import RGStudy
 
 
 def study_tables(study: RGStudy) -> dict[str, pd.DataFrame]:

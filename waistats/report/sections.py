@@ -3,19 +3,20 @@
 from collections.abc import Callable, Container
 from dataclasses import replace
 
-from waistats.generalization.study import RGStudy
-from waistats.report.blocks import Listing, Section
-from waistats.report.closing import again, data, excluded, regema
-from waistats.report.flow import flow, induction
-from waistats.report.limits import limitations
-from waistats.report.moderators import moderators
-from waistats.report.numbering import prefixed, said_simulated, words_of
-from waistats.report.opening import descriptives, instruments, methods, summary
-from waistats.report.practice import practice
-from waistats.report.results import pooled
-from waistats.report.spread import spread
-from waistats.report.trust import multiverse, sensitivity
-from waistats.report.works import cited
+from waistats.report.blocks import Listing, Section, prefixed, said_simulated, words_of
+from waistats.report.discussion import again, data, excluded, practice, regema
+from waistats.report.methods import (
+    descriptives,
+    flow,
+    induction,
+    instruments,
+    methods,
+    summary,
+)
+from waistats.report.results import moderators, pooled, spread
+from waistats.report.robustness import multiverse, sensitivity
+from waistats.report.text import cited, limitations
+from waistats.rg.study import RGStudy
 
 Part = Callable[[RGStudy], Section | list[Section]]
 

@@ -1,18 +1,205 @@
-"""The model fitted to every subset of the studies, or to a sample of subsets."""
+"""The model fitted to every subset of the studies, or to a sample of subsets.
 
+The cloud of subsets, and which studies split it.
+"""
+
+from dataclasses import dataclass, field
 from math import comb
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans2
 from tqdm import tqdm
 
-from waistats.arrays import BoolArray
-from waistats.errors import ModelError
-from waistats.meta.multilevel_result import MultilevelResult
-from waistats.meta.result import MetaResult
-from waistats.sensitivity.gosh_result import GoshResult
-from waistats.sensitivity.refit import check_model, refit_many, row_labels
+from waistats._format import Result, coefficient, count
+from waistats._typing import BoolArray, FloatArray, IntArray
+from waistats.errors import ModelError, near
+from waistats.measures import back_transform
+from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.meta.results import MetaResult
+from waistats.provenance import marked, of_simulated
+from waistats.sensitivity._refit import check_model, refit_many, row_labels
+
+# half of the variance of membership, of a study in nearly all or none of a cluster
+SPLITS = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class GoshResult(Result):
+    """Fits of a model to subsets of its coefficients.
+
+    Attributes
+    ----------
+    estimate : ndarray, shape (p, B)
+        Coefficients of each subset on the model's scale.
+    tau2, I2, Q : ndarray, shape (B,)
+        Heterogeneity of each subset; I2 on 0-100.
+    k : ndarray of int, shape (B,)
+        Size of each subset.
+    members : ndarray of uint8, shape (B, bytes)
+        Which rows are in each subset, a bit a row, the first row lowest.
+    studies : tuple of str
+        Names of the rows.
+    terms : tuple of str
+        Names of the coefficients.
+    total : int
+        Subsets there are; more than B where they were drawn.
+    """
+
+    estimate: FloatArray = field(repr=False)
+    tau2: FloatArray = field(repr=False)
+    I2: FloatArray = field(repr=False)
+    Q: FloatArray = field(repr=False)
+    k: IntArray = field(repr=False)
+    members: NDArray[np.uint8] = field(repr=False)
+    studies: tuple[str, ...]
+    terms: tuple[str, ...]
+    total: int
+    seed: int | None
+    measure: str | None
+    method: str
+    simulated: bool
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a subset: ``k, estimate, tau2, I2, Q``.
+
+        With moderators ``estimate_<term>`` for each coefficient.
+        """
+        if len(self.terms) == 1:
+            estimates = {"estimate": self.estimate[0]}
+        else:
+            named = zip(self.terms, self.estimate, strict=True)
+            estimates = {f"estimate_{term}": values for term, values in named}
+        rest = {"tau2": self.tau2, "I2": self.I2, "Q": self.Q}
+        frame = pd.DataFrame({"k": self.k, **estimates, **rest})
+        return marked(frame, self.simulated)
+
+    def includes(self, study: str | int) -> BoolArray:
+        """Return which subsets contain a row, by its name or number, shape (B,)."""
+        if isinstance(study, str):
+            if study not in self.studies:
+                raise ModelError(
+                    f"No study {study!r}{near(study, self.studies)} in these subsets."
+                )
+            study = self.studies.index(study)
+        byte, bit = divmod(int(study), 8)
+        return (self.members[:, byte] >> np.uint8(bit)) & np.uint8(1) == 1
+
+    def clusters(self, term: int = 0) -> IntArray:
+        """Return 0 or 1 for each subset: the two clusters of the cloud.
+
+        Two means of standardised estimate and I2, from the ends of the estimates;
+        cluster 1 has the higher mean estimate. -1 where a subset has no fit.
+        """
+        points = np.column_stack([self.estimate[term], self.I2])
+        usable = np.isfinite(points).all(axis=1) & (self.k > len(self.terms))
+        out = np.full(len(points), -1)
+        if usable.sum() < 2:
+            return out
+        points = points[usable]
+        scale = points.std(axis=0)
+        points = (points - points.mean(axis=0)) / np.where(scale > 0, scale, 1)
+        order = np.argsort(points[:, 0], kind="stable")
+        tenth = max(1, len(order) // 10)
+        ends = np.stack(
+            [points[order[:tenth]].mean(axis=0), points[order[-tenth:]].mean(axis=0)]
+        )
+        if np.array_equal(ends[0], ends[1]):
+            return out
+        _, label = kmeans2(points, ends, iter=20, minit="matrix", missing="warn")
+        if points[label == 0, 0].mean() > points[label == 1, 0].mean():
+            label = 1 - label
+        out[usable] = label
+        return out
+
+    def split(self, term: int = 0) -> pd.DataFrame:
+        r"""Return which studies divide the cloud.
+
+        Returns
+        -------
+        DataFrame
+            A row a study, in input order: ``study``; ``estimate_with``,
+            ``estimate_without``, ``I2_with``, ``I2_without``, means over subsets with
+            and without it (on the model's scale); ``share_high``, ``share_low``, the
+            share of the subsets of either cluster that contain it; ``phi``, the
+            correlation of membership and cluster; ``splits``, whether
+            :math:`|\phi|\ge.5`: then at least about three quarters of the subsets with
+            it lie in one cluster, and of those without in the other.
+        """
+        label = self.clusters(term)
+        high, low = label == 1, label == 0
+        used = high | low
+        estimate = self.estimate[term]
+        rows = []
+        for i, study in enumerate(self.studies):
+            inside = self.includes(i)
+            within, outside = used & inside, used & ~inside
+            phi = _phi(inside[used], high[used])
+            rows.append(
+                {
+                    "study": study,
+                    "estimate_with": _mean(estimate, within),
+                    "estimate_without": _mean(estimate, outside),
+                    "I2_with": _mean(self.I2, within),
+                    "I2_without": _mean(self.I2, outside),
+                    "share_high": _mean(inside, high),
+                    "share_low": _mean(inside, low),
+                    "phi": phi,
+                    "splits": abs(phi) >= SPLITS,
+                }
+            )
+        return marked(pd.DataFrame(rows), self.simulated)
+
+    def heading(self) -> str:
+        """Return how many subsets were fitted."""
+        drawn = "" if len(self.k) == self.total else f", of {count(self.total)}, drawn"
+        text = f"{count(len(self.k))} subsets{drawn} (k = {len(self.studies)}"
+        text += f"; tau^2 estimator: {self.method})"
+        return text + of_simulated(self.simulated)
+
+    def shown(self) -> pd.DataFrame:
+        """Return quantiles of the cloud."""
+        return quantiles(self.to_frame().drop(columns="provenance", errors="ignore"))
+
+    def closing(self) -> str:
+        """Return the range on the alpha scale and the studies that split the cloud."""
+        lines = []
+        if self.measure and len(self.terms) == 1:
+            ends = np.nanquantile(self.estimate[0], [0, 1])
+            low, high = (
+                coefficient(float(x)) for x in back_transform(ends, self.measure)
+            )
+            lines.append(f"Pooled alpha of the subsets: {low} to {high}.")
+        names = self.split().query("splits")["study"]
+        lines.append(
+            f"Studies that split the cloud: {', '.join(names)}."
+            if len(names)
+            else "No single study splits the cloud."
+        )
+        return "\n".join(lines)
+
+
+def quantiles(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return smallest, quartiles and largest of every column."""
+    shown = frame.quantile([0, 0.25, 0.5, 0.75, 1]).reset_index(drop=True)
+    shown.insert(0, "quantile", ["min", ".25", "median", ".75", "max"])
+    return shown
+
+
+def _mean(values: np.ndarray, where: BoolArray) -> float:
+    return float(values[where].mean()) if where.any() else float("nan")
+
+
+def _phi(a: BoolArray, b: BoolArray) -> float:
+    """Return the correlation of two sets of zeros and ones; 0 where one is constant."""
+    if len(a) == 0:
+        return 0.0
+    both, one, other = (float(np.mean(x)) for x in (a & b, a, b))
+    spread = one * (1 - one) * other * (1 - other)
+    return (both - one * other) / np.sqrt(spread) if spread > 0 else 0.0
+
 
 # all subsets up to this many coefficients; beyond it, this many drawn ones
 ENUMERATED = 20

@@ -1,21 +1,360 @@
-"""Every defensible way to pool the same coefficients, and how much the way matters."""
+"""Every defensible way to pool the same coefficients, and how much the way matters.
+
+What a multiverse found: its specifications, and which choices matter.
+
+The specifications of a multiverse on one table, fitted.
+"""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from waistats.errors import ModelError, check_conf_level, check_option
-from waistats.provenance import marked
-from waistats.sensitivity.multiverse_fits import fits
-from waistats.sensitivity.multiverse_result import CHOICES, Multiverse
-from waistats.sensitivity.multiverse_tables import (
+from waistats._format import Result, coefficient, count, frame_text, level, percent
+from waistats.errors import ModelError, WaistatsError, check_conf_level, check_option
+from waistats.measures import ALPHA_TYPES, back_transform, effect_sizes
+from waistats.meta._design import intercept_only
+from waistats.meta._distributions import critical
+from waistats.meta._effects import Effects, usable_effects
+from waistats.meta.fit import fit_design
+from waistats.meta.multilevel.fit import fit_multilevel
+from waistats.meta.results import FittedModel
+from waistats.meta.varying import fit_varying_coefficient
+from waistats.provenance import marked, of_simulated
+from waistats.sensitivity._multiverse_tables import (
     check_within,
     exclusions,
+    mean_per_study,
     one_per_study,
     poolable,
 )
+from waistats.sensitivity.gosh import quantiles
+
+CHOICES = ("measure", "model", "interval", "dependence", "exclusion")
+MOVING = ("measure", "model", "dependence", "exclusion")
+# what stands for the measure of the varying-coefficient model
+OWN_SCALE = "alpha"
+# differences below this do not show in a printed alpha
+NOTABLE = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Multiverse(Result):
+    """Pooled alphas of every specification.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        ``measure, model, interval, dependence, exclusion, k, n_studies, estimate,
+        ci_low, ci_high, pi_low, pi_high`` on the alpha scale, ``tau2`` on each
+        measure's, ``I2``; a row a specification.
+    skipped : DataFrame
+        Specifications without a result, and the ``reason``.
+    thresholds : tuple of float
+        What the conclusion is about.
+    k : int
+        Coefficients of the table.
+    """
+
+    frame: pd.DataFrame = field(repr=False)
+    skipped: pd.DataFrame = field(repr=False)
+    thresholds: tuple[float, ...]
+    conf_level: float
+    simulated: bool
+    k: int
+
+    @property
+    def spread(self) -> float:
+        """Largest less smallest pooled alpha."""
+        return float(np.ptp(self.frame["estimate"]))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a specification."""
+        return self.frame.copy()
+
+    def choices(self) -> pd.DataFrame:
+        r"""Return what each choice does to the pooled alpha.
+
+        Returns
+        -------
+        DataFrame
+            ``choice, options, low, low_mean, high, high_mean, difference, share``: the
+            options with the lowest and highest mean estimate, their difference, and
+            the share (0-100) of the variance of estimates between options,
+            :math:`\eta^2` of each choice alone. Largest difference first. The interval
+            moves no estimate and is left out; the varying-coefficient model has a
+            scale of its own and is left out of ``measure``.
+        """
+        rows = []
+        for choice in MOVING:
+            frame = self.frame
+            if choice == "measure" and (frame["measure"] != OWN_SCALE).any():
+                frame = frame[frame["measure"] != OWN_SCALE]
+            estimate = frame["estimate"]
+            total = float(((estimate - estimate.mean()) ** 2).sum())
+            groups = estimate.groupby(frame[choice], sort=False)
+            means, sizes = groups.mean(), groups.size()
+            between = float((sizes * (means - estimate.mean()) ** 2).sum())
+            rows.append(
+                {
+                    "choice": choice,
+                    "options": len(means),
+                    "low": means.idxmin(),
+                    "low_mean": means.min(),
+                    "high": means.idxmax(),
+                    "high_mean": means.max(),
+                    "difference": means.max() - means.min(),
+                    "share": 100 * between / total if total > 0 else 0.0,
+                }
+            )
+        frame = pd.DataFrame(rows).sort_values(
+            "difference", ascending=False, kind="stable", ignore_index=True
+        )
+        return marked(frame, self.simulated)
+
+    def bands(self) -> pd.DataFrame:
+        """Return the share of estimates and intervals above each threshold.
+
+        Columns ``threshold, estimate, ci_low, ci_high``, shares on 0-100.
+        """
+        names = ("estimate", "ci_low", "ci_high")
+        frame = pd.DataFrame(
+            {
+                "threshold": self.thresholds,
+                **{
+                    name: [
+                        100 * float((self.frame[name] >= c).mean())
+                        for c in self.thresholds
+                    ]
+                    for name in names
+                },
+            }
+        )
+        return marked(frame, self.simulated)
+
+    def sentence(self) -> str:
+        """Return how much the conclusion depends on the choices."""
+        estimate = self.frame["estimate"]
+        n = len(estimate)
+        low, middle, high = (
+            coefficient(float(x)) for x in estimate.quantile([0, 0.5, 1])
+        )
+        text = (
+            f"In {count(n)} specifications the pooled alpha lies between {low} and "
+            f"{high} (median {middle}; spread {coefficient(self.spread)}). "
+        )
+        return text + self._verdict() + " " + self._mover()
+
+    def _verdict(self) -> str:
+        bands = self.bands()
+        split = bands[(bands["estimate"] > 0) & (bands["estimate"] < 100)]
+        if len(split) == 0:
+            return f"All of them put it {self._place()}."
+        words = [
+            f"{percent(row.estimate, 0)} put it at or above {coefficient(row.threshold, 2)}"
+            for row in split.itertuples()
+        ]
+        return f"The conclusion depends on the choices: {', '.join(words)}."
+
+    def _place(self) -> str:
+        estimate = float(self.frame["estimate"].iloc[0])
+        above = [c for c in self.thresholds if estimate >= c]
+        below = [c for c in self.thresholds if estimate < c]
+        if above and below:
+            return f"between {coefficient(above[-1], 2)} and {coefficient(below[0], 2)}"
+        if above:
+            return f"at or above {coefficient(above[-1], 2)}"
+        return f"below {coefficient(below[0], 2)}" if below else "in the same place"
+
+    def _mover(self) -> str:
+        first = self.choices().iloc[0]
+        if self.spread < NOTABLE:
+            return "No choice matters for a printed alpha."
+        return (
+            f"What matters most is the choice of {first.choice}: on average "
+            f"{coefficient(first.low_mean)} ({first.low}) to "
+            f"{coefficient(first.high_mean)} ({first.high})."
+        )
+
+    def heading(self) -> str:
+        """Return how many specifications there are."""
+        text = f"Multiverse of {count(len(self.frame))} specifications (k = {self.k}"
+        text += f"; {level(self.conf_level)} CI)"
+        return text + of_simulated(self.simulated)
+
+    def closing(self) -> str:
+        """Return the sentence and what was skipped."""
+        lines = [frame_text(self.choices()), "", self.sentence()]
+        if len(self.skipped):
+            lines.append(f"{len(self.skipped)} specifications skipped; see .skipped.")
+        return "\n".join(lines)
+
+    def shown(self) -> pd.DataFrame:
+        """Return quantiles of the specifications."""
+        return quantiles(self.frame[["estimate", "ci_low", "ci_high"]])
+
+
+LIMITS = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
+
+
+def fits(
+    table: pd.DataFrame,
+    handling: str,
+    measures: tuple[str, ...],
+    models: tuple[str, ...],
+    intervals: tuple[str, ...],
+    correlations: tuple[float, float | None],
+    conf_level: float,
+) -> Iterator[tuple[dict[str, str], dict[str, Any] | str]]:
+    """Yield every specification on one table with its result, or why it has none.
+
+    ``correlations`` are those of means and of multilevel models.
+    """
+    correlation, of_levels = correlations
+    if "varying-coefficient" in models and not handling.startswith("multilevel"):
+        spec = {
+            "measure": OWN_SCALE,
+            "model": "varying-coefficient",
+            "interval": "bonett-2010",
+        }
+        yield spec, _guarded(_varying, table, handling, correlation, conf_level)
+    for measure in measures:
+        effects = _effects(table, measure, handling, correlation)
+        if isinstance(effects, str):
+            yield {"measure": measure}, effects
+            continue
+        if handling.startswith("multilevel"):
+            named = ["t" if i == "knapp-hartung" else i for i in intervals]
+            for interval in named if handling == "multilevel" else ["cr2"]:
+                spec = {"measure": measure, "model": "REML", "interval": interval}
+                yield (
+                    spec,
+                    _guarded(_multilevel, effects, interval, of_levels, conf_level),
+                )
+            continue
+        used = usable_effects(effects)
+        for model in models:
+            for interval in intervals:
+                if model == "varying-coefficient" or (
+                    model == "CE" and interval == "knapp-hartung"
+                ):
+                    continue
+                spec = {"measure": measure, "model": model, "interval": interval}
+                yield spec, _guarded(_one_level, used, model, interval, conf_level)
+
+
+def _guarded(fit: Any, *arguments: Any) -> dict[str, Any] | str:
+    """Return a fit's row, or the reason why there is none."""
+    try:
+        return fit(*arguments)
+    except WaistatsError as error:
+        return str(error)
+
+
+def _effects(
+    table: pd.DataFrame, measure: str, handling: str, correlation: float
+) -> pd.DataFrame | str:
+    """Return effect sizes on a scale, averaged by study if asked for."""
+    corrected = measure == "bonett-corrected"
+    try:
+        effects = effect_sizes(
+            table,
+            measure="bonett" if corrected else measure,
+            bias="bonett" if corrected else "none",
+        )
+    except WaistatsError as error:
+        return str(error)
+    if handling != "mean":
+        return effects
+    yi, vi = (effects[c].to_numpy(dtype=float) for c in ("yi", "vi"))
+    return mean_per_study(effects, yi, vi, correlation)
+
+
+def _one_level(
+    used: Effects, model: str, interval: str, conf_level: float
+) -> dict[str, Any]:
+    weights = None
+    if model == "unweighted":
+        weights = np.ones(len(used.yi))
+    elif model == "n-weighted":
+        weights = pd.to_numeric(used.table["n"]).to_numpy(dtype=float)
+    fit = fit_design(
+        used,
+        intercept_only(len(used.yi)),
+        method="REML" if weights is not None else model,
+        small_sample=interval,
+        conf_level=conf_level,
+        weights=weights,
+    )
+    return _row(_limits(fit), fit)
+
+
+def _multilevel(
+    effects: pd.DataFrame,
+    interval: str,
+    correlation: float | None,
+    conf_level: float,
+) -> dict[str, Any]:
+    fit = fit_multilevel(
+        effects,
+        within_correlation=correlation,
+        small_sample="wald" if interval == "wald" else "t",
+        conf_level=conf_level,
+    )
+    limits = _limits(fit)
+    if interval == "cr2":
+        robust = fit.robust().to_frame().iloc[0]
+        limits[1:3] = [float(robust["ci_low"]), float(robust["ci_high"])]
+    return _row(limits, fit)
+
+
+def _varying(
+    table: pd.DataFrame, handling: str, correlation: float, conf_level: float
+) -> dict[str, Any]:
+    if "coefficient_type" in table:
+        other = set(table["coefficient_type"].dropna().astype(str)) - ALPHA_TYPES
+        if other:
+            raise ModelError("the varying-coefficient model is for alphas only")
+    if handling == "mean":
+        zero = np.zeros(len(table))
+        table = mean_per_study(table, zero, zero, correlation)
+        table = table.assign(
+            n=table["n"].round(), n_items=table["n_items"].astype(float).round()
+        ).drop(columns=["yi", "vi"])
+    fit = fit_varying_coefficient(table, conf_level=conf_level)
+    found = fit.predict().iloc[0]
+    limits = [float(found[c]) for c in ("estimate", "ci_low", "ci_high")]
+    return {
+        "k": len(fit.effects.yi),
+        "n_studies": fit.effects.table["study_id"].nunique(),
+        **dict(zip(LIMITS, [*limits, np.nan, np.nan], strict=True)),
+        "tau2": np.nan,
+        "I2": np.nan,
+    }
+
+
+def _limits(fit: FittedModel) -> list[float]:
+    """Return estimate, confidence and prediction limits on the model's scale."""
+    center, variance = fit.beta[0], fit.cov[0, 0]
+    c = critical(fit.conf_level, fit.df)
+    half, far = c * np.sqrt(variance), c * np.sqrt(variance + fit.tau2)
+    return [center, center - half, center + half, center - far, center + far]
+
+
+def _row(limits: list[float], fit: FittedModel) -> dict[str, Any]:
+    """Return what the frame keeps of a fit, on the alpha scale."""
+    turned = back_transform(np.array(limits), str(fit.measure))
+    return {
+        "k": fit.k,
+        "n_studies": fit.effects.table["study_id"].nunique(),
+        **dict(zip(LIMITS, turned.tolist(), strict=True)),
+        "tau2": fit.tau2,
+        "I2": fit.I2,
+    }
+
 
 MEASURES = ("raw", "hakstian-whalen", "bonett", "bonett-corrected")
 MODELS = (

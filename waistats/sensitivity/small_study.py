@@ -1,4 +1,9 @@
-"""Do small studies report other coefficients than large ones? Tests of funnel asymmetry."""
+"""Do small studies report other coefficients than large ones? Tests of funnel asymmetry.
+
+Measures of a study's precision, and the regression of effects on one.
+
+The coefficient expected of an infinitely large study: PET and PEESE.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,23 +12,102 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from waistats.errors import ModelError, check_option
-from waistats.format import coefficient, fixed, interval, level, p_statement
-from waistats.meta.model import FittedModel
-from waistats.meta.multilevel_result import MultilevelResult
-from waistats.meta.robust import SMALLEST_DF, WARNING
-from waistats.meta.wald import TestResult
-from waistats.provenance import of_simulated
-from waistats.sensitivity.precision import (
-    MODELS,
-    PREDICTORS,
-    VANISHING,
-    check_varies,
-    regress_on,
-    scale_notes,
-)
-from waistats.sensitivity.refit import check_meta, check_model
-from waistats.transforms import back_transform
+from waistats._format import Result, coefficient, fixed, interval, level, p_statement
+from waistats._typing import FloatArray
+from waistats.errors import DataError, ModelError, check_option, listing
+from waistats.measures import back_transform
+from waistats.meta._design import build_design
+from waistats.meta.fit import fit_design
+from waistats.meta.multilevel.fit import MultilevelResult, fit_levels
+from waistats.meta.multilevel.robust import SMALLEST_DF, WARNING
+from waistats.meta.results import FittedModel, MetaResult, TestResult
+from waistats.provenance import marked, of_simulated
+from waistats.sensitivity._refit import check_mean, check_meta, check_model
+
+PREDICTORS = ("se", "variance", "n", "inverse_n", "sqrt_n", "inverse_sqrt_n")
+# predictors that go to 0 as samples grow
+VANISHING = frozenset({"se", "variance", "inverse_n", "inverse_sqrt_n"})
+MODELS = ("mixed", "classical")
+
+
+def regress_on(
+    result: MetaResult | MultilevelResult, model: str, predictor: str
+) -> tuple[FittedModel, str]:
+    """Return the model with a measure of precision as a moderator, and its name."""
+    values = precision(result, predictor)
+    check_varies(values, predictor, result)
+    taken = set(result.effects.table.columns)
+    name = predictor if predictor == "n" else f"sampling_{predictor}"
+    while name in taken - {"n"}:
+        name += "_"
+    table = result.effects.table.assign(**{name: values})
+    design = build_design(f"{result.design.formula} + {name}", table)
+    classical = model == "classical"
+    if isinstance(result, MultilevelResult):
+        if classical:
+            raise ModelError(
+                "model='classical' takes every row as independent; use model='mixed' "
+                "for a multilevel model."
+            )
+        nested = fit_levels(
+            result.effects,
+            design,
+            result.V,
+            result.levels,
+            list(result.codes),
+            method=result.method,
+            small_sample=result.small_sample,
+            conf_level=result.conf_level,
+        )
+        return nested, name
+    fit = fit_design(
+        result.effects,
+        design,
+        method="CE" if classical else result.method,
+        small_sample="knapp-hartung" if classical else result.small_sample,
+        conf_level=result.conf_level,
+        weights=None if classical else result.weights,
+    )
+    return fit, name
+
+
+def precision(result: FittedModel, predictor: str) -> FloatArray:
+    """Return a measure of precision for each row."""
+    if predictor == "se":
+        return np.sqrt(result.effects.vi)
+    if predictor == "variance":
+        return result.effects.vi
+    table = result.effects.table
+    if "n" not in table:
+        raise ModelError(
+            f"predictor={predictor!r} needs the column n; the effects have none."
+        )
+    n = pd.to_numeric(table["n"], errors="coerce").to_numpy(dtype=float)
+    bad = ~(n > 0)
+    if bad.any():
+        ids = listing(table["study_id"].to_numpy()[bad])
+        raise DataError(f"n must be positive, but is not for study_id {ids}.")
+    powers = {"n": 1.0, "inverse_n": -1.0, "sqrt_n": 0.5, "inverse_sqrt_n": -0.5}
+    return n ** powers[predictor]
+
+
+def scale_notes(result: FittedModel, by_variance: bool) -> tuple[str, ...]:
+    """Return the warning due where variances hold the coefficient itself."""
+    if by_variance and result.measure in {"raw", "hakstian-whalen"}:
+        return (
+            f"On the {result.measure} scale the variance of a coefficient falls as the "
+            "coefficient rises, so that the funnel is asymmetric without any "
+            "selection. Use measure='bonett', or predictor='inverse_sqrt_n'.",
+        )
+    return ()
+
+
+def check_varies(values: FloatArray, name: str, result: FittedModel) -> None:
+    """Raise a ModelError if all values are equal."""
+    if np.ptp(values) <= 1e-12 * np.abs(values).max():
+        raise ModelError(
+            f"All {result.k} {name} are equal, so that nothing can depend on them."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -243,3 +327,128 @@ def _coefficients(fit: FittedModel, *, robust: bool) -> pd.DataFrame:
     if not isinstance(fit, MultilevelResult):
         raise ModelError("robust=True needs the result of fit_multilevel().")
     return fit.robust().to_frame().set_index("term")
+
+
+PAIRS = {"se": ("se", "variance"), "inverse_sqrt_n": ("inverse_sqrt_n", "inverse_n")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PetPeese(Result):
+    r"""Regression estimates of the coefficient of an infinitely large study.
+
+    Attributes
+    ----------
+    pet, peese : MetaResult or MultilevelResult
+        Regressions on the standard error and on the variance (or on
+        :math:`1/\sqrt n` and :math:`1/n`).
+    chosen : str
+        ``"PEESE"`` where the PET intercept is above 0 at one-sided .05, else ``"PET"``.
+    estimate, ci_low, ci_high : float
+        The chosen intercept on the model's scale.
+    """
+
+    pet: FittedModel = field(repr=False)
+    peese: FittedModel = field(repr=False)
+    chosen: str
+    estimate: float
+    ci_low: float
+    ci_high: float
+    model: str
+    predictor: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the effects are SIMULATED."""
+        return self.pet.simulated
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return intercept and slope of both regressions: ``method, term, ...``."""
+        parts = []
+        for method, fit in (("PET", self.pet), ("PEESE", self.peese)):
+            frame = fit.to_frame().drop(columns="provenance", errors="ignore")
+            frame.insert(0, "method", method)
+            parts.append(frame)
+        frame = pd.concat(parts, ignore_index=True)
+        frame["chosen"] = frame["method"] == self.chosen
+        return marked(frame, self.simulated)
+
+    def heading(self) -> str:
+        """Return the model line."""
+        mark = of_simulated(self.simulated)
+        return f"PET-PEESE (k = {self.pet.k}; {self.model} model){mark}"
+
+    def closing(self) -> str:
+        """Return the chosen estimate on the alpha scale, and notes."""
+        lines = []
+        if self.pet.measure:
+            ends = (self.estimate, self.ci_low, self.ci_high)
+            a, low, high = (back_transform(x, self.pet.measure) for x in ends)
+            lines.append(
+                f"{self.chosen}, on the alpha scale: {coefficient(a)}, "
+                f"{level(self.pet.conf_level)} CI {interval(low, high)}"
+            )
+        return "\n".join([*lines, *self.notes])
+
+
+def pet_peese(result: Any, model: str = "classical", predictor: str = "se") -> PetPeese:
+    r"""Estimate the coefficient that an infinitely large study would report.
+
+    Parameters
+    ----------
+    result : MetaResult or MultilevelResult
+        From `fit_meta` or `fit_multilevel`, without moderators.
+    model : {"classical", "mixed"}, default "classical"
+        Weighted least squares with a free scale, as published, or the model of
+        ``result``; a multilevel model needs ``"mixed"``.
+    predictor : {"se", "inverse_sqrt_n"}
+        PET on the standard error and PEESE on the variance, or on
+        :math:`1/\sqrt n` and :math:`1/n`; see `egger_test` for when.
+
+    Returns
+    -------
+    PetPeese
+        Both regressions, and the intercept that the published rule chooses.
+
+    Notes
+    -----
+    Intercepts of :math:`y_i=\beta_0+\beta_1\sqrt{v_i}` (PET) and
+    :math:`y_i=\beta_0+\beta_1v_i` (PEESE); the rule takes PEESE where the PET
+    intercept differs from 0 [1]_. A reliability is far above 0, so the rule all but
+    always takes PEESE; it says nothing of selection. Both extrapolate beyond the
+    largest study and are unstable with few studies or much heterogeneity.
+
+    References
+    ----------
+    .. [1] Stanley, T. D., & Doucouliagos, H. (2014). Research Synthesis Methods, 5,
+       60-78.
+
+    Examples
+    --------
+    >>> from waistats import effect_sizes, fit_meta
+    >>> table = pd.DataFrame(
+    ...     {"study_id": list("ABCDE"), "estimate": [.91, .79, .93, .88, .90],
+    ...      "n": [84, 54, 231, 120, 300], "n_items": 12})
+    >>> found = pet_peese(fit_meta(effect_sizes(table)))
+    >>> found.chosen, round(float(found.estimate), 3)
+    ('PEESE', 2.613)
+    """
+    fitted = check_model(result, "pet_peese")
+    check_mean(fitted, "pet_peese")
+    check_option("model", model, MODELS)
+    check_option("predictor", predictor, PAIRS)
+    pet, peese = (regress_on(fitted, model, name)[0] for name in PAIRS[predictor])
+    intercept = pet.to_frame().iloc[0]
+    positive = intercept.estimate > 0 and intercept.p_value / 2 < 0.05
+    row = (peese if positive else pet).to_frame().iloc[0]
+    return PetPeese(
+        pet=pet,
+        peese=peese,
+        chosen="PEESE" if positive else "PET",
+        estimate=float(row.estimate),
+        ci_low=float(row.ci_low),
+        ci_high=float(row.ci_high),
+        model=model,
+        predictor=predictor,
+        notes=scale_notes(fitted, predictor == "se"),
+    )

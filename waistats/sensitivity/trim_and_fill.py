@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats.arrays import FloatArray, IntArray
+from waistats._format import Result, fixed, p_statement
+from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, ModelError, check_option
-from waistats.format import Result, fixed, p_statement
-from waistats.meta.design import intercept_only
-from waistats.meta.effects import IDS, Effects
+from waistats.measures import back_transform
+from waistats.meta._design import intercept_only
+from waistats.meta._effects import IDS, Effects
 from waistats.meta.fit import fit_design
-from waistats.meta.many import fit_batch
-from waistats.meta.result import MetaResult
+from waistats.meta.fit_many import fit_batch
+from waistats.meta.results import MetaResult
 from waistats.provenance import marked, of_simulated
-from waistats.sensitivity.refit import check_mean, check_meta
-from waistats.transforms import back_transform
+from waistats.sensitivity._refit import check_mean, check_meta
 
 ESTIMATORS = ("L0", "R0", "Q0")
 MAX_ITERATIONS = 100

@@ -1,12 +1,15 @@
 """Tables for a paper; great_tables is loaded when a table is made."""
 
-from waistats.tables.anything import table
-from waistats.tables.files import (
+from waistats.tables.export import (
+    add_table,
     save_table,
     to_csv,
+    to_docx,
     to_html,
     to_latex,
+    to_xlsx,
 )
+from waistats.tables.generic import table
 from waistats.tables.models import (
     cells,
     coefficients,
@@ -34,8 +37,6 @@ from waistats.tables.studies import (
     screen,
     studies,
 )
-from waistats.tables.word import add_table, to_docx
-from waistats.tables.workbook import to_xlsx
 
 __all__ = [
     "add_table",

@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from waistats.errors import ModelError
-from waistats.fitted import as_model, pooled_row
-from waistats.format import count, fixed, interval, level
-from waistats.generalization.study import RGStudy
-from waistats.meta.model import FittedModel
-from waistats.meta.multilevel_result import MultilevelResult
-from waistats.meta.robust import RobustResult
-from waistats.tables.columns import plain_head
-from waistats.tables.sheet import sheet, simulated
-from waistats.wording import (
+from waistats._format import count, fixed, interval, level
+from waistats._labels import (
     column_words,
     heterogeneity_text,
     model_text,
@@ -24,9 +16,17 @@ from waistats.wording import (
     symbol,
     term_text,
 )
+from waistats.errors import ModelError
+from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.meta.multilevel.robust import RobustResult
+from waistats.meta.results import FittedModel
+from waistats.rg.as_model import as_model, pooled_row
+from waistats.rg.study import RGStudy
+from waistats.tables._columns import plain_head, sheet, simulated
 
 if TYPE_CHECKING:
     from great_tables import GT
+
 
 _POOLED = ["k", "estimate", "ci_low", "ci_high", "pi_low", "pi_high", "tau2", "I2"]
 _SCALE = {

@@ -5,21 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from waistats._format import coefficient, count, fixed, interval, percent
+from waistats._labels import column_words, statistic_text, symbol
 from waistats.errors import DataError, ModelError
-from waistats.figures.forest_lines import fit_groups
-from waistats.fitted import as_model, left_out_by
-from waistats.format import coefficient, count, fixed, interval, percent
-from waistats.sensitivity.cumulative import cumulative as cumulative_frame
-from waistats.sensitivity.influence import influence as influence_frame
-from waistats.sensitivity.leave_one_out import leave_one_out as leave_one_out_frame
-from waistats.sensitivity.multiverse_result import Multiverse
-from waistats.sensitivity.pet_peese import PetPeese
-from waistats.sensitivity.selection_result import ThresholdSelection
+from waistats.figures.forest import fit_groups
+from waistats.measures import back_transform
+from waistats.rg.as_model import as_model, left_out_by
+from waistats.sensitivity.deletion import cumulative as cumulative_frame
+from waistats.sensitivity.deletion import influence as influence_frame
+from waistats.sensitivity.deletion import leave_one_out as leave_one_out_frame
+from waistats.sensitivity.multiverse import Multiverse
+from waistats.sensitivity.selection import ThresholdSelection
+from waistats.sensitivity.small_study import PetPeese
 from waistats.sensitivity.trim_and_fill import TrimAndFill
-from waistats.tables.columns import plain_head
-from waistats.tables.sheet import sheet, simulated
-from waistats.transforms import back_transform
-from waistats.wording import column_words, statistic_text, symbol
+from waistats.tables._columns import plain_head, sheet, simulated
 
 if TYPE_CHECKING:
     from great_tables import GT

@@ -5,18 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from waistats._format import percent
+from waistats._labels import column_words, symbol_of
 from waistats.errors import DataError, ModelError, listing
-from waistats.figures.study_rows import coefficient_table
-from waistats.format import percent
-from waistats.generalization.describe import CELL, describe_coefficients
-from waistats.generalization.study import RGStudy
-from waistats.reliability.estimate import ReliabilityEstimate
+from waistats.figures._rows import coefficient_table
+from waistats.reliability._result import ReliabilityEstimate
+from waistats.rg.descriptives import CELL, describe_coefficients
+from waistats.rg.study import RGStudy
+from waistats.tables._columns import sheet, simulated
 from waistats.tables.models import cells
-from waistats.tables.sheet import sheet, simulated
-from waistats.wording import column_words, symbol_of
 
 if TYPE_CHECKING:
     from great_tables import GT
+
 
 _STUDY = (
     "study_id", "authors", "author", "year", "instrument", "rater", "scale",

@@ -1,0 +1,41 @@
+"""The main job."""
+
+import pytest
+
+from waistats.cli.reproduce import steps
+
+
+@pytest.fixture(scope="module")
+def made():
+    *_, (_, last) = steps()
+    return last
+
+
+def test_agrees_with_metafor(made):
+    relative = (made.check["difference"] / made.check["metafor"]).abs()
+    # metafor's numbers were noted to 7 significant digits at best, tau2 to 5
+    assert relative.max() < 2e-5
+    assert len(made.check) == 15
+
+
+def test_simulated_study_has_the_shape_of_the_original(made):
+    table = made.simulated.coefficients
+    assert len(table) == 67
+    assert (table["provenance"] == "SIMULATED").all()
+    cells = made.simulated.cells
+    assert len(cells) == 12
+    assert cells.groupby(["instrument", "rater"]).ngroups == 5
+    assert made.simulated.simulated
+
+
+def test_truth_is_recovered(made):
+    # 95 % intervals of 12 cells; fewer than 9 covered has probability below 1 in 500
+    assert made.truth["covered"].sum() >= 9
+    assert (made.truth["estimate"] - made.truth["truth"]).abs().max() < 0.06
+
+
+def test_original_facts_stand_beside(made):
+    facts = made.original.set_index("fact")["original"]
+    assert facts["versions of the WAI"] == "5"
+    assert facts["modal reliability"] == ".92"
+    assert facts["lowest mean of a scale"] == ".79"

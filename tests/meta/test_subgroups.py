@@ -1,0 +1,68 @@
+"""Subgroups against metafor's separate and common models, and Welch's test."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from waistats import DataError, ModelError, effect_sizes, fit_subgroups, load_dataset
+
+REFERENCE = json.loads(
+    (Path(__file__).parents[1] / "reference/subgroups.json").read_text(encoding="utf-8")
+)
+
+
+@pytest.fixture(scope="module")
+def bcg():
+    return pd.DataFrame(REFERENCE["data"])
+
+
+def test_separate(bcg):
+    found = fit_subgroups(bcg, "alloc", small_sample="wald")
+    frame = found.to_frame()
+    expected = REFERENCE["separate"]
+    assert list(frame["term"]) == ["alternate", "random", "systematic"]
+    np.testing.assert_allclose(frame["estimate"], expected["est"], rtol=1e-8)
+    np.testing.assert_allclose(frame["se"], expected["se"], rtol=1e-7)
+    np.testing.assert_allclose(frame["tau2"], expected["tau2"], rtol=1e-7, atol=1e-9)
+    assert found.between.statistic == pytest.approx(expected["QM"], rel=1e-8)
+    assert found.between.p_value == pytest.approx(expected["QMp"], rel=1e-7)
+
+
+def test_welch(bcg):
+    found = fit_subgroups(bcg, "alloc").between
+    expected = REFERENCE["welch"]
+    assert found.statistic == pytest.approx(expected["F"], rel=1e-7)
+    assert (found.df, found.df_denominator) == pytest.approx(expected["df"], rel=1e-7)
+    assert found.p_value == pytest.approx(expected["p"], rel=1e-6)
+
+
+def test_common(bcg):
+    found = fit_subgroups(bcg, "alloc", tau2="common")
+    expected = REFERENCE["common"]
+    assert found.between.statistic == pytest.approx(expected["QM"], rel=1e-7)
+    assert found.between.p_value == pytest.approx(expected["QMp"], rel=1e-7)
+    np.testing.assert_allclose(found.to_frame()["tau2"], expected["tau2"], rtol=1e-7)
+
+
+def test_alpha_scale_and_words():
+    found = fit_subgroups(effect_sizes(load_dataset("cesd")), "caregivers")
+    predicted = found.predict()
+    assert (predicted["pi_low"] < predicted["ci_low"]).all()
+    assert "Subgroups by caregivers (separate tau^2)" in str(found)
+    assert "On the alpha scale" in str(found)
+
+
+def test_errors(bcg):
+    with pytest.raises(DataError, match=r"'aloc' \(did you mean 'alloc'\?\)"):
+        fit_subgroups(bcg, "aloc")
+    with pytest.raises(DataError, match="alloc is blank for study_id 3"):
+        fit_subgroups(bcg.assign(alloc=bcg["alloc"].where(bcg.index != 2)), "alloc")
+    with pytest.raises(ModelError, match="one level"):
+        fit_subgroups(bcg.assign(alloc="x"), "alloc")
+    lonely = bcg.assign(alloc=["z", *bcg["alloc"][1:]])
+    with pytest.raises(ModelError, match=r"no variance of their own: z"):
+        fit_subgroups(lonely, "alloc")
+    assert fit_subgroups(lonely, "alloc", tau2="common").to_frame()["k"].min() == 1

@@ -1,0 +1,239 @@
+"""The heterogeneity variance: adversarial data, exact cases, batches."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from waistats import ConvergenceError, DataError, ModelError, fit_meta_many
+from waistats.meta import fit_many as many
+from waistats.meta._linalg import log_likelihood, weighted_fit
+from waistats.meta.tau2 import METHODS, check_method, estimate_tau2, solve_Q
+
+KINDS = ("random", "logarithmic", "tied", "one huge", "outlier", "no tau2", "cauchy")
+
+
+def batch_of(kind: str, k: int, size: int, rng: np.random.Generator):
+    shape = (k, size)
+    if kind == "random":
+        v = rng.uniform(0.01, 0.3, shape)
+        return rng.normal(0, np.sqrt(v + rng.choice([0, 0.01, 0.1, 1], size))), v
+    if kind == "logarithmic":
+        v = 10 ** rng.uniform(-6, 2, shape)
+        return rng.normal(0, np.sqrt(v + 10 ** rng.uniform(-6, 1, size))), v
+    if kind == "tied":
+        v = np.repeat(rng.choice([0.01, 0.1, 1.0], (1, size)), k, 0)
+        return np.round(rng.normal(0, 1, shape), 1), v
+    if kind == "one huge":
+        v = rng.uniform(0.05, 0.5, shape)
+        v[0] = 1e-8
+        return rng.normal(0, 0.5, shape), v
+    if kind == "outlier":
+        v, y = rng.uniform(0.01, 0.1, shape), rng.normal(0, 0.1, shape)
+        y[0] += 10
+        return y, v
+    if kind == "no tau2":
+        v = rng.uniform(0.01, 0.3, shape)
+        return rng.normal(0, 0.1 * np.sqrt(v)), v
+    v = 10 ** rng.uniform(-3, 0, shape)
+    return rng.standard_cauchy(shape), v
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", ["REML", "ML"])
+def test_likelihood_is_never_below_a_grid(kind, method):
+    """100,000 data sets in all: every fit converges, and no grid point is higher."""
+    rng = np.random.default_rng(list(f"{kind}{method}".encode()))
+    sizes = {2: 1800, 3: 1800, 5: 1500, 10: 1200, 40: 750, 200: 150}
+    beaten = 0
+    for k, size in sizes.items():
+        y, v = batch_of(kind, k, size, rng)
+        X = np.ones((k, 1))
+        found = estimate_tau2(y, v, X, method)
+        assert found.converged.all()
+        assert (found.tau2 >= 0).all()
+
+        def value(t, y=y, v=v, X=X):
+            fit = weighted_fit(y, v, X, t)
+            return log_likelihood(fit, restricted=method == "REML")
+
+        reached = value(found.tau2)
+        low, top = v.min(0) / 1000, np.maximum(4 * y.var(0), v.max(0))
+        grid = [low * (top / low) ** q for q in np.linspace(0, 1, 40)]
+        best = np.max([value(t) for t in (np.zeros(size), *grid)], axis=0)
+        beaten += int((best > reached + 1e-7 * (1 + np.abs(reached))).sum())
+    # two maxima closer in height than the search's own grid shows: at most 1 in 1,000
+    assert beaten <= sum(sizes.values()) / 1000
+
+
+def test_reml_has_zero_score_or_stands_at_zero():
+    rng = np.random.default_rng(1)
+    y, v = batch_of("random", 12, 2000, rng)
+    X = np.column_stack([np.ones(12), rng.normal(size=(12, 2))])
+    tau2 = estimate_tau2(y, v, X, "REML").tau2
+    h = 1e-5 * (tau2 + v.min(0))
+
+    def value(t):
+        return log_likelihood(weighted_fit(y, v, X, t), restricted=True)
+
+    slope = (value(tau2 + h) - value(np.maximum(tau2 - h, 0))) / (2 * h)
+    inner = tau2 > 2 * h
+    scale = (1 / (v + tau2)).sum(0)
+    assert (np.abs(slope[inner]) < 1e-4 * scale[inner]).all()
+    assert (slope[tau2 == 0] <= 1e-4 * scale[tau2 == 0]).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_equal_variances_have_a_closed_form(method):
+    rng = np.random.default_rng(3)
+    k, v = 9, 0.04
+    y = rng.normal(0, 0.5, (k, 1))
+    ss = ((y - y.mean()) ** 2).sum()
+    s2 = ss / (k - 1)
+    from scipy import stats
+
+    expected = {
+        "CE": 0.0,
+        "HS": (ss / v - k) * v / k,
+        "HSk": (ss / v * k / (k - 1) - k) * v / k,
+        "ML": ss / k - v,
+        "SJ": (ss / k) / (v + ss / k) * s2,
+        "PMM": ss / stats.chi2.median(k - 1) - v,
+    }.get(method, s2 - v)
+    found = estimate_tau2(y, np.full((k, 1), v), np.ones((k, 1)), method)
+    np.testing.assert_allclose(found.tau2, max(expected, 0), rtol=1e-12, atol=1e-15)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(2, 12),
+    st.sampled_from(METHODS),
+    st.integers(0, 2**32 - 1),
+    st.floats(0.01, 100),
+)
+def test_scaling_and_order(k, method, seed, c):
+    rng = np.random.default_rng(seed)
+    v = rng.uniform(0.01, 1, k)
+    y = rng.normal(0, 1, k)
+    one = fit_meta_many(y, v, method=method)
+    scaled = fit_meta_many(c * y, c**2 * v, method=method)
+    np.testing.assert_allclose(
+        scaled.tau2, c**2 * one.tau2, rtol=1e-7, atol=1e-9 * c**2
+    )
+    np.testing.assert_allclose(scaled.estimate, c * one.estimate, atol=1e-8 * c)
+    order = rng.permutation(k)
+    turned = fit_meta_many(y[order], v[order], method=method)
+    np.testing.assert_allclose(turned.tau2, one.tau2, rtol=1e-7, atol=1e-10)
+
+
+def test_q_profile_solves_its_equation():
+    rng = np.random.default_rng(5)
+    y, v = batch_of("random", 8, 50, rng)
+    X = np.ones((8, 1))
+    target = np.full(50, 5.0)
+    found = solve_Q(y, v, X, target)
+    rss = weighted_fit(y, v, X, found.tau2).rss
+    inner = found.tau2 > 0
+    assert inner.any()
+    np.testing.assert_allclose(rss[inner], 5.0, rtol=1e-10)
+    at_zero = weighted_fit(y, v, X, np.zeros(50)).rss
+    assert (at_zero[~inner] <= 5.0).all()
+
+
+def test_masks_are_subsets():
+    rng = np.random.default_rng(8)
+    y, v = rng.normal(size=10), rng.uniform(0.05, 0.4, 10)
+    X = np.column_stack([np.ones(10), rng.normal(size=10)])
+    mask = rng.random((40, 10)) < 0.6
+    mask[:, :4] = True
+    mask[0, 2:] = False
+    for design, p in ((None, 1), (X, 2)):
+        fits = fit_meta_many(y, v, design, include=mask)
+        for i in range(1, 40):
+            m = mask[i]
+            sub = fit_meta_many(y[m], v[m], None if design is None else design[m])
+            np.testing.assert_allclose(fits.tau2[i], sub.tau2, atol=1e-12)
+            np.testing.assert_allclose(fits.estimate[i], sub.estimate, rtol=1e-10)
+            np.testing.assert_allclose(fits.se[i], sub.se, rtol=1e-8)
+            np.testing.assert_allclose(fits.I2[i], sub.I2, atol=1e-8)
+        if p == 2:
+            assert fits.tau2[0] == 0  # two studies for two coefficients
+    alone = fit_meta_many(y, v, include=np.eye(10, dtype=bool))
+    np.testing.assert_allclose(alone.estimate, y, rtol=1e-14)
+    none = fit_meta_many(y, v, include=np.zeros((1, 10), bool))
+    assert np.isnan(none.estimate).all()
+
+
+def test_subset_that_loses_a_level_is_nan():
+    X = np.column_stack([np.ones(5), [0, 0, 0, 1, 1]])
+    mask = np.array([[True, True, True, False, False], [True] * 5])
+    fits = fit_meta_many([1, 2, 3, 2, 4], [0.1] * 5, X, include=mask)
+    assert np.isnan(fits.estimate[0]).all()
+    assert np.isfinite(fits.estimate[1]).all()
+
+
+def test_pieces_and_threads_change_nothing(monkeypatch):
+    rng = np.random.default_rng(2)
+    y, v = batch_of("random", 20, 3000, rng)
+    X = np.ones((20, 1))
+    whole = many.fit_batch(y, v, X, "REML", "knapp-hartung")
+    monkeypatch.setattr(many, "CHUNK", 20 * 101)
+    for threads in (1, 2, 5):
+        pieces = many.in_chunks(y, v, X, "REML", "knapp-hartung", threads)
+        np.testing.assert_allclose(pieces.tau2, whole.tau2, rtol=1e-9, atol=1e-13)
+        np.testing.assert_allclose(pieces.beta, whole.beta, rtol=1e-9)
+
+
+def test_design_per_data_set():
+    rng = np.random.default_rng(4)
+    X = np.stack([np.column_stack([np.ones(8), rng.normal(size=8)]) for _ in range(6)])
+    y, v = rng.normal(size=(6, 8)), rng.uniform(0.1, 1, (6, 8))
+    together = fit_meta_many(y, v, X)
+    for i in range(6):
+        alone = fit_meta_many(y[i], v[i], X[i])
+        np.testing.assert_allclose(together.estimate[i], alone.estimate, rtol=1e-10)
+        np.testing.assert_allclose(together.tau2[i], alone.tau2, atol=1e-13)
+
+
+def test_bad_arrays():
+    with pytest.raises(DataError, match=r"Shapes do not fit: yi \(3,\), vi \(2,\)"):
+        fit_meta_many([1, 2, 3], [1, 2])
+    with pytest.raises(DataError, match=r"at \(1,\), \(2,\)"):
+        fit_meta_many([1, np.nan, 3], [1, 1, -1])
+    with pytest.raises(DataError, match="booleans"):
+        fit_meta_many([1, 2], [1, 1], include=[1, 0])
+    with pytest.raises(ModelError, match=r"did you mean 'REML'"):
+        fit_meta_many([1, 2], [1, 1], method="reml")
+
+
+def test_lost_fit_is_named(monkeypatch):
+    monkeypatch.setattr("waistats.meta.tau2.MAX_ITERATIONS", 1)
+    with pytest.raises(ConvergenceError, match=r"REML.*\(1,\) of the batch"):
+        fit_meta_many([[1, 1, 1], [0, 1, 5]], [0.1, 0.2, 0.4])
+
+
+def test_aliases():
+    assert {check_method(name) for name in ("EE", "FE", "CE")} == {"CE"}
+
+
+def test_variances_over_twelve_orders():
+    """Raw alphas near 1 of samples of 4 to 10^7: one weight dwarfs the others."""
+    for seed in range(480, 680):
+        rng = np.random.default_rng(seed)
+        k = int(rng.integers(3, 12))
+        a = 1 - 10 ** rng.uniform(-4, 0.5, k)
+        n = np.floor(10 ** rng.uniform(np.log10(4), 7, k))
+        m = rng.integers(2, 100, k)
+        v = (2 * m / (m - 1) * (1 - a) ** 2 / (n - 2))[:, None]
+        X, y = np.ones((k, 1)), (a - a.mean())[:, None]
+        found = many.fit_batch(a[:, None], v, X, "REML", "wald")
+        assert found.converged.all()
+
+        def value(t, v=v, X=X, y=y):
+            fit = weighted_fit(y, v, X, np.array([t]))
+            return float(log_likelihood(fit, restricted=True)[0])
+
+        best = max(value(t) for t in 10 ** np.linspace(-8, 2, 60))
+        reached = value(float(found.tau2[0]))
+        assert best <= reached + 1e-5 * (1 + abs(reached))

@@ -1,0 +1,165 @@
+"""The R code of a report, run by R, gives the numbers of the report."""
+
+import json
+import os
+import shutil
+import subprocess
+from functools import cache
+
+import numpy as np
+import pytest
+
+from waistats import effect_sizes, fit_meta, generalize, load_dataset, read_coefficients
+from waistats.datasets.simulated_studies import simulate_literature
+from waistats.report.code import python_code, r_code
+from waistats.report.text import limitations, methods_paragraphs
+
+NEEDED = ("metafor", "clubSandwich", "jsonlite")
+# metafor's optimisers stop earlier than ours
+RTOL = 2e-5
+
+
+@cache
+def rscript():
+    """Return the path of R, or skip, unless WAISTATS_REQUIRE_R asks for it."""
+    path = shutil.which("Rscript")
+    missing = "R is not installed" if path is None else ""
+    if path is not None:
+        test = " && ".join(f"requireNamespace('{p}', quietly=TRUE)" for p in NEEDED)
+        code = f"quit(status = if ({test}) 0 else 1)"
+        if subprocess.run([path, "-e", code], capture_output=True).returncode:
+            missing = f"R lacks one of {', '.join(NEEDED)}"
+    if missing:
+        if os.environ.get("WAISTATS_REQUIRE_R") == "1":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return path
+
+
+def run_r(code, wanted, tmp_path):
+    """Run code and return named expressions as numbers."""
+    pairs = ", ".join(f"{name} = as.numeric({text})" for name, text in wanted.items())
+    script = tmp_path / "again.R"
+    text = f"{code}\ncat(jsonlite::toJSON(list({pairs}), digits = 17))\n"
+    script.write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [rscript(), "--vanilla", str(script)],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return {k: np.array(v) for k, v in json.loads(done.stdout.splitlines()[-1]).items()}
+
+
+@pytest.mark.parametrize(
+    ("measure", "method", "level"),
+    [
+        ("bonett", "REML", 0.95),
+        ("hakstian-whalen", "DL", 0.9),
+        ("raw", "PM", 0.95),
+        ("bonett", "CE", 0.95),
+        ("bonett", "SJ", 0.95),
+    ],
+)
+def test_one_level(measure, method, level, tmp_path):
+    study = generalize(
+        load_dataset("cesd"), measure=measure, method=method, conf_level=level
+    )
+    wanted = {
+        "fit": "c(res$b, res$se, res$tau2, res$QE, res$I2)",
+        "alpha": "with(predict(res, transf = back), c(pred, ci.lb, ci.ub, pi.lb, pi.ub))",
+    }
+    if method == "CE":
+        wanted["alpha"] = wanted["alpha"].replace(", pi.lb, pi.ub", "")
+    found = run_r(r_code(study), wanted, tmp_path)
+    fit = study.overall
+    ours = [fit.estimate, fit.se, fit.tau2, fit.Q, fit.I2]
+    np.testing.assert_allclose(found["fit"], ours, rtol=RTOL)
+    row = study.pooled.row()
+    names = ["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]
+    ours = [row[name] for name in names[: len(found["alpha"])]]
+    np.testing.assert_allclose(found["alpha"], ours, rtol=RTOL)
+
+
+@pytest.mark.parametrize("correlation", [None, 0.5])
+@pytest.mark.parametrize("name", ["wai", "mibs"])
+def test_three_levels(name, correlation, tmp_path):
+    study = generalize(load_dataset(name), within_correlation=correlation)
+    assert study.pooled.robust is not None
+    wanted = {
+        "sigma2": "res$sigma2",
+        "alpha": "predict(res, transf = back)$pred",
+        "interval": "back(c(robust$CI_L, robust$CI_U))",
+        "prediction": "with(predict(res, transf = back), c(pi.lb, pi.ub))",
+    }
+    found = run_r(r_code(study), wanted, tmp_path)
+    row = study.pooled.row()
+    sigma2 = study.overall.components["sigma2"]
+    np.testing.assert_allclose(found["sigma2"], sigma2, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(found["alpha"], row["estimate"], rtol=RTOL)
+    ours = [row["ci_low"], row["ci_high"]]
+    np.testing.assert_allclose(found["interval"], ours, rtol=1e-4)
+    ours = [row["pi_low"], row["pi_high"]]
+    np.testing.assert_allclose(found["prediction"], ours, rtol=1e-4)
+
+
+def test_moderators(tmp_path):
+    from waistats import read_coefficients
+
+    table = read_coefficients(simulate_literature().table)
+    study = generalize(table, "~ rater + np.log(n_items) + I(score_sd)")
+    assert "is not written in R" not in r_code(study)
+    found = run_r(r_code(study), {"b": "mod$b", "se": "mod$se"}, tmp_path)
+    frame = study.moderator_model.to_frame()
+    np.testing.assert_allclose(found["b"], frame["estimate"], rtol=RTOL)
+    np.testing.assert_allclose(found["se"], frame["se"], rtol=RTOL)
+
+
+def test_moderators_of_dependent_coefficients(tmp_path):
+    study = generalize(load_dataset("mibs"), "~ year")
+    found = run_r(r_code(study), {"b": "mod$b", "se": "mod$se"}, tmp_path)
+    frame = study.moderator_model.to_frame()
+    # an intercept at the year 0 is known less well than the slope
+    np.testing.assert_allclose(found["b"], frame["estimate"], rtol=1e-3)
+    np.testing.assert_allclose(found["se"], frame["se"], rtol=1e-3)
+
+
+def test_names_that_r_would_read_otherwise(tmp_path):
+    table = load_dataset("cesd")
+    table["study_id"] = [f'a"b\\n{i}\n' for i in range(len(table))]
+    study = generalize(table)
+    found = run_r(r_code(study), {"k": "length(unique(dat$study_id))"}, tmp_path)
+    assert found["k"] == 9
+
+
+def test_what_r_has_not_is_said():
+    assert r_code(generalize(load_dataset("cesd"), measure="fisher-z")) == ""
+    study = generalize(load_dataset("mibs"), "~ poly(year, 2)")
+    assert "# The model with ~ poly(year, 2) is not written in R here." in r_code(study)
+
+
+@pytest.mark.parametrize(("bias", "term"), [("exact", "half"), ("bonett", "log")])
+def test_a_bias_correction_is_in_both_codes(bias, term, tmp_path):
+    table = load_dataset("cesd")
+    study = generalize(table, bias=bias)
+    own = fit_meta(effect_sizes(table, bias=bias))
+    assert study.overall.estimate == pytest.approx(own.estimate, rel=1e-12)
+    assert f"bias='{bias}'" in python_code(study)
+    assert f"{term}(" in r_code(study).split("escalc")[1]
+    found = run_r(r_code(study), {"estimate": "res$beta", "se": "res$se"}, tmp_path)
+    assert found["estimate"] == pytest.approx([own.estimate], rel=RTOL)
+    words = " ".join(methods_paragraphs(study))
+    assert "less the bias of that scale" in words
+    assert "less the bias" not in " ".join(methods_paragraphs(generalize(table)))
+
+
+def test_many_coefficients_left_biased_are_a_limit():
+    table = read_coefficients(simulate_literature(60, seed=1).table)
+    said = {}
+    for bias in ("none", "exact"):
+        study = generalize(table, bias=bias)
+        said[bias] = any("bias of about 1/n" in text for text in limitations(study))
+    assert said == {"none": study.overall.k > 25, "exact": False}
+    mibs = load_dataset("mibs")
+    assert any("With 33 coefficients" in text for text in limitations(generalize(mibs)))

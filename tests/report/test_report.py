@@ -1,0 +1,480 @@
+"""The report: its sections, sentences, checklist and code say what the analysis says."""
+
+import base64
+import hashlib
+import io
+import itertools
+import re
+import runpy
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from lxml import html
+
+from waistats import DataError, ModelError, generalize, load_dataset, read_coefficients
+from waistats._format import coefficient, fixed, interval
+from waistats.cli.app import main
+from waistats.datasets.simulated_studies import simulate_literature
+from waistats.provenance import SIMULATED
+from waistats.report.blocks import Figure, Link, Table, figures_of, words_of
+from waistats.report.checklist import AUTHOR, FILLED, PARTLY, checklist
+from waistats.report.code import python_code
+from waistats.report.methods import flow_steps
+from waistats.report.render_html import study_page
+from waistats.report.render_word import study_document
+from waistats.report.sections import study_sections
+from waistats.report.text import WORKS, cited, limitations, results_paragraph
+
+EVERY = [
+    "summary", "methods", "instruments", "flow", "descriptives", "pooled", "moderators",
+    "spread", "sensitivity", "multiverse", "practice", "excluded", "limitations",
+    "data", "regema", "again", "references",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def wai():
+    return generalize(load_dataset("wai"), title="Working Alliance Inventory scores")
+
+
+@pytest.fixture(scope="module")
+def wai_sections(wai):
+    return study_sections(wai)
+
+
+@pytest.fixture(scope="module")
+def page(wai, wai_sections):
+    return study_page(wai, sections=wai_sections)
+
+
+@pytest.fixture(scope="module")
+def literature():
+    return generalize(read_coefficients(simulate_literature().table))
+
+
+@pytest.fixture(scope="module")
+def literature_sections(literature):
+    return study_sections(literature)
+
+
+@pytest.fixture(scope="module")
+def literature_page(literature, literature_sections):
+    return study_page(literature, sections=literature_sections)
+
+
+def text_of(element):
+    return " ".join(element.text_content().split())
+
+
+def test_every_section_is_there_in_order(page):
+    tree = html.fromstring(page)
+    ids = [section.get("aria-labelledby") for section in tree.iter("section")]
+    assert ids == EVERY
+    levels = [int(h.tag[1]) for h in tree.iter("h1", "h2", "h3", "h4")]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+
+
+def test_induction_has_a_section_where_the_table_knows_of_it(literature_page):
+    tree = html.fromstring(literature_page)
+    words = text_of(tree.get_element_by_id("induction").getparent())
+    assert "36 of 60 studies (.600" in words
+    assert "Inducing samples differ from reporting ones" in words
+
+
+def test_ids_are_unique_and_links_lead_somewhere(page):
+    tree = html.fromstring(page)
+    ids = tree.xpath("//@id")
+    assert len(ids) == len(set(ids))
+    targets = [h[1:] for h in tree.xpath("//a/@href") if h.startswith("#")]
+    assert len(targets) > 30
+    assert set(targets) <= set(ids)
+    used = {
+        h[1:] for h in tree.xpath("//*[local-name()='use']/@*[name()='xlink:href']")
+    }
+    assert used <= set(ids)
+
+
+def test_nothing_is_fetched(page):
+    tree = html.fromstring(page)
+    assert not tree.xpath("//link | //iframe | //object | //embed | //@src")
+    for element in tree.xpath("//*[@href]"):
+        address = element.get("href")
+        if address.startswith("http"):
+            assert element.tag == "a"
+            assert element.get("rel") == "noreferrer"
+        else:
+            assert address.startswith(("#", "data:text/csv;base64,"))
+    style = tree.xpath("//style")[0].text
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_summary_has_the_numbers_of_the_model(wai):
+    words = results_paragraph(wai)
+    fit, row = wai.overall, wai.pooled.row()
+    robust = wai.pooled.robust.predict().iloc[0]
+    assert coefficient(fit.predict()["estimate"].iloc[0]) in words
+    assert interval(robust["ci_low"], robust["ci_high"]) in words
+    assert interval(row["pi_low"], row["pi_high"]) in words
+    assert f"Q({fit.Q_df}) = {fixed(fit.Q, 2)}" in words
+    assert f"tau2 = {fixed(fit.tau2)}, I2 = {fixed(fit.I2, 1)}%" in words
+    assert f"Across {fit.k} coefficients from 7 studies" in words
+
+
+def test_cells_of_the_page_are_those_of_the_frame(literature, literature_page):
+    tree = html.fromstring(literature_page)
+    tables = {
+        text_of(p).split(". ", 1)[1]: p.getparent().xpath(".//tbody/tr")
+        for p in tree.xpath("//p[@class='caption']")
+    }
+    rows = tables["SIMULATED data: Pooled reliability by version, rater and scale."]
+    shown = [[text_of(cell) for cell in row] for row in rows]
+    assert [row[7] for row in shown] == [
+        coefficient(v) for v in literature.cells["estimate"]
+    ]
+    assert [row[4] for row in shown] == [str(k) for k in literature.cells["k"]]
+
+
+def test_works_that_are_cited_are_listed_and_no_others(
+    wai_sections, literature_sections
+):
+    for sections in (wai_sections, literature_sections):
+        *others, last = sections
+        assert last.id == "references"
+        assert list(last.blocks[0].items) == cited(words_of(others))
+        # whatever looks like a citation is known
+        words = " ".join(words_of(others))
+        found = set(re.findall(r"[A-ZÁ][\w’'-]+(?: et al\.)?, (?:19|20)\d\d", words))
+        known = " ".join(WORKS)
+        assert found
+        assert [f for f in found if f not in known] == []
+
+
+def test_methods_follow_the_options():
+    table = load_dataset("cesd")
+    study = generalize(table, measure="hakstian-whalen", method="DL", conf_level=0.9)
+    words = " ".join(words_of(study_sections(study, keep={"methods"})))
+    assert "Hakstian & Whalen, 1976" in words
+    assert "estimated by DL" in words
+    assert "90% prediction interval" in words
+    assert "Bonett" not in words
+    assert "CR2" not in words
+
+
+def test_checklist_has_thirty_items_that_say_where(wai, wai_sections, literature):
+    ids = {s.id for s in wai_sections} | {"colophon"}
+    items = checklist(wai, ids)
+    assert [item.number for item in items] == list(range(1, 31))
+    parts = pd.Series([item.part for item in items]).value_counts().to_dict()
+    assert parts == {
+        "Title": 1, "Abstract": 1, "Introduction": 2, "Methods": 14, "Results": 6,
+        "Discussion": 4, "Funding": 1, "Protocol": 1,
+    }  # fmt: skip
+    for item in items:
+        assert item.status in {FILLED, PARTLY, AUTHOR}
+        assert (item.where in ids) == (item.status != AUTHOR)
+        assert bool(item.author) == (item.status != FILLED)
+    assert items[8].status == AUTHOR
+    found = checklist(literature, ids | {"induction"})
+    assert [found[i].status for i in (8, 9, 22)] == [FILLED] * 3
+    table = next(s for s in wai_sections if s.id == "regema").blocks[0]
+    assert sum(isinstance(cell, Link) for row in table.rows for cell in row) == sum(
+        item.where != "" for item in items
+    )
+
+
+def test_checklist_without_a_pooled_model():
+    table = load_dataset("cesd").head(2)
+    study = generalize(table)
+    ids = [s.id for s in study_sections(study)]
+    assert not {"moderators", "sensitivity", "multiverse", "practice"} & set(ids)
+    items = checklist(study, set(ids))
+    assert items[20].status == items[21].status == AUTHOR
+    assert "three studies" in items[21].author
+    assert "descriptive only" in study_page(study)
+
+
+def test_moderator_model_fills_its_item():
+    study = generalize(load_dataset("mibs"), "~ year")
+    assert checklist(study, {"moderators"})[20].status == FILLED
+    (made,) = study_sections(study, keep={"moderators"})[:1]
+    captions = [b.caption for b in made.blocks if isinstance(b, Table)]
+    assert "The model with ~ year, on the bonett scale." in captions
+    model = next(b for b in made.blocks if getattr(b, "caption", "") == captions[-3])
+    assert any(study.equation in note for note in model.notes)
+
+
+def test_flow_of_a_plain_table_adds_up(wai):
+    steps = flow_steps(wai).set_index("box")
+    k = steps["coefficients"]
+    assert k["Coefficients in the table"] == len(wai.coefficients) == 44
+    valued = k["Coefficients in the table"] - k["Without a value: a range or a bound"]
+    assert k["With a value"] == valued == wai.coefficients["estimate"].notna().sum()
+    assert k["Can be pooled"] == k["With a value"] - k["Cannot be pooled"] == 10
+    assert k["In the overall model (total)"] == wai.overall.k
+    assert "other kind" in steps.loc["Cannot be pooled", "note"]
+
+
+def test_flow_keeps_subscales_apart():
+    table = load_dataset("cesd").assign(scale=["total"] * 5 + ["somatic"] * 4)
+    steps = flow_steps(generalize(table)).set_index("box")
+    assert steps.loc["Other scales or kinds, pooled apart", "coefficients"] == 4
+    assert steps.loc["In the overall model (total)", "coefficients"] == 5
+    assert "Cannot be pooled" not in steps.index
+
+
+def test_flow_with_induction_ends_in_the_model(literature):
+    steps = flow_steps(literature)
+    assert steps["box"].iloc[0] == "Coded"
+    assert steps["box"].iloc[-1] == "In the overall model (total)"
+    assert steps["studies"].iloc[-1] == literature.overall.k == 24
+
+
+def test_limitations_come_from_the_data(wai, literature):
+    words = " ".join(limitations(wai))
+    said = (
+        "Only 10", "34 of 44", "16 coefficients come without", "13 reports",
+        "23 coefficients was inferred", "COSMIN", "induction is not known",
+    )  # fmt: skip
+    assert [s for s in said if s not in words] == []
+    assert "SIMULATED" not in words
+    assert "SIMULATED" in limitations(literature)[-1]
+    assert "induction is not known" not in " ".join(limitations(literature))
+    plain = " ".join(limitations(generalize(load_dataset("cesd"))))
+    assert "COSMIN" not in plain
+
+
+def test_simulated_says_so_everywhere(literature_sections, literature_page, wai):
+    sections = literature_sections
+    shown = [b for s in sections for b in s.blocks if isinstance(b, (Table, Figure))]
+    assert len(shown) > 20
+    assert all(SIMULATED in block.caption for block in shown)
+    for figure in figures_of(sections):
+        assert SIMULATED in figure.drawing.alt
+        texts = [t.get_text() for t in figure.drawing.figure.texts]
+        assert texts.count("SIMULATED data") == 1
+    assert "These data are SIMULATED." in literature_page
+    for figure in figures_of(study_sections(wai, keep={"pooled"})):
+        assert SIMULATED not in figure.drawing.alt
+
+
+def test_spread_has_a_verdict_or_a_reason(wai_sections, literature_sections):
+    said, told = (
+        next(s for s in made if s.id == "spread")
+        for made in (wai_sections, literature_sections)
+    )
+    assert "cannot be told here. Only" in said.blocks[0].text
+    assert "With the number of items held constant" in told.blocks[0].text
+    assert "moderators=" not in told.blocks[0].text
+
+
+def test_figures_say_what_they_show(page):
+    tree = html.fromstring(page)
+    drawings = tree.xpath("//figure//*[local-name()='svg']")
+    assert len(drawings) >= 9
+    for svg in drawings:
+        assert svg.get("role") == "img"
+        assert len(svg.get("aria-label")) > 40
+    captions = [text_of(c) for c in tree.xpath("//figcaption")]
+    assert [c.split(".")[0] for c in captions] == [
+        f"Figure {i + 1}" for i in range(len(captions))
+    ]
+    tables = [text_of(c) for c in tree.xpath("//p[@class='caption']")]
+    assert [c.split(".")[0] for c in tables] == [
+        f"Table {i + 1}" for i in range(len(tables))
+    ]
+
+
+def test_headers_have_a_scope_and_page_a_language(page):
+    tree = html.fromstring(page)
+    assert tree.get("lang") == "en"
+    assert all(th.get("scope") == "col" for th in tree.iter("th"))
+    assert tree.xpath("//a[@class='skip']/@href") == ["#content"]
+    for table in tree.iter("table"):
+        (named,) = tree.xpath(f"//*[@id='{table.get('aria-labelledby')}']")
+        assert text_of(named)
+
+
+def luminance(colour):
+    channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(
+        channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+    )
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_contrast(page):
+    named = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", page))
+    grounds = [named[g] for g in ("paper", "tint", "warm")]
+    for ink in ("ink", "soft", "accent"):
+        for ground in grounds:
+            light, dark = sorted((luminance(named[ink]), luminance(ground)))[::-1]
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, ground)
+    style = page.split("<style>")[1].split("</style>")[0]
+    rules = style.split("\n", 2)[2]
+    assert not re.search(r"#[0-9a-f]{3,6}\b", rules), "a colour outside the palette"
+
+
+HOSTILE = '<img src=x onerror="alert(1)">&amp;</table><script>x</script>{{ 7 * 7 }}'
+
+
+def test_hostile_names_are_text():
+    table = load_dataset("cesd").assign(instrument=HOSTILE, language=HOSTILE)
+    table["study_id"] = [f"{HOSTILE}{i}" for i in range(len(table))]
+    study = generalize(table, title=HOSTILE)
+    keep = {"summary", "instruments", "pooled", "data", "again"}
+    page = study_page(study, sections=study_sections(study, keep=keep))
+    tree = html.fromstring(page)
+    assert not tree.xpath("//img | //@onerror")
+    assert len(tree.xpath("//script")) == 1
+    assert "{{ 7 * 7 }}" in text_of(tree.xpath("//h1")[0])
+    assert tree.xpath("//h1")[0].text_content().endswith(HOSTILE)
+    cells = {text_of(td) for td in tree.iter("td")}
+    assert f"{HOSTILE}3" in cells
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "https://a b", "http://"])
+def test_only_addresses_become_links(address):
+    table = load_dataset("cesd").assign(source_url=address)
+    study = generalize(table)
+    sections = study_sections(study, keep={"data"})
+    tree = html.fromstring(study_page(study, sections=sections))
+    links = tree.xpath("//section[@aria-labelledby='data']//a/@href")
+    assert not any(link.startswith("javascript") for link in links)
+    assert address not in links
+
+
+@pytest.mark.slow
+def test_same_bytes_each_time(wai, page):
+    again = generalize(load_dataset("wai"), title="Working Alliance Inventory scores")
+    assert study_page(again) == page
+
+
+def test_the_csv_that_the_page_carries_is_the_data(wai, page, tmp_path):
+    tree = html.fromstring(page)
+    (link,) = tree.xpath("//a[@download]")
+    content = base64.b64decode(link.get("href").split(",", 1)[1])
+    (tmp_path / "coefficients.csv").write_bytes(content)
+    table = read_coefficients(tmp_path / "coefficients.csv")
+    again = generalize(table).overall
+    assert again.estimate == pytest.approx(wai.overall.estimate, rel=1e-12)
+    assert hashlib.sha256(content).hexdigest() in page
+
+
+@pytest.mark.slow
+def test_python_code_makes_it_again(tmp_path, monkeypatch, capsys):
+    study = generalize(
+        load_dataset("mibs"),
+        "~ year",
+        by=("instrument",),
+        method="ML",
+        conf_level=0.9,
+        candidates=["year"],
+        title="scores of 'a' scale",
+    )
+    code = python_code(study)
+    study.coefficients.to_csv(tmp_path / "coefficients.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "again.py").write_text(code, encoding="utf-8")
+    made = runpy.run_path(str(tmp_path / "again.py"))["study"]
+    assert capsys.readouterr().out.strip() == str(study)
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == study_page(study)
+    pd.testing.assert_frame_equal(
+        made.moderator_model.to_frame(), study.moderator_model.to_frame()
+    )
+
+
+@pytest.mark.slow
+def test_word_report_holds_the_same_tables(literature, literature_sections, tmp_path):
+    docx = pytest.importorskip("docx", reason="python-docx is not installed")
+    sections = literature_sections
+    content = study_document(literature, sections=sections)
+    document = docx.Document(io.BytesIO(content))
+    tables = [b for s in sections for b in s.blocks if isinstance(b, Table)]
+    assert len(document.tables) == len(tables)
+    for made, table in zip(document.tables, tables, strict=True):
+        shown = [[cell.text for cell in row.cells] for row in made.rows]
+        assert shown[0] == list(table.headers)
+        assert shown[1:] == [[str(cell) for cell in row] for row in table.rows]
+    figures = figures_of(sections)
+    pictures = [shape._inline.docPr for shape in document.inline_shapes]
+    assert [p.get("descr") for p in pictures] == [f.drawing.alt for f in figures]
+    styles = [p.style.name for p in document.paragraphs]
+    assert styles.count("Title") == 1
+    headings = [p.text for p in document.paragraphs if p.style.name == "Heading 1"]
+    assert headings == [s.title for s in sections] + ["Colophon"]
+    room = document.sections[0]
+    for shape in document.inline_shapes:
+        assert shape.width <= room.page_width - room.left_margin - room.right_margin
+    again = literature.report(tmp_path / "again.docx")
+    assert again.read_bytes() == content
+
+
+def test_word_breaks_no_number(literature, literature_sections):
+    docx = pytest.importorskip("docx", reason="python-docx is not installed")
+    content = study_document(literature, sections=literature_sections)
+    for grid in docx.Document(io.BytesIO(content)).tables:
+        # LibreOffice reads the grid, Word the cells
+        widths = [column.width for column in grid.columns]
+        assert [cell.width for cell in grid.rows[0].cells] == widths
+        for row in grid.rows[1:]:
+            for cell, width in zip(row.cells, widths, strict=True):
+                (run,) = cell.paragraphs[0].runs or [None]
+                if run is not None and run.text.replace(".", "").isdigit():
+                    assert len(run.text) * 0.6 * run.font.size < width
+
+
+def test_word_takes_texts_that_xml_does_not():
+    docx = pytest.importorskip("docx", reason="python-docx is not installed")
+    study = generalize(load_dataset("cesd").assign(language="a\x00b\x0bc"))
+    content = study_document(study, sections=study_sections(study, keep={"data"}))
+    document = docx.Document(io.BytesIO(content))
+    cells = [c.text for t in document.tables for c in t._cells]
+    assert "a\ufffdb\ufffdc" in cells
+
+
+def test_word_without_python_docx(literature, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "docx", None)
+    with pytest.raises(ModelError, match=r"pip install 'waistats\[word\]'"):
+        literature.report(tmp_path / "report.docx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_report_refuses_other_files(wai, tmp_path):
+    with pytest.raises(DataError, match=r"a page \(.html\) or a Word document"):
+        wai.report(tmp_path / "report.pdf")
+    path = tmp_path / "report.html"
+    path.write_text("mine", encoding="utf-8")
+    few = generalize(load_dataset("cesd").head(2))
+    with pytest.raises(DataError, match="already exists"):
+        few.report(path, force=False)
+    assert path.read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.slow
+def test_command_line_writes_word_and_says_how(tmp_path, capsys):
+    table = tmp_path / "meine tabelle.csv"
+    load_dataset("cesd").rename(columns={"estimate": "alpha"}).to_csv(
+        table, index=False
+    )
+    out = tmp_path / "out"
+    options = ["--columns", "alpha=estimate", "--method", "DL", "--title", "a b"]
+    arguments = [str(table), *options, "--word", "--output", str(out)]
+    assert main(["generalize", *arguments]) == 0
+    assert "report.html, report.docx," in capsys.readouterr().out
+    assert (out / "report.docx").read_bytes()[:2] == b"PK"
+    page = (out / "report.html").read_text(encoding="utf-8")
+    said = text_of(html.fromstring(page).xpath("//footer")[0])
+    assert said.endswith(
+        "Call: waistats generalize 'meine tabelle.csv' --columns alpha=estimate "
+        "--method DL --title 'a b'"
+    )
+    assert str(tmp_path) not in page
+    names = sorted(p.stem for p in (out / "figures").glob("*.svg"))
+    assert names == sorted(p.stem for p in (out / "figures").glob("*.png"))
+    drawn = page.count("<figcaption>")
+    assert len(names) == drawn >= 9

@@ -1,0 +1,452 @@
+"""Spread or error: the bivariate model, the common metric, the verdict."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from waistats import ConvergenceError, DataError, ModelError, effect_sizes
+from waistats.meta import bivariate
+from waistats.meta.bivariate import (
+    evaluate,
+    maximise,
+    no_slope_likelihood,
+    prepare,
+    slope_likelihood,
+)
+from waistats.reliability.by_study.api import reliability_by_study
+from waistats.rg._spread_rows import sampling_blocks, spread_covariance
+from waistats.rg.spread import SpreadResult, spread_analysis
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = json.loads(
+    (ROOT / "tests/reference/spread_bivariate.json").read_text(encoding="utf-8")
+)
+CASES = REFERENCE["cases"]
+NAMES = [f"{c['data']}{'-x' if c['mods'] else ''}" for c in CASES]
+# metafor's optimiser stops early; above its log-likelihood lies at most this much
+LIKELIHOOD_GAP = 1e-5
+
+
+def table_of(name: str) -> pd.DataFrame:
+    s = REFERENCE["data"][name]
+    columns = {"estimate": s["alpha"], "score_sd": s["sd"], "n": s["n"]}
+    frame = pd.DataFrame({**columns, "n_items": s["m"], "x": s["x"]})
+    return frame.assign(
+        study_id=[f"S{i + 1}" for i in range(len(frame))], provenance="SIMULATED"
+    )
+
+
+@cache
+def fitted(name: str, mods: bool) -> SpreadResult:
+    return spread_analysis(table_of(name), "~ x" if mods else None, metric="as_given")
+
+
+def simulated(
+    k: int, sd_true: float, sd_error: float, seed: int, m: int = 12
+) -> pd.DataFrame:
+    """SIMULATED alphas and score SDs by their exact law for parallel normal items."""
+    rng = np.random.default_rng(seed)
+    n = rng.integers(40, 250, k)
+    true = 9 * np.exp(rng.normal(0, sd_true, k))
+    error = np.exp(rng.normal(0, sd_error, k))
+    s2 = (true + error) * rng.chisquare(n - 1) / (n - 1)
+    freedom = (n - 1) * (m - 1)
+    rest = error * rng.chisquare(freedom) / freedom
+    frame = pd.DataFrame({"estimate": 1 - rest / s2, "score_sd": np.sqrt(s2), "n": n})
+    ids = [f"S{i + 1}" for i in range(k)]
+    return frame.assign(study_id=ids, n_items=m, provenance="SIMULATED")
+
+
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
+def test_matches_metafor(case):
+    found = fitted(case["data"], case["mods"])
+    gap = found.bivariate.log_likelihood - case["ll"]
+    assert -1e-9 < gap < LIKELIHOOD_GAP
+    np.testing.assert_allclose(np.diag(found.sigma), case["tau2"], rtol=1e-3)
+    assert found.correlation == pytest.approx(case["rho"], abs=1e-4)
+    # metafor's order is all outcomes a term, ours all terms an outcome
+    beta = found.bivariate.beta.T.ravel()
+    np.testing.assert_allclose(beta, case["beta"], rtol=1e-4, atol=1e-5)
+    order = np.arange(len(beta)).reshape(2, -1).T.ravel()
+    se = np.sqrt(np.diag(found.bivariate.cov))[order]
+    np.testing.assert_allclose(se, case["se"], rtol=1e-3)
+    np.testing.assert_allclose(found.error.beta, case["error_b"], rtol=1e-8)
+    assert found.error.tau2 == pytest.approx(case["error_tau2"], rel=1e-7, abs=1e-9)
+    assert pytest.approx(case["error_QE"], rel=1e-8) == found.error.Q
+    if case["error_tau2_ci"]:
+        limits = found.to_frame().set_index("term").loc["tau2_error"]
+        np.testing.assert_allclose(
+            [limits["ci_low"], limits["ci_high"]], case["error_tau2_ci"], atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
+def test_likelihood_is_metafors(case):
+    """At metafor's own estimates, constants included."""
+    found = fitted(case["data"], case["mods"])
+    y = found.table[["yi", "log_variance"]].to_numpy()
+    data = prepare(y, sampling_blocks(found.table), found.alpha.design.X)
+    first, second = case["tau2"]
+    theta = np.array([first, case["rho"] * np.sqrt(first * second), second])
+    value = evaluate(data, theta / data.unit).value + data.constant
+    assert value == pytest.approx(case["ll"], abs=1e-9)
+
+
+def problem(seed: int = 0, k: int = 15, **kwargs):
+    table = effect_sizes(simulated(k, 0.4, 0.2, seed, **kwargs))
+    y = np.column_stack([table["yi"], 2 * np.log(table["score_sd"])])
+    X = np.column_stack([np.ones(k), np.linspace(-1, 1, k)])
+    return prepare(y, sampling_blocks(table), X)
+
+
+def test_derivatives():
+    data = problem()
+    theta, h = np.array([1.3, 0.4, 2.0]), 1e-5
+    steps = h * np.eye(3)
+    up = [evaluate(data, theta + step) for step in steps]
+    down = [evaluate(data, theta - step) for step in steps]
+    at = evaluate(data, theta)
+    slope = [(a.value - b.value) / (2 * h) for a, b in zip(up, down, strict=True)]
+    np.testing.assert_allclose(at.score, slope, rtol=1e-6)
+    bend = [(a.score - b.score) / (2 * h) for a, b in zip(up, down, strict=True)]
+    np.testing.assert_allclose(at.hessian, bend, rtol=1e-6, atol=1e-7)
+
+
+def test_likelihood_against_dense_matrices():
+    data = problem()
+    k, p = data.X.shape
+    theta = np.array([1.3, -0.4, 2.0])
+    M = np.zeros((2 * k, 2 * k))
+    for i in range(k):
+        M[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = data.V[i] + theta[[[0, 1], [1, 2]]]
+    X = np.zeros((2 * k, 2 * p))
+    X[::2, :p] = X[1::2, p:] = data.X
+    W = np.linalg.inv(M)
+    B = X.T @ W @ X
+    y = data.y.ravel()
+    b = np.linalg.solve(B, X.T @ W @ y)
+    r = y - X @ b
+    dense = np.linalg.slogdet(M)[1] + np.linalg.slogdet(B)[1] + r @ W @ r
+    at = evaluate(data, theta)
+    assert at.value == pytest.approx(-dense / 2, rel=1e-12)
+    np.testing.assert_allclose(at.beta.ravel(), b, rtol=1e-10)
+    np.testing.assert_allclose(at.cov, np.linalg.inv(B), rtol=1e-9)
+    whole = np.linalg.slogdet(X.T @ X)[1] / 2 - (k - p) * np.log(2 * np.pi * data.unit)
+    assert data.constant == pytest.approx(whole)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("k", [4, 12])
+def test_maximum_beats_a_grid(seed, k):
+    data = problem(seed, k)
+    best = maximise(data)
+    sd = np.append(0, np.geomspace(0.02, 1.5, 14)) / np.sqrt(data.unit)
+    grid = [
+        evaluate(data, np.array([a * a, rho * a * b, b * b])).value
+        for a in sd
+        for b in sd
+        for rho in (-1, -0.8, -0.3, 0, 0.3, 0.8, 1)
+    ]
+    assert best.log_likelihood >= max(grid) + data.constant - 1e-9
+    assert np.linalg.eigvalsh(best.sigma)[0] > -1e-12
+
+
+def test_profile_meets_the_maximum():
+    data = problem(2)
+    best = maximise(data)
+    at = bivariate.slope_of(best)
+    assert slope_likelihood(data, at) == pytest.approx(best.log_likelihood, abs=1e-9)
+    for other in (-5, 0, at - 0.1, at + 0.1, 40):
+        assert slope_likelihood(data, other) <= best.log_likelihood + 1e-9
+        assert slope_likelihood(data, other) >= no_slope_likelihood(data) - 1e-9
+    low, high = bivariate.slope_limits(data, best, 3.841458820694124)
+    for end in (low, high):
+        fall = 2 * (best.log_likelihood - slope_likelihood(data, end))
+        assert fall == pytest.approx(3.841458820694124, abs=1e-6)
+
+
+def test_identity_of_the_three_quantities():
+    """Log error variance is log score variance minus transformed alpha, row by row."""
+    found = spread_analysis(simulated(15, 0.4, 0.2, 3), metric="as_given")
+    table = found.table
+    np.testing.assert_allclose(
+        table["log_error_variance"], table["log_variance"] - table["yi"], rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        table["sem"], table["sd"] * np.sqrt(1 - table["estimate"]), rtol=1e-12
+    )
+
+
+def test_units_shift_only_the_means():
+    table = simulated(15, 0.4, 0.2, 3)
+    one = spread_analysis(table, metric="as_given")
+    two = spread_analysis(
+        table.assign(score_sd=table["score_sd"] * 7.3), metric="as_given"
+    )
+    np.testing.assert_allclose(two.sigma, one.sigma, rtol=1e-6)
+    assert two.slope_low == pytest.approx(one.slope_low, rel=1e-6)
+    shift = two.bivariate.beta[1, 0] - one.bivariate.beta[1, 0]
+    assert shift == pytest.approx(2 * np.log(7.3), rel=1e-6)
+    back = spread_analysis(table.iloc[::-1], metric="as_given")
+    np.testing.assert_allclose(back.sigma, one.sigma, rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_promise_of_the_slope():
+    """SIMULATED: if only true variance differs, slope 1 and no error heterogeneity."""
+    slopes, taus, rejected = [], [], []
+    for seed in range(50):
+        table = effect_sizes(simulated(15, 0.4, 0, seed))
+        y = np.column_stack([table["yi"], 2 * np.log(table["score_sd"])])
+        data = prepare(y, sampling_blocks(table), np.ones((15, 1)))
+        fit = maximise(data)
+        slopes.append(bivariate.slope_of(fit))
+        fall = 2 * (fit.log_likelihood - slope_likelihood(data, 1.0))
+        rejected.append(fall > 3.841458820694124)
+        taus.append(fit.sigma[0, 0])
+    assert np.median(slopes) == pytest.approx(1, abs=0.02)
+    assert np.subtract(*np.percentile(slopes, [75, 25])) < 0.1
+    assert np.mean(rejected) < 0.12
+    # a true-score SD of .4 on the log scale, nearly all of the score variance
+    assert np.mean(taus) == pytest.approx(0.14, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("sd_true", "sd_error", "finding"),
+    [(0.5, 0, "spread"), (0, 0, "homogeneous"), (0.5, 0.5, "both"), (0, 0.6, "error")],
+)
+def test_findings(sd_true, sd_error, finding):
+    found = spread_analysis(simulated(30, sd_true, sd_error, 11), metric="as_given")
+    assert found.finding == finding
+    assert found.verdict in str(found)
+    assert "SIMULATED" in found.heading()
+    assert set(found.to_frame()["provenance"]) == {"SIMULATED"}
+    if finding == "spread":
+        assert "score spread, not measurement quality" in found.verdict
+        assert found.slope_low < 1 < found.slope_high
+        assert found.to_frame().set_index("term").loc["tau2_error", "ci_high"] < 0.02
+    if finding == "homogeneous":
+        # regression would have found a slope near 1
+        assert np.isinf(found.slope_low)
+
+
+def test_common_sampling_error_is_no_slope():
+    """Homogeneous SIMULATED studies: least squares sees a slope, the model does not."""
+    found = spread_analysis(simulated(40, 0, 0, 21), metric="as_given")
+    ols = np.polyfit(found.table["log_variance"], found.table["yi"], 1)[0]
+    assert ols > 0.6
+    assert found.test_zero.p_value > 0.05
+
+
+def test_item_data():
+    """Covariance from answers: METHODS' checked numbers."""
+    items = pd.read_csv(ROOT / "tests/reference/fixture_items_60x5.csv")
+    V = spread_covariance(items)
+    np.testing.assert_allclose(
+        V, [[0.0521682778, 0.0411342], [0.0411342, 0.0383660]], rtol=2e-6
+    )
+    with_gap = items.astype(float)
+    with_gap.iloc[0, 0] = np.nan
+    np.testing.assert_allclose(
+        spread_covariance(with_gap), spread_covariance(items[1:])
+    )
+    with pytest.raises(DataError, match="there are 2"):
+        spread_covariance(items[:2])
+    with pytest.raises(DataError, match="copies"):
+        spread_covariance(np.repeat(items.to_numpy()[:, :1], 3, axis=1))
+
+
+def answers(seed: int = 2, k: int = 8, n: int = 60) -> pd.DataFrame:
+    """SIMULATED answers of k studies to 6 items from 1 to 5."""
+    rng = np.random.default_rng(seed)
+    spread = np.exp(rng.normal(0, 0.4, k))
+    frames = []
+    for i in range(k):
+        true = rng.normal(3, 0.9 * spread[i], (n, 1))
+        shown = np.clip(np.rint(true + rng.normal(0, 0.8, (n, 6))), 1, 5)
+        frame = pd.DataFrame(shown, columns=[f"q{j + 1}" for j in range(6)])
+        frames.append(frame.assign(study=f"S{i}"))
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_from_responses():
+    data = answers()
+    table = reliability_by_study(data, study="study", items="q")
+    found = spread_analysis(table, response_min=1, response_max=5)
+    sums = data.groupby("study")[[f"q{j + 1}" for j in range(6)]].sum()
+    assert len(sums) == found.k == 8
+    totals = data.drop(columns="study").sum(axis=1).groupby(data["study"]).std()
+    np.testing.assert_allclose(found.table["sd"], 100 * totals / 24, rtol=1e-10)
+    assert "told from their means" in str(found)
+    V = np.stack([spread_covariance(g.drop(columns="study")) for _, g in
+                  data.groupby("study")])  # fmt: skip
+    free = spread_analysis(table, response_min=1, response_max=5, V=V)
+    np.testing.assert_allclose(free.alpha.effects.vi, V[:, 0, 0])
+    np.testing.assert_allclose(free.spread.effects.vi, V[:, 1, 1])
+    assert free.k == 8
+
+
+def test_forms_give_their_range():
+    table = simulated(12, 0.4, 0, 5).assign(instrument="WAI-SR")
+    sums = spread_analysis(table, score_metric="sum")
+    np.testing.assert_allclose(sums.table["sd"], table["score_sd"] / 48 * 100)
+    means = table.assign(score_sd=table["score_sd"] / 12, score_metric="item_mean")
+    mixed = pd.concat([table.assign(score_metric="sum")[:6], means[6:]])
+    np.testing.assert_allclose(spread_analysis(mixed).table["sd"], sums.table["sd"])
+    np.testing.assert_allclose(spread_analysis(mixed).sigma, sums.sigma, rtol=1e-6)
+
+
+def test_excluded_rows_say_why():
+    table = simulated(10, 0.4, 0, 5).assign(
+        instrument="WAI-SR", score_metric="sum", coefficient_type="alpha"
+    )
+    table.loc[1, "score_sd"] = np.nan
+    table.loc[2, "coefficient_type"] = "omega_total"
+    table.loc[3, "instrument"] = "XYZ"
+    table["status"] = "poolable"
+    table["reason"] = ""
+    table.loc[4, ["status", "reason"]] = ["not_poolable", "only a range"]
+    table.loc[5, "score_metric"] = ""
+    table.loc[5, "score_sd"] = 1.2
+    found = spread_analysis(table)
+    assert found.k == 5
+    why = found.excluded.set_index("study_id")["reason"]
+    assert why["S2"] == "no standard deviation"
+    assert why["S3"] == "coefficient_type omega_total, not alpha"
+    assert why["S4"].startswith("response range not known")
+    assert why["S5"] == "only a range"
+    assert why["S6"].startswith("not known whether scores are sums")
+    assert "5 coefficients left out" in str(found)
+    assert "Descriptive only" in str(found)
+
+
+def test_one_scale():
+    table = simulated(8, 0.4, 0, 5)
+    both = pd.concat([table.assign(scale="total"), table.assign(scale="bond")])
+    found = spread_analysis(both, metric="as_given")
+    assert found.k == 8
+    assert set(found.excluded["reason"]) == {"scale bond, not total"}
+    assert "Of 2 scales only total" in str(found)
+    assert spread_analysis(both, scale="bond", metric="as_given").k == 8
+    with pytest.raises(ModelError, match="bond, total, not 'goal'"):
+        spread_analysis(both, scale="goal", metric="as_given")
+    other = pd.concat([table.assign(scale="task"), table.assign(scale="bond")])
+    with pytest.raises(ModelError, match="choose one with scale="):
+        spread_analysis(other, metric="as_given")
+
+
+def test_variance_factor_and_ceiling_note():
+    table = simulated(30, 0.5, 0.02, 5)
+    plain = spread_analysis(table, metric="as_given")
+    wide = spread_analysis(table, metric="as_given", variance_factor=1.3)
+    assert pytest.approx(plain.error.Q / 1.3) == wide.error.Q
+    assert plain.error.Q_p < 0.05 <= wide.error.Q_p
+    assert "artefact of scores at the ceiling" in plain.closing()
+    assert "artefact" not in wide.closing()
+
+
+def test_lengths_are_named_and_modelled():
+    table = pd.concat(
+        [simulated(10, 0.4, 0, 6, m=12), simulated(10, 0.4, 0, 7, m=36)]
+    ).assign(study_id=[f"S{i}" for i in range(20)])
+    found = spread_analysis(table, metric="as_given")
+    assert "different length" in found.closing()
+    held = spread_analysis(table, "~ np.log(n_items)", metric="as_given")
+    assert "different length" not in held.closing()
+    assert "what they leave over" in held.closing()
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "error", "message"),
+    [
+        ({"score_sd": None}, {}, DataError, "score_sd"),
+        ({}, {}, ModelError, r"Only 0 samples.*8 rows: response range not known"),
+        ({}, {"response_min": 1}, ModelError, "response_max together"),
+        (
+            {},
+            {"response_min": 1, "response_max": 1},
+            DataError,
+            "response_min must be below",
+        ),
+        (
+            {"score_sd": 9.0},
+            {"score_metric": "item_mean", "response_min": 1, "response_max": 5},
+            DataError,
+            r"larger than the range of answers allows: 9 item_mean \(study_id S1\)",
+        ),
+        ({"score_metric": "T"}, {"response_min": 1, "response_max": 5}, DataError,
+         "score_metric must be 'sum' or 'item_mean', but is T"),
+        ({"study_id": "S1"}, {"metric": "as_given"}, DataError,
+         "Samples with several coefficients: S1"),
+        ({"score_sd": "wide"}, {"metric": "as_given"}, DataError, "'wide'"),
+        ({"estimate": 1.0}, {"metric": "as_given"}, DataError, "below 1"),
+        ({}, {"metric": "z"}, ModelError, "metric must be one of"),
+        ({}, {"metric": "as_given", "variance_factor": 0}, ModelError, "positive"),
+        ({}, {"metric": "as_given", "V": np.eye(2)}, DataError, r"shape \(8, 2, 2\)"),
+        ({}, {"metric": "as_given", "V": np.ones((8, 2, 2))}, DataError,
+         "positive definite, but is not for study_id S1"),
+        ({}, {"metric": "as_given", "conf_level": 95}, ModelError, "conf_level"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_named(change, options, error, message):
+    table = simulated(8, 0.4, 0, 5)
+    for column, value in change.items():
+        if value is None:
+            table = table.drop(columns=column)
+        else:
+            table[column] = value
+    with pytest.raises(error, match=message):
+        spread_analysis(table, **options)
+
+
+def test_two_samples_are_too_few():
+    with pytest.raises(ModelError, match="Only 2 samples"):
+        spread_analysis(simulated(2, 0.4, 0, 5), metric="as_given")
+    assert spread_analysis(simulated(3, 0.4, 0, 5), metric="as_given").k == 3
+
+
+def test_no_convergence_is_an_error(monkeypatch):
+    monkeypatch.setattr(bivariate, "MAX_STEPS", 1)
+    with pytest.raises(ConvergenceError, match="15 studies did not converge"):
+        maximise(problem())
+
+
+def test_extreme_data():
+    """Nearly equal, and wildly different, SIMULATED studies still have a maximum."""
+    table = simulated(8, 0.4, 0, 5)
+    same = table.assign(estimate=0.9, score_sd=9.0)
+    found = spread_analysis(same, metric="as_given")
+    assert found.finding == "homogeneous"
+    assert np.isnan(found.slope)
+    assert (found.slope_low, found.slope_high) == (-np.inf, np.inf)
+    wild = table.assign(
+        estimate=[-0.5, 0.99, 0.3, 0.9, 0.999, 0.1, 0.7, 0.5],
+        score_sd=[0.01, 900, 3, 40, 2, 1e4, 5, 9],
+    )
+    far = spread_analysis(wild, metric="as_given")
+    assert np.isfinite(far.slope)
+    assert far.bivariate.log_likelihood == pytest.approx(
+        spread_analysis(wild[::-1], metric="as_given").bivariate.log_likelihood
+    )
+    large = table.assign(n=table["n"] * 10**6)
+    assert np.isfinite(spread_analysis(large, metric="as_given").slope)
+
+
+def test_open_data():
+    """74 sites of the Satisfaction With Life Scale: both spread and error differ."""
+    path = ROOT.parent / "shared/data/open/manylabs/data_2.12.1_clean.csv"
+    if not path.exists():
+        pytest.skip("the open data set manylabs/data_2.12.1 is not there")
+    data = pd.read_csv(path)
+    items = [f"and1.3_{i}" for i in range(1, 6)]
+    table = reliability_by_study(data, study="g", items=items)
+    found = spread_analysis(table, response_min=1, response_max=7)
+    # metafor's rma of the transformed alphas
+    assert found.alpha.tau2 == pytest.approx(0.04270279098, rel=1e-8)
+    assert found.k == 74
+    assert found.finding == "both"
+    assert 0 < found.slope_low < 1 < found.slope_high

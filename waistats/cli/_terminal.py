@@ -1,0 +1,160 @@
+"""How a command runs at a terminal: progress, warnings in words, errors, exit codes.
+
+Words typed at a command line -> values, and a call as it was typed.
+"""
+
+import io
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from waistats._files import stopped, uninterrupted
+from waistats._format import visible
+from waistats.errors import DataError, WaistatsError
+
+
+def pairs_of(text: str | None) -> dict[str, str] | None:
+    """Return ``a=b,c=d`` as a mapping."""
+    if not text:
+        return None
+    pairs = {}
+    for part in text.split(","):
+        left, equals, right = part.partition("=")
+        if not (equals and left.strip() and right.strip()):
+            raise DataError(
+                f"--columns takes pairs such as alpha=estimate,N=n; got {part!r}."
+            )
+        pairs[left.strip()] = right.strip()
+    return pairs
+
+
+def names_of(text: str | None) -> list[str] | None:
+    """Return ``a,b,c`` as a list; None stays None."""
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise DataError("An option takes a list of names separated by commas.")
+    return names
+
+
+def numbers_of(text: str | None) -> list[int] | None:
+    """Return ``30,100`` as whole numbers; None stays None."""
+    names = names_of(text)
+    if names is None:
+        return None
+    wrong = [name for name in names if not name.isdecimal()]
+    if wrong:
+        raise DataError(f"Sizes are whole numbers such as 30,100; got {wrong[0]!r}.")
+    return [int(name) for name in names]
+
+
+def as_typed(command: str, file: Path, options: dict[str, Any]) -> str:
+    """Return a call as it was typed, without folders and without defaults."""
+    words = ["waistats", command, file.name]
+    for name, value in options.items():
+        if value is not None:
+            words += [name, str(value)]
+    return visible(shlex.join(words))
+
+
+INTERRUPTED = 130
+
+
+def progress(total: int, words: str) -> Any:
+    """Return a progress bar on standard error, silent where that is no terminal."""
+    from tqdm import tqdm
+
+    # a signal amid its making leaves a bar that cannot be cleared away
+    with uninterrupted():
+        return tqdm(total=total, desc=words, disable=None, leave=False, file=sys.stderr)
+
+
+def guarded(run: Callable[[], Any]) -> int:
+    """Run a command; errors become words on standard error and an exit code."""
+    try:
+        code = run()
+        # a shell may have closed it, and then it is None
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except WaistatsError as error:
+        return _say(str(error))
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # the reader of our output went away; nothing is wrong with the job
+        _leave_output()
+        return 0
+    except MemoryError:
+        return _say("not enough memory for this job.")
+    except OSError as error:
+        place = "" if error.filename is None else f" ({error.filename})"
+        _leave_output()
+        return _say(f"{error.strerror or error}{place}")
+    except Exception as error:
+        # a wrong option: the command line library knows how to say it
+        if hasattr(error, "show") and hasattr(error, "exit_code"):
+            error.show()
+            return 2
+        raise
+    except SystemExit as end:
+        # how typer leaves where the reader went away
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        return 0
+    # typer makes this code of a signal in the middle of a command
+    if code == INTERRUPTED:
+        print("Interrupted; what was not finished is gone.", file=sys.stderr)
+    return int(code or 0)
+
+
+def _say(message: str) -> int:
+    from waistats._format import visible
+
+    print(f"Error: {visible(message, keep=chr(10))}", file=sys.stderr)
+    return 2
+
+
+def _leave_output() -> None:
+    """Drop what standard output cannot take, or leaving would fail once more."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def as_program() -> None:
+    """Behave as a program does: stop when told to, warn in words, write any sign."""
+    import signal
+    import warnings
+
+    def stop(number: int, frame: object) -> None:
+        stopped.set()
+        raise KeyboardInterrupt
+
+    def warn(message: Warning | str, *place: object, **more: object) -> None:
+        print(f"Warning: {message}", file=sys.stderr)
+
+    signal.signal(signal.SIGTERM, stop)
+    # a job in the background is told to hear no SIGINT
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, stop)
+    warnings.showwarning = warn
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a terminal or pipe of an old encoding lacks signs that names may have
+            stream.reconfigure(errors="backslashreplace")
+
+
+def leave_quietly() -> None:
+    """Hear no signal while Python clears up: the job is done and its code is known."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,0 +1,317 @@
+"""The main job: the WAI's published coefficients, a SIMULATED study, a check."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from waistats._files import write_csv
+from waistats._format import coefficient, fixed
+from waistats.datasets.bundled import load_dataset
+from waistats.datasets.simulated_studies import SimulatedStudy, simulate_hanson_study
+from waistats.measures import effect_sizes
+from waistats.meta.fit import fit_meta
+from waistats.reliability.by_study.api import reliability_by_study
+from waistats.report.blocks import (
+    Column,
+    Paragraph,
+    Section,
+    Table,
+    alpha,
+    make_table,
+    text,
+    whole,
+)
+from waistats.report.code import colophon
+from waistats.report.folder import write_parts
+from waistats.report.render_html import render_page
+from waistats.report.render_word import render_document
+from waistats.report.sections import study_sections
+from waistats.rg.study import RGStudy, generalize
+
+SEED = 2002
+
+# metafor 3.8-1, rma(yi, vi, test="knha", control=list(threshold=1e-12)), by measure:
+# (mu, se, tau2, I2, Q)
+METAFOR_CESD = {
+    "bonett": (2.3560697, 0.0829178, 0.04610461, 81.3954, 33.39570),
+    "hakstian-whalen": (0.5440494, 0.0125234, 0.00107417, 81.4321, 35.11310),
+    "raw": (0.9051890, 0.0076813, 0.00039510, 81.0347, 37.98077),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reproduction:
+    """Everything `waistats reproduce` computes.
+
+    Attributes
+    ----------
+    wai : RGStudy
+        The published WAI coefficients.
+    simulated : RGStudy
+        The SIMULATED five-version study, from raw responses.
+    truth : DataFrame
+        Its cells with the truth beside the estimates.
+    cesd : RGStudy
+        The CES-D coefficients.
+    check : DataFrame
+        Our numbers on them beside metafor's.
+    original : DataFrame
+        What is known of the original study beside the published coefficients.
+    """
+
+    wai: RGStudy
+    simulated: RGStudy
+    truth: pd.DataFrame
+    cesd: RGStudy
+    check: pd.DataFrame
+    original: pd.DataFrame
+
+
+def simulated_coefficients(study: SimulatedStudy) -> pd.DataFrame:
+    """Return the coefficient table of a SIMULATED study, from its raw responses."""
+    tables = []
+    for name, frame in study.frames.items():
+        form = str(frame["instrument"].iloc[0])
+        table = reliability_by_study(
+            frame, study="study_id", instrument=form, scales=study.scales[name]
+        )
+        tables.append(table)
+    whole_table = pd.concat(tables, ignore_index=True)
+    whole_table["coefficient_id"] = [str(i + 1) for i in range(len(whole_table))]
+    return whole_table
+
+
+def truth_beside(study: RGStudy, simulation: SimulatedStudy) -> pd.DataFrame:
+    """Return each SIMULATED cell's pooled alpha with the truth it was drawn from."""
+    keys = ["instrument", "rater", "scale"]
+    truth = simulation.cells.rename(columns={"estimate": "truth", "tau": "true_tau"})
+    cells = study.cells[[*keys, "k", "estimate", "ci_low", "ci_high", "tau2"]]
+    out = cells.merge(truth[[*keys, "truth", "true_tau"]], on=keys, how="left")
+    out["tau"] = np.sqrt(out["tau2"].astype(float))
+    out["covered"] = (out["ci_low"] <= out["truth"]) & (out["truth"] <= out["ci_high"])
+    out["provenance"] = "SIMULATED"
+    return out.drop(columns="tau2")
+
+
+def cesd_check() -> pd.DataFrame:
+    """Return our numbers on the CES-D table beside metafor's published ones."""
+    rows = []
+    table = load_dataset("cesd")
+    for measure, theirs in METAFOR_CESD.items():
+        fit = fit_meta(effect_sizes(table, measure=measure))
+        ours = (fit.estimate, fit.se, fit.tau2, fit.I2, fit.Q)
+        names = ("mu", "se", "tau2", "I2", "Q")
+        for name, mine, other in zip(names, ours, theirs, strict=True):
+            rows.append((measure, name, mine, other, mine - other))
+    columns = ["measure", "quantity", "waistats", "metafor", "difference"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def beside_original(study: RGStudy) -> pd.DataFrame:
+    """Return the facts known of Hanson et al. (2002) beside this collection."""
+    facts = load_dataset("hanson2002").set_index("fact")["value"]
+    table = study.descriptives
+    alphas = table[(table["coefficient_type"] == "alpha") & (table["k"] > 0)]
+    values = pd.to_numeric(
+        study.coefficients.loc[
+            study.coefficients["coefficient_type"] == "alpha", "estimate"
+        ],
+        errors="coerce",
+    ).dropna()
+    rounded = values.round(2).value_counts()
+    modes = sorted(rounded.index[rounded == rounded.max()])
+    rows = [
+        (
+            "versions of the WAI",
+            facts["n_versions"],
+            str(alphas["instrument"].nunique()),
+        ),
+        (
+            "scales (version by rater by scale)",
+            facts["n_scales"],
+            str(len(alphas)),
+        ),
+        (
+            "internal consistency estimates with a value",
+            facts["n_internal_consistency_estimates"],
+            str(len(values)),
+        ),
+        (
+            "interrater estimates with a value",
+            facts["n_interrater_estimates"],
+            str(int(table.loc[table["coefficient_type"] == "icc", "k"].sum())),
+        ),
+        (
+            "lowest mean of a scale",
+            coefficient(float(facts["mean_reliability_min"]), 2),
+            coefficient(float(alphas["mean"].min()), 2),
+        ),
+        (
+            "highest mean of a scale",
+            coefficient(float(facts["mean_reliability_max"]), 2),
+            coefficient(float(alphas["mean"].max()), 2),
+        ),
+        (
+            "modal reliability",
+            coefficient(float(facts["modal_reliability"]), 2),
+            ", ".join(coefficient(m, 2) for m in modes),
+        ),
+        ("what alpha went with", str(facts["correlates"]), "see Moderators"),
+    ]
+    return pd.DataFrame(rows, columns=["fact", "original", "here"])
+
+
+def steps() -> Iterator[tuple[str, object]]:
+    """Compute part by part, naming each as it is done; the last is everything."""
+    wai = generalize(load_dataset("wai"), title="Working Alliance Inventory scores")
+    original = beside_original(wai)
+    yield "published coefficients of the WAI", wai
+    cesd = generalize(load_dataset("cesd"), title="CES-D scores of caregivers")
+    check = cesd_check()
+    yield "the CES-D check", check
+    simulation = simulate_hanson_study(SEED)
+    yield "SIMULATED responses", simulation
+    table = simulated_coefficients(simulation)
+    yield "alpha of each SIMULATED study", table
+    simulated = generalize(table, title="a SIMULATED five-version WAI study")
+    truth = truth_beside(simulated, simulation)
+    yield "pooled SIMULATED reliability", simulated
+    yield (
+        "",
+        Reproduction(
+            wai=wai,
+            simulated=simulated,
+            truth=truth,
+            cesd=cesd,
+            check=check,
+            original=original,
+        ),
+    )
+
+
+def write_reproduction(made: Reproduction, folder: Path, *, word: bool = False) -> None:
+    """Write the report, tables and figures of a reproduction into a folder."""
+    parts = _parts(made)
+    for prefix, (study, sections) in parts.items():
+        write_parts(study, sections, folder, prefix)
+    tables = folder / "tables"
+    write_csv(made.check, tables / "cesd_check.csv")
+    write_csv(made.original, tables / "wai_beside_original.csv")
+    write_csv(made.truth, tables / "simulated_truth.csv")
+    whole = _whole(made, parts)
+    page = folder / "report.html"
+    page.write_text(render_page(*whole), encoding="utf-8", newline="\n")
+    if word:
+        (folder / "report.docx").write_bytes(render_document(*whole))
+
+
+def _parts(made: Reproduction) -> dict[str, tuple[RGStudy, list[Section]]]:
+    """Return each study with the sections that the report has of it, by file prefix."""
+    taught = {
+        "summary", "methods", "descriptives", "pooled", "moderators", "spread",
+        "sensitivity", "multiverse", "practice", "limitations",
+    }  # fmt: skip
+    checked = {"summary", "pooled", "sensitivity", "data", "again"}
+    return {
+        "wai_": (made.wai, study_sections(made.wai, "a-", level=3)),
+        "simulated_": (
+            made.simulated,
+            study_sections(made.simulated, "b-", keep=taught, level=3),
+        ),
+        "cesd_": (made.cesd, study_sections(made.cesd, "c-", keep=checked, level=3)),
+    }
+
+
+def _whole(
+    made: Reproduction, parts: dict[str, tuple[RGStudy, list[Section]]]
+) -> tuple[str, list[str], list[Section], list[str]]:
+    """Return title, lead, sections and colophon of the report with its three parts."""
+    sections = [
+        Section("a", "A. The published coefficients of the WAI"),
+        _beside(made),
+        *parts["wai_"][1],
+        Section("b", "B. A SIMULATED five-version study, from items to pooled alpha"),
+        _truth(made),
+        *parts["simulated_"][1],
+        Section("c", "C. A check against metafor"),
+        Section("c-check", "Our numbers and metafor's", [_check(made)], 3),
+        *parts["cesd_"][1],
+    ]
+    lead = [
+        f"Published coefficients: {made.wai.sentence()}.",
+        "This is a small table, all that open pages show of the WAI's coefficients; it "
+        "is not the collection of Hanson, Curry and Bandalos (2002), of which only the "
+        "facts in part A are known. Part B is SIMULATED, for teaching.",
+    ]
+    tables = [study.coefficients for study, _ in parts.values()]
+    return (
+        "Reliability generalization of the Working Alliance Inventory",
+        lead,
+        sections,
+        colophon(tables, f"waistats reproduce (seed {SEED})"),
+    )
+
+
+def _beside(made: Reproduction) -> Section:
+    table = make_table(
+        made.original,
+        (
+            Column("Fact", "fact", text, False),
+            Column("Hanson et al. (2002)", "original", text, False),
+            Column("Here", "here", text, False),
+        ),
+        "The original study and this collection.",
+        ["What is known of the original comes from its abstract."],
+    )
+    words = Paragraph(
+        "The original described coefficients, unweighted, and correlated them with study "
+        "characteristics one at a time. Since then coefficients are transformed and "
+        "weighted by precision, heterogeneity is modelled, and coefficients of one study "
+        "are not taken as independent. Sample size, with which the original found an "
+        "association, sets the precision of a coefficient and is no cause of its size."
+    )
+    return Section("a-original", "Beside the original study", [words, table], 3)
+
+
+def _truth(made: Reproduction) -> Section:
+    covered = int(made.truth["covered"].sum())
+    table = make_table(
+        made.truth,
+        (
+            Column("Version", "instrument", text, False),
+            Column("Rater", "rater", text, False),
+            Column("Scale", "scale", text, False),
+            Column("k", "k", whole),
+            Column("True alpha", "truth", alpha),
+            Column("Pooled alpha", "estimate", alpha),
+            Column(
+                "95% CI", lambda r: f"[{alpha(r['ci_low'])}, {alpha(r['ci_high'])}]"
+            ),
+            Column("True tau", "true_tau", lambda v: fixed(float(v), 3)),
+            Column("tau", "tau", lambda v: fixed(float(v), 3)),
+        ),
+        "SIMULATED: the truth beside the estimates.",
+        [
+            f"{covered} of {len(made.truth)} intervals cover the truth. tau on the "
+            "Bonett scale. Scales of one version share their respondents."
+        ],
+    )
+    return Section("b-truth", "The known truth", [table], 3)
+
+
+def _check(made: Reproduction) -> Table:
+    return make_table(
+        made.check,
+        (
+            Column("Measure", "measure", text, False),
+            Column("Quantity", "quantity", text, False),
+            Column("waistats", "waistats", lambda v: fixed(float(v), 7)),
+            Column("metafor 3.8-1", "metafor", lambda v: fixed(float(v), 7)),
+            Column("Difference", "difference", lambda v: f"{float(v):.1e}"),
+        ),
+        "CES-D, nine alphas (Bonett, 2010): REML, Knapp-Hartung.",
+        ["metafor's numbers are printed to the digits that were noted."],
+    )

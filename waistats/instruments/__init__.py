@@ -1,0 +1,1 @@
+"""Forms of the WAI and its relatives: items, keys and scoring."""

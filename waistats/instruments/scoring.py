@@ -1,0 +1,391 @@
+"""Responses to scores: checking answers, turning items round, adding up.
+
+Which columns of a data file are the items of a form.
+"""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from waistats._typing import FloatArray
+from waistats.errors import DataError, ModelError, check_option, listing
+from waistats.instruments.forms import Instrument, get_instrument
+
+_NUMBERED = re.compile(r"^(.*?)0*(\d+)$", re.S)
+
+
+def item_number(column: object) -> int | None:
+    """Return the number that a column name ends in, None without one."""
+    match = _NUMBERED.match(str(column))
+    return int(match.group(2)) if match else None
+
+
+def _numbered_columns(columns: pd.Index) -> dict[str, dict[int, list[object]]]:
+    """Group columns that end in a number: prefix -> number -> columns."""
+    groups: dict[str, dict[int, list[object]]] = {}
+    for column in columns:
+        match = _NUMBERED.match(str(column))
+        if match:
+            prefix, number = match.group(1).lower(), int(match.group(2))
+            groups.setdefault(prefix, {}).setdefault(number, []).append(column)
+    return groups
+
+
+def _named(prefix: str) -> str:
+    return repr(prefix) if prefix else "no prefix"
+
+
+def _named_columns(responses: pd.DataFrame, items: Sequence[object]) -> list[object]:
+    known = list(responses.columns)
+    absent = [item for item in items if item not in known]
+    twice = [item for item in dict.fromkeys(items) if list(items).count(item) > 1]
+    double = [item for item in dict.fromkeys(items) if known.count(item) > 1]
+    if absent:
+        raise DataError(
+            f"items: no column {listing(absent)}; the columns are {listing(known, 20)}."
+        )
+    if twice or double:
+        raise DataError(f"items: column {listing(twice or double)} is there twice.")
+    return list(items)
+
+
+def _prefix_columns(
+    responses: pd.DataFrame, numbers: Sequence[int], name: str, prefix: str | None
+) -> list[object]:
+    groups = _numbered_columns(responses.columns)
+    wanted = f"{numbers[0]} ... {numbers[-1]}"
+    if prefix is not None:
+        groups = {key: of for key, of in groups.items() if key == prefix.lower()}
+    complete = {key: of for key, of in groups.items() if all(i in of for i in numbers)}
+    if not complete:
+        part = "; ".join(
+            f"{_named(key)} has {listing(sorted(of), 6)}" for key, of in groups.items()
+        )
+        raise DataError(
+            f"the items of {name} were not found: no columns end in {wanted} under one "
+            f"prefix ({part or 'no column ends in a number'}). Name them in order with "
+            "items=."
+        )
+    # wai1 ... wai36 holds 1 ... 12 as well, but is no 12-item form
+    fitting = {
+        key: of
+        for key, of in complete.items()
+        if numbers[0] != 1 or numbers[-1] + 1 not in of
+    }
+    if not fitting:
+        key, of = next(iter(complete.items()))
+        raise DataError(
+            f"{name} has {len(numbers)} items, but the columns under {_named(key)} go "
+            f"on to {max(of)}. Choose the form that was used, or name the "
+            f"{len(numbers)} columns in order with items=."
+        )
+    if len(fitting) > 1:
+        raise DataError(
+            f"several sets of columns could be the items of {name}: prefixes "
+            f"{listing(map(_named, fitting))}. Say which with items=, a prefix or a "
+            "list of columns."
+        )
+    found = next(iter(fitting.values()))
+    double = [column for i in numbers if len(found[i]) > 1 for column in found[i]]
+    if double:
+        raise DataError(
+            f"several columns have the same item number: {listing(double)}. Name the "
+            "items in order with items=."
+        )
+    return [found[i][0] for i in numbers]
+
+
+def item_columns(
+    responses: pd.DataFrame,
+    instrument: str | Instrument | None = None,
+    items: str | Sequence[object] | None = None,
+    *,
+    provisional: bool = False,
+) -> list[object]:
+    """Return the item columns in the order of the form.
+
+    Parameters
+    ----------
+    responses : pandas.DataFrame
+        One row a respondent.
+    instrument : str or Instrument, optional
+        The form; its items are the columns that end in 1 ... ``n_items`` under one
+        prefix, such as ``wai1`` or ``q_01``. Without it, every set of columns that is
+        numbered from 1 is a candidate.
+    items : str or sequence, optional
+        The prefix of the item columns, or the columns themselves in the form's order.
+    provisional : bool, default False
+        Allow a provisional form.
+
+    Returns
+    -------
+    list
+        Column names.
+
+    Raises
+    ------
+    DataError
+        If columns are missing, doubled, too few or too many, or several sets fit.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame(columns=["id", "q_03", "q_01", "q_02"])
+    >>> item_columns(frame)
+    ['q_01', 'q_02', 'q_03']
+    """
+    if not isinstance(responses, pd.DataFrame):
+        raise DataError(
+            "responses must be a DataFrame with one row a respondent; got "
+            f"{type(responses).__name__}."
+        )
+    form = None
+    if instrument is not None:
+        form = get_instrument(instrument, provisional=provisional)
+    if items is not None and not isinstance(items, str):
+        named = _named_columns(responses, items)
+        if form is not None and len(named) != len(form.items):
+            raise DataError(
+                f"items names {len(named)} columns, but {form.name} has "
+                f"{len(form.items)} items."
+            )
+        return named
+    if form is not None:
+        return _prefix_columns(responses, form.items, form.name, items)
+    groups = _numbered_columns(responses.columns)
+    runs = {key: sorted(of) for key, of in groups.items() if 1 in of and 2 in of}
+    if items is not None:
+        runs = {key: of for key, of in runs.items() if key == items.lower()}
+    if len(runs) != 1:
+        found = f"prefixes {listing(map(_named, runs))}" if runs else "none"
+        raise DataError(
+            "the item columns are not clear: one set of columns numbered from 1 is "
+            f"expected under one prefix, found {found}. Name them with items=."
+        )
+    prefix, numbers = next(iter(runs.items()))
+    return _prefix_columns(responses, numbers, "the form", prefix)
+
+
+__all__ = ["answers", "item_columns", "keyed_items", "scale_scores", "score"]
+
+
+def _shown(value: object) -> str:
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+def answers(
+    responses: pd.DataFrame,
+    columns: Sequence[object],
+    limits: tuple[float, float] | None = None,
+    *,
+    allow_fractions: bool = True,
+) -> FloatArray:
+    """Return the answers as numbers, missing ones as NaN; refuse every bad one at once.
+
+    The shape is (respondents, items). Row labels in the message are the frame's index.
+    """
+    raw = responses[list(columns)]
+    if raw.shape[1] != len(columns):
+        double = raw.columns[raw.columns.duplicated()].unique()
+        raise DataError(f"columns of the same name: {listing(double)}. Rename them.")
+    values = np.empty(raw.shape)
+    bad: list[str] = []
+    for j, column in enumerate(columns):
+        given = raw[column]
+        if isinstance(given.dtype, pd.CategoricalDtype):
+            given = given.astype(object)
+        elif given.dtype.kind in "mM":
+            given = given.astype(str)
+        numbers = pd.to_numeric(given, errors="coerce")
+        values[:, j] = numbers.to_numpy(dtype=float, na_value=np.nan)
+        wrong = given.notna().to_numpy() & np.isnan(values[:, j])
+        if limits is not None:
+            wrong |= (values[:, j] < limits[0]) | (values[:, j] > limits[1])
+        else:
+            wrong |= np.isinf(values[:, j])
+        if not allow_fractions:
+            finite = np.where(np.isfinite(values[:, j]), values[:, j], 0)
+            wrong |= finite != np.round(finite)
+        for i in np.flatnonzero(wrong):
+            bad.append(f"{column}, row {raw.index[i]}: {_shown(given.iloc[i])}")
+    if bad:
+        expected = "numbers"
+        if limits is not None:
+            whole = "" if allow_fractions else "whole "
+            expected = f"{whole}numbers from {limits[0]:g} to {limits[1]:g}"
+        raise DataError(
+            f"answers must be {expected}, or empty; {len(bad)} are not: "
+            f"{listing(bad, 30)}. Correct them, set them to missing, or recode the "
+            "scale (words: read_responses(labels=...))."
+        )
+    return values
+
+
+def _keyed(values: FloatArray, form: Instrument) -> FloatArray:
+    low, high = form.limits
+    turned = np.isin(form.items, form.reverse)
+    return np.where(turned, low + high - values, values)
+
+
+def keyed_items(
+    responses: pd.DataFrame,
+    instrument: str | Instrument,
+    items: str | Sequence[object] | None = None,
+    *,
+    already_keyed: bool = False,
+    allow_fractions: bool = False,
+    provisional: bool = False,
+) -> pd.DataFrame:
+    """Return the items with the reversed ones turned round.
+
+    Parameters
+    ----------
+    responses : pandas.DataFrame
+        One row a respondent, answers as given (not yet reversed).
+    instrument : str or Instrument
+        The form.
+    items : str or sequence, optional
+        Prefix or names of the item columns; see `item_columns`.
+    already_keyed : bool, default False
+        The reversed items are turned round in the file already: leave them.
+    allow_fractions : bool, default False
+        Accept answers between the whole numbers, as imputation makes them.
+    provisional : bool, default False
+        Allow a provisional form.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The item columns in the form's order, as floats, index as given. A reversed
+        answer ``x`` becomes ``min + max - x``. SIMULATED responses keep their
+        ``provenance`` column, which coefficients know to be no item.
+
+    Raises
+    ------
+    DataError
+        If an answer is no number or outside the form's range; all are named.
+
+    Examples
+    --------
+    >>> form = "WAI-S"
+    >>> frame = pd.DataFrame([[6] * 12], columns=[f"wai{i}" for i in range(1, 13)])
+    >>> keyed_items(frame, form)[["wai3", "wai4"]].iloc[0].tolist()
+    [6.0, 2.0]
+    """
+    form = get_instrument(instrument, provisional=provisional)
+    columns = item_columns(responses, form, items)
+    values = answers(responses, columns, form.limits, allow_fractions=allow_fractions)
+    if not already_keyed:
+        values = _keyed(values, form)
+    frame = pd.DataFrame(values, index=responses.index, columns=columns)
+    return _with_provenance(frame, responses)
+
+
+def scale_scores(values: FloatArray, *, max_missing: float, method: str) -> FloatArray:
+    """Return sums or means over the last axis, person-mean imputed up to a share."""
+    n_items = values.shape[-1]
+    answered = np.isfinite(values)
+    n_answered = answered.sum(axis=-1)
+    sums = np.where(answered, values, 0.0).sum(axis=-1)
+    enough = (n_answered > 0) & ((n_items - n_answered) <= max_missing * n_items + 1e-9)
+    means = np.divide(sums, n_answered, out=np.full(sums.shape, np.nan), where=enough)
+    if method == "mean":
+        return means
+    # a complete sum stays the exact sum of whole numbers
+    return np.where(n_answered == n_items, sums, means * n_items)
+
+
+def score(
+    responses: pd.DataFrame,
+    instrument: str | Instrument,
+    *,
+    items: str | Sequence[object] | None = None,
+    method: str = "sum",
+    max_missing: float = 0.0,
+    already_keyed: bool = False,
+    allow_fractions: bool = False,
+    provisional: bool = False,
+) -> pd.DataFrame:
+    """Score a form: reversed items turned round, subscales and total added up.
+
+    Parameters
+    ----------
+    responses : pandas.DataFrame
+        One row a respondent, answers as given (not yet reversed).
+    instrument : str or Instrument
+        The form, such as ``"WAI-S"``.
+    items : str or sequence, optional
+        Prefix or names of the item columns; by default the columns that end in
+        1 ... ``n_items`` under one prefix.
+    method : {"sum", "mean"}, default "sum"
+        Sum or mean of the items.
+    max_missing : float, default 0
+        Share of a scale's items, at least 0 and below 1, that may be missing; they are
+        replaced by the person's mean of the scale's other items. With more missing the
+        score is empty.
+    already_keyed : bool, default False
+        The reversed items are turned round in the file already: leave them.
+        `audit_keys` finds out.
+    allow_fractions : bool, default False
+        Accept answers between the whole numbers.
+    provisional : bool, default False
+        Allow a form whose key rests on weak evidence.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One column a subscale (``task, bond, goal``) and ``total``; index as given.
+        SIMULATED responses keep their ``provenance`` column.
+
+    Raises
+    ------
+    DataError
+        If an answer is no number or outside the form's range; item, row and value of
+        all are named.
+
+    Notes
+    -----
+    Every scale is imputed from its own items, ``total`` from all items; with missing
+    answers the subscales need therefore not add up to the total.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame([[6] * 12], columns=[f"wai{i}" for i in range(1, 13)])
+    >>> score(frame, "WAI-S")
+       task  bond  goal  total
+    0  24.0  24.0  16.0   64.0
+    """
+    check_option("method", method, ("sum", "mean"))
+    if not 0 <= max_missing < 1:
+        raise ModelError(
+            f"max_missing is a share of items, at least 0 and below 1; got "
+            f"{max_missing!r}."
+        )
+    form = get_instrument(instrument, provisional=provisional)
+    keyed = keyed_items(
+        responses,
+        form,
+        items,
+        already_keyed=already_keyed,
+        allow_fractions=allow_fractions,
+    )
+    values = keyed.drop(columns="provenance", errors="ignore").to_numpy()
+    place = {number: j for j, number in enumerate(form.items)}
+    scores = {
+        name: scale_scores(
+            values[:, [place[i] for i in numbers]],
+            max_missing=max_missing,
+            method=method,
+        )
+        for name, numbers in form.scales.items()
+    }
+    frame = pd.DataFrame(scores, index=responses.index)
+    return _with_provenance(frame, responses)
+
+
+def _with_provenance(frame: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
+    """Return what was made of responses with their ``provenance``, if they have it."""
+    if "provenance" in responses.columns:
+        frame["provenance"] = responses["provenance"]
+    return frame

@@ -1,0 +1,554 @@
+"""Which column is which: names given by the user, and guesses for missing ones.
+
+What to do about a cell that should hold a number and does not.
+
+Checks of tables made from ``data/datapackage.json``, codebook and validator.
+
+Cells of a raw table to typed columns, by the codebook.
+"""
+
+import datetime as dt
+import math
+import re
+import shlex
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+from waistats._files import data_json
+from waistats.errors import DataError, listing, near
+from waistats.io._table import (
+    Finding,
+    NumberStyle,
+    RawTable,
+    parse_numbers,
+    plain_text,
+    quoted,
+)
+
+# What spreadsheets show for a formula without a result.
+FAILED = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
+FAILED_ADVICE = "The formula failed: mend it, or empty the cell."
+NUMBER_ADVICE = "Write a plain number, without range, bound, unit, note or date."
+DATE_ADVICE = (
+    "The spreadsheet program took it for a date: format the cell as a number or as "
+    "text, and type it again."
+)
+
+_NUMBER = r"[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+)"
+_RANGE = re.compile(
+    rf"^\D{{0,12}}{_NUMBER}\s*(?:-|‐|–|—|to|bis|and|und|a|à|y|/|;|\.\.\.?|…)\s*{_NUMBER}\D{{0,3}}$",
+    re.IGNORECASE,
+)
+_BOUND = re.compile(
+    rf"^(?:[<>≤≥=~≈]+|at least|at most|over|above|below|under|about|ca\.?|approx\.?|"
+    rf"mindestens|über|unter|etwa)\s*{_NUMBER}\s*$",
+    re.IGNORECASE,
+)
+_PERCENT = re.compile(rf"^{_NUMBER}\s*%$")
+_CITED = re.compile(rf"^{_NUMBER}\D.*\b(?:19|20)\d\d\b")
+_COMMENTED = re.compile(rf"^\D{{0,8}}{_NUMBER}\D")
+
+
+def number_advice(column: str, cell: Any) -> str:
+    """Return the advice for one cell of a column of numbers.
+
+    >>> number_advice("estimate", ".80-.90")[:38]
+    'A range is not one coefficient: leave '
+    >>> number_advice("n", "82 (complete cases)")
+    "Write the number alone; what it means belongs into column 'note'."
+    """
+    if isinstance(cell, (dt.date, dt.time, dt.timedelta, np.datetime64)):
+        return DATE_ADVICE
+    if not isinstance(cell, str):
+        return NUMBER_ADVICE
+    text = cell.strip()
+    if text in FAILED:
+        return FAILED_ADVICE
+    of_estimate = column == "estimate"
+    if _RANGE.match(text):
+        if of_estimate:
+            return (
+                "A range is not one coefficient: leave the cell empty, put its ends "
+                "into estimate_low and estimate_high, and say so in column 'reason'."
+            )
+        return "A range is not one number: leave the cell empty, and say so in 'note'."
+    if _BOUND.match(text):
+        if of_estimate:
+            return (
+                "A bound is no coefficient: leave the cell empty, put it into "
+                "estimate_low (at least) or estimate_high (at most), and say so in "
+                "column 'reason'."
+            )
+        return "A bound is no number: leave the cell empty, and say so in 'note'."
+    if _PERCENT.match(text):
+        return "Write it without the sign, a coefficient as 0.91 and a share as 91."
+    if of_estimate and _CITED.match(text):
+        return (
+            "It names another study: if the figure is that study's, say "
+            "'induced_precise' in reliability_status and give its DOI in "
+            "induced_source_doi. The cell holds the number alone."
+        )
+    if _COMMENTED.match(text):
+        return "Write the number alone; what it means belongs into column 'note'."
+    return NUMBER_ADVICE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One column of the codebook.
+
+    Attributes
+    ----------
+    name, title, description : str
+        As in the codebook.
+    type : str
+        ``"string"``, ``"number"``, ``"integer"``, ``"boolean"`` or ``"date"``.
+    constraints : mapping
+        Frictionless constraints: ``required``, ``unique``, ``minimum``, ``maximum``,
+        ``exclusiveMaximum``, ``enum``, ``pattern``.
+    advice : str
+        What an error tells the user to do.
+    true_values, false_values : tuple of str
+        Words of a boolean column.
+    examples : tuple of str
+        Usual values, where others are allowed.
+    group : str
+        Of a coding sheet, what the column belongs to.
+    """
+
+    name: str
+    type: str = "string"
+    title: str = ""
+    description: str = ""
+    constraints: Mapping[str, Any] = field(default_factory=dict)
+    advice: str = "Correct it, or leave the cell empty where nothing is known."
+    true_values: tuple[str, ...] = ()
+    false_values: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    group: str = ""
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        if self.type == "boolean":
+            return "yes or no"
+        if self.type == "date":
+            return "a date such as 2024-05-17"
+        given = self.constraints
+        if "enum" in given:
+            return f"one of {', '.join(repr(v) for v in given['enum'])}"
+        if "pattern" in given:
+            return f"of the form {given['pattern']}"
+        noun = {"integer": "a whole number", "number": "a number"}.get(
+            self.type, "text"
+        )
+        parts = []
+        if "minimum" in given:
+            parts.append(f"of at least {given['minimum']}")
+        if "maximum" in given:
+            parts.append(f"of at most {given['maximum']}")
+        if "exclusiveMaximum" in given:
+            parts.append(f"below {given['exclusiveMaximum']}")
+        return " ".join([noun, " and ".join(parts)]).strip()
+
+
+def codebook() -> dict[str, Any]:
+    """Return the data package: resources, their fields, sources and licences."""
+    return data_json("datapackage.json")
+
+
+def resource(name: str) -> dict[str, Any]:
+    """Return the description of one bundled file."""
+    known = {entry["name"]: entry for entry in codebook()["resources"]}
+    if name not in known:
+        raise DataError(
+            f"{name!r} is not in the codebook{near(name, known)}; there are "
+            f"{listing(known)}."
+        )
+    return known[name]
+
+
+def fields(name: str = "coefficients") -> tuple[Field, ...]:
+    """Return the columns of a bundled table, or of users' coefficient tables."""
+    schemas = codebook()["schemas"]
+    schema = schemas[name] if name in schemas else resource(name)["schema"]
+    return tuple(
+        Field(
+            name=entry["name"],
+            type=entry["type"],
+            title=entry["title"],
+            description=entry["description"],
+            constraints=entry.get("constraints", {}),
+            true_values=tuple(entry.get("trueValues", ())),
+            false_values=tuple(entry.get("falseValues", ())),
+            examples=tuple(entry.get("examples", ())),
+            group=entry.get("group", ""),
+            **({"advice": entry["advice"]} if "advice" in entry else {}),
+        )
+        for entry in schema["fields"]
+    )
+
+
+def renamed(columns: Sequence[Field], names: Mapping[str, str]) -> tuple[Field, ...]:
+    """Return fields under the names that a table uses for them."""
+    return tuple(replace(f, name=names.get(f.name, f.name)) for f in columns)
+
+
+def pandera_schema(columns: Sequence[Field]) -> Any:
+    """Return the pandera schema of parsed columns, made from their constraints.
+
+    Parameters
+    ----------
+    columns : sequence of Field
+        The fields of a table whose numbers are parsed already: pandera's own coercion
+        hides range errors behind the first failure.
+
+    Returns
+    -------
+    pandera.DataFrameSchema
+        Columns may be absent; those that are there must satisfy their constraints.
+    """
+    import pandera.pandas as pa
+
+    def checks(given: Mapping[str, Any], kind: str) -> list[Any]:
+        made = []
+        if kind == "integer":
+            made.append(pa.Check(lambda s: s % 1 == 0))
+        if "minimum" in given:
+            made.append(pa.Check.ge(given["minimum"]))
+        if "maximum" in given:
+            made.append(pa.Check.le(given["maximum"]))
+        if "exclusiveMaximum" in given:
+            made.append(pa.Check.lt(given["exclusiveMaximum"]))
+        if "enum" in given:
+            made.append(pa.Check.isin(given["enum"]))
+        if "pattern" in given:
+            made.append(pa.Check.str_matches(f"^(?:{given['pattern']})$"))
+        return made
+
+    return pa.DataFrameSchema(
+        {
+            column.name: pa.Column(
+                None,
+                checks(column.constraints, column.type),
+                nullable=not column.constraints.get("required", False),
+                unique=column.constraints.get("unique", False),
+                required=False,
+            )
+            for column in columns
+        }
+    )
+
+
+def known_study(study_ids: Sequence[str | None], row: int) -> str:
+    """Return the study of a row, ``""`` where it is not known."""
+    return (study_ids[row] or "") if len(study_ids) else ""
+
+
+def validate(
+    frame: pd.DataFrame,
+    columns: Sequence[Field],
+    table: RawTable,
+    study_ids: Sequence[str | None] = (),
+) -> list[Finding]:
+    """Return an error for every cell of a parsed frame that breaks its field."""
+    import pandera.pandas as pa
+
+    known = {c.name: c for c in columns if c.name in frame and c.type != "boolean"}
+    schema = pandera_schema(list(known.values()))
+    try:
+        with warnings.catch_warnings():
+            # with pandas 2, pandera puts its report together in a deprecated way
+            warnings.filterwarnings(
+                "ignore", "The behavior of DataFrame concatenation", FutureWarning
+            )
+            schema.validate(frame.reset_index(drop=True), lazy=True)
+    except pa.errors.SchemaErrors as error:
+        failures = error.failure_cases
+    else:
+        return []
+    found: dict[tuple[str, int], Finding] = {}
+    for name, check, row in zip(
+        failures["column"], failures["check"], failures["index"], strict=True
+    ):
+        key = (str(name), int(row))
+        column = known[key[0]]
+        cell = table.frame[key[0]].iloc[key[1]]
+        if check == "not_nullable":
+            rule, value = "must be filled", "empty"
+        elif check == "field_uniqueness":
+            rule, value = "must be different in every row", quoted(cell)
+        else:
+            rule, value = f"must be {column.expected}", shown(cell, column)
+        found.setdefault(
+            key,
+            Finding(
+                column=key[0],
+                severity="error",
+                rule=rule,
+                value=value,
+                advice=column.advice,
+                place=table.place(key[1], key[0]),
+                row=key[1],
+                study_id=known_study(study_ids, key[1]),
+            ),
+        )
+    return list(found.values())
+
+
+def shown(cell: Any, column: Field) -> str:
+    """Return a cell as a message shows it: numbers bare, texts quoted."""
+    if column.type == "string" or isinstance(cell, str):
+        text = str(cell).strip()
+        return text if column.type != "string" else quoted(text)
+    if isinstance(cell, float) and not math.isfinite(cell):
+        return "infinite"
+    return plain_text(cell) or "empty"
+
+
+_NOUNS = {
+    "number": "a number",
+    "integer": "a number",
+    "boolean": "yes or no",
+    "string": "a text",
+}
+
+
+def parse_table(
+    table: RawTable, columns: Sequence[Field], study_ids: Sequence[str | None] = ()
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return the typed frame and an error for every cell that is not of its type.
+
+    Columns that the codebook does not know become numbers where every filled cell is
+    one, and text otherwise.
+    """
+    known = {column.name: column for column in columns}
+    parsed: dict[str, pd.Series] = {}
+    findings: list[Finding] = []
+    for name in table.frame:
+        cells = table.frame[name]
+        column = known.get(str(name))
+        values, bad = _typed(cells, column, table)
+        parsed[str(name)] = values
+        failed = _failed_formulas(cells)
+        findings.extend(
+            Finding(
+                column=str(name),
+                severity="error",
+                rule="must be a value",
+                value=said,
+                advice=FAILED_ADVICE,
+                place=table.place(row, str(name)),
+                row=row,
+                study_id=known_study(study_ids, row),
+            )
+            for row, said in failed.items()
+            if row not in bad
+        )
+        if column is None:
+            continue
+        findings.extend(
+            Finding(
+                column=column.name,
+                severity="error",
+                rule=f"must be {_NOUNS[column.type]}",
+                value=said,
+                advice=_advice(column, cells.iloc[row]),
+                place=table.place(row, column.name),
+                row=row,
+                study_id=known_study(study_ids, row),
+            )
+            for row, said in bad.items()
+        )
+    return pd.DataFrame(parsed), findings
+
+
+def _advice(column: Field, cell: object) -> str:
+    if column.type in ("number", "integer"):
+        return f"{number_advice(column.name, cell)} {column.advice}"
+    return column.advice if column.type == "boolean" else DATE_ADVICE
+
+
+def _failed_formulas(cells: pd.Series) -> dict[int, str]:
+    if is_numeric_dtype(cells.dtype):
+        return {}
+    return {i: repr(cell) for i, cell in enumerate(cells) if str(cell) in FAILED}
+
+
+def _typed(
+    cells: pd.Series, column: Field | None, table: RawTable
+) -> tuple[pd.Series, dict[int, str]]:
+    kind = column.type if column is not None else "any"
+    if kind == "boolean" and column is not None:
+        return _booleans(cells, column)
+    if kind in ("number", "integer"):
+        values, bad = parse_numbers(cells, table.style)
+        return pd.Series(values), bad
+    if kind == "any":
+        return guess_column(cells, table.style), {}
+    texts = [plain_text(cell) for cell in cells]
+    if kind == "date":
+        return text_series(texts), {}
+    dates = {
+        i: f"the date {texts[i]}"
+        for i, cell in enumerate(cells)
+        if isinstance(cell, dt.date) and texts[i] is not None
+    }
+    if column is not None and "enum" in column.constraints:
+        texts = in_spelling(texts, column.constraints["enum"])
+    return text_series(texts), dates
+
+
+def in_spelling(
+    texts: Sequence[str | None], options: Sequence[str]
+) -> list[str | None]:
+    """Return words of a list in the spelling of the list.
+
+    >>> in_spelling(["Test-Retest", "ICC", "r"], ["test_retest", "icc"])
+    ['test_retest', 'icc', 'r']
+    """
+
+    def plain(text: str) -> str:
+        return "".join(c for c in text.casefold() if c.isalnum())
+
+    known = {plain(option): option for option in options}
+    return [None if text is None else known.get(plain(text), text) for text in texts]
+
+
+def guess_column(cells: pd.Series, style: NumberStyle) -> pd.Series:
+    """Return numbers where every filled cell is one, else texts."""
+    if is_bool_dtype(cells.dtype) and not cells.isna().any():
+        return cells.astype(bool)
+    values, bad = parse_numbers(cells, style)
+    if bad or np.isnan(values).all():
+        return text_series([plain_text(cell) for cell in cells])
+    return tidy_numbers(pd.Series(values))
+
+
+def _booleans(cells: pd.Series, column: Field) -> tuple[pd.Series, dict[int, str]]:
+    words = dict.fromkeys(column.true_values, True)
+    words |= dict.fromkeys(column.false_values, False)
+    values: list[bool | None] = []
+    bad: dict[int, str] = {}
+    for i, cell in enumerate(cells):
+        text = plain_text(cell)
+        folded = None if text is None else text.casefold()
+        values.append(None if folded is None else words.get(folded))
+        if folded is not None and folded not in words:
+            bad[i] = quoted(cell)
+    whole = all(value is not None for value in values)
+    return pd.Series(values, dtype="bool" if whole else "boolean"), bad
+
+
+def text_series(texts: Sequence[str | None]) -> pd.Series:
+    """Return texts as a column; a column of nothing but blanks stays of object type."""
+    if all(text is None for text in texts):
+        return pd.Series([None] * len(texts), dtype=object)
+    return pd.Series(list(texts))
+
+
+def tidy_numbers(values: pd.Series) -> pd.Series:
+    """Return whole numbers without gaps as integers, else floats."""
+    array = values.to_numpy(dtype=float)
+    whole = np.isfinite(array) & (array % 1 == 0) & (np.abs(array) < 2**53)
+    return values.astype("int64") if len(array) and whole.all() else values
+
+
+REQUIRED = ("study_id", "estimate", "n", "n_items")
+
+# Other names of columns that mean the same.
+_ALIASES = {
+    "status_reason": "reason",
+    "exclusion_reason": "reason",
+    "value_decimals": "alpha_decimals",
+}
+# Names that other programs and papers give to the required columns.
+_SYNONYMS = {
+    "study_id": ("study", "studyid", "studyname", "id", "paper", "author", "authors"),
+    "estimate": (
+        "alpha",
+        "alfa",
+        "cronbach",
+        "cronbachalpha",
+        "cronbachsalpha",
+        "coefficient",
+        "reliability",
+        "ai",
+        "value",
+    ),
+    "n": ("ni", "nobs", "samplesize", "ss", "respondents", "npersons", "ntotal"),
+    "n_items": (
+        "items",
+        "nitem",
+        "mi",
+        "m",
+        "k",
+        "numberofitems",
+        "length",
+        "nrofitems",
+    ),
+}
+
+
+def rename_columns(table: RawTable, columns: Mapping[str, str]) -> RawTable:
+    """Return the table under the names of the contract, its aliases included."""
+    names = list(table.frame.columns)
+    absent = [name for name in columns if name not in names]
+    if absent:
+        said = ", ".join(f"{name!r}{near(name, names)}" for name in absent)
+        raise DataError(
+            f"{table.source}: columns= names {said}, which the table has not; it has "
+            f"{listing(names)}."
+        )
+    new = {name: columns.get(name, name) for name in names}
+    for alias, name in _ALIASES.items():
+        if alias in new.values() and name not in new.values():
+            new |= {old: name for old in names if new[old] == alias}
+    targets = list(new.values())
+    repeated = sorted({name for name in targets if targets.count(name) > 1})
+    if repeated:
+        raise DataError(
+            f"{table.source}: columns= gives several columns the name "
+            f"{listing(repr(name) for name in repeated)}. Each needs its own."
+        )
+    return replace(
+        table,
+        frame=table.frame.rename(columns=new),
+        letters={new[name]: letter for name, letter in table.letters.items()},
+    )
+
+
+def missing_columns(table: RawTable, missing: Sequence[str]) -> list[Finding]:
+    """Return an error for each required column that is not there, with a guess."""
+    free = [str(name) for name in table.frame if name not in REQUIRED]
+    plain = {name: "".join(c for c in name.lower() if c.isalnum()) for name in free}
+    guesses: dict[str, str] = {}
+    for wanted in missing:
+        options = {wanted.replace("_", ""), *_SYNONYMS[wanted]}
+        left = [name for name in free if name not in guesses]
+        exact = [name for name in left if plain[name] in options]
+        close = get_close_matches(wanted, left, n=1, cutoff=0.75)
+        for name in [*exact, *close][:1]:
+            guesses[name] = wanted
+    advice = f"The table has {listing(table.frame.columns)}. "
+    if guesses:
+        pairs = ",".join(f"{name}={wanted}" for name, wanted in guesses.items())
+        shell = shlex.quote(pairs)
+        advice += (
+            f"Did you mean columns={guesses}? (On the command line: --columns {shell})"
+        )
+    else:
+        advice += (
+            "Name the column that holds it with columns={'its name': '...'}, or add it."
+        )
+    return [
+        Finding(column=name, severity="error", rule="is missing", advice=advice)
+        for name in missing
+    ]

@@ -1,0 +1,373 @@
+"""Labels, forms and scores that do not go together.
+
+Coefficients that are legal but that a reader should look at again.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from waistats._typing import BoolArray, FloatArray
+from waistats.errors import listing
+from waistats.instruments.forms import (
+    Instrument,
+    bundled_forms,
+    family_labels,
+    forms_called,
+)
+from waistats.instruments.identification import RATERS, identify_instrument
+from waistats.io._rules import Rows, about_table, is_coding_sheet
+from waistats.io._table import Finding, decimals
+
+# Numbers that people type for "not known".
+_CODES = (-999, -99, -9, 99, 999, 9999)
+_NEVER_CODES = ("n", "n_sample", "score_mean", "score_sd", "mean_age", "n_therapists")
+
+
+def row_doubts(rows: Rows) -> list[Finding]:
+    """Return warnings and notes about single rows."""
+    alpha, n = rows.numbers("estimate"), rows.numbers("n")
+    places = printed_decimals(rows)
+    rules: list[tuple[str, BoolArray, str, str, str]] = [
+        (
+            "estimate",
+            alpha < 0,
+            "warning",
+            "is negative",
+            "It is kept. Items that were not reversed are the usual cause: look at the "
+            "keys.",
+        ),
+        (
+            "estimate",
+            (alpha >= 0) & (alpha < 0.3),
+            "warning",
+            "is unusually low",
+            "Make sure that it is a reliability coefficient and not a p value or a "
+            "correlation.",
+        ),
+        (
+            "estimate",
+            alpha >= 0.995,
+            "warning",
+            "is nearly 1",
+            "Its weight on a transformed scale is fragile: give the unrounded value "
+            "and check the sample.",
+        ),
+        (
+            "estimate",
+            places < 2,
+            "note",
+            "has one decimal",
+            "If the source prints no more, rounding matters: vary it in a sensitivity "
+            "analysis. A spreadsheet forgets last zeros: say 2 in alpha_decimals for "
+            ".90.",
+        ),
+        (
+            "alpha_decimals",
+            _shown(rows) > rows.numbers("alpha_decimals"),
+            "warning",
+            "is less than the decimals of the estimate",
+            "Type the coefficient as it is printed, and count its decimals.",
+        ),
+        (
+            "n",
+            n < 10,
+            "warning",
+            "is below 10",
+            "The sampling variance of so small a sample is hardly known: describe it "
+            "rather than pool it.",
+        ),
+        (
+            "estimate",
+            (alpha < rows.numbers("ci_low"))
+            | (alpha > rows.numbers("ci_high"))
+            | (rows.numbers("ci_low") > rows.numbers("ci_high")),
+            "warning",
+            "lies outside its confidence limits",
+            "Compare estimate, ci_low and ci_high with the source.",
+        ),
+        *_sample_rules(rows),
+    ]
+    return [
+        finding
+        for column, mask, severity, rule, advice in rules
+        for finding in rows.found(mask & rows.poolable, column, severity, rule, advice)
+    ] + [*_rounding(rows, places), *_codes_for_missing(rows)]
+
+
+def _rounding(rows: Rows, places: FloatArray) -> list[Finding]:
+    """Return one note for all alphas that rounding moves by half a standard error."""
+    is_alpha = rows.equal("coefficient_type", "", "alpha", "kr20")
+    rough = (places >= 2) & (rounding_error(rows, places) > 0.5)
+    hit = np.flatnonzero(rough & is_alpha & rows.poolable).tolist()
+    if not hit:
+        return []
+    where = listing((rows.table.place(i, "estimate").label for i in hit), 6)
+    return [
+        about_table(
+            "estimate",
+            "may be off by more than half its standard error through rounding "
+            f"({where})",
+            "Give more decimals if the source has them; else vary it in a sensitivity "
+            "analysis.",
+            "note",
+        )
+    ]
+
+
+def _sample_rules(rows: Rows) -> list[tuple[str, BoolArray, str, str, str]]:
+    n, therapists = rows.numbers("n"), rows.numbers("n_therapists")
+    by_therapist = rows.equal("rater", "therapist", "supervisor")
+    known = rows.equal("coefficient_type", "", "alpha", "kr20", "test_retest")
+    variance = rows.filled("se") | (rows.filled("ci_low") & rows.filled("ci_high"))
+    return [
+        (
+            "n",
+            n > rows.numbers("n_sample"),
+            "warning",
+            "is larger than n_sample",
+            "n counts the complete cases behind the coefficient: compare both with "
+            "the source. Where n counts sessions or ratings, say so in n_unit.",
+        ),
+        (
+            "n",
+            by_therapist & (therapists < n),
+            "note",
+            "counts ratings by fewer therapists",
+            "Ratings of one therapist depend on each other: the coefficient is less "
+            "certain than its n says.",
+        ),
+        (
+            "n_unit",
+            rows.equal("n_unit", "sessions", "ratings") & ~rows.filled("level"),
+            "note",
+            "counts repeated ratings, and level is empty",
+            "Say in level whether the coefficient is between persons, within them, or "
+            "of both mixed.",
+        ),
+        (
+            "level",
+            rows.equal("level", "mixed") & is_coding_sheet(rows.frame),
+            "note",
+            "mixes differences between persons and within them",
+            "Do not pool it with coefficients of one level without a moderator.",
+        ),
+        (
+            "is_average",
+            rows.yes("is_average"),
+            "warning",
+            "says that the figure averages several coefficients",
+            "Its sampling variance is not that of one coefficient: give the single "
+            "ones if the source has them, or leave it out in a sensitivity analysis.",
+        ),
+        (
+            "coefficient_type",
+            ~known & ~variance,
+            "warning",
+            "has no sampling variance of its own",
+            "Give se, or ci_low and ci_high, or say in column 'reason' why the row "
+            "cannot be pooled.",
+        ),
+    ]
+
+
+def _shown(rows: Rows) -> FloatArray:
+    """Return the decimals that each estimate shows in its source; NaN for none."""
+    if "estimate" not in rows.table.frame:
+        return np.full(len(rows), np.nan)
+    shown = [decimals(cell) for cell in rows.table.frame["estimate"]]
+    return np.array([np.nan if d is None else d for d in shown])
+
+
+def printed_decimals(rows: Rows) -> FloatArray:
+    """Return the decimals of each estimate in print: as coded, else as they show."""
+    coded = rows.numbers("alpha_decimals")
+    return np.where(np.isnan(coded), _shown(rows), coded)
+
+
+def rounding_error(rows: Rows, places: FloatArray) -> FloatArray:
+    """Return the most that rounding moves an alpha, in its standard errors.
+
+    Half a unit of the last decimal, on the scale of Bonett (2002).
+    """
+    alpha = rows.numbers("estimate")
+    n, items = rows.numbers("n"), rows.numbers("n_items")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        half = 0.5 * 10.0**-places / (1 - alpha)
+        return half / np.sqrt(2 * items / ((items - 1) * (n - 2)))
+
+
+def _codes_for_missing(rows: Rows) -> list[Finding]:
+    found: list[Finding] = []
+    for name in _NEVER_CODES:
+        values = rows.numbers(name)
+        coded = np.isin(values, _CODES)
+        if name in ("n", "n_sample", "n_therapists"):
+            coded = np.isin(values, [999, 9999])
+        if name == "mean_age":
+            coded |= values == 0
+        found += rows.found(
+            coded & rows.sound,
+            name,
+            "warning",
+            "looks like a code for a missing value",
+            "What is not known is an empty cell, never 0 or 999.",
+            [f"{value:g}" for value in values],
+        )
+    return found
+
+
+def form_doubts(rows: Rows) -> list[Finding]:
+    """Return doubts about rows whose label, form and facts disagree."""
+    found: list[Finding] = []
+    advice = (
+        "Keep the label as printed, resolve the form in column 'instrument' by what "
+        "the study cites, and say yes in version_conflict."
+    )
+    settled = rows.yes("version_conflict")
+    for rule, column, mask in (
+        (_label_conflict, "instrument_label", ~settled),
+        (_wrong_length, "n_items", ~rows.filled("modified")),
+        (_wrong_answers, "response_max", ~settled),
+        (_wrong_scores, "score_mean", np.ones(len(rows), dtype=bool)),
+        (_wrong_spread, "score_sd", np.ones(len(rows), dtype=bool)),
+    ):
+        told = _each(rows, rule)
+        broken = np.array([bool(text) for text in told], dtype=bool)
+        found += rows.found(
+            broken & mask & rows.sound,
+            column,
+            "warning",
+            told,
+            advice if column == "instrument_label" else _ADVICE[column],
+        )
+    return found
+
+
+_ADVICE = {
+    "n_items": "Correct it, or say in column 'modified' what was changed (items "
+    "dropped, items added).",
+    "response_max": "Correct response_min and response_max or the form; if the study "
+    "used the form with other answers, say yes in version_conflict.",
+    "score_mean": "Compare mean, n_items, answers and score_metric (sum or item_mean) "
+    "with the source.",
+    "score_sd": "Compare it with the source: the metric of sums and item means may be "
+    "mixed up.",
+}
+
+
+def _each(rows: Rows, rule: Callable[..., str]) -> list[str]:
+    """Return what a rule says of every row, ``""`` for nothing."""
+    columns = {name: rows.texts(name) for name in ("scale", "rater")}
+    labels, forms = rows.texts("instrument_label"), rows.texts("instrument")
+    names = (
+        "n_items", "response_min", "response_max", "score_mean", "score_sd", "n",
+    )  # fmt: skip
+    numbers = {name: rows.numbers(name) for name in names}
+    metrics, changes = rows.texts("score_metric"), rows.texts("modified")
+    told = []
+    for i in range(len(rows)):
+        facts = {name: values[i] for name, values in numbers.items()}
+        facts |= {name: values[i].casefold() for name, values in columns.items()}
+        facts |= {"label": labels[i], "metric": metrics[i], "modified": changes[i]}
+        told.append(rule(bundled_forms().get(forms[i]), facts))
+    return told
+
+
+def _label_conflict(form: Instrument | None, facts: dict) -> str:
+    label = facts["label"]
+    called = forms_called(label) if label else []
+    if not called or label.casefold() in {n.casefold() for n in family_labels()}:
+        return ""
+    # a form from which items were dropped has the length of no form
+    whole = facts["scale"] in ("", "total") and not facts["modified"]
+    own = bundled_forms()[called[0]].n_items
+    n_items = facts["n_items"] if whole else (np.nan if own is None else own)
+    low, high = facts["response_min"], facts["response_max"]
+    if (
+        np.isnan(n_items)
+        or n_items < 1
+        or n_items % 1
+        or not (low < high or low != low)
+    ):
+        return ""
+    match = identify_instrument(
+        n_items=int(n_items),
+        response_min=None if np.isnan(low) else low,
+        response_max=None if np.isnan(high) else high,
+        rater=facts["rater"] if facts["rater"] in RATERS else None,
+        label=label,
+    )
+    return f"disagrees with the form. {match.explanation}" if match.conflict else ""
+
+
+def _wrong_length(form: Instrument | None, facts: dict) -> str:
+    n_items, scale = facts["n_items"], facts["scale"]
+    if form is None or np.isnan(n_items):
+        return ""
+    if scale in ("", "total"):
+        expected = form.n_items
+    elif form.key is not None and scale in form.key.subscales:
+        expected = len(form.key.subscales[scale])
+    else:
+        return ""
+    if expected is None or n_items == expected:
+        return ""
+    return f"is {n_items:g}, but {form.name} has {expected} in its {scale or 'total'}"
+
+
+def _wrong_answers(form: Instrument | None, facts: dict) -> str:
+    if form is None or form.response_min is None or form.response_max is None:
+        return ""
+    low, high = facts["response_min"], facts["response_max"]
+    wrong = (low == low and low != form.response_min) or (
+        high == high and high != form.response_max
+    )
+    if not wrong:
+        return ""
+    return (
+        f"and response_min say {low:g} to {high:g}, but {form.name} is answered from "
+        f"{form.response_min:g} to {form.response_max:g}"
+    )
+
+
+def score_limits(form: Instrument | None, facts: dict) -> tuple[float, float, float]:
+    """Return lowest and highest item score of a row and its items; NaN if unknown."""
+    low, high, items = facts["response_min"], facts["response_max"], facts["n_items"]
+    if form is None:
+        return low, high, items
+    known = form.response_min is not None and form.response_max is not None
+    if known and np.isnan(low) and np.isnan(high):
+        low, high = float(form.response_min or 0), float(form.response_max or 0)
+    if form.n_items and np.isnan(items) and facts["scale"] in ("", "total"):
+        items = float(form.n_items)
+    return low, high, items
+
+
+def _wrong_scores(form: Instrument | None, facts: dict) -> str:
+    low, high, items = score_limits(form, facts)
+    mean = facts["score_mean"]
+    if np.isnan(mean) or np.isnan(low) or np.isnan(high):
+        return ""
+    of_items = low <= mean <= high
+    of_sums = items * low <= mean <= items * high
+    if facts["metric"] == "item_mean" and not of_items:
+        return f"is {mean:g}, but item means lie from {low:g} to {high:g}"
+    if np.isnan(items) or of_sums or (of_items and facts["metric"] != "sum"):
+        return ""
+    return f"is {mean:g}, but sums lie from {items * low:g} to {items * high:g}"
+
+
+def _wrong_spread(form: Instrument | None, facts: dict) -> str:
+    low, high, items = score_limits(form, facts)
+    sd, n = facts["score_sd"], facts["n"]
+    if np.isnan(sd):
+        return ""
+    if sd == 0:
+        return "is 0: no score varies, and no reliability is defined"
+    factor = 1 if facts["metric"] == "item_mean" else items
+    # of n values between two ends, half at each end spread most
+    most = (high - low) * factor / 2 * (np.sqrt(n / (n - 1)) if n > 1 else 1.0)
+    if np.isnan(most) or sd <= most:
+        return ""
+    return f"is {sd:g}, more than the {most:.3g} that is possible"

@@ -1,0 +1,255 @@
+"""Coefficient tables: every error at once, and what to look at again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from waistats._typing import BoolArray
+from waistats.io._codebook import (
+    REQUIRED,
+    Field,
+    fields,
+    known_study,
+    missing_columns,
+    parse_table,
+    rename_columns,
+    renamed,
+    tidy_numbers,
+    validate,
+)
+from waistats.io._duplicates import repeated_rows, table_doubts
+from waistats.io._files import Source, read_table
+from waistats.io._plausibility import form_doubts, row_doubts
+from waistats.io._rules import (
+    Rows,
+    citation_doubts,
+    contradictions,
+    excused_rows,
+    is_coding_sheet,
+    with_status,
+)
+from waistats.io._table import (
+    Finding,
+    RawTable,
+    findings_frame,
+    is_missing,
+    plain_text,
+    problem,
+    quoted,
+)
+
+_NEEDED = ("estimate", "n", "n_items")
+
+
+def check_coefficients(
+    path: Source, *, columns: Mapping[str, str] | None = None, sheet: str | None = None
+) -> pd.DataFrame:
+    """List everything that is wrong or doubtful in a coefficient table.
+
+    Parameters
+    ----------
+    path : str, path or DataFrame
+        The table, as for `read_coefficients`.
+    columns : mapping, optional
+        Names in the file to names of the coefficient table, such as
+        ``{"alpha": "estimate"}``.
+    sheet : str, optional
+        Sheet of an Excel file; the first by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a finding: ``where`` (line or cell of the file), ``row`` (position,
+        from 0), ``study_id``, ``column``, ``severity`` (error, warning or note),
+        ``finding``, ``advice``; errors first. No rows if nothing was found.
+
+    Raises
+    ------
+    DataError
+        If there is no table to check: no file, no columns, no rows.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame(
+    ...     {"study_id": ["A", "B"], "estimate": [-0.12, 1.0], "n": 50, "n_items": 12}
+    ... )
+    >>> check_coefficients(table)[["where", "column", "severity", "finding"]]
+       where    column severity                                     finding
+    0  row 1  estimate    error  estimate must be a number below 1, but is 1
+    1  row 0  estimate  warning                         estimate is negative
+    """
+    table = read_table(path, sheet=sheet)
+    return findings_frame(inspect(table, columns=columns)[1])
+
+
+def require_coefficients(
+    table: RawTable,
+    *,
+    columns: Mapping[str, str] | None = None,
+    codebook: Sequence[Field] | None = None,
+) -> pd.DataFrame:
+    """Return the typed coefficients of a raw table, or raise all of its errors."""
+    frame, findings = inspect(table, columns=columns, codebook=codebook)
+    error = problem(table.source, findings)
+    if error is not None:
+        raise error
+    if is_coding_sheet(frame):
+        frame = with_status(frame)
+    negative = frame["estimate"].to_numpy(dtype=float) < 0
+    if negative.any():
+        given = list(frame["flag"]) if "flag" in frame else [None] * len(frame)
+        told = [
+            "; ".join(str(part) for part in (old, "negative") if not is_missing(part))
+            if flagged and "negative" not in str(old)
+            else old
+            for old, flagged in zip(given, negative, strict=True)
+        ]
+        frame["flag"] = pd.Series(told, index=frame.index)
+    return frame
+
+
+def inspect(
+    table: RawTable,
+    *,
+    columns: Mapping[str, str] | None = None,
+    codebook: Sequence[Field] | None = None,
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return the typed coefficients of a raw table and everything found in it."""
+    table = rename_columns(table, columns or {})
+    known = codebook_of(table) if codebook is None else codebook
+    known = renamed(known, {"status_reason": "reason"})
+    missing = [name for name in REQUIRED if name not in table.frame]
+    if missing:
+        return table.frame, missing_columns(table, missing)
+    study_ids = [plain_text(cell) for cell in table.frame["study_id"]]
+    frame, findings = parse_table(table, known, study_ids)
+    excused = excused_rows(frame)
+    unread = {(f.row, f.column) for f in findings}
+    lonely = _lonely_rows(table)
+    findings += _blanks(frame, table, excused, unread, lonely, study_ids)
+    judged = frame.copy()
+    # a row that says why it cannot be pooled may hold any number there, or none
+    judged.loc[excused, list(_NEEDED)] = np.nan
+    findings += [
+        f
+        for f in validate(judged, _optional_needed(known), table, study_ids)
+        if (f.row, f.column) not in unread and f.row not in lonely
+    ]
+    findings += _repeated_ids(frame, table, study_ids)
+    if is_coding_sheet(frame):
+        everyone = np.ones(len(frame), dtype=bool)
+        findings += contradictions(
+            Rows(frame=frame, table=table, sound=everyone, poolable=~excused)
+        )
+    wrong = np.isin(
+        np.arange(len(frame)), [-1 if f.row is None else f.row for f in findings]
+    )
+    rows = Rows(frame=frame, table=table, sound=~wrong, poolable=~excused & ~wrong)
+    findings += [*row_doubts(rows), *form_doubts(rows), *repeated_rows(rows)]
+    if is_coding_sheet(frame):
+        findings += citation_doubts(rows)
+    if not wrong.any():
+        findings += table_doubts(rows, known)
+    for column in known:
+        if column.name in frame and column.type in ("number", "integer"):
+            frame[column.name] = tidy_numbers(frame[column.name])
+    return frame, findings
+
+
+def codebook_of(table: RawTable) -> tuple[Field, ...]:
+    """Return the fields that a table is checked by.
+
+    A coding sheet has those of the template as well; in other tables columns of such
+    names (design, level, treatment) are the user's own.
+    """
+    known = fields()
+    if not is_coding_sheet(table.frame):
+        return known
+    sheet = fields("coding")
+    names = {column.name for column in sheet}
+    return (*sheet, *(column for column in known if column.name not in names))
+
+
+def _optional_needed(known: Sequence[Field]) -> list[Field]:
+    """Return the fields without ``required`` where a blank is judged with its row."""
+    return [
+        replace(
+            f, constraints={k: v for k, v in f.constraints.items() if k != "required"}
+        )
+        if f.name in _NEEDED
+        else f
+        for f in known
+    ]
+
+
+def _lonely_rows(table: RawTable) -> dict[int, str]:
+    """Return rows with one filled cell, mostly notes below a table, and its column."""
+    if len(table.frame.columns) < 3:
+        return {}
+    filled = table.frame.map(lambda cell: not is_missing(cell)).to_numpy(dtype=bool)
+    rows = np.flatnonzero(filled.sum(axis=1) == 1)
+    return {
+        int(row): str(table.frame.columns[int(filled[row].argmax())]) for row in rows
+    }
+
+
+def _blanks(
+    frame: pd.DataFrame,
+    table: RawTable,
+    excused: BoolArray,
+    unread: set[tuple[int | None, str]],
+    lonely: Mapping[int, str],
+    study_ids: Sequence[str | None],
+) -> list[Finding]:
+    found = [
+        Finding(
+            column=column,
+            severity="error",
+            rule="stands alone in its row",
+            value=quoted(table.frame[column].iloc[row]),
+            advice="Notes do not belong below the table: delete the row or fill it.",
+            place=table.place(row, column),
+            row=row,
+        )
+        for row, column in lonely.items()
+    ]
+    found += [
+        Finding(
+            column=name,
+            severity="error",
+            rule="must be filled",
+            value="empty",
+            advice="Fill it, or say in column 'reason' why it is not known.",
+            place=table.place(int(row), name),
+            row=int(row),
+            study_id=known_study(study_ids, int(row)),
+        )
+        for name in _NEEDED
+        for row in np.flatnonzero(frame[name].isna().to_numpy() & ~excused)
+        if (int(row), name) not in unread and int(row) not in lonely
+    ]
+    return found
+
+
+def _repeated_ids(
+    frame: pd.DataFrame, table: RawTable, study_ids: Sequence[str | None]
+) -> list[Finding]:
+    if "coefficient_id" not in frame:
+        return []
+    ids = frame[["study_id", "coefficient_id"]]
+    repeated = ids.duplicated(keep=False) & ids.notna().all(axis=1)
+    return [
+        Finding(
+            column="coefficient_id",
+            severity="error",
+            rule="must differ between the rows of a study",
+            value=quoted(frame["coefficient_id"].iloc[row]),
+            advice="Delete the row that was entered twice, or give each its own id.",
+            place=table.place(int(row), "coefficient_id"),
+            row=int(row),
+            study_id=known_study(study_ids, int(row)),
+        )
+        for row in np.flatnonzero(repeated.to_numpy())
+    ]

@@ -1,0 +1,171 @@
+"""Which rows of a table enter a model, and which do not and why."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from waistats._format import Result
+from waistats._typing import FloatArray
+from waistats.errors import DataError, ModelError, listing
+from waistats.measures import ALPHA_TYPES, MEASURES
+from waistats.provenance import marked
+
+IDS = ("study_id", "coefficient_id")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Effects:
+    """The rows that a model uses.
+
+    Attributes
+    ----------
+    yi, vi : ndarray, shape (k,)
+        Effects and sampling variances.
+    measure : str or None
+        The scale; None where the table does not say, so that nothing is turned back.
+    rows : ndarray of int, shape (k,)
+        Positions of the used rows in the table that was given.
+    source : DataFrame
+        The table that was given.
+    simulated : bool
+        Whether any used row is marked SIMULATED.
+    """
+
+    yi: FloatArray
+    vi: FloatArray
+    measure: str | None
+    rows: np.ndarray
+    source: pd.DataFrame
+    simulated: bool
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """Used rows in input order, index 0 ... k-1, both ids there and text."""
+        table = self.source.iloc[self.rows].reset_index(drop=True)
+        ids = {c: _text(self.source, c)[self.rows] for c in IDS}
+        return table.assign(**ids)
+
+    @cached_property
+    def excluded(self) -> pd.DataFrame:
+        """``study_id, coefficient_id, reason`` of the rows without an effect."""
+        left = np.ones(len(self.source), dtype=bool)
+        left[self.rows] = False
+        columns = {c: _text(self.source, c)[left] for c in IDS}
+        reason = _text(self.source, "reason", default="")[left]
+        columns["reason"] = np.array([r or "no effect size" for r in reason], object)
+        return marked(pd.DataFrame(columns), self.simulated)
+
+
+class OfEffects(Result):
+    """A result of a model of effects: its rows, and which were left out."""
+
+    __slots__ = ()
+    effects: Effects
+
+    @property
+    def measure(self) -> str | None:
+        """The scale of the effects."""
+        return self.effects.measure
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the effects are SIMULATED."""
+        return self.effects.simulated
+
+    @property
+    def excluded(self) -> pd.DataFrame:
+        """Rows not used: ``study_id, coefficient_id, reason``."""
+        return self.effects.excluded
+
+
+def _floats(table: pd.DataFrame, column: str) -> FloatArray:
+    values = table[column]
+    if values.dtype != np.float64:
+        values = pd.to_numeric(values, errors="coerce")
+    return values.to_numpy(dtype=float, na_value=np.nan)
+
+
+def usable_effects(effects: pd.DataFrame, moderators: str | None = None) -> Effects:
+    """Return the rows of a table from `effect_sizes` that can be pooled.
+
+    Raises
+    ------
+    DataError
+        If ``yi`` or ``vi`` are missing, not finite, or ``vi`` is not positive.
+    ModelError
+        If fewer than two rows are left, or kinds of coefficients are mixed.
+    """
+    if not isinstance(effects, pd.DataFrame):
+        raise DataError(
+            f"effects must be a DataFrame from effect_sizes(); got {type(effects)}."
+        )
+    absent = [c for c in ("yi", "vi") if c not in effects]
+    if absent:
+        raise DataError(
+            f"Columns are missing: {listing(absent)}. effect_sizes() adds them to a "
+            "coefficient table."
+        )
+    yi, vi = _floats(effects, "yi"), _floats(effects, "vi")
+    there = ~(np.isnan(yi) | np.isnan(vi))
+    wrong = there & ~(np.isfinite(yi) & np.isfinite(vi) & (vi > 0))
+    if wrong.any():
+        raise DataError(
+            "yi must be finite and vi positive, but are not for study_id "
+            f"{listing(_text(effects, 'study_id')[wrong])}."
+        )
+    rows = np.flatnonzero(there)
+    if len(rows) < 2:
+        raise ModelError(
+            f"Pooling needs at least 2 coefficients with an effect; there "
+            f"{'is 1' if len(rows) == 1 else 'are none'}."
+        )
+    _check_types(_values(effects, "coefficient_type", rows), moderators)
+    marks = _values(effects, "provenance", rows)
+    return Effects(
+        yi=yi[rows],
+        vi=vi[rows],
+        measure=_measure(_values(effects, "measure", rows)),
+        rows=rows,
+        # a frame that its owner changes later must not change the result
+        source=effects.copy(),
+        simulated=any("SIMULATED" in mark for mark in marks),
+    )
+
+
+def _values(table: pd.DataFrame, column: str, rows: np.ndarray) -> set[str]:
+    """Return the distinct texts of a column in some rows; none where it is absent."""
+    if column not in table:
+        return set()
+    values = table[column].to_numpy(dtype=object)[rows]
+    return {str(value) for value in set(values.tolist()) if not pd.isna(value)}
+
+
+def _text(table: pd.DataFrame, column: str, default: str | None = None) -> np.ndarray:
+    """Return a column as text; the row number, or a default, where it is absent."""
+    if column in table:
+        values = table[column]
+        return np.array(["" if pd.isna(v) else str(v) for v in values], dtype=object)
+    if default is not None:
+        return np.full(len(table), default, dtype=object)
+    return np.array([str(i + 1) for i in range(len(table))], dtype=object)
+
+
+def _measure(names: set[str]) -> str | None:
+    if len(names) > 1:
+        raise ModelError(
+            f"Effects on different scales cannot be pooled: {listing(sorted(names))}."
+        )
+    name = next(iter(names), None)
+    return name if name in MEASURES else None
+
+
+def _check_types(kinds: set[str], moderators: str | None) -> None:
+    """Refuse to mix kinds of coefficients unless the model tells them apart."""
+    families = {"alpha" if kind in ALPHA_TYPES else kind for kind in kinds}
+    if len(families) > 1 and "coefficient_type" not in (moderators or ""):
+        raise ModelError(
+            f"Kinds of coefficients are mixed: {listing(sorted(families))}. Fit one "
+            "kind at a time, or make coefficient_type a moderator."
+        )

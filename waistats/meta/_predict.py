@@ -1,0 +1,172 @@
+"""Predicted values with confidence and prediction intervals, on either scale.
+
+What moderators do, in the reader's units: changes in alpha, variance inflation.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from waistats._typing import FloatArray
+from waistats.errors import ModelError
+from waistats.measures import back_transform
+from waistats.meta._design import Design
+from waistats.meta._distributions import critical
+
+
+def baseline(data: pd.DataFrame) -> dict[str, Any]:
+    """Return the mean of numeric variables and the first level of the others."""
+    values: dict[str, Any] = {}
+    for name in data.columns:
+        column = data[name]
+        if _is_numeric(column):
+            values[name] = float(column.mean())
+        else:
+            values[name] = _levels(column)[0]
+    return values
+
+
+def _is_numeric(column: pd.Series) -> bool:
+    categorical = isinstance(column.dtype, pd.CategoricalDtype)
+    boolean = pd.api.types.is_bool_dtype(column)
+    return pd.api.types.is_numeric_dtype(column) and not (categorical or boolean)
+
+
+def _levels(column: pd.Series) -> list[Any]:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return list(column.cat.categories)
+    return sorted(column.unique())
+
+
+def alpha_effects(
+    design: Design,
+    predict: Callable[[pd.DataFrame], pd.DataFrame],
+    at: dict[str, Any] | None = None,
+) -> pd.DataFrame:
+    """Return what each moderator changes in alpha, from a stated baseline.
+
+    Parameters
+    ----------
+    design : Design
+        The design of a model with moderators given as a formula.
+    predict : callable
+        The model's prediction on the alpha scale.
+    at : dict, optional
+        Baseline values; others are the mean of a number or the first level.
+
+    Returns
+    -------
+    DataFrame
+        First row the baseline; then a row for each number raised by one standard
+        deviation and for each other level: ``variable, value, estimate, ci_low,
+        ci_high, change``, on the alpha scale (the model's, if its measure is unknown).
+    """
+    data = design.data
+    if data is None or len(data.columns) == 0:
+        raise ModelError("The model has no moderators.")
+    start = baseline(data) | (at or {})
+    profiles: list[dict[str, Any]] = [start]
+    labels = [("baseline", ", ".join(f"{k} = {_show(v)}" for k, v in start.items()))]
+    for name in data.columns:
+        if _is_numeric(data[name]):
+            sd = float(data[name].std(ddof=1))
+            moved = start[name] + sd
+            profiles.append(start | {name: moved})
+            labels.append((name, f"{_show(moved)} (+1 SD)"))
+        else:
+            for value in _levels(data[name]):
+                if value != start[name]:
+                    profiles.append(start | {name: value})
+                    labels.append((name, str(value)))
+    frame = pd.DataFrame(profiles)
+    for name in data.columns:
+        if not _is_numeric(data[name]):
+            frame[name] = frame[name].astype(data[name].dtype)
+    predicted = predict(frame)
+    variables, values = zip(*labels, strict=True)
+    out = predicted[["estimate", "ci_low", "ci_high"]].reset_index(drop=True)
+    out.insert(0, "variable", list(variables))
+    out.insert(1, "value", list(values))
+    out["change"] = out["estimate"] - out["estimate"].iloc[0]
+    return out
+
+
+def _show(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def variance_inflation(design: Design, cov: FloatArray) -> pd.DataFrame:
+    r"""Return the (generalized) variance inflation factor of each term.
+
+    Notes
+    -----
+    From the correlation matrix R of the coefficients without the intercept:
+    :math:`\det R_{jj}\det R_{-j-j}/\det R` [1]_; for a term of one column it is the
+    usual factor, and metafor's ``vif()``. ``gvif`` is its power :math:`1/(2q)`, which
+    compares terms of different size.
+
+    References
+    ----------
+    .. [1] Fox, J., & Monette, G. (1992). Journal of the American Statistical
+       Association, 87, 178-183.
+    """
+    columns = [c for c in design.moderator_columns if design.names[c] != "Intercept"]
+    if not columns:
+        raise ModelError("The model has no moderators.")
+    V = cov[np.ix_(columns, columns)]
+    sd = np.sqrt(np.diag(V))
+    R = V / np.outer(sd, sd)
+    whole = np.linalg.slogdet(R)[1]
+    rows = []
+    for term, index in design.term_columns.items():
+        own = [columns.index(c) for c in index if c in columns]
+        if not own:
+            continue
+        rest = [j for j in range(len(columns)) if j not in own]
+        parts = (
+            np.linalg.slogdet(R[np.ix_(s, s)])[1] if s else 0.0 for s in (own, rest)
+        )
+        vif = float(np.exp(sum(parts) - whole))
+        rows.append((term, len(own), vif, vif ** (1 / (2 * len(own)))))
+    return pd.DataFrame(rows, columns=["term", "df", "vif", "gvif"])
+
+
+COLUMNS = ["estimate", "se", "ci_low", "ci_high", "pi_low", "pi_high"]
+
+
+def prediction_frame(
+    rows: FloatArray,
+    beta: FloatArray,
+    cov: FloatArray,
+    between: float | FloatArray,
+    *,
+    conf_level: float,
+    df: float | None,
+    pi_df: float | None,
+) -> pd.DataFrame:
+    r"""Return predictions for design rows on the model's scale.
+
+    Notes
+    -----
+    :math:`x'b \pm c\sqrt{x'Vx}` and, for the true value of a new population,
+    :math:`x'b \pm c\sqrt{x'Vx+\tau^2}`.
+    """
+    center = rows @ beta
+    variance = np.einsum("ij,jk,ik->i", rows, cov, rows)
+    se = np.sqrt(variance)
+    half = critical(conf_level, df) * se
+    far = critical(conf_level, pi_df) * np.sqrt(variance + between)
+    columns = [center, se, center - half, center + half, center - far, center + far]
+    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
+
+
+def on_alpha_scale(frame: pd.DataFrame, measure: str | None) -> pd.DataFrame:
+    """Return a prediction frame turned back; the ends are turned, ``se`` is dropped."""
+    out = frame.drop(columns="se")
+    if measure is None:
+        return out
+    for name in out.columns.intersection(COLUMNS):
+        out[name] = back_transform(out[name], measure)
+    return out

@@ -1,0 +1,327 @@
+"""Many fits at once: the engine under every model that has one variance component."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from waistats._format import Result
+from waistats._typing import BoolArray, FloatArray
+from waistats.errors import ConvergenceError, DataError, check_option, listing
+from waistats.meta._linalg import CHUNK, cross, trace_P, weighted_fit
+from waistats.meta.tau2 import ITERATIVE, check_method, estimate_tau2
+
+SMALL_SAMPLE = ("knapp-hartung", "wald", "knapp-hartung-adhoc")
+
+
+@dataclass(slots=True)
+class Batch:
+    """Fits of a batch, the batch on the last axis.
+
+    Attributes
+    ----------
+    beta : (p, B)
+        Coefficients.
+    cov : (p, p, B)
+        Their covariance matrix.
+    tau2, Q, I2, H2, k : (B,)
+        Heterogeneity and the studies used.
+    converged : (B,)
+        Whether the iteration for tau2 ended.
+    """
+
+    beta: FloatArray
+    cov: FloatArray
+    tau2: FloatArray
+    Q: FloatArray
+    I2: FloatArray
+    H2: FloatArray
+    k: FloatArray
+    converged: BoolArray
+
+
+def fit_batch(
+    y: FloatArray,
+    v: FloatArray,
+    X: FloatArray,
+    method: str,
+    small_sample: str,
+    *,
+    thorough: bool = True,
+) -> Batch:
+    """Fit data sets (k, B) with design (k, p) or (k, p, B); left out is ``v = inf``."""
+    p = X.shape[1]
+    k = np.isfinite(v).sum(0).astype(float)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        start = weighted_fit(y, v, X, np.zeros(y.shape[1]))
+        # tau2 does not depend on the fitted part; without it sums lose no digits
+        finite = np.isfinite(start.r)
+        residual = start.r if finite.all() else np.where(finite, start.r, 0.0)
+        # SJ alone starts from the spread of the effects themselves
+        found = estimate_tau2(
+            y if method == "SJ" else residual, v, X, method, thorough=thorough
+        )
+        Q = start.rss
+        typical = (k - p) / trace_P(X, start, start.w**2)
+        tau2 = found.tau2
+        if method == "CE":
+            I2 = 100 * np.maximum((Q - (k - p)) / Q, 0)
+            H2 = Q / (k - p)
+        else:
+            I2, H2 = 100 * tau2 / (tau2 + typical), tau2 / typical + 1
+        final = weighted_fit(residual, v, X, tau2)
+        cov = final.C * scale_factor(final.rss, k - p, small_sample)
+    return Batch(start.b + final.b, cov, tau2, Q, I2, H2, k, found.converged)
+
+
+def full_rank(X: FloatArray, used: BoolArray) -> BoolArray:
+    """Return whether the studies used leave the design its full rank, of shape (B,)."""
+    p = X.shape[1]
+    enough = used.sum(0) >= p
+    if p == 1:
+        return enough
+    G = np.moveaxis(cross(X, used.astype(float)), -1, 0)
+    size = np.sqrt(np.einsum("bpp->bp", G))
+    size[size == 0] = 1
+    values = np.linalg.eigvalsh(G / (size[:, :, None] * size[:, None, :]))
+    return enough & (values[:, 0] > 1e-12)
+
+
+def scale_factor(rss: FloatArray, df: Any, small_sample: str) -> FloatArray:
+    """Return the Knapp-Hartung factor; 1 under ``"wald"``."""
+    if small_sample == "wald":
+        return np.ones_like(rss)
+    factor = np.where(rss <= 1e-300, 0.0, rss) / df
+    return factor if small_sample == "knapp-hartung" else np.maximum(factor, 1)
+
+
+def in_chunks(
+    y: FloatArray,
+    v: FloatArray,
+    X: FloatArray,
+    method: str,
+    small_sample: str,
+    threads: int | None = None,
+    *,
+    thorough: bool = True,
+) -> Batch:
+    """Fit a large batch in cache-sized pieces, on one thread a core."""
+    k, size = y.shape
+    width = max(1, CHUNK // max(k, 1))
+    workers = threads or os.cpu_count() or 1
+    # two threads on a middling batch beat one piece; the pieces do not depend on the
+    # machine, so that its results do not either
+    if method in ITERATIVE and size < 2 * width and size * k > 8_000:
+        width = -(-size // 2)
+    edges = range(0, size, width)
+
+    def piece(start: int) -> Batch:
+        cut = slice(start, start + width)
+        design = X if X.ndim == 2 else X[:, :, cut]
+        part_y, part_v = (
+            np.ascontiguousarray(y[:, cut]),
+            np.ascontiguousarray(v[:, cut]),
+        )
+        return fit_batch(
+            part_y, part_v, design, method, small_sample, thorough=thorough
+        )
+
+    if len(edges) == 1:
+        return piece(0)
+    if workers == 1:
+        parts = [piece(start) for start in edges]
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            parts = list(pool.map(piece, edges))
+    return Batch(
+        *(
+            np.concatenate([getattr(part, name) for part in parts], axis=-1)
+            for name in Batch.__slots__
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class MetaBatch(Result):
+    """The fits of `fit_meta_many`.
+
+    Attributes
+    ----------
+    estimate, se : ndarray
+        Pooled effects, of the batch's shape; with a design (..., p).
+    tau2, Q, I2, H2 : ndarray
+        Heterogeneity, of the batch's shape; I2 on 0-100.
+    k : ndarray
+        Studies used by each fit.
+    method, small_sample : str
+        As asked for.
+    """
+
+    estimate: FloatArray
+    se: FloatArray
+    tau2: FloatArray
+    Q: FloatArray
+    I2: FloatArray
+    H2: FloatArray
+    k: FloatArray
+    method: str
+    small_sample: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a fit; with a design, columns ``estimate_0, se_0, ...``."""
+        shape = self.tau2.shape
+        columns: dict[str, FloatArray] = {}
+        if self.estimate.shape == shape:
+            columns |= {"estimate": self.estimate.ravel(), "se": self.se.ravel()}
+        else:
+            for j in range(self.estimate.shape[-1]):
+                columns[f"estimate_{j}"] = self.estimate[..., j].ravel()
+                columns[f"se_{j}"] = self.se[..., j].ravel()
+        columns |= {n: getattr(self, n).ravel() for n in ("tau2", "Q", "I2", "k")}
+        return pd.DataFrame(columns)
+
+    def heading(self) -> str:
+        """Return how many fits there are and how they were made."""
+        return (
+            f"{self.tau2.size} fits of shape {self.tau2.shape} "
+            f"(tau^2 estimator: {self.method}; {self.small_sample})"
+        )
+
+    def __str__(self) -> str:
+        frame = self.to_frame()
+        values = frame.describe().loc[["mean", "std", "min", "50%", "max"]]
+        from waistats._format import frame_text
+
+        return self.heading() + "\n\n" + frame_text(values.reset_index(names=""))
+
+
+def fit_meta_many(
+    yi: Any,
+    vi: Any,
+    X: Any = None,
+    include: Any = None,
+    method: str = "REML",
+    *,
+    small_sample: str = "knapp-hartung",
+    thorough: bool = True,
+) -> MetaBatch:
+    """Fit one model to many data sets in one call.
+
+    Parameters
+    ----------
+    yi, vi : array_like, shape (..., k)
+        Effects and sampling variances; leading axes are the batch and broadcast.
+    X : array_like, shape (k, p) or (..., k, p), optional
+        Design, with its intercept column; None for the pooled mean alone.
+    include : array_like of bool, shape (..., k), optional
+        Which studies enter each fit; None for all. ``yi, vi`` may be NaN elsewhere.
+    method : str, default "REML"
+        Estimator of the heterogeneity variance, as in `fit_meta`.
+    small_sample : {"knapp-hartung", "wald", "knapp-hartung-adhoc"}
+        Standard errors, as in `fit_meta`.
+    thorough : bool, default True
+        Search likelihoods with several maxima for the highest.
+
+    Returns
+    -------
+    MetaBatch
+        Arrays of the batch's shape. A fit with fewer studies than coefficients, or with
+        a design that its studies leave without full rank, is NaN; one with as many
+        studies as coefficients has ``tau2`` 0, and under Knapp-Hartung no ``se``.
+
+    Raises
+    ------
+    DataError
+        For shapes that do not fit, values not finite or variances not positive.
+    ConvergenceError
+        If a fit does not converge; its place in the batch is named.
+
+    Notes
+    -----
+    NumPy on arrays with the batch contiguous, in pieces that fit the cache, on threads;
+    results do not depend on the pieces or the threads.
+
+    Examples
+    --------
+    >>> fits = fit_meta_many([[0.1, 0.3, 0.5], [0.2, 0.2, 0.2]], [0.01, 0.02, 0.03])
+    >>> fits.estimate.round(4), fits.tau2.round(4)
+    (array([0.2673, 0.2   ]), array([0.0216, 0.    ]))
+    """
+    method = check_method(method)
+    check_option("small_sample", small_sample, SMALL_SAMPLE)
+    y, v, design, shape = _arrays(yi, vi, X, include)
+    batch = in_chunks(y, v, design, method, small_sample, thorough=thorough)
+    estimable = np.isfinite(batch.beta).all(0) & full_rank(design, np.isfinite(v))
+    lost = np.flatnonzero(~batch.converged & estimable)
+    if len(lost):
+        places = listing(str(tuple(map(int, np.unravel_index(i, shape)))) for i in lost)
+        raise ConvergenceError(
+            f"{method}: no convergence for the fits at {places} of the batch."
+        )
+    with np.errstate(invalid="ignore"):
+        se = np.sqrt(np.einsum("ppb->pb", batch.cov))
+
+    def shaped(a: FloatArray) -> FloatArray:
+        return np.where(estimable, a, np.nan).reshape(shape)
+
+    def by_column(a: FloatArray) -> FloatArray:
+        return np.stack([shaped(row) for row in a], axis=-1)
+
+    beta, se = by_column(batch.beta), by_column(se)
+    if X is None:
+        beta, se = beta[..., 0], se[..., 0]
+    return MetaBatch(
+        estimate=beta,
+        se=se,
+        tau2=shaped(batch.tau2),
+        Q=shaped(batch.Q),
+        I2=shaped(batch.I2),
+        H2=shaped(batch.H2),
+        k=batch.k.reshape(shape),
+        method=method,
+        small_sample=small_sample,
+    )
+
+
+def _arrays(
+    yi: Any, vi: Any, X: Any, include: Any
+) -> tuple[FloatArray, FloatArray, FloatArray, tuple[int, ...]]:
+    """Return (k, B) arrays with the studies left out marked, and the batch's shape."""
+    y, v = np.asarray(yi, dtype=float), np.asarray(vi, dtype=float)
+    mask = np.True_ if include is None else np.asarray(include)
+    if mask.dtype != bool:
+        raise DataError("include must be an array of booleans.")
+    design = None if X is None else np.asarray(X, dtype=float)
+    lead = () if design is None else (*design.shape[:-2], design.shape[-2])
+    try:
+        full = np.broadcast_shapes(y.shape, v.shape, mask.shape, lead)
+    except ValueError as error:
+        raise DataError(
+            f"Shapes do not fit: yi {y.shape}, vi {v.shape}, include {mask.shape}"
+            + ("" if design is None else f", X {design.shape}")
+            + "; the last axis of yi, vi and include is the studies."
+        ) from error
+    if len(full) == 0 or full[-1] < 1:
+        raise DataError("yi and vi need at least one study on their last axis.")
+    y, v, used = (np.broadcast_to(a, full) for a in (y, v, mask))
+    bad = used & ~(np.isfinite(y) & np.isfinite(v) & (v > 0))
+    if bad.any():
+        places = listing(str(tuple(map(int, i))) for i in np.argwhere(bad))
+        raise DataError(
+            f"yi must be finite and vi positive and finite, but are not at {places}."
+        )
+    k = full[-1]
+    flat_y = np.where(used, y, 0.0).reshape(-1, k).T
+    flat_v = np.where(used, v, np.inf).reshape(-1, k).T
+    if design is None:
+        design = np.ones((k, 1))
+    elif design.ndim > 2:
+        p = design.shape[-1]
+        design = np.broadcast_to(design, (*full, p)).reshape(-1, k, p)
+        design = np.ascontiguousarray(np.moveaxis(design, 0, -1))
+    if not np.isfinite(design).all():
+        raise DataError("X must be finite.")
+    return flat_y, flat_v, design, full[:-1]

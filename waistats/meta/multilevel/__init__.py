@@ -1,0 +1,1 @@
+"""Multilevel models of dependent coefficients."""

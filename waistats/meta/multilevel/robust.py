@@ -1,0 +1,384 @@
+"""Cluster-robust tests and intervals of a fitted model.
+
+CR2 cluster-robust covariance, Satterthwaite and Hotelling-T-squared tests.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse, special
+
+from waistats._format import Result, coefficient, interval, level
+from waistats._typing import FloatArray, IntArray
+from waistats.measures import back_transform as turn_back
+from waistats.meta._design import Design, term_names
+from waistats.meta._distributions import f_sf
+from waistats.meta.multilevel._blocks import dense_blocks, padded_rows
+from waistats.meta.results import TestResult
+from waistats.provenance import marked, of_simulated
+
+DECIDES_ALONE = 1e-9
+SINGULAR = 1e-12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Sandwich:
+    """What every robust test is made of, for J clusters and p coefficients.
+
+    Attributes
+    ----------
+    scores : array, shape (J, p)
+        G_j'e_j, the adjusted score of each cluster.
+    own : array, shape (J, p, p)
+        G_j'M_jG_j.
+    cross : array, shape (J, p, p)
+        G_j'X_j.
+    bread : array, shape (p, p)
+        (X'M^-1X)^-1.
+    """
+
+    scores: FloatArray
+    own: FloatArray
+    cross: FloatArray
+    bread: FloatArray
+
+    @property
+    def cov(self) -> FloatArray:
+        """The CR2 covariance of the coefficients."""
+        return self.scores.T @ self.scores
+
+
+def working_blocks(
+    rows: IntArray, V: sparse.csr_array, codes: list[IntArray], sigma2: FloatArray
+) -> FloatArray:
+    """Return M = V + sum of sigma2_l Z_lZ_l' of padded blocks of rows, (m, s, s)."""
+    real = rows >= 0
+    M = dense_blocks(V, rows, 1.0)
+    both = real[:, :, None] & real[:, None, :]
+    for code, variance in zip(codes, sigma2, strict=True):
+        same = code[rows][:, :, None] == code[rows][:, None, :]
+        M += variance * (same & both)
+    return M
+
+
+def sandwich(
+    X: FloatArray,
+    residual: FloatArray,
+    V: sparse.csr_array,
+    codes: list[IntArray],
+    sigma2: FloatArray,
+    bread: FloatArray,
+    cluster: IntArray,
+) -> Sandwich:
+    r"""Return the CR2 scores of every cluster.
+
+    Parameters
+    ----------
+    X : array of shape (k, p)
+        Design.
+    residual : array of shape (k,)
+        y - Xb.
+    V : sparse array of shape (k, k)
+        Sampling covariance; no entry joins two clusters.
+    codes : list of int arrays of shape (k,)
+        Groups of each level, all within clusters.
+    sigma2 : array of shape (L,)
+        Their variances.
+    bread : array of shape (p, p)
+        (X'M^-1X)^-1.
+    cluster : array of int, shape (k,)
+        Independent clusters.
+
+    Notes
+    -----
+    With :math:`M_j = D_j'D_j` the working covariance of a cluster,
+    :math:`A_j = D_j'[D_j(M_j - X_jBX_j')D_j']^{+1/2}D_j` makes
+    :math:`V = \sum_j G_j'e_je_j'G_j`, :math:`G_j = A_jM_j^{-1}X_jB`, unbiased where the
+    working model holds [1]_.
+
+    References
+    ----------
+    .. [1] Pustejovsky, J. E., & Tipton, E. (2018). Journal of Business & Economic
+       Statistics, 36, 672-683.
+    """
+    half = np.linalg.cholesky(bread)
+    scores, own, cross = [], [], []
+    for rows in padded_rows(cluster):
+        real = rows >= 0
+        M = working_blocks(rows, V, codes, sigma2)
+        Xj = np.where(real[..., None], X[rows], 0.0)
+        e = np.where(real, residual[rows], 0.0)
+        D = np.linalg.cholesky(M).mT
+        inner = D @ (M - Xj @ bread @ Xj.mT) @ D.mT
+        value, vector = np.linalg.eigh((inner + inner.mT) / 2)
+        # directions that this cluster alone decides have no residual: its root leaves
+        # them out, as many as its share of the information has eigenvalues of 1
+        WX = np.linalg.solve(M, Xj)
+        share = np.linalg.eigvalsh(half.T @ Xj.mT @ WX @ half)
+        alone = (share > 1 - DECIDES_ALONE).sum(axis=1, keepdims=True)
+        kept = (np.arange(value.shape[1]) >= alone) & (value > 0)
+        root = np.where(kept, 1 / np.sqrt(np.where(kept, value, 1.0)), 0.0)
+        A = D.mT @ (vector * root[:, None, :]) @ vector.mT @ D
+        G = A @ WX @ bread
+        scores.append((G.mT @ e[..., None])[..., 0])
+        own.append(G.mT @ M @ G)
+        cross.append(G.mT @ Xj)
+    return Sandwich(
+        scores=np.concatenate(scores),
+        own=np.concatenate(own),
+        cross=np.concatenate(cross),
+        bread=bread,
+    )
+
+
+def satterthwaite(parts: Sandwich, contrasts: FloatArray) -> FloatArray:
+    r"""Return the degrees of freedom of each contrast (rows), shape (n,).
+
+    Notes
+    -----
+    :math:`(\sum_j p_{jj})^2 / \sum_{ij} p_{ij}^2`, NaN where the numerator is 0, with
+    :math:`p_{ij} = g_i'(\delta_{ij}M_j - X_iBX_j')g_j`, :math:`g_j = G_jc`. The double
+    sum needs only sums over clusters.
+    """
+    C, B = contrasts, parts.bread
+    h = np.einsum("jpr,np->njr", parts.cross, C)
+    shared = np.einsum("njr,rs,njs->nj", h, B, h)
+    single = np.einsum("np,jpr,nr->nj", C, parts.own, C) - shared
+    HB = h.mT @ h @ B
+    pairs = np.trace(HB @ HB, axis1=1, axis2=2) - (shared**2).sum(axis=1)
+    expected = single.sum(axis=1)
+    # nothing of the contrast is left to vary between clusters
+    some = expected > SINGULAR * np.einsum("np,pr,nr->n", C, B, C)
+    return np.divide(
+        expected**2,
+        (single**2).sum(axis=1) + pairs,
+        out=np.full(len(C), np.nan),
+        where=some,
+    )
+
+
+def hotelling(
+    parts: Sandwich, contrasts: FloatArray, beta: FloatArray
+) -> tuple[float, float, float]:
+    r"""Return F and its two degrees of freedom for ``contrasts @ beta = 0`` (HTZ).
+
+    Notes
+    -----
+    :math:`F = Q(\eta-q+1)/(\eta q)` on :math:`(q, \eta-q+1)`,
+    :math:`Q = (Cb)'(CV_{CR2}C')^{-1}Cb`, with the degrees of freedom :math:`\eta` of
+    the Wishart distribution that matches the variance of :math:`CV_{CR2}C'` [1]_. NaN
+    where :math:`\eta \le q - 1` or the robust covariance of the contrasts is singular.
+
+    References
+    ----------
+    .. [1] Tipton, E., & Pustejovsky, J. E. (2015). Journal of Educational and
+       Behavioral Statistics, 40, 604-634.
+    """
+    q = len(contrasts)
+    # the model's expectation of the robust covariance: CBC' but for what a cluster alone
+    # decides, which no residual shows
+    expected = parts.own - parts.cross @ parts.bread @ parts.cross.mT
+    value, vector = np.linalg.eigh(contrasts @ expected.sum(axis=0) @ contrasts.T)
+    undefined = float("nan"), float(q), float("nan")
+    if value[0] <= SINGULAR * value[-1]:
+        return undefined
+    T = (vector / np.sqrt(value)) @ vector.T @ contrasts
+    half = np.linalg.cholesky(parts.bread)
+    A = T @ parts.cross @ half
+    single = T @ parts.own @ T.T - A @ A.mT
+    flat = A.reshape(len(A), -1)
+    K = (flat.T @ flat).reshape(q, A.shape[2], q, A.shape[2])
+    pairs = (K**2).sum() + (K * K.transpose(2, 1, 0, 3)).sum()
+    AA = A @ A.mT
+    pairs -= (np.trace(AA, axis1=1, axis2=2) ** 2).sum() + (AA * AA.mT).sum()
+    total = (np.trace(single, axis1=1, axis2=2) ** 2).sum()
+    total += (single * single.mT).sum() + pairs
+    eta = q * (q + 1) / total
+    meat = contrasts @ parts.cov @ contrasts.T
+    if eta <= q - 1 or np.linalg.matrix_rank(meat, hermitian=True) < q:
+        return undefined
+    b = contrasts @ beta
+    Q = float(b @ np.linalg.solve(meat, b))
+    return Q * (eta - q + 1) / (eta * q), float(q), float(eta - q + 1)
+
+
+# Tipton (2015): below this, t with Satterthwaite's degrees of freedom is off
+SMALLEST_DF = 4
+WARNING = "too few clusters to trust"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class RobustResult(Result):
+    """Coefficients of a model with CR2 standard errors, clustered.
+
+    Attributes
+    ----------
+    beta : ndarray, shape (p,)
+        Coefficients on the model's scale; ``cov`` (p, p) is their CR2 covariance.
+    cluster : str
+        What was clustered on.
+    n_clusters, k : int
+        Clusters and coefficients.
+    conf_level : float
+        Level of the intervals.
+    measure : str or None
+        The scale of the effects.
+    simulated : bool
+        Whether the effects are SIMULATED.
+    design : Design
+        The design that was fitted.
+    parts : Sandwich
+        What the tests are made of.
+    """
+
+    beta: FloatArray
+    cluster: str
+    n_clusters: int
+    k: int
+    conf_level: float
+    measure: str | None
+    simulated: bool
+    design: Design = field(repr=False)
+    parts: Sandwich = field(repr=False)
+
+    @property
+    def cov(self) -> FloatArray:
+        """The CR2 covariance of the coefficients."""
+        return self.parts.cov
+
+    @property
+    def omnibus(self) -> TestResult:
+        """HTZ test of all moderators; without moderators, of the mean against 0."""
+        return self.test()
+
+    def _rows(self, contrasts: FloatArray) -> dict[str, FloatArray]:
+        estimate = contrasts @ self.beta
+        df = satterthwaite(self.parts, contrasts)
+        variance = np.einsum("np,pr,nr->n", contrasts, self.cov, contrasts)
+        se = np.where(np.isnan(df), np.nan, np.sqrt(variance))
+        half = special.stdtrit(df, (1 + self.conf_level) / 2) * se
+        return {
+            "estimate": estimate,
+            "se": se,
+            "df": df,
+            "ci_low": estimate - half,
+            "ci_high": estimate + half,
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a coefficient, on the model's scale."""
+        row = self._rows(np.eye(len(self.beta)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            statistic = row["estimate"] / row["se"]
+        frame = pd.DataFrame(
+            {
+                "term": list(self.design.names),
+                "estimate": row["estimate"],
+                "se": row["se"],
+                "statistic": statistic,
+                "df": row["df"],
+                "p_value": 2 * special.stdtr(row["df"], -np.abs(statistic)),
+                "ci_low": row["ci_low"],
+                "ci_high": row["ci_high"],
+            }
+        )
+        return marked(frame, self.simulated)
+
+    def test(self, terms: str | list[str] | None = None) -> TestResult:
+        """Test that terms of the formula have no effect; all moderators by default.
+
+        Hotelling's T-squared with estimated degrees of freedom (HTZ), as clubSandwich's
+        ``Wald_test``; NaN where the clusters are too few for it.
+        """
+        columns = list(term_names(self.design, terms))
+        contrasts = np.eye(len(self.beta))[columns]
+        if terms is None:
+            name = "Moderators" if self.design.names != ("Intercept",) else "Mean"
+        else:
+            name = terms if isinstance(terms, str) else ", ".join(terms)
+        F, q, df = hotelling(self.parts, contrasts, self.beta)
+        return TestResult(
+            name=name,
+            statistic=F,
+            df=q,
+            p_value=float(f_sf(F, q, df)) if df == df else float("nan"),
+            distribution="F",
+            df_denominator=df,
+            simulated=self.simulated,
+        )
+
+    def predict(
+        self,
+        new: pd.DataFrame | Mapping[str, Any] | None = None,
+        back_transform: bool = True,
+    ) -> pd.DataFrame:
+        """Return predicted means with robust intervals.
+
+        Parameters
+        ----------
+        new : DataFrame or mapping, optional
+            Values of the moderators, a row a prediction. None gives one row without
+            moderators and one row a fitted coefficient with them.
+        back_transform : bool, default True
+            Return the alpha scale (then without ``se``) instead of the model's.
+
+        Returns
+        -------
+        DataFrame
+            ``estimate, df, ci_low, ci_high`` (and ``se``). Prediction intervals rest
+            on the model's variances; the model's own ``predict`` has them.
+        """
+        if new is not None:
+            rows = self.design.rows(new)
+        elif self.design.names == ("Intercept",):
+            rows = np.ones((1, 1))
+        else:
+            rows = self.design.X
+        frame = pd.DataFrame(self._rows(rows))
+        if isinstance(new, pd.DataFrame):
+            frame.index = new.index
+        if not back_transform:
+            return marked(frame, self.simulated)
+        frame = frame.drop(columns="se")
+        if self.measure is not None:
+            for name in ("estimate", "ci_low", "ci_high"):
+                frame[name] = turn_back(frame[name], self.measure)
+        return marked(frame, self.simulated)
+
+    def heading(self) -> str:
+        """Return what was clustered, the joint test, and the scale."""
+        title = (
+            f"Cluster-Robust Results (CR2, {self.n_clusters} clusters of "
+            f"{self.cluster}, k = {self.k}){of_simulated(self.simulated)}"
+        )
+        parts = [title]
+        if self.design.names != ("Intercept",):
+            parts.append(f"Test of Moderators (HTZ):\n{self.omnibus.sentence()}")
+        scale = f" ({self.measure} scale)" if self.measure else ""
+        parts.append(f"Model Results{scale}, Satterthwaite df:")
+        return "\n\n".join(parts)
+
+    def closing(self) -> str:
+        """Return the mean on the alpha scale and a warning for small df."""
+        lines = []
+        if self.measure and self.design.names == ("Intercept",):
+            row = self.predict().iloc[0]
+            lines.append(
+                f"On the alpha scale: {coefficient(row.estimate)}, "
+                f"{level(self.conf_level)} CI {interval(row.ci_low, row.ci_high)}"
+            )
+        df = satterthwaite(self.parts, np.eye(len(self.beta)))
+        few = [
+            name
+            for name, value in zip(self.design.names, df, strict=True)
+            if not value >= SMALLEST_DF
+        ]
+        if few:
+            lines.append(f"df below {SMALLEST_DF} for {', '.join(few)}: {WARNING}.")
+        joint = self.omnibus.df_denominator
+        if len(self.beta) > 1 and not joint >= SMALLEST_DF:
+            lines.append(f"df of the joint test below {SMALLEST_DF}: {WARNING}.")
+        return "\n".join(lines)

@@ -1,0 +1,424 @@
+"""What is predicted: populations and samples, and how true and observed alphas spread.
+
+The population that a prediction is for, in the terms of the fitted model.
+
+Which model answers for a population: of a study, the one that fits the question.
+
+The predictive distribution of alpha: in a new population, and in a sample of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from waistats._format import count, fixed
+from waistats._typing import FloatArray
+from waistats.errors import DataError, ModelError, listing
+from waistats.instruments.forms import bundled_forms, forms_called
+from waistats.measures import ALPHA_TYPES, alpha_variance, back_transform, transform
+from waistats.meta._distributions import critical
+from waistats.meta.multilevel.robust import RobustResult
+from waistats.meta.results import FittedModel
+from waistats.practice._source import check_range, numbers
+from waistats.rg.as_model import as_model
+from waistats.rg.pooling import FEWEST_TO_POOL, Pooled, main_rows, pool
+from waistats.rg.study import RGStudy
+
+# Facts that a prediction must not silently ignore.
+FACTS = ("instrument", "rater", "modality", "scale")
+
+
+def profiles(
+    model: FittedModel,
+    facts: Mapping[str, Any],
+    new: pd.DataFrame | Mapping[str, Any] | None,
+    n_items: Any = None,
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return one row a population, with every moderator of the model, and notes.
+
+    Facts that are no moderators are checked against the fitted rows: a DataError where
+    no row has them, a note where the rows are mixed. Numbers that were not given take
+    their mean, with a note; categories must be given.
+    """
+    rows = _frame(new)
+    given = {name: value for name, value in facts.items() if value is not None}
+    if n_items is not None:
+        given["n_items"] = n_items
+    twice = [name for name in given if name in rows]
+    if twice:
+        raise ModelError(f"Given twice, in new and by name: {listing(twice)}.")
+    for name, value in given.items():
+        rows[name] = value
+    notes: list[str] = []
+    for name in FACTS:
+        if name in rows:
+            table = model.effects.table
+            rows[name] = [level_of(table, name, value) for value in rows[name]]
+            if name not in model.design.variables:
+                notes += _unmodelled(model, name, rows[name].unique())
+    if "n_items" in model.design.variables and "n_items" not in rows:
+        rows["n_items"], more = items_of(model, rows)
+        notes += more
+    notes += _fill(model, rows)
+    return rows, tuple(notes)
+
+
+def _frame(new: pd.DataFrame | Mapping[str, Any] | None) -> pd.DataFrame:
+    if new is None:
+        return pd.DataFrame(index=[0])
+    if isinstance(new, pd.DataFrame):
+        return new.copy()
+    if isinstance(new, Mapping):
+        single = all(np.ndim(value) == 0 for value in new.values())
+        return pd.DataFrame(dict(new), index=[0] if single else None)
+    raise ModelError(
+        f"new must be a DataFrame or a mapping of column to values; got {type(new)}."
+    )
+
+
+def known_levels(table: pd.DataFrame, name: str) -> list[str]:
+    """Return the distinct texts of a column; none where it is absent."""
+    if name not in table:
+        return []
+    return sorted({str(value) for value in table[name].dropna()} - {""})
+
+
+def level_of(table: pd.DataFrame, name: str, value: Any) -> str:
+    """Return the level that a value means: its case or another name of a form."""
+    known = known_levels(table, name)
+    text = str(value).strip()
+    if not known or text in known:
+        return text
+    means = {text.casefold()}
+    if name == "instrument":
+        means |= {form.casefold() for form in forms_called(text)}
+    match = [level for level in known if level.casefold() in means]
+    if len(match) == 1:
+        return match[0]
+    raise DataError(
+        f"No fitted coefficient has {name} {value!r}; there are {listing(known)}."
+    )
+
+
+def _unmodelled(model: FittedModel, name: str, wanted: Any) -> list[str]:
+    """Return a note where the model cannot tell this fact apart."""
+    known = known_levels(model.effects.table, name)
+    if len(known) == 1 and len(wanted) == 1:
+        return []
+    over = listing(known) if known else "unknown"
+    return [
+        f"The model has no moderator {name}: the prediction is for the mix that was "
+        f"fitted ({over}), not for {listing(wanted)} alone."
+    ]
+
+
+def _fill(model: FittedModel, rows: pd.DataFrame) -> list[str]:
+    """Put the mean where a number was not given; refuse to guess a category."""
+    notes: list[str] = []
+    words: list[str] = []
+    needed: dict[str, str] = {}
+    data = model.design.data
+    for name in model.design.variables:
+        if name in rows or data is None:
+            continue
+        column = data[name]
+        number = pd.api.types.is_numeric_dtype(column)
+        if number and not pd.api.types.is_bool_dtype(column):
+            rows[name] = float(column.mean())
+            notes.append(f"{name} was not given; its mean {fixed(column.mean(), 2)}.")
+        else:
+            levels = sorted({str(value) for value in column.unique()})
+            needed[name] = levels[0]
+            words.append(f"{name} ({listing(levels)})")
+    if needed:
+        raise ModelError(
+            f"The model needs values for {'; '.join(words)}. Name them, such as "
+            f"new={needed!r}."
+        )
+    return notes
+
+
+def items_of(model: FittedModel, rows: pd.DataFrame) -> tuple[FloatArray, list[str]]:
+    """Return the items of the scale in each population, shape (rows,), and notes.
+
+    From the column ``n_items``; else from the fitted rows (of that instrument), where
+    they agree; else from the form, for a total score; else the commonest, with a note.
+    """
+    if "n_items" in rows:
+        return rows["n_items"].to_numpy(dtype=float), []
+    if "instrument" not in rows:
+        items, note = _items(model, None)
+        return np.full(len(rows), items), note
+    found = {name: _items(model, name) for name in rows["instrument"].unique()}
+    values = np.array([found[name][0] for name in rows["instrument"]])
+    return values, list(dict.fromkeys(n for _, notes in found.values() for n in notes))
+
+
+def _items(model: FittedModel, instrument: str | None) -> tuple[float, list[str]]:
+    table = model.effects.table
+    if instrument is not None and "instrument" in table:
+        table = table[table["instrument"].astype(str) == instrument]
+    counts = pd.Series(dtype=int)
+    if "n_items" in table:
+        counts = pd.to_numeric(table["n_items"], errors="coerce").value_counts()
+    if len(counts) == 1:
+        return float(counts.index[0]), []
+    form = bundled_forms().get(instrument or "")
+    scales = known_levels(model.effects.table, "scale")
+    if form is not None and form.n_items and scales in ([], ["total"]):
+        return float(form.n_items), []
+    if len(counts) == 0:
+        raise ModelError(
+            "The fitted coefficients do not say how many items their scales have; say "
+            "with n_items= how many the scale of the new sample has."
+        )
+    commonest = float(counts.index[counts == counts.max()].max())
+    return commonest, [
+        f"n_items was not given; {commonest:g}, the commonest of "
+        f"{listing(f'{m:g}' for m in sorted(counts.index))}."
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Choice:
+    """A model, its cluster-robust coefficients where it has them, and notes."""
+
+    model: FittedModel
+    robust: RobustResult | None = None
+    notes: tuple[str, ...] = ()
+
+
+def choose_model(
+    source: Any,
+    facts: Mapping[str, Any],
+    new: pd.DataFrame | Mapping[str, Any] | None,
+) -> Choice:
+    """Return the model of a result, or of a study the one that knows the facts.
+
+    That is the study's moderator model where it has one of the named moderators; else
+    the pooled coefficients that have the facts, as in the study's cells; else, with
+    fewer than three studies of that kind, the overall model.
+    """
+    if isinstance(source, Pooled):
+        return Choice(model=source.fit, robust=source.robust)
+    if not isinstance(source, RGStudy):
+        return Choice(model=as_model(source))
+    given = {name: value for name, value in facts.items() if value is not None}
+    columns = list(new.columns) if isinstance(new, pd.DataFrame) else list(new or {})
+    moderated = source.moderator_model
+    if moderated is not None and {*given, *columns} & set(moderated.design.variables):
+        return Choice(model=moderated)
+    if isinstance(new, Mapping):
+        given |= {c: v for c, v in new.items() if c in FACTS and isinstance(v, str)}
+    return _of_cell(source, given)
+
+
+def _of_cell(study: RGStudy, given: Mapping[str, Any]) -> Choice:
+    """Return the pooled coefficients of a study that have the facts."""
+    used = study.effects[study.effects["yi"].notna()]
+    rows = study.main_rows
+    if "scale" in given:
+        rows = main_rows(used, level_of(used, "scale", given["scale"]))
+    words = []
+    for name, value in given.items():
+        if len(known_levels(rows, name)) > 1:
+            wanted = level_of(rows, name, value)
+            rows = rows[rows[name].astype(str) == wanted]
+            words.append(f"{name} {wanted}")
+    overall = Choice(
+        model=as_model(study), robust=study.pooled.robust if study.pooled else None
+    )
+    if len(rows) == overall.model.k and not words:
+        return overall
+    what = ", ".join(words) or f"scale {given.get('scale')}"
+    if rows["study_id"].astype(str).nunique() < FEWEST_TO_POOL:
+        few = f"Fewer than {FEWEST_TO_POOL} studies have {what}, too few to pool"
+        if "scale" in given:
+            raise ModelError(f"{few}.")
+        note = f"{few}; the prediction is that of the overall model."
+        return replace(overall, notes=(note,))
+    pooled = pool(
+        rows.reset_index(drop=True),
+        method=study.method,
+        conf_level=study.conf_level,
+        within_correlation=study.within_correlation,
+    )
+    note = f"From the {count(pooled.fit.k)} coefficients with {what}."
+    return Choice(model=pooled.fit, robust=pooled.robust, notes=(note,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Predictive:
+    """Predictive distributions on the model's scale; every array has shape (rows,).
+
+    Attributes
+    ----------
+    center, se : ndarray
+        Predicted mean and its standard error.
+    tau2 : float
+        Variance of true values around it.
+    sampling : ndarray
+        Variance of a sample's value around the true one; NaN without a planned n.
+    df : float or None
+        Degrees of freedom; None for the normal.
+    measure : str
+        The scale.
+    """
+
+    center: FloatArray
+    se: FloatArray
+    tau2: float
+    sampling: FloatArray
+    df: float | None
+    measure: str
+
+    def variance(self, *, observed: bool, uncertainty: bool) -> FloatArray:
+        """Return the variance of true, or of observed, values."""
+        total = np.full(self.center.shape, self.tau2)
+        total = total + (self.sampling if observed else 0.0)
+        return total + (self.se**2 if uncertainty else 0.0)
+
+    def interval(
+        self, conf_level: float, *, observed: bool
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the limits of the prediction interval, turned back."""
+        spread = np.sqrt(self.variance(observed=observed, uncertainty=True))
+        half = critical(conf_level, self.df) * spread
+        return (
+            back_transform(self.center - half, self.measure),
+            back_transform(self.center + half, self.measure),
+        )
+
+    def above(
+        self, threshold: FloatArray, *, observed: bool, uncertainty: bool
+    ) -> FloatArray:
+        """Return probabilities of exceeding thresholds, shape (rows, thresholds)."""
+        distance = self.center[:, None] - transform(threshold, self.measure)
+        spread = np.sqrt(self.variance(observed=observed, uncertainty=uncertainty))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            z = distance / spread[:, None]
+        # without any spread everything lies on one side
+        z = np.where(np.isnan(z) & (distance == 0), -np.inf, z)
+        if uncertainty and self.df is not None:
+            return special.stdtr(self.df, z)
+        return special.ndtr(z)
+
+
+def predictive(
+    model: FittedModel,
+    rows: pd.DataFrame,
+    n: FloatArray | None = None,
+    n_items: FloatArray | None = None,
+) -> Predictive:
+    """Return the predictive distributions for populations, and samples of size n."""
+    if model.measure is None:
+        raise ModelError(
+            "The effects do not say which scale they are on, so that there is no way "
+            "back to alpha. effect_sizes() adds the column 'measure'."
+        )
+    frame = model.predict(rows, back_transform=False)
+    center = frame["estimate"].to_numpy(dtype=float)
+    sampling = np.full(len(center), np.nan)
+    if n is not None and n_items is not None:
+        check_kind(model)
+        expected = back_transform(center, model.measure)
+        sampling = alpha_variance(expected, n, n_items, model.measure)
+    return Predictive(
+        center=center,
+        se=frame["se"].to_numpy(dtype=float),
+        tau2=model.tau2,
+        sampling=sampling,
+        df=model.df,
+        measure=model.measure,
+    )
+
+
+def check_kind(model: FittedModel) -> None:
+    """Raise a ModelError for coefficients whose sampling variance n does not give."""
+    table = model.effects.table
+    if "coefficient_type" not in table:
+        return
+    kinds = {str(kind) for kind in table["coefficient_type"].dropna()} - ALPHA_TYPES
+    if kinds - {""}:
+        raise ModelError(
+            f"How much a sample's {listing(sorted(kinds))} varies does not follow from "
+            "n and n_items; only for alpha it does. Leave n out."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """Populations, a row each, and planned samples of them.
+
+    Attributes
+    ----------
+    model : FittedModel
+        The model that answers; ``robust`` its cluster-robust coefficients, or None.
+    rows : DataFrame
+        The populations.
+    spread : Predictive
+        Distributions of true and of observed values.
+    n, n_items : ndarray, shape (rows,)
+        The planned samples; NaN without.
+    notes : tuple of str
+        What was decided for the user.
+    """
+
+    model: FittedModel
+    robust: RobustResult | None
+    rows: pd.DataFrame
+    spread: Predictive
+    n: FloatArray
+    n_items: FloatArray
+    notes: tuple[str, ...]
+
+
+def prepare(
+    source: Any,
+    facts: Mapping[str, Any],
+    new: pd.DataFrame | Mapping[str, Any] | None,
+    n: Any,
+    n_items: Any,
+) -> Plan:
+    """Return the populations with their predictive distributions."""
+    choice = choose_model(source, facts, new)
+    model = choice.model
+    rows, notes = profiles(model, facts, new, n_items)
+    size = items = np.full(len(rows), np.nan)
+    if n is None:
+        spread = predictive(model, rows)
+    else:
+        size = _sizes(n, 4 if model.measure == "fisher-z" else 3)
+        if len(rows) == 1 and len(size) > 1:
+            rows = rows.loc[rows.index.repeat(len(size))].reset_index(drop=True)
+        if len(size) not in (1, len(rows)):
+            raise ModelError(
+                f"{len(size)} sizes and {len(rows)} populations do not go together; "
+                "give one size, or one for each population."
+            )
+        size = np.broadcast_to(size, (len(rows),)).astype(float)
+        items, more = items_of(model, rows)
+        notes = (*notes, *more)
+        check_range("n_items", items, 2, np.inf)
+        spread = predictive(model, rows, size, items)
+    return Plan(
+        model=model,
+        robust=choice.robust,
+        rows=rows,
+        spread=spread,
+        n=size,
+        n_items=items,
+        notes=(*choice.notes, *notes),
+    )
+
+
+def _sizes(n: Any, least: int) -> FloatArray:
+    size = np.atleast_1d(numbers("n", n))
+    check_range("n", size, least, np.inf)
+    if np.any(size != np.floor(size)):
+        raise DataError("n must be whole numbers of respondents.")
+    return size

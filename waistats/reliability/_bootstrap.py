@@ -1,0 +1,158 @@
+"""Resampling of respondents by multinomial weights: one matrix product a block."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+from waistats._typing import FloatArray
+from waistats.errors import ModelError, check_option
+from waistats.reliability._intervals import Limits, normal_quantile
+from waistats.reliability._moments import alpha_from_variances
+
+KINDS = ("percentile", "bca", "normal")
+# counts drawn at once; bounds the memory of a block to about 30 MB
+_BLOCK = 2_000_000
+
+Seed = int | np.random.Generator | None
+
+
+def check_resamples(n_resamples: int) -> None:
+    """Raise a ModelError unless there are enough resamples for an interval."""
+    if n_resamples < 100:
+        raise ModelError(
+            f"n_resamples must be at least 100 for an interval; got {n_resamples}."
+        )
+
+
+def resampled_sums(features: FloatArray, n_resamples: int, seed: Seed) -> FloatArray:
+    """Return sums of features (n, f) over respondents drawn with replacement.
+
+    Parameters
+    ----------
+    features : ndarray, shape (n, f)
+        One row a respondent.
+    n_resamples : int
+        Number of resamples B.
+    seed : int or Generator
+        Makes the draws reproducible.
+
+    Returns
+    -------
+    ndarray, shape (B, f)
+        The sums of each resample.
+    """
+    counts = resampled_counts(len(features), n_resamples, seed)
+    return np.concatenate([block @ features for block in counts])
+
+
+def resampled_counts(n: int, n_resamples: int, seed: Seed) -> Iterator[FloatArray]:
+    """Yield how often each of n respondents is drawn, in blocks of resamples (b, n)."""
+    rng = np.random.default_rng(seed)
+    block = max(1, _BLOCK // n)
+    for start in range(0, n_resamples, block):
+        size = min(block, n_resamples - start)
+        drawn = rng.integers(0, n, size=(size, n), dtype=np.int64)
+        drawn += (np.arange(size) * n)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=size * n)
+        yield counts.reshape(size, n).astype(np.float64)
+
+
+def resampled_covariances(
+    values: FloatArray, n_resamples: int, seed: Seed
+) -> FloatArray:
+    """Return the covariance matrices (B, m, m) of B resamples of complete values."""
+    n, m = values.shape
+    centred = values - values.mean(axis=0)
+    row, column = np.triu_indices(m)
+    features = np.hstack([centred, centred[:, row] * centred[:, column]])
+    sums = resampled_sums(features, n_resamples, seed)
+    means = sums[:, :m] / n
+    upper = (sums[:, m:] - n * means[:, row] * means[:, column]) / (n - 1)
+    covariances = np.empty((n_resamples, m, m))
+    covariances[:, row, column] = upper
+    covariances[:, column, row] = upper
+    return covariances
+
+
+def resampled_alphas(values: FloatArray, n_resamples: int, seed: Seed) -> FloatArray:
+    """Return Cronbach's alpha (B,) of B resamples; it needs no cross-products."""
+    n, m = values.shape
+    centred = values - values.mean(axis=0)
+    squares = np.einsum("ij,ij->i", centred, centred)
+    total = centred.sum(axis=1)
+    features = np.column_stack([centred, squares, total**2])
+    sums = resampled_sums(features, n_resamples, seed)
+    means = sums[:, :m] / n
+    items = sums[:, m] - n * (means**2).sum(axis=1)
+    whole = sums[:, m + 1] - n * means.sum(axis=1) ** 2
+    return alpha_from_variances(items, whole, m)
+
+
+def bootstrap_limits(
+    replicates: FloatArray,
+    estimate: float,
+    conf_level: float,
+    *,
+    kind: str = "percentile",
+    influence: ArrayLike | None = None,
+) -> Limits:
+    """Return limits from the coefficient's values in the resamples.
+
+    Parameters
+    ----------
+    replicates : ndarray, shape (B,)
+        The coefficient in each resample; those not defined (NaN) are left out.
+    estimate : float
+        The coefficient in the sample.
+    conf_level : float
+        Confidence level.
+    kind : {"percentile", "bca", "normal"}
+        Quantiles; quantiles corrected for bias and acceleration (Efron, 1987), with
+        the acceleration from the influence values; or -ln(1 - estimate) -/+ z times
+        its bootstrap standard deviation, and back.
+    influence : array_like, shape (n,), optional
+        Influence of each respondent, needed by ``"bca"``.
+
+    Returns
+    -------
+    tuple of float arrays
+        Lower and upper limit.
+    """
+    check_option("kind", kind, KINDS)
+    values = replicates[np.isfinite(replicates)]
+    z = normal_quantile(conf_level)
+    if kind == "normal":
+        transformed = -np.log(1 - values[values < 1])
+        half = z * transformed.std(ddof=1)
+        rest = 1 - estimate
+        return (
+            np.asarray(1 - rest * np.exp(half)),
+            np.asarray(1 - rest * np.exp(-half)),
+        )
+    levels = np.array([(1 - conf_level) / 2, (1 + conf_level) / 2])
+    if kind == "bca":
+        if influence is None:
+            raise ModelError("kind='bca' needs influence values for this coefficient.")
+        levels = _bca_levels(values, estimate, z, np.asarray(influence, float))
+    low, high = np.quantile(values, levels)
+    return low, high
+
+
+def _bca_levels(
+    values: FloatArray, estimate: float, z: float, influence: FloatArray
+) -> FloatArray:
+    """Return the two quantile levels of the BCa interval."""
+    below = ((values < estimate).mean() + (values <= estimate).mean()) / 2
+    if not 0 < below < 1:
+        raise ModelError(
+            "the BCa interval is not defined: every resample lies on one side of the "
+            "estimate. Use kind='percentile'."
+        )
+    bias = special.ndtri(below)
+    spread = (influence**2).sum()
+    acceleration = (influence**3).sum() / (6 * spread**1.5) if spread > 0 else 0.0
+    ends = bias + np.array([-z, z])
+    levels: FloatArray = special.ndtr(bias + ends / (1 - acceleration * ends))
+    return levels

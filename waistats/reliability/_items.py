@@ -1,0 +1,234 @@
+"""The same respondents in the same rows of several sets of items.
+
+Items as users have them -> one matrix of numbers, checked once.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from pandas.api.types import is_numeric_dtype
+
+from waistats._typing import FloatArray
+from waistats.errors import DataError, listing
+from waistats.provenance import is_simulated
+
+ItemsLike: TypeAlias = pd.DataFrame | ArrayLike
+
+
+# the square of a larger answer and sums of them leave the range of numbers
+LARGEST = 1e100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Responses:
+    """Numeric responses of one set of items.
+
+    Attributes
+    ----------
+    values : ndarray of float, shape (n, m)
+        One row a respondent, one column an item; NaN where an answer is missing.
+    names : tuple of str
+        The items' names.
+    rows : sequence
+        The respondents' labels, used in messages and to match respondents.
+    simulated : bool
+        Whether a column ``provenance`` says that the responses are SIMULATED.
+    """
+
+    values: FloatArray
+    names: tuple[str, ...]
+    rows: Sequence[Hashable]
+    simulated: bool = False
+
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return self.values.shape[1]
+
+
+def read_items(items: ItemsLike, *, at_least: int = 2) -> Responses:
+    """Return the responses as a matrix, or raise a DataError naming every bad place.
+
+    Parameters
+    ----------
+    items : DataFrame or array_like of shape (n, m)
+        Numeric responses; missing answers empty (NaN, None or ``pd.NA``). A column
+        ``provenance`` with words is no item.
+    at_least : int, default 2
+        The fewest items that make sense.
+
+    Returns
+    -------
+    Responses
+        The matrix and its labels.
+
+    Raises
+    ------
+    DataError
+        If items are not numeric, infinite, named twice or too few.
+    """
+    responses = (
+        _from_frame(items) if isinstance(items, pd.DataFrame) else _from_array(items)
+    )
+    if responses.n_items < at_least:
+        raise DataError(
+            f"at least {at_least} items are needed, but there "
+            f"{'is' if responses.n_items == 1 else 'are'} {responses.n_items}."
+        )
+    _refuse_infinite(responses)
+    return responses
+
+
+def _from_array(items: ArrayLike) -> Responses:
+    try:
+        values = np.asarray(items)
+    except ValueError as error:
+        raise DataError(
+            f"items must be a table of numbers, one row a respondent: {error}."
+        ) from error
+    if values.ndim != 2:
+        raise DataError(
+            "items must have two dimensions, respondents by items; got "
+            f"{values.ndim} (shape {values.shape})."
+        )
+    if values.dtype.kind not in "fiub":
+        return _from_frame(pd.DataFrame(values))
+    names = tuple(str(j + 1) for j in range(values.shape[1]))
+    return Responses(
+        values=values.astype(np.float64, copy=False),
+        names=names,
+        rows=range(len(values)),
+    )
+
+
+def _from_frame(items: pd.DataFrame) -> Responses:
+    names = tuple(str(name) for name in items.columns)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"each item must be named once, but {listing(twice)} "
+            f"{'is' if len(twice) == 1 else 'are'} named more often."
+        )
+    simulated = is_simulated(items)
+    if "provenance" in items and not is_numeric_dtype(items["provenance"]):
+        items = items.drop(columns="provenance")
+        names = tuple(name for name in names if name != "provenance")
+    if all(isinstance(t, np.dtype) and t.kind in "fiub" for t in items.dtypes):
+        values = items.to_numpy(dtype=np.float64)
+    else:
+        columns, bad = [], []
+        for position, name in enumerate(names):
+            column, wrong = _numbers(items.iloc[:, position])
+            columns.append(column)
+            bad += [f"{name}: {place}" for place in wrong]
+        if bad:
+            raise DataError(
+                f"items must be numeric, but {listing(bad)}. Turn words into numbers "
+                "first, for example with read_responses(path, labels=...)."
+            )
+        values = (
+            np.column_stack(columns) if columns else np.empty((len(items), 0), float)
+        )
+    return Responses(values=values, names=names, rows=items.index, simulated=simulated)
+
+
+def _numbers(column: "pd.Series[Any]") -> tuple[FloatArray, list[str]]:
+    """Return a column as floats, and in words the cells that are not numbers."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(object)
+    if pd.api.types.is_complex_dtype(column) or (
+        pd.api.types.is_datetime64_any_dtype(column)
+    ):
+        return np.full(len(column), np.nan), [f"has type {column.dtype}"]
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(
+        dtype=np.float64, na_value=np.nan
+    )
+    wrong = np.isnan(numbers) & column.notna().to_numpy()
+    if not wrong.any():
+        return numbers, []
+    where = np.flatnonzero(wrong)
+    shown = [f"{column.iloc[i]!r} (row {column.index[i]})" for i in where]
+    return numbers, [listing(shown, 3)]
+
+
+def _refuse_infinite(responses: Responses) -> None:
+    values = responses.values
+    # two passes without new memory; only where they fail is it worth a search
+    low, high = values.min(initial=0.0), values.max(initial=0.0)
+    if low >= -LARGEST and high <= LARGEST:
+        return
+    where = np.argwhere(np.abs(values) > LARGEST)
+    if len(where) == 0:
+        return
+    kind = "infinite" if np.isinf(values[tuple(where.T)]).all() else "too large"
+    places = [f"{responses.names[j]} (row {responses.rows[i]})" for i, j in where]
+    raise DataError(
+        f"responses must be finite, but these are {kind}: {listing(places)}. "
+        "Correct them or leave them empty."
+    )
+
+
+def _read(name: str, items: ItemsLike) -> Responses:
+    try:
+        return read_items(items)
+    except DataError as error:
+        raise DataError(f"scale {name}: {error}") from error
+
+
+def match_respondents(
+    scales: Mapping[str, ItemsLike],
+) -> tuple[dict[str, ItemsLike], tuple[str, ...]]:
+    """Return the items with the same respondents in the same rows, and notes.
+
+    Frames with different indexes are matched by index, arrays by row.
+
+    Raises
+    ------
+    DataError
+        If the respondents cannot be matched.
+    """
+    read = {str(name): _read(str(name), items) for name, items in scales.items()}
+    frames = [items for items in scales.values() if isinstance(items, pd.DataFrame)]
+    same = all(frame.index.equals(frames[0].index) for frame in frames[1:])
+    if same:
+        sizes = {name: len(items.values) for name, items in read.items()}
+        if len(set(sizes.values())) > 1:
+            told = listing(f"{name} {n}" for name, n in sizes.items())
+            raise DataError(
+                "every scale needs the same respondents, one row each; the numbers of "
+                f"rows differ: {told}. Give frames whose index names the respondents."
+            )
+        return {str(name): items for name, items in scales.items()}, ()
+    if len(frames) < len(scales):
+        raise DataError(
+            "the frames have different indexes, so that arrays cannot be matched to "
+            "them; give every scale as a frame indexed by respondent."
+        )
+    for name, frame in zip(read, frames, strict=True):
+        if not frame.index.is_unique:
+            twice = frame.index[frame.index.duplicated()].unique()
+            raise DataError(
+                f"scale {name}: respondents must be unique in the index to be matched, "
+                f"but {listing(twice)} occur more than once."
+            )
+    everyone: list[Hashable] = list(
+        dict.fromkeys(label for frame in frames for label in frame.index)
+    )
+    shared = sum(all(label in frame.index for frame in frames) for label in everyone)
+    if not shared:
+        raise DataError(
+            "no respondent is in the index of every scale; give the frames one index, "
+            "such as the dyad."
+        )
+    note = f"Matched by index: {len(everyone)} respondents, {shared} with every scale."
+    return (
+        {
+            name: frame.reindex(everyone)
+            for name, frame in zip(read, frames, strict=True)
+        },
+        (note,),
+    )

@@ -1,0 +1,364 @@
+"""Items that vary: what a coefficient of correlations can be computed from.
+
+Items and a treatment of missing answers -> what a coefficient is computed from.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from waistats._typing import BoolArray, FloatArray
+from waistats.errors import (
+    ConvergenceError,
+    DataError,
+    ModelError,
+    check_option,
+    listing,
+)
+from waistats.provenance import NOTE
+from waistats.reliability._bootstrap import (
+    Seed,
+    resampled_alphas,
+    resampled_counts,
+    resampled_covariances,
+)
+from waistats.reliability._em import Likelihood, em_moments, fit_likelihood
+from waistats.reliability._intervals import normal_theory_se
+from waistats.reliability._items import ItemsLike, read_items
+from waistats.reliability._moments import (
+    Moments,
+    alpha_of,
+    complete,
+    gradient_influence,
+    listwise_moments,
+    pairwise_influence,
+    pairwise_moments,
+)
+
+MISSING = ("listwise", "pairwise", "em")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sample:
+    """Responses, their moments under one treatment of missing answers, and notes.
+
+    Attributes
+    ----------
+    values : ndarray, shape (n, m)
+        Responses of those who are used; NaN where missing, if the treatment allows.
+    names : tuple of str
+        Item names.
+    used : ndarray of bool
+        Which of the respondents given are used.
+    moments : Moments
+        Counts, means and covariances (divisor n - 1).
+    missing : str
+        The treatment really applied; ``"listwise"`` where nothing is missing.
+    likelihood : Likelihood or None
+        The fit behind ``missing="em"``.
+    notes : tuple of str
+        What a reader must know, in sentences.
+    """
+
+    values: FloatArray
+    names: tuple[str, ...]
+    used: BoolArray
+    moments: Moments
+    missing: str
+    likelihood: Likelihood | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return len(self.names)
+
+    def influence(self, gradient: FloatArray) -> FloatArray:
+        """Return influences (n,) on a function of covariances with this gradient."""
+        self._need_values("ci='adf'")
+        if self.likelihood is not None:
+            return self.likelihood.influence(_varying(self, gradient))
+        if self.missing == "pairwise":
+            return pairwise_influence(self.values, gradient)
+        return gradient_influence(self.values, gradient)
+
+    def normal_se(self, gradient: FloatArray) -> float:
+        """Return the standard error of such a function for normal responses."""
+        if self.likelihood is not None:
+            return self.likelihood.normal_se(_varying(self, gradient))
+        return float(
+            normal_theory_se(self.moments.covariance, gradient, self.moments.n)
+        )
+
+    def replicates(
+        self, function: Callable[[FloatArray], FloatArray], n_resamples: int, seed: Seed
+    ) -> FloatArray:
+        """Return a function of covariances (B, m, m) in B resamples of respondents.
+
+        NaN where a resample leaves it undefined.
+        """
+        self._need_values("ci='bootstrap'")
+        if self.missing == "listwise" and function is alpha_of:
+            return resampled_alphas(self.values, n_resamples, seed)
+        if self.missing == "listwise":
+            return function(resampled_covariances(self.values, n_resamples, seed))
+        found = []
+        for weights in resampled_counts(len(self.values), n_resamples, seed):
+            if self.likelihood is None:
+                found.append(function(reweighted_pairwise(self.values, weights)))
+            else:
+                covariances = np.zeros((len(weights), self.n_items, self.n_items))
+                varies = self.moments.item_variance > 0
+                covariances[:, np.outer(varies, varies)] = _reweighted_em(
+                    self.likelihood, weights
+                ).reshape(len(weights), -1)
+                found.append(function(covariances))
+        return np.concatenate(found)
+
+    def _need_values(self, what: str) -> None:
+        if len(self.values) == 0:
+            raise ModelError(
+                f"{what} needs the responses, but there are only their moments; use "
+                "ci='normal-theory'."
+            )
+
+
+def moments_sample(moments: Moments, names: tuple[str, ...]) -> Sample:
+    """Return a sample of which only the moments are known, as from a query."""
+    return Sample(
+        values=np.empty((0, len(names))),
+        names=names,
+        used=np.empty(0, dtype=bool),
+        moments=moments,
+        missing="listwise",
+        notes=_notes(moments, names, "listwise", int(moments.n)),
+    )
+
+
+def prepare(
+    items: ItemsLike | Sample,
+    missing: str = "listwise",
+    *,
+    at_least_items: int = 2,
+    at_least_n: int = 3,
+) -> Sample:
+    """Return the sample that a coefficient is computed from.
+
+    Parameters
+    ----------
+    items : DataFrame, array_like of shape (n, m) or Sample
+        Numeric responses; a sample is returned as it is.
+    missing : {"listwise", "pairwise", "em"}
+        Use those who answered every item; use for each covariance those who have both
+        items; or estimate the covariances by normal maximum likelihood.
+    at_least_items, at_least_n : int
+        The fewest items and respondents that make sense.
+
+    Returns
+    -------
+    Sample
+        Moments with the n that was really used. With ``"pairwise"`` and ``"em"``
+        people without any answer are excluded; ``"pairwise"`` counts the smallest n
+        of any pair, ``"em"`` everyone who answered something.
+
+    Raises
+    ------
+    DataError
+        If the items are not usable or too few respondents remain.
+    """
+    check_option("missing", missing, MISSING)
+    if isinstance(items, Sample):
+        return items
+    responses = read_items(items, at_least=at_least_items)
+    values = responses.values
+    whole = np.isfinite(values.sum())
+    if whole:
+        used = np.ones(len(values), dtype=bool)
+    else:
+        _check_answered(values, responses.names)
+        some = np.asarray(~np.isnan(values).all(axis=1))
+        used = complete(values) if missing == "listwise" else some
+    kept = values if used.all() else values[used]
+    treatment = "listwise" if whole else missing
+    moments = (
+        pairwise_moments(kept) if treatment == "pairwise" else listwise_moments(kept)
+    )
+    likelihood = None
+    if treatment == "em":
+        _check_n(len(kept), len(values), at_least_n, treatment)
+        moments, likelihood = _em(kept, responses.names)
+    moments = replace(moments, n_excluded=int((~used).sum()))
+    _check_n(int(moments.n), len(values), at_least_n, treatment)
+    return Sample(
+        values=kept,
+        names=responses.names,
+        used=used,
+        moments=moments,
+        missing=treatment,
+        likelihood=likelihood,
+        notes=_notes(moments, responses.names, treatment, len(kept))
+        + ((NOTE,) if responses.simulated else ()),
+    )
+
+
+def _check_answered(values: FloatArray, names: tuple[str, ...]) -> None:
+    empty = np.flatnonzero(np.isnan(values).all(axis=0))
+    if len(empty) and len(values):
+        raise DataError(
+            "every item needs answers, but these have none: "
+            f"{listing(names[j] for j in empty)}. Leave them out."
+        )
+
+
+def _check_n(n: int, given: int, at_least: int, treatment: str) -> None:
+    if n >= at_least:
+        return
+    who = {
+        "listwise": "with every item answered",
+        "pairwise": "for every pair of items",
+        "em": "with any answer",
+    }[treatment]
+    raise DataError(
+        f"at least {at_least} respondents {who} are needed, but there "
+        f"{'is' if n == 1 else 'are'} {n} of {given}."
+    )
+
+
+def _notes(
+    moments: Moments, names: tuple[str, ...], treatment: str, n: int
+) -> tuple[str, ...]:
+    notes = []
+    variances = zip(names, moments.item_variance, strict=True)
+    flat = [name for name, variance in variances if not variance > 0]
+    if flat:
+        notes.append(
+            f"Without variance, and kept among the {len(names)} items (psych would "
+            f"drop such items): {listing(flat)}."
+        )
+    if treatment == "pairwise":
+        notes.append(
+            f"Pairwise deletion: {moments.n} to {moments.n_most} respondents a pair of "
+            f"items; n is the smallest, {moments.n}."
+        )
+    if treatment == "em":
+        notes.append(
+            f"Covariances by normal maximum likelihood (EM) from {n} respondents, "
+            "complete or not; right if answers are missing at random."
+        )
+    return tuple(notes)
+
+
+def _em(values: FloatArray, names: tuple[str, ...]) -> tuple[Moments, Likelihood]:
+    varies = np.nanmax(values, axis=0) > np.nanmin(values, axis=0)
+    likelihood = fit_likelihood(
+        values[:, varies], tuple(np.asarray(names)[varies].tolist())
+    )
+    n, m = values.shape
+    mean = np.nanmax(values, axis=0)
+    mean[varies] = likelihood.mean
+    covariance = np.zeros((m, m))
+    # divisor n - 1, so that complete data give the sample covariance
+    covariance[np.ix_(varies, varies)] = likelihood.covariance * n / (n - 1)
+    return Moments(n=n, mean=mean, covariance=covariance, n_most=n), likelihood
+
+
+def _varying(sample: Sample, gradient: FloatArray) -> FloatArray:
+    """Return the part of a gradient that belongs to the items in the likelihood."""
+    varies = sample.moments.item_variance > 0
+    part: FloatArray = gradient[np.ix_(varies, varies)]
+    return part
+
+
+def reweighted_pairwise(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return pairwise covariances (b, m, m) with each respondent counted so often."""
+    answered = ~np.isnan(values)
+    mean = np.nansum(values, axis=0) / answered.sum(axis=0)
+    present = answered.astype(np.float64)
+    centred = np.where(answered, values - mean, 0.0)
+    n, m = values.shape
+
+    def summed(left: FloatArray, right: FloatArray) -> FloatArray:
+        products = (left[:, :, None] * right[:, None, :]).reshape(n, m * m)
+        return (weights @ products).reshape(-1, m, m)
+
+    size = summed(present, present)
+    size = np.where(size > 1, size, np.nan)
+    sums = summed(centred, present)
+    cross = summed(centred, centred) - sums * np.swapaxes(sums, -1, -2) / size
+    return cross / (size - 1)
+
+
+def _reweighted_em(likelihood: Likelihood, weights: FloatArray) -> FloatArray:
+    """Return EM covariances of resamples, a few at a time; NaN where undefined."""
+    m = len(likelihood.mean)
+    covariances = np.full((len(weights), m, m), np.nan)
+    for start in range(0, len(weights), 50):
+        rows = slice(start, start + 50)
+        try:
+            covariances[rows] = _em_covariance(likelihood, weights[rows])
+        except (ConvergenceError, np.linalg.LinAlgError):
+            for i in range(start, min(start + 50, len(weights))):
+                with suppress(ConvergenceError, np.linalg.LinAlgError):
+                    covariances[i] = _em_covariance(likelihood, weights[i : i + 1])[0]
+    return covariances
+
+
+def _em_covariance(likelihood: Likelihood, weights: FloatArray) -> FloatArray:
+    # a resample's own error is far larger than this tolerance
+    return em_moments(likelihood.patterns, weights, tolerance=1e-6)[1]
+
+
+def varying_sample(
+    items: ItemsLike,
+    missing: str = "listwise",
+    *,
+    at_least_items: int = 2,
+    at_least_n: int = 3,
+) -> Sample:
+    """Return the sample of the items that vary.
+
+    Parameters
+    ----------
+    items : DataFrame or array_like of shape (n, m)
+        Numeric responses.
+    missing : {"listwise", "pairwise", "em"}
+        Treatment of missing answers.
+    at_least_items, at_least_n : int
+        The fewest items that vary, and the fewest respondents.
+
+    Returns
+    -------
+    Sample
+        As :func:`prepare` gives it, for the items that vary.
+
+    Raises
+    ------
+    DataError
+        If too few items vary or too few respondents remain.
+
+    Notes
+    -----
+    An item to which everyone gives the same answer has no correlations. It is left out
+    with a note, as psych does, and ``n_items`` counts what is left.
+    """
+    sample = prepare(items, missing, at_least_n=at_least_n)
+    names = np.asarray(sample.names, dtype=object)
+    varies = sample.moments.item_variance > 0
+    if varies.sum() < at_least_items:
+        flat = (
+            f" (always the same: {listing(names[~varies])})" if not varies.all() else ""
+        )
+        raise DataError(
+            f"at least {at_least_items} items with differing answers are needed, but "
+            f"there {'is' if varies.sum() == 1 else 'are'} {varies.sum()}{flat}."
+        )
+    if varies.all():
+        return sample
+    values = read_items(items).values[:, varies]
+    kept = prepare(values, missing, at_least_n=at_least_n)
+    note = f"Left out, as everyone gave the same answer: {listing(names[~varies])}."
+    said = tuple(text for text in sample.notes if text == NOTE)
+    notes = (note, *kept.notes, *said)
+    return replace(kept, names=tuple(names[varies]), notes=notes)

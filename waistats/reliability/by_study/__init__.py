@@ -1,0 +1,1 @@
+"""Reliability coefficients of many studies."""

@@ -1,0 +1,380 @@
+"""How a table of responses is laid out: wide or long, its study and samples.
+
+Which columns make which scale, and which of them are turned round.
+
+Which respondents make a sample: study, and columns that split it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from waistats._typing import IntArray
+from waistats.errors import DataError, ModelError, listing, near
+from waistats.instruments.forms import Instrument, get_instrument
+from waistats.instruments.scoring import item_columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalePlan:
+    """The scales asked for.
+
+    Attributes
+    ----------
+    scales : dict of str to tuple
+        Column names of each scale.
+    form : Instrument or None
+        The form whose key applies.
+    form_columns : tuple
+        Columns of the form's items, in its order; empty without a form.
+    """
+
+    scales: dict[str, tuple[object, ...]]
+    form: Instrument | None = None
+    form_columns: tuple[object, ...] = ()
+
+    @property
+    def columns(self) -> tuple[object, ...]:
+        """Every column needed, each once."""
+        return tuple(dict.fromkeys(c for of in self.scales.values() for c in of))
+
+    @property
+    def reversed(self) -> frozenset[object]:
+        """Columns that are turned round."""
+        if self.form is None:
+            return frozenset()
+        numbered = zip(self.form.items, self.form_columns, strict=True)
+        return frozenset(c for number, c in numbered if number in self.form.reverse)
+
+
+def plan_scales(
+    known: Sequence[object],
+    *,
+    items: str | Sequence[object] | None = None,
+    instrument: str | Instrument | None = None,
+    scales: Mapping[str, Sequence[object]] | Sequence[str] | None = None,
+    provisional: bool = False,
+) -> ScalePlan:
+    """Return the scales that the options describe.
+
+    Parameters
+    ----------
+    known : sequence
+        The columns of the data.
+    items : str or sequence, optional
+        Prefix or names of the item columns.
+    instrument : str or Instrument, optional
+        A form, whose subscales, total and reversed items apply.
+    scales : mapping or sequence, optional
+        Columns of each scale; or, with ``instrument``, the names of its scales to use.
+    provisional : bool
+        Allow a provisional form.
+
+    Returns
+    -------
+    ScalePlan
+        Without instrument and scales one scale, ``total``.
+
+    Raises
+    ------
+    DataError
+        If columns are missing or a scale has fewer than two items.
+    """
+    header = pd.DataFrame(columns=pd.Index(known, dtype=object))
+    form = None
+    if instrument is not None:
+        form = get_instrument(instrument, provisional=provisional)
+    if form is None and isinstance(scales, Mapping):
+        if items is not None:
+            raise ModelError(
+                "give either items= (one scale, total) or scales= (columns of each "
+                "scale), not both."
+            )
+        chosen = {str(name): tuple(of) for name, of in scales.items()}
+        form_columns: tuple[object, ...] = ()
+    else:
+        form_columns = tuple(item_columns(header, form, items))
+        chosen = _chosen(form, form_columns, scales)
+    _check(chosen, known)
+    if form is None:
+        return ScalePlan(scales=chosen)
+    return ScalePlan(scales=chosen, form=form, form_columns=form_columns)
+
+
+def _chosen(
+    form: Instrument | None,
+    columns: tuple[object, ...],
+    scales: Mapping[str, Sequence[object]] | Sequence[str] | None,
+) -> dict[str, tuple[object, ...]]:
+    if form is None:
+        if scales is not None:
+            raise ModelError(
+                "scales= must name the columns of each scale, such as "
+                "{'task': ['wai1', 'wai2']}, unless instrument= is given."
+            )
+        return {"total": columns}
+    if isinstance(scales, Mapping):
+        outside = [c for of in scales.values() for c in of if c not in columns]
+        if outside:
+            raise DataError(
+                f"scales: {listing(outside)} {'is' if len(outside) == 1 else 'are'} "
+                f"not among the items of {form.name}."
+            )
+        return {str(name): tuple(of) for name, of in scales.items()}
+    place = dict(zip(form.items, columns, strict=True))
+    own = {
+        name: tuple(place[number] for number in numbers)
+        for name, numbers in form.scales.items()
+    }
+    if scales is None:
+        # a scale of one item has no internal consistency
+        return {name: of for name, of in own.items() if len(of) > 1}
+    wanted = [scales] if isinstance(scales, str) else list(scales)
+    unknown = [f"{name!r}{near(name, own)}" for name in wanted if name not in own]
+    if unknown:
+        raise DataError(
+            f"{form.name} has no scale {listing(unknown)}; it has {listing(own)}."
+        )
+    return {name: own[name] for name in wanted}
+
+
+def _check(chosen: dict[str, tuple[object, ...]], known: Sequence[object]) -> None:
+    if not chosen:
+        raise ModelError("scales= names no scale.")
+    names = list(known)
+    for scale, columns in chosen.items():
+        absent = [
+            f"{c!r}{near(str(c), map(str, names))}" for c in columns if c not in names
+        ]
+        if absent:
+            raise DataError(
+                f"scale {scale}: no column {listing(absent)}; the columns are "
+                f"{listing(names, 20)}."
+            )
+        twice = [c for c in dict.fromkeys(columns) if columns.count(c) > 1]
+        if twice:
+            raise DataError(f"scale {scale}: {listing(twice)} named more than once.")
+        if len(columns) < 2:
+            raise DataError(
+                f"scale {scale}: at least 2 items are needed, but there "
+                f"{'is' if len(columns) == 1 else 'are'} {len(columns)}."
+            )
+
+
+NO_ONE = "there are no respondents: the table has columns, but no rows."
+# facts of a whole sample, carried into the table when the data have them
+CARRIED = ("instrument", "rater", "provenance")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Samples:
+    """The samples in order of first appearance.
+
+    Attributes
+    ----------
+    codes : ndarray of int, shape (N,)
+        Sample of each respondent.
+    frame : DataFrame
+        One row a sample: ``study_id, sample_id``, the columns that split studies, and
+        facts carried along.
+    """
+
+    codes: IntArray
+    frame: pd.DataFrame
+
+
+def as_text(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return identifiers as stripped text; whole numbers without decimals."""
+    codes, distinct = pd.factorize(values)
+    texts = np.array([*(_text(value) for value in distinct), pd.NA], dtype=object)
+    return pd.Series(texts[codes], index=values.index, dtype=object)
+
+
+def _text(value: Any) -> object:
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        value = int(value)
+    return str(value).strip() or pd.NA
+
+
+def check_columns(known: Sequence[object], wanted: dict[str, Sequence[object]]) -> None:
+    """Raise a DataError naming options whose columns do not exist."""
+    names = [str(name) for name in known]
+    missing = [
+        f"{option}={column!r}{near(str(column), names)}"
+        for option, columns in wanted.items()
+        for column in columns
+        if column not in known
+    ]
+    if missing:
+        raise DataError(
+            f"no such column: {listing(missing)}; the columns are {listing(names, 20)}."
+        )
+
+
+def group_samples(
+    data: pd.DataFrame, study: str, by: Sequence[str], *, carry: Sequence[str] = ()
+) -> Samples:
+    """Return the samples of a frame.
+
+    Raises
+    ------
+    DataError
+        If a study or a column that splits it is empty; all such rows are named.
+    """
+    if data.empty:
+        raise DataError(NO_ONE)
+    keys = [study, *by]
+    texts = {column: as_text(data[column]) for column in keys}
+    empty = {c: data.index[t.isna().to_numpy()] for c, t in texts.items()}
+    told = [f"{c} in row {listing(rows)}" for c, rows in empty.items() if len(rows)]
+    if told:
+        raise DataError(
+            f"every respondent needs a value, but it is empty: {'; '.join(told)}. Fill "
+            "it in or leave these respondents out."
+        )
+    codes, names = pd.factorize(joined_text([texts[column] for column in keys]))
+    first = np.unique(codes, return_index=True)[1]
+    frame = pd.DataFrame(
+        {
+            "study_id": texts[study].iloc[first].to_numpy(dtype=object),
+            "sample_id": names,
+        }
+    )
+    for column in by:
+        frame[column] = data[column].iloc[first].to_numpy()
+    for column in carry:
+        frame[column] = joined_values(data[column], codes, len(first))
+    return Samples(codes=codes.astype(np.int64), frame=frame)
+
+
+def joined_text(texts: Sequence["pd.Series[Any]"]) -> np.ndarray:
+    """Return one name for each combination of the columns: ``study / rater``."""
+    joined = texts[0].to_numpy(dtype=object)
+    for text in texts[1:]:
+        joined = joined + " / " + text.to_numpy(dtype=object)
+    return np.asarray(joined, dtype=object)
+
+
+def joined_values(values: "pd.Series[Any]", codes: IntArray, k: int) -> list[str]:
+    """Return the distinct values of each sample in words, such as ``client``."""
+    pairs = pd.DataFrame({"code": codes, "value": as_text(values).to_numpy()})
+    pairs = pairs.dropna().drop_duplicates()
+    found: list[list[str]] = [[] for _ in range(k)]
+    for code, value in zip(pairs["code"], pairs["value"], strict=True):
+        found[code].append(str(value))
+    return [", ".join(sorted(words)) for words in found]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongColumns:
+    """Columns of a table with one row an answer.
+
+    Attributes
+    ----------
+    person : tuple of str
+        Columns that identify a respondent.
+    item, value : str
+        Columns of the item and of the answer.
+    """
+
+    person: tuple[str, ...]
+    item: str
+    value: str
+
+
+def long_columns(
+    person: str | Sequence[str] | None, item: str | None, value: str | None
+) -> LongColumns | None:
+    """Return the columns of a long table; None for a wide one."""
+    if person is None and item is None and value is None:
+        return None
+    if person is None or item is None or value is None:
+        raise ModelError(
+            "a long table needs all of person=, item= and value=: the columns of the "
+            "respondent, of the item and of the answer."
+        )
+    people = (person,) if isinstance(person, str) else tuple(person)
+    return LongColumns(person=people, item=item, value=value)
+
+
+def item_name(text: str, item: str) -> str:
+    """Return the column of an item; numbers are named after the item column."""
+    return f"{item}{text}" if text.isdigit() else text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where the study, its samples and the answers stand.
+
+    Attributes
+    ----------
+    study : str
+        Column of the study.
+    by : tuple of str
+        Columns that split a study into samples.
+    long : LongColumns or None
+        For one row an answer.
+    """
+
+    study: str
+    by: tuple[str, ...] = ()
+    long: LongColumns | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Columns that cannot be items."""
+        people = () if self.long is None else self.long.person
+        return (self.study, *self.by, *people)
+
+    def check(self, known: Sequence[object]) -> None:
+        """Raise a DataError for columns that do not exist."""
+        wanted: dict[str, Sequence[object]] = {"study": [self.study], "by": self.by}
+        if self.long is not None:
+            wanted["person"] = self.long.person
+            wanted["item"], wanted["value"] = [self.long.item], [self.long.value]
+        check_columns(known, wanted)
+
+    def widen(self, data: pd.DataFrame) -> pd.DataFrame:
+        """Return one row a respondent, in order of first appearance."""
+        self.check(list(data.columns))
+        if self.long is None:
+            return data
+        long = self.long
+        keys = [self.study, *self.by, *long.person]
+        texts = {column: as_text(data[column]) for column in (*keys, long.item)}
+        empty = {c: data.index[t.isna().to_numpy()] for c, t in texts.items()}
+        told = [f"{c} in row {listing(rows)}" for c, rows in empty.items() if len(rows)]
+        if told:
+            raise DataError(
+                f"every row of a long table needs these values, but they are empty: "
+                f"{'; '.join(told)}."
+            )
+        joined = pd.MultiIndex.from_frame(
+            pd.DataFrame({str(i): texts[column] for i, column in enumerate(keys)})
+        )
+        person, _ = pd.factorize(joined)
+        item, items = pd.factorize(texts[long.item])
+        repeated = pd.Series(person * len(items) + item).duplicated(keep=False)
+        if repeated.any():
+            rows = data.index[repeated.to_numpy()]
+            raise DataError(
+                "a respondent answers an item more than once in row "
+                f"{listing(rows)}. Delete the repeated rows, or name every column that "
+                "identifies a respondent in person=: client and session, say."
+            )
+        numbers = pd.to_numeric(data[long.value], errors="coerce")
+        wrong = data.index[(numbers.isna() & data[long.value].notna()).to_numpy()]
+        if len(wrong):
+            raise DataError(
+                f"{long.value} must be numeric, but is not in row {listing(wrong)}."
+            )
+        first = np.unique(person, return_index=True)[1]
+        answers = np.full((len(first), len(items)), np.nan)
+        answers[person, item] = numbers.to_numpy(dtype=float, na_value=np.nan)
+        names = [item_name(str(text), long.item) for text in items]
+        rest = [c for c in data.columns if c not in (long.item, long.value)]
+        wide = data[rest].iloc[first].reset_index(drop=True)
+        return pd.concat([wide, pd.DataFrame(answers, columns=names)], axis=1)

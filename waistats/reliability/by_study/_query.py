@@ -1,0 +1,569 @@
+"""Responses of some studies at a time, for what sums cannot give.
+
+Files and Ibis tables as sources of responses that are queried, not read.
+
+The query for sums by study, in Ibis's words, for whatever engine Ibis speaks to.
+
+It groups by study and by which scales a respondent completed, so that every scale is
+summed over its own complete respondents although each item is summed once.
+
+Sums by study, as a query gives them, to samples and their moments.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from glob import glob
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from waistats._typing import IntArray
+from waistats.errors import DataError, listing
+from waistats.io.readers import read_responses
+from waistats.reliability._moments import SumArray
+from waistats.reliability.by_study._layout import (
+    CARRIED,
+    NO_ONE,
+    Layout,
+    LongColumns,
+    ScalePlan,
+    as_text,
+    item_name,
+    joined_text,
+    joined_values,
+)
+from waistats.reliability.by_study._summaries import Summary, summary_from_sums
+
+# names that no item of a questionnaire has
+FILE, ROW = "waistats_file", "waistats_row"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Source:
+    """A table to be queried.
+
+    Attributes
+    ----------
+    table : ibis Table
+        The responses.
+    order : tuple of str
+        Columns that give the order of the rows; empty where a table has none.
+    path : Path or None
+        A single text file, to be read with more care if its answers are not numbers.
+    """
+
+    table: Any
+    order: tuple[str, ...] = ()
+    path: Path | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the responses."""
+        return [name for name in self.table.columns if name not in (FILE, ROW)]
+
+
+def is_ibis_table(data: object) -> bool:
+    """Return whether this is an Ibis table, without importing Ibis."""
+    kinds = {f"{kind.__module__}.{kind.__name__}" for kind in type(data).__mro__}
+    return "ibis.expr.types.relations.Table" in kinds
+
+
+def open_source(data: Any) -> Source | pd.DataFrame:
+    """Return a frame, or a source to be queried.
+
+    Parameters
+    ----------
+    data : DataFrame, path, glob or Ibis table
+        Parquet and CSV files are queried by DuckDB through Ibis where that is
+        installed, and read into memory where it is not. Other files are read.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or its kind is not known.
+    """
+    if isinstance(data, pd.DataFrame):
+        return data
+    if is_ibis_table(data):
+        return Source(table=data)
+    if not isinstance(data, (str, Path)):
+        raise DataError(
+            "data must be a DataFrame, a path or glob of Parquet or CSV files, or an "
+            f"Ibis table; got {type(data).__name__}."
+        )
+    files = _files(str(data))
+    if blank := [str(path) for path in files if path.stat().st_size == 0]:
+        raise DataError(f"{listing(blank)}: the file is empty.")
+    suffixes = {path.suffix.lower() for path in files}
+    if len(suffixes) > 1:
+        raise DataError(
+            f"the files must be of one kind; got {listing(sorted(suffixes))}."
+        )
+    suffix = suffixes.pop()
+    if suffix in (".parquet", ".csv", ".tsv", ".txt") and find_spec("ibis"):
+        return _queried(files, suffix)
+    if suffix == ".parquet":
+        return pd.concat([pd.read_parquet(path) for path in files], ignore_index=True)
+    return pd.concat([read_responses(path) for path in files], ignore_index=True)
+
+
+@contextmanager
+def ibis_calls() -> Iterator[None]:
+    """Keep to itself that Ibis calls DuckDB by a name that is being replaced."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message="fetch_arrow_table", category=DeprecationWarning
+        )
+        yield
+
+
+def fetch(query: Any) -> pd.DataFrame:
+    """Return the answer to an Ibis query."""
+    with ibis_calls():
+        return query.to_pyarrow().to_pandas()
+
+
+def _files(pattern: str) -> list[Path]:
+    found = [Path(pattern)] if Path(pattern).is_file() else []
+    if not found and any(sign in pattern for sign in "*?["):
+        found = [Path(name) for name in sorted(glob(pattern, recursive=True))]
+        found = [path for path in found if path.is_file()]
+    if found:
+        return found
+    if Path(pattern).is_dir():
+        raise DataError(
+            f"{pattern} is a folder; name its files, such as {pattern}/*.parquet."
+        )
+    raise DataError(f"no such file: {pattern}.")
+
+
+def _queried(files: list[Path], suffix: str) -> Source | pd.DataFrame:
+    import ibis
+
+    names = [str(path) for path in files]
+    connection = ibis.duckdb.connect()
+    # it would print the progress among the results
+    connection.raw_sql("SET enable_progress_bar = false")
+    several = len(files) > 1
+    filename = {"filename": FILE} if several else {}
+    alone = files[0] if suffix != ".parquet" and len(files) == 1 else None
+    try:
+        with ibis_calls():
+            if suffix == ".parquet":
+                table = connection.read_parquet(
+                    names, file_row_number=True, union_by_name=True, **filename
+                )
+                table = table.rename({ROW: "file_row_number"})
+                if any(kind.is_floating() for kind in table.schema().types):
+                    # DuckDB takes a column's least and greatest value in the file to
+                    # mean that it holds no NaN, and drops the test for it
+                    connection.raw_sql(
+                        "SET disabled_optimizers = 'statistics_propagation'"
+                    )
+            else:
+                table = connection.read_csv(names, union_by_name=True, **filename)
+                table = table.mutate(**{ROW: ibis.row_number()})
+    except Exception as error:
+        # DuckDB has an error for every way in which a file can be broken
+        if alone is not None:
+            return read_responses(alone)
+        first = str(error).strip().split("\n")[0]
+        raise DataError(f"{listing(names)}: cannot be read: {first}") from error
+    return Source(table=table, order=(FILE, ROW) if several else (ROW,), path=alone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answers:
+    """A table with one row a respondent, and what to ask of it.
+
+    Attributes
+    ----------
+    table : ibis Table
+        Responses, wide.
+    layout : Layout
+        Where the study and the samples stand.
+    plan : ScalePlan
+        The scales.
+    order : tuple of str
+        Columns that give the order of the rows.
+    turned : frozenset
+        Items to be turned round in the query.
+    """
+
+    table: Any
+    layout: Layout
+    plan: ScalePlan
+    order: tuple[str, ...]
+    turned: frozenset[object]
+
+    @property
+    def keys(self) -> list[str]:
+        """Columns that make a sample."""
+        return [self.layout.study, *self.layout.by]
+
+
+def numeric_columns(table: Any, columns: Sequence[object]) -> list[str]:
+    """Return in words the columns that are not numbers."""
+    schema = table.schema()
+    return [
+        f"{name} is {schema[name]}"
+        for name in columns
+        if not (schema[name].is_numeric() or schema[name].is_boolean())
+    ]
+
+
+def long_items(source: Source, long: LongColumns) -> dict[str, object]:
+    """Return the items of a long table: column name to value, numbers in order."""
+    column = source.table[long.item]
+    values = fetch(source.table.select(item=column).distinct())["item"]
+    if values.isna().any():
+        raise DataError(
+            f"every row of a long table needs an item; {long.item} has gaps."
+        )
+    texts = as_text(values)
+    named = {
+        item_name(str(text), long.item): value
+        for text, value in zip(texts, values, strict=True)
+    }
+    return dict(sorted(named.items(), key=lambda pair: (len(pair[0]), pair[0])))
+
+
+def widened(source: Source, layout: Layout, items: dict[str, object]) -> Any:
+    """Return the query that puts a long table into one row a respondent."""
+    long = layout.long
+    if long is None:
+        return source.table
+    table = source.table
+    carry = [c for c in CARRIED if c in source.columns and c not in layout.keys]
+    value = _number(table, long.value)
+    cells = {
+        name: value.max(where=table[long.item] == raw) for name, raw in items.items()
+    }
+    counts = {"waistats_answers": value.count()}
+    first = {name: table[name].min() for name in source.order}
+    facts = {name: table[name].max() for name in carry}
+    keys = list(dict.fromkeys([layout.study, *layout.by, *long.person]))
+    return table.group_by(keys).aggregate(**cells, **counts, **first, **facts)
+
+
+# types with room for the squares of answers, and for totals of so many of them
+_ROOMY = {"boolean": "int16", "int8": "int16", "int16": "int32"}
+_MOST_NARROW = 200
+
+
+def _number(table: Any, name: str, *, narrow: bool = False) -> Any:
+    """Return a column as whole or real numbers, NaN as missing."""
+    import ibis
+
+    column = table[name]
+    kind = column.type()
+    if kind.is_boolean() or kind.is_integer():
+        roomy = _ROOMY.get(str(kind).lstrip("!"), "int64")
+        return column.cast(roomy if narrow else "int64")
+    column = column.cast("float64")
+    return ibis.ifelse(column.isnan(), ibis.null("float64"), column)
+
+
+def sums_query(answers: Answers, *, products: bool = False) -> Any:
+    """Return the Ibis expression of the sums that the scales need.
+
+    Parameters
+    ----------
+    answers : Answers
+        The table and the scales.
+    products : bool
+        Whether cross-products are needed too.
+    """
+    plan, table = answers.plan, answers.table
+    position = {column: j for j, column in enumerate(plan.columns)}
+    narrow = len(position) <= _MOST_NARROW
+    given = {
+        f"x{j}": _number(table, str(c), narrow=narrow) for c, j in position.items()
+    }
+    kept = [*answers.keys, *answers.order]
+    if answers.layout.long is not None:
+        kept.append("waistats_answers")
+    base = table.select(*dict.fromkeys(kept), **given)
+    if answers.turned and plan.form is not None:
+        low, high = plan.form.limits
+        turned = {
+            f"x{position[c]}": (low + high) - base[f"x{position[c]}"]
+            for c in answers.turned & set(position)
+        }
+        base = base.mutate(**turned)
+    scales = {
+        f"t{i}": [base[f"x{position[c]}"] for c in columns]
+        for i, columns in enumerate(plan.scales.values())
+    }
+    base = base.mutate(
+        **{name: sum(of[1:], start=of[0]) for name, of in scales.items()}
+    )
+    asked = {"n": base.count()}
+    for j in position.values():
+        x = base[f"x{j}"]
+        asked |= {f"s{j}": x.sum(), f"q{j}": (x * x).sum()}
+        if plan.form is not None:
+            low, high = plan.form.limits
+            wrong = (x < low) | (x > high)
+            if x.type().is_floating():
+                wrong = wrong | (x != x.round())
+            asked[f"w{j}"] = wrong.cast("int64").sum()
+    for name in scales:
+        total = _wide(base[name])
+        asked[f"square_{name}"] = (total * total).sum()
+    if products:
+        for j, k in _pairs(plan, position):
+            asked[f"p{j}_{k}"] = (base[f"x{j}"] * base[f"x{k}"]).sum()
+    if answers.layout.long is not None:
+        present = [_given(base[f"x{j}"]).cast("int64") for j in position.values()]
+        counted = sum(present[1:], start=present[0])
+        asked["twice"] = (base["waistats_answers"] > counted).cast("int64").sum()
+    groups = [
+        base[name] for name in dict.fromkeys([*answers.keys, *answers.order[:-1]])
+    ]
+    if answers.order:
+        asked["first"] = base[answers.order[-1]].min()
+    full = {f"c_{name}": _given(base[name]) for name in scales}
+    return base.group_by(groups, **full).aggregate(**asked)
+
+
+def _wide(column: Any) -> Any:
+    """Return a total with room for its square.
+
+    Ibis takes sums of small numbers for larger ones than engines make of them, and so
+    leaves a cast to a larger type out; by way of real numbers it cannot.
+    """
+    if not column.type().is_integer():
+        return column
+    return column.cast("float64").cast("int64")
+
+
+def _given(column: Any) -> Any:
+    return column.notnull()  # noqa: PD004 (Ibis)
+
+
+def _pairs(plan: ScalePlan, position: dict[object, int]) -> list[tuple[int, int]]:
+    """Return the pairs of items that share a scale, each once."""
+    found = set()
+    for columns in plan.scales.values():
+        at = sorted(position[c] for c in columns)
+        found |= {(j, k) for a, j in enumerate(at) for k in at[a + 1 :]}
+    return sorted(found)
+
+
+def query_summaries(
+    answers: Answers, *, products: bool = False
+) -> tuple[pd.DataFrame, dict[str, Summary]]:
+    """Return the samples, in order, and the moments of each scale.
+
+    Raises
+    ------
+    DataError
+        If a study is empty, an answer outside the form's range, or, in a long table,
+        an item answered twice.
+    """
+    rows = fetch(sums_query(answers, products=products))
+    if rows.empty:
+        raise DataError(NO_ONE)
+    samples, codes = ordered_samples(rows, answers)
+    _refuse_bad(rows, samples, codes, answers.plan)
+    return samples, {
+        scale: _summary(rows, codes, len(samples), i, columns, answers.plan, products)
+        for i, (scale, columns) in enumerate(answers.plan.scales.items())
+    }
+
+
+def ordered_samples(
+    rows: pd.DataFrame, answers: Answers
+) -> tuple[pd.DataFrame, IntArray]:
+    """Return one row a sample in order of first appearance, and each row's sample.
+
+    Without an order of rows, samples are ordered by name.
+    """
+    texts = {name: as_text(rows[name]) for name in answers.keys}
+    empty = [name for name, text in texts.items() if text.isna().any()]
+    if empty:
+        lost = int(rows.loc[texts[empty[0]].isna().to_numpy(), "n"].sum())
+        raise DataError(
+            f"every respondent needs a value, but {listing(empty)} is empty for "
+            f"{lost}. Fill it in or leave these respondents out."
+        )
+    joined = pd.Series(joined_text(list(texts.values())), dtype=object)
+    if answers.order:
+        order = rows[[*answers.order[:-1], "first"]].copy()
+        by = list(order.columns)
+    else:
+        order, by = joined.to_frame("name"), ["name"]
+    place = order.sort_values(by, kind="stable").index.to_numpy()
+    _, names = pd.factorize(joined.iloc[place])
+    codes = pd.Index(names).get_indexer(pd.Index(joined)).astype(np.int64)
+    first = pd.Series(place).groupby(codes[place]).first().to_numpy()
+    samples = pd.DataFrame(
+        {
+            "study_id": texts[answers.layout.study].iloc[first].to_numpy(dtype=object),
+            "sample_id": np.asarray(names, dtype=object),
+        }
+    )
+    for name in answers.layout.by:
+        samples[name] = rows[name].iloc[first].to_numpy()
+    return _with_facts(samples, answers), codes
+
+
+def _with_facts(samples: pd.DataFrame, answers: Answers) -> pd.DataFrame:
+    """Add the facts of a sample that the table holds: rater, provenance, ..."""
+    known = answers.table.columns
+    carry = [c for c in CARRIED if c in known and c not in answers.layout.keys]
+    if not carry:
+        return samples
+    table = answers.table.select(*answers.keys, *carry).distinct()
+    found = fetch(table)
+    joined = joined_text([as_text(found[name]) for name in answers.keys])
+    codes = pd.Index(samples["sample_id"]).get_indexer(pd.Index(joined))
+    for name in carry:
+        samples[name] = joined_values(found[name], codes, len(samples))
+    return samples
+
+
+def _refuse_bad(
+    rows: pd.DataFrame, samples: pd.DataFrame, codes: IntArray, plan: ScalePlan
+) -> None:
+    names = samples["study_id"].to_numpy()
+    if "twice" in rows and (rows["twice"].fillna(0) > 0).any():
+        where = dict.fromkeys(names[codes[(rows["twice"] > 0).to_numpy()]])
+        raise DataError(
+            f"respondents answer an item more than once in study {listing(where)}. "
+            "Name every column that identifies a respondent in person=: client and "
+            "session, say."
+        )
+    if plan.form is None:
+        return
+    bad = []
+    for j, column in enumerate(plan.columns):
+        wrong = rows[f"w{j}"].fillna(0).to_numpy()
+        if wrong.any():
+            where = dict.fromkeys(names[codes[wrong > 0]])
+            bad.append(f"{column}: {int(wrong.sum())} (study {listing(where, 5)})")
+    if bad:
+        low, high = plan.form.limits
+        raise DataError(
+            f"answers must be whole numbers from {low} to {high}, or empty; these are "
+            f"not: {listing(bad, 30)}."
+        )
+
+
+def _summary(
+    rows: pd.DataFrame,
+    codes: IntArray,
+    k: int,
+    scale: int,
+    columns: Sequence[object],
+    plan: ScalePlan,
+    products: bool,
+) -> Summary:
+    position = {column: j for j, column in enumerate(plan.columns)}
+    at = [position[column] for column in columns]
+    full = rows[f"c_t{scale}"].to_numpy(dtype=bool)
+    kept, part = codes[full], rows[full]
+
+    def summed(name: str) -> SumArray:
+        return _added(part[name], kept, k)
+
+    given = _added(rows["n"], codes, k)
+    n = summed("n")
+    cross = None
+    if products:
+        cross = np.empty((k, len(at), len(at)), dtype=summed(f"q{at[0]}").dtype)
+        for a, j in enumerate(at):
+            cross[:, a, a] = summed(f"q{j}")
+            for b in range(a + 1, len(at)):
+                low, high = sorted((j, at[b]))
+                cross[:, a, b] = cross[:, b, a] = summed(f"p{low}_{high}")
+    return summary_from_sums(
+        n=n.astype(np.int64),
+        n_excluded=(given - n).astype(np.int64),
+        sums=np.column_stack([summed(f"s{j}") for j in at]),
+        squares=np.column_stack([summed(f"q{j}") for j in at]),
+        total_square=summed(f"square_t{scale}"),
+        products=cross,
+    )
+
+
+def _added(values: "pd.Series[Any]", codes: IntArray, k: int) -> SumArray:
+    """Return sums by sample; whole numbers stay whole."""
+    whole = pd.api.types.is_integer_dtype(values)
+    total: SumArray = np.zeros(k, dtype=np.int64 if whole else np.float64)
+    np.add.at(total, codes, values.to_numpy(dtype=total.dtype))
+    return total
+
+
+# respondents fetched at once: bounds memory, and is one fetch for most data
+_MOST = 500_000
+
+
+def study_batches(
+    source: Source, layout: Layout, columns: Sequence[object]
+) -> Iterator[pd.DataFrame]:
+    """Yield frames that hold whole studies, studies in order of first appearance.
+
+    Parameters
+    ----------
+    source : Source
+        The responses.
+    layout : Layout
+        Where the study stands.
+    columns : sequence
+        Further columns needed.
+    """
+    from tqdm import tqdm
+
+    facts = [c for c in CARRIED if c in source.columns]
+    wanted = list(dict.fromkeys([*layout.keys, *columns, *facts]))
+    table = source.table.select(*dict.fromkeys([*wanted, *source.order]))
+    batches = _packed(source, layout)
+    for values in tqdm(batches, desc="studies", unit="batch", disable=_quiet(batches)):
+        part = table.filter(table[layout.study].isin(values))
+        frame = fetch(part)
+        if source.order:
+            frame = frame.sort_values(list(source.order), kind="stable")
+        else:
+            texts = [as_text(frame[name]) for name in (layout.study, *layout.by)]
+            order = pd.DataFrame({str(i): text for i, text in enumerate(texts)})
+            place = order.sort_values(list(order.columns), kind="stable").index
+            frame = frame.loc[place]
+        yield frame[wanted].reset_index(drop=True)
+
+
+def _quiet(batches: list[list[object]]) -> bool | None:
+    """Return True where there is too little to show progress for."""
+    return True if len(batches) < 2 else None
+
+
+def _packed(source: Source, layout: Layout) -> list[list[object]]:
+    """Return the values of the study column, packed into batches of bounded size."""
+    table = source.table
+    first = {name: table[name].min() for name in source.order}
+    query = table.group_by(table[layout.study]).aggregate(n=table.count(), **first)
+    counts = fetch(query)
+    if counts.empty:
+        raise DataError(NO_ONE)
+    texts = as_text(counts[layout.study])
+    if texts.isna().any():
+        lost = int(counts.loc[texts.isna().to_numpy(), "n"].sum())
+        raise DataError(
+            f"every respondent needs a value, but {layout.study} is empty for {lost}. "
+            "Fill it in or leave these respondents out."
+        )
+    counts["text"] = texts.to_numpy(dtype=object)
+    counts = counts.sort_values([*source.order, "text"], kind="stable")
+    # one study may be spelt in several ways, and must stay together
+    studies = counts.groupby("text", sort=False).agg({layout.study: list, "n": "sum"})
+    batch = np.cumsum(studies["n"].to_numpy()) // _MOST
+    packed: dict[int, list[object]] = {}
+    for number, values in zip(batch, studies[layout.study], strict=True):
+        packed.setdefault(int(number), []).extend(values)
+    return list(packed.values())

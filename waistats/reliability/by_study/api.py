@@ -1,0 +1,219 @@
+"""Many studies, from responses in memory or a query, to one coefficient table."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from waistats.errors import ModelError, check_conf_level, check_option
+from waistats.instruments.forms import Instrument
+from waistats.reliability._sample import MISSING
+from waistats.reliability.by_study._data import (
+    Question,
+    ask,
+    open_studies,
+    study_frames,
+    study_sums,
+)
+from waistats.reliability.by_study._query import Source
+from waistats.reliability.by_study._table import (
+    StudyRequest,
+    coefficient_table,
+    covariance_blocks,
+    frame_cells,
+    smooth_blocks,
+    summary_cells,
+)
+from waistats.reliability.compare import MEASURES
+from waistats.reliability.registry import find_coefficient
+
+
+def reliability_by_study(
+    data: Any,
+    *,
+    study: str,
+    items: str | Sequence[object] | None = None,
+    instrument: str | Instrument | None = None,
+    scales: Mapping[str, Sequence[object]] | Sequence[str] | None = None,
+    coefficient: str = "alpha",
+    ci: str | None = "feldt",
+    conf_level: float = 0.95,
+    missing: str = "listwise",
+    covariance: bool | str = False,
+    smooth: bool = False,
+    by: str | Sequence[str] = (),
+    person: str | Sequence[str] | None = None,
+    item: str | None = None,
+    value: str | None = None,
+    already_keyed: bool = False,
+    provisional: bool = False,
+    options: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """Return the reliability of every study, as a coefficient table.
+
+    Parameters
+    ----------
+    data : DataFrame, path, glob or Ibis table
+        One row a respondent; or, with ``person``, ``item`` and ``value``, one row an
+        answer. Parquet and CSV are queried where they lie, not read into memory.
+    study : str
+        The column that says which study a respondent belongs to.
+    items : str or sequence, optional
+        Prefix or names of the item columns; by default those numbered from 1.
+    instrument : str or Instrument, optional
+        A form: its reversed items are turned round, and each of its subscales and the
+        total gets a row.
+    scales : mapping or sequence, optional
+        Columns of each scale, such as ``{"task": ["wai1", "wai2"]}``; or names of the
+        instrument's scales to use.
+    coefficient : str
+        ``"alpha"``, ``"standardized_alpha"``, ``"kr20"``, ``"omega_total"``, ...
+    ci : str or None
+        The interval; where ``"feldt"`` is not defined for the coefficient, its own
+        default.
+    conf_level : float
+        Confidence level.
+    missing : {"listwise", "pairwise", "em"}
+        Treatment of missing answers, within study and scale.
+    covariance : bool or {"bonett", "hakstian-whalen", "raw"}
+        Put the sampling covariance of each study's coefficients, on this scale (True is
+        ``"bonett"``), into ``table.attrs["V"]``: a dict of study_id to block.
+    smooth : bool
+        Smooth these covariances over the studies. Unsmoothed, those of small studies
+        with answers at the ceiling are correlated with their alphas, and pooled alphas
+        come out too low.
+    by : str or sequence of str
+        Columns that split a study into samples, such as the rater or the session.
+    person, item, value : str
+        Columns of a long table: respondent, item and answer.
+    already_keyed : bool
+        Whether the instrument's reversed items are already turned round.
+    provisional : bool
+        Allow a form whose key rests on weak evidence.
+    options : mapping, optional
+        Further options of the coefficient's function, such as
+        ``{"n_resamples": 1000}``.
+
+    Returns
+    -------
+    DataFrame
+        One row a study (or sample) and scale, in order of first appearance; from an
+        Ibis table in order of the study's name. ``study_id, sample_id, coefficient_id,
+        scale, coefficient_type, estimate, se, ci_low, ci_high, n, n_items, score_mean,
+        score_sd, n_excluded, status, reason, note``, with ``instrument``, ``rater`` and
+        ``provenance`` where known. Scores are sums of the items. A study without a
+        coefficient is a row with ``status`` not_poolable and a ``reason``.
+
+    Raises
+    ------
+    DataError
+        If columns are missing, items are not numeric, or the study is empty somewhere.
+
+    Notes
+    -----
+    Every coefficient uses the respondents who answered all items of its scale (unless
+    ``missing`` says otherwise), so that n may differ between scales.
+
+    From files and tables, alpha with an interval by formula is one query for n, the
+    sums and squares of the items and the square of the total, by study and
+    completeness: exact for whole numbers, and nothing but those sums leaves the
+    database. Other coefficients with ``ci="normal-theory"`` or None add cross-products.
+    Anything else fetches the answers of some studies at a time.
+
+    With ``covariance``, use the blocks as
+    ``fit_multilevel(effect_sizes(table), V=table.attrs["V"])``; they hold the ADF
+    variances and covariances of ``alpha_covariance``, rows in the table's order,
+    and NaN for coefficients that are not poolable. Samples made by ``by`` are taken as
+    different people.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> answers = pd.DataFrame(
+    ...     [[1, 2], [3, 3], [4, 5], [2, 1], [1, 1], [2, 3]], columns=["q1", "q2"]
+    ... )
+    >>> answers["study"] = list("AAAABB")
+    >>> table = reliability_by_study(answers, study="study")
+    >>> table[["study_id", "scale", "estimate", "n", "n_items", "status"]].round(3)
+      study_id  scale  estimate  n  n_items        status
+    0        A  total     0.889  4        2      poolable
+    1        B  total       NaN  2        2  not_poolable
+    """
+    spec = find_coefficient(coefficient)
+    check_conf_level(conf_level)
+    check_option("missing", missing, MISSING)
+    measure = "bonett" if covariance is True else covariance
+    if measure:
+        check_option("covariance", measure, MEASURES)
+        if spec.gradient is None:
+            raise ModelError(
+                f"covariance is not available for {coefficient}; leave it out or use "
+                "coefficient='alpha'."
+            )
+    spec.check_options(options or {})
+    if smooth and not measure:
+        raise ModelError("smooth=True is for the sampling covariance: covariance=True.")
+    request = StudyRequest(
+        name=coefficient,
+        spec=spec,
+        ci=spec.interval(ci),
+        conf_level=conf_level,
+        missing=missing,
+        measure=str(measure) if measure else None,
+        options=dict(options or {}),
+    )
+    question = ask(
+        study=study,
+        by=by,
+        long=(person, item, value),
+        items=items,
+        instrument=instrument,
+        scales=scales,
+        provisional=provisional,
+        already_keyed=already_keyed,
+    )
+    source = open_studies(data, question)
+    table = _from_sums(source, question, request)
+    if table is None:
+        table = _from_answers(source, question, request)
+    if smooth:
+        table.attrs["V"] = smooth_blocks(table, table.attrs["V"], str(measure))
+    return table
+
+
+def _from_sums(
+    source: pd.DataFrame | Source, question: Question, request: StudyRequest
+) -> pd.DataFrame | None:
+    """Return the table from sums by study; None where sums are not enough."""
+    if not request.by_sums:
+        return None
+    found = study_sums(source, question, products=not request.by_formula)
+    flat = any((s.item_variance == 0).any() for s in found.summaries.values())
+    if flat and request.name != "alpha":
+        # these coefficients leave constant items out, and then count respondents anew
+        return None
+    cells = {
+        scale: summary_cells(summary, found.plan.scales[scale], request)
+        for scale, summary in found.summaries.items()
+    }
+    return coefficient_table(found.samples, cells, request.name)
+
+
+def _from_answers(
+    source: pd.DataFrame | Source, question: Question, request: StudyRequest
+) -> pd.DataFrame:
+    """Return the table from the answers themselves, whole studies at a time."""
+    tables: list[pd.DataFrame] = []
+    blocks: dict[str, list[list[float]]] = {}
+    for frame in study_frames(source, question):
+        codes, samples = frame.samples.codes, frame.samples.frame
+        cells = frame_cells(frame.answers, codes, len(samples), frame.plan, request)
+        tables.append(coefficient_table(samples, cells, request.name))
+        if request.measure:
+            blocks |= covariance_blocks(
+                frame.answers, codes, samples, frame.plan, cells, request
+            )
+    table = pd.concat(tables, ignore_index=True)
+    if request.measure:
+        table.attrs["V"] = blocks
+    return table

@@ -1,0 +1,120 @@
+"""Item statistics study by study, from sums alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from waistats._typing import FloatArray
+from waistats.instruments.forms import Instrument
+from waistats.reliability.by_study._data import ask, open_studies, study_sums
+from waistats.reliability.by_study._table import LEAST_N
+from waistats.reliability.items import (
+    alpha_if_dropped,
+    item_rest_correlation,
+    standardized_loading,
+)
+
+
+def item_statistics_by_study(
+    data: Any,
+    *,
+    study: str,
+    items: str | Sequence[object] | None = None,
+    instrument: str | Instrument | None = None,
+    scales: Mapping[str, Sequence[object]] | Sequence[str] | None = None,
+    by: str | Sequence[str] = (),
+    person: str | Sequence[str] | None = None,
+    item: str | None = None,
+    value: str | None = None,
+    already_keyed: bool = False,
+    provisional: bool = False,
+) -> pd.DataFrame:
+    """Return what each item is like in every study, from memory or one query.
+
+    Parameters
+    ----------
+    data : DataFrame, path, glob or Ibis table
+        Responses, as :func:`reliability_by_study` takes them.
+    study, items, instrument, scales, by, person, item, value
+        As in :func:`reliability_by_study`.
+    already_keyed, provisional
+        As in :func:`reliability_by_study`.
+
+    Returns
+    -------
+    DataFrame
+        One row a sample, scale and item: ``study_id, sample_id, scale, item, n, mean,
+        sd, item_rest_correlation, alpha_if_dropped, loading``, with ``instrument``,
+        ``rater`` and ``provenance`` where known. Statistics are empty with fewer than
+        3 respondents.
+
+    Notes
+    -----
+    Statistics are those of the respondents who answered every item of the scale; they
+    need n, sums and cross-products only. Skew and the shares at floor and ceiling need
+    the answers: see :func:`item_statistics`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> answers = pd.DataFrame(
+    ...     [[1, 2, 2], [3, 3, 1], [4, 5, 5], [2, 1, 2]], columns=["q1", "q2", "q3"]
+    ... ).assign(study="A")
+    >>> found = item_statistics_by_study(answers, study="study")
+    >>> found[["study_id", "item", "mean", "item_rest_correlation"]].round(3)
+      study_id item  mean  item_rest_correlation
+    0        A   q1  2.50                  0.766
+    1        A   q2  2.75                  0.865
+    2        A   q3  2.50                  0.704
+    """
+    question = ask(
+        study=study,
+        by=by,
+        long=(person, item, value),
+        items=items,
+        instrument=instrument,
+        scales=scales,
+        provisional=provisional,
+        already_keyed=already_keyed,
+    )
+    found = study_sums(open_studies(data, question), question, products=True)
+    parts = []
+    for place, (scale, summary) in enumerate(found.summaries.items()):
+        names = [str(column) for column in found.plan.scales[scale]]
+        k, m = summary.mean.shape
+        covariance = np.asarray(summary.covariance)
+        usable = summary.n >= LEAST_N
+        samples = found.samples.loc[found.samples.index.repeat(m)]
+        parts.append(
+            samples.assign(
+                scale=scale,
+                item=names * k,
+                n=np.repeat(summary.n, m),
+                mean=_where(usable, summary.mean),
+                sd=_where(usable, np.sqrt(summary.item_variance)),
+                item_rest_correlation=_where(usable, item_rest_correlation(covariance)),
+                alpha_if_dropped=_where(usable, alpha_if_dropped(covariance)),
+                loading=_where(usable, _loadings(covariance, usable)),
+                order=np.repeat(np.arange(k), m) * len(found.summaries) + place,
+            )
+        )
+    table = pd.concat(parts).sort_values("order", kind="stable", ignore_index=True)
+    table = table.drop(columns="order")
+    if "provenance" in table:
+        table["provenance"] = table.pop("provenance")
+    return table
+
+
+def _where(usable: np.ndarray, values: FloatArray) -> FloatArray:
+    """Return values (k, m) in one row, empty where a sample is too small."""
+    shown: FloatArray = np.where(usable[:, None], values, np.nan).ravel()
+    return shown
+
+
+def _loadings(covariance: FloatArray, usable: np.ndarray) -> FloatArray:
+    loadings = np.full(covariance.shape[:2], np.nan)
+    for i in np.flatnonzero(usable):
+        loadings[i] = standardized_loading(covariance[i])
+    return loadings

@@ -1,0 +1,125 @@
+"""Guttman's lambdas: six bounds of reliability from one matrix."""
+
+import numpy as np
+import pandas as pd
+
+from waistats._typing import FloatArray
+from waistats.errors import check_option
+from waistats.provenance import marked, noted
+from waistats.reliability._bootstrap import Seed
+from waistats.reliability._items import ItemsLike
+from waistats.reliability._moments import correlation
+from waistats.reliability._sample import varying_sample
+from waistats.reliability.split_half import best_and_worst
+
+
+def guttman_lambdas(
+    items: ItemsLike,
+    *,
+    matrix: str = "correlation",
+    missing: str = "listwise",
+    n_samples: int = 10_000,
+    seed: Seed = 0,
+) -> pd.DataFrame:
+    r"""Return Guttman's lambda 1 to 6, lower bounds of the reliability of the sum.
+
+    Parameters
+    ----------
+    items : DataFrame or array_like of shape (n, m)
+        Keyed responses to at least two items.
+    matrix : {"correlation", "covariance"}
+        Bounds for the sum of standardized items, as psych, or of the items.
+    missing : {"listwise", "pairwise", "em"}
+        Treatment of missing answers.
+    n_samples : int
+        Random splits behind lambda 4 where there are too many to try them all.
+    seed : int, Generator or None
+        Makes them reproducible.
+
+    Returns
+    -------
+    DataFrame
+        ``term`` (lambda1 ... lambda6) and ``estimate``; what was left out stands in
+        ``attrs["notes"]``.
+
+    Raises
+    ------
+    DataError
+        If fewer than two items vary.
+
+    Notes
+    -----
+    With the matrix R of m items, its sum V and its diagonal D (Guttman, 1945):
+    lambda 1 is :math:`1 - \mathrm{tr}D/V`; lambda 2 adds
+    :math:`\sqrt{\tfrac{m}{m-1}\sum_{i\ne j} r_{ij}^2}/V`; lambda 3 is alpha; lambda 4
+    the best split half; lambda 5 adds
+    :math:`2\sqrt{\max_j\sum_{i\ne j} r_{ij}^2}/V` to lambda 1; lambda 6 is
+    :math:`1 - \sum_j e_j^2/V` with the error variances of the items' multiple
+    regressions on each other.
+
+    As psych's ``guttman``, but items are never turned round (psych reverses items that
+    load negatively on the first component before it searches lambda 4), and lambda 4 is
+    the best of *all* splits up to 20 items; psych tries half of them when m is odd, and
+    10,000 random ones from 17 items on. Above 20 items the best of ``n_samples`` random
+    splits is improved by swapping items. In small samples lambda 4 and 6 are too high.
+
+    Examples
+    --------
+    >>> answers = [[1, 2, 2], [3, 3, 4], [4, 4, 3], [5, 4, 5], [2, 3, 3], [4, 5, 5]]
+    >>> guttman_lambdas(answers).round(3)
+          term  estimate
+    0  lambda1     0.620
+    1  lambda2     0.931
+    2  lambda3     0.931
+    3  lambda4     0.842
+    4  lambda5     0.918
+    5  lambda6     0.901
+    """
+    check_option("matrix", matrix, ("correlation", "covariance"))
+    sample = varying_sample(items, missing)
+    s = sample.moments.covariance
+    r = correlation(s) if matrix == "correlation" else s
+    best, _ = best_and_worst(r, n_samples=n_samples, seed=seed)
+    frame = pd.DataFrame(
+        {
+            "term": [f"lambda{i}" for i in range(1, 7)],
+            "estimate": lambdas(r, best.value),
+        }
+    )
+    frame = marked(frame, noted(sample.notes))
+    frame.attrs["notes"] = sample.notes
+    return frame
+
+
+def lambdas(r: FloatArray, best_split: float) -> FloatArray:
+    """Return lambda 1 to 6 of a matrix, given its best split half."""
+    m = len(r)
+    total = r.sum()
+    diagonal = np.diagonal(r)
+    squares = r**2 - np.diag(diagonal**2)
+    first = 1 - diagonal.sum() / total
+    second = first + np.sqrt(squares.sum() * m / (m - 1)) / total
+    third = first * m / (m - 1)
+    fifth = first + 2 * np.sqrt(squares.sum(axis=0).max()) / total
+    sixth = 1 - error_variances(r).sum() / total
+    return np.array([first, second, third, best_split, fifth, sixth])
+
+
+def error_variances(r: FloatArray) -> FloatArray:
+    """Return what each item has left after regression on all others.
+
+    Notes
+    -----
+    The reciprocals of the diagonal of the inverse. An item that others determine
+    exactly has none; then a least-squares regression is made item by item.
+    """
+    values = np.linalg.eigvalsh(correlation(r))
+    if values[0] > 1e-10:
+        return 1 / np.diagonal(np.linalg.inv(r))
+    m = len(r)
+    left = np.empty(m)
+    for j in range(m):
+        rest = np.delete(np.arange(m), j)
+        inverse = np.linalg.pinv(r[np.ix_(rest, rest)], rcond=1e-10, hermitian=True)
+        left[j] = r[j, j] - r[j, rest] @ inverse @ r[rest, j]
+    return np.maximum(left, 0.0)

@@ -1,0 +1,557 @@
+"""Stability of a score over two occasions.
+
+Ratings, long or wide -> one complete table of targets by raters.
+
+Mean squares of targets by raters, and the intraclass correlations they give.
+
+Agreement of raters: intraclass correlations.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy import special
+
+from waistats._typing import FloatArray
+from waistats.errors import (
+    DataError,
+    ModelError,
+    check_conf_level,
+    check_option,
+    listing,
+    near,
+)
+from waistats.provenance import NOTE, is_simulated, marked, noted
+from waistats.reliability._intervals import normal_quantile
+from waistats.reliability._items import read_items
+from waistats.reliability._moments import complete, correlation, mean_and_covariance
+from waistats.reliability._result import ReliabilityEstimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ratings:
+    """Complete ratings.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n, k)
+        One row a target, one column a rater.
+    n_excluded : int
+        Targets left out for a missing rating.
+    notes : tuple of str
+        What was left out.
+    """
+
+    values: FloatArray
+    n_excluded: int
+    notes: tuple[str, ...]
+
+
+def read_ratings(
+    data: pd.DataFrame | ArrayLike,
+    *,
+    targets: Hashable | None = None,
+    raters: Hashable | None = None,
+    ratings: Hashable | None = None,
+) -> Ratings:
+    """Return complete ratings from a long or a wide table.
+
+    Parameters
+    ----------
+    data : DataFrame or array_like
+        Long with the three columns named, wide with none named.
+    targets, raters, ratings : column names, optional
+        Columns of a long table.
+
+    Returns
+    -------
+    Ratings
+        The targets that every rater rated.
+
+    Raises
+    ------
+    ModelError
+        If only some of the columns are named.
+    DataError
+        If columns are missing, a rater rates a target twice, or fewer than two targets
+        or raters are left.
+    """
+    given = {"targets": targets, "raters": raters, "ratings": ratings}
+    absent = [name for name, column in given.items() if column is None]
+    if absent and len(absent) < 3:
+        raise ModelError(
+            f"a long table needs targets=, raters= and ratings=; missing: "
+            f"{listing(absent)}. For a wide table give none of them."
+        )
+    wide = data if absent else _wide(data, targets, raters, ratings)
+    responses = read_items(wide)
+    whole = complete(responses.values)
+    n = int(whole.sum())
+    if n < 2:
+        raise DataError(
+            f"at least 2 targets rated by every rater are needed; there are {n} of "
+            f"{len(whole)}. Leave out raters who rated few targets."
+        )
+    lost = np.flatnonzero(~whole)
+    notes: tuple[str, ...] = ()
+    if lost.size:
+        labels = listing(responses.rows[int(i)] for i in lost)
+        notes = (f"Targets without all ratings, left out: {labels}.",)
+    if is_simulated(data):
+        notes += (NOTE,)
+    return Ratings(values=responses.values[whole], n_excluded=lost.size, notes=notes)
+
+
+def _wide(
+    data: pd.DataFrame | ArrayLike,
+    targets: Hashable | None,
+    raters: Hashable | None,
+    ratings: Hashable | None,
+) -> pd.DataFrame:
+    if not isinstance(data, pd.DataFrame):
+        raise DataError("a long table must be a DataFrame with named columns.")
+    columns = [targets, raters, ratings]
+    unknown = [
+        f"{name!r}{near(str(name), map(str, data.columns))}"
+        for name in columns
+        if name not in data.columns
+    ]
+    if unknown:
+        raise DataError(f"no such column: {listing(unknown)}.")
+    used = data[columns]
+    unnamed = used[[targets, raters]].isna().any(axis=1)
+    if unnamed.any():
+        raise DataError(
+            f"every rating needs a target and a rater, but these rows have none: "
+            f"{listing(used.index[unnamed])}."
+        )
+    twice = used.duplicated([targets, raters], keep=False)
+    if twice.any():
+        cells = used.loc[twice, [targets, raters]].drop_duplicates()
+        shown = listing(f"{t} by {r}" for t, r in cells.itertuples(index=False))
+        raise DataError(
+            f"a rater may rate a target once, but rated more often: {shown}. "
+            "Average these ratings or keep one."
+        )
+    numbers = read_items(used[[ratings]], at_least=1).values[:, 0]
+    row, target_labels = pd.factorize(used[targets], sort=True)
+    column, rater_labels = pd.factorize(used[raters], sort=True)
+    table = np.full((len(target_labels), len(rater_labels)), np.nan)
+    table[row, column] = numbers
+    return pd.DataFrame(table, index=target_labels, columns=rater_labels)
+
+
+FORMS = ("1,1", "2,1", "3,1", "1,k", "2,k", "3,k")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeanSquares:
+    """Mean squares of targets by raters.
+
+    Attributes
+    ----------
+    targets, raters, residual, within : float
+        Mean squares; ``within`` is of ratings within targets.
+    n, k : int
+        Targets and raters.
+    """
+
+    targets: float
+    raters: float
+    residual: float
+    within: float
+    n: int
+    k: int
+
+    def f_test(self, form: str) -> tuple[float, int]:
+        """Return the F statistic for targets and its second degrees of freedom."""
+        if form.startswith("1"):
+            return _ratio(self.targets, self.within), self.n * (self.k - 1)
+        return _ratio(self.targets, self.residual), (self.n - 1) * (self.k - 1)
+
+
+def mean_squares(values: FloatArray) -> MeanSquares:
+    """Return the mean squares of complete ratings (n targets, k raters)."""
+    n, k = values.shape
+    centred = values - values.mean()
+    by_target = centred.mean(axis=1)
+    by_rater = centred.mean(axis=0)
+    residual = centred - by_target[:, None] - by_rater
+    target_sum = k * float(by_target @ by_target)
+    rater_sum = n * float(by_rater @ by_rater)
+    residual_sum = float(np.vdot(residual, residual))
+    return MeanSquares(
+        targets=target_sum / (n - 1),
+        raters=rater_sum / (k - 1),
+        residual=residual_sum / ((n - 1) * (k - 1)),
+        within=(rater_sum + residual_sum) / (n * (k - 1)),
+        n=n,
+        k=k,
+    )
+
+
+def _weights(squares: MeanSquares, form: str) -> tuple[FloatArray, FloatArray]:
+    """Return numerator and denominator weights of B, J and E (or W for J, E)."""
+    n, k = squares.n, squares.k
+    model, unit = form.split(",")
+    single = unit == "1"
+    if model == "1":
+        # W is the sum of J's and E's squares over n (k - 1)
+        within = np.array([0.0, 1 / n, (n - 1) / n])
+        error, level = within, np.zeros(3)
+    else:
+        error = np.array([0.0, 0.0, 1.0])
+        level = np.array([0.0, 1.0, -1.0]) / n if model == "2" else np.zeros(3)
+    between = np.array([1.0, 0.0, 0.0])
+    if single:
+        return between - error, between + (k - 1) * error + k * level
+    return between - error, between + level
+
+
+def icc_of(squares: MeanSquares, form: str) -> tuple[float, float]:
+    """Return an ICC and its delta-method standard error."""
+    top, bottom = _weights(squares, form)
+    found = np.array([squares.targets, squares.raters, squares.residual])
+    over = float(bottom @ found)
+    estimate = float(top @ found) / over
+    gradient = (top - estimate * bottom) / over
+    n, k = squares.n, squares.k
+    df = np.array([n - 1, k - 1, (n - 1) * (k - 1)])
+    return estimate, float(np.sqrt((gradient**2 * 2 * found**2 / df).sum()))
+
+
+def icc_limits(
+    squares: MeanSquares, form: str, conf_level: float
+) -> tuple[float, float]:
+    """Return the limits of an ICC by the F distribution."""
+    n, k = squares.n, squares.k
+    tail = (1 - conf_level) / 2
+    model, unit = form.split(",")
+    if model == "2":
+        low, high = _absolute_limits(squares, tail)
+    else:
+        statistic, df2 = squares.f_test(form)
+        below = statistic / special.fdtri(n - 1, df2, 1 - tail)
+        above = statistic * special.fdtri(df2, n - 1, 1 - tail)
+        if np.isinf(statistic):
+            return 1.0, 1.0
+        low, high = ((f - 1) / (f + k - 1) for f in (below, above))
+    if unit == "k":
+        low, high = (k * x / (1 + (k - 1) * x) for x in (low, high))
+    return float(low), float(high)
+
+
+def _absolute_limits(squares: MeanSquares, tail: float) -> tuple[float, float]:
+    """Return the limits of ICC(2,1), with Satterthwaite's degrees of freedom."""
+    n, k = squares.n, squares.k
+    b, j, e = squares.targets, squares.raters, squares.residual
+    if e == 0 and j == 0:
+        return 1.0, 1.0
+    estimate = icc_of(squares, "2,1")[0]
+    # MS_J / MS_E, multiplied through by MS_E so that no residual is no trouble
+    level = k * estimate * j
+    rest = (n * (1 + (k - 1) * estimate) - k * estimate) * e
+    df = (k - 1) * (n - 1) * (level + rest) ** 2 / ((n - 1) * level**2 + rest**2)
+    upper = special.fdtri(n - 1, df, 1 - tail)
+    lower = special.fdtri(df, n - 1, 1 - tail)
+    spread = k * j + (k * n - k - n) * e
+    low = n * (b - upper * e) / (upper * spread + n * b)
+    high = n * (lower * b - e) / (spread + n * lower * b)
+    return low, high
+
+
+def _ratio(top: float, bottom: float) -> float:
+    return top / bottom if bottom > 0 else np.inf
+
+
+_WORDS = {
+    "1,1": "one-way, single rating",
+    "2,1": "two-way random, absolute agreement, single rating",
+    "3,1": "two-way mixed, consistency, single rating",
+    "1,k": "one-way, mean of k ratings",
+    "2,k": "two-way random, absolute agreement, mean of k ratings",
+    "3,k": "two-way mixed, consistency, mean of k ratings",
+}
+
+
+def intraclass_correlation(
+    data: pd.DataFrame | ArrayLike,
+    *,
+    targets: Hashable | None = None,
+    raters: Hashable | None = None,
+    ratings: Hashable | None = None,
+    form: str = "2,1",
+    ci: str | None = "f",
+    conf_level: float = 0.95,
+) -> ReliabilityEstimate:
+    r"""Return an intraclass correlation of ratings of the same targets.
+
+    Parameters
+    ----------
+    data : DataFrame or array_like
+        Long, one row a rating, with the three columns named; or wide, one row a target
+        and one column a rater, with none of them named.
+    targets, raters, ratings : column names, optional
+        Who is rated (clients, sessions), by whom (or when), and the rating.
+    form : {"1,1", "2,1", "3,1", "1,k", "2,k", "3,k"}
+        Shrout and Fleiss's form: 1 each target has its own raters, 2 raters are a
+        random sample and their level counts (absolute agreement), 3 these raters only
+        (consistency); one rating or the mean of all k.
+    ci : {"f"}
+        Interval by the F distribution; None for none.
+    conf_level : float
+        Confidence level.
+
+    Returns
+    -------
+    ReliabilityEstimate
+        Estimate, standard error and interval; ``n`` counts targets, ``n_items`` raters.
+
+    Raises
+    ------
+    DataError
+        If a rater rates a target twice, or fewer than two targets were rated by all.
+
+    Notes
+    -----
+    With mean squares of targets B, of raters J, of residuals E, and within targets W,
+
+    .. math:: ICC(2,1) = \frac{B - E}{B + (k-1)E + k(J-E)/n}
+
+    and so on (Shrout & Fleiss, 1979), with limits as theirs and as in McGraw and Wong
+    (1996): equal to psych's ``ICC(lmer = FALSE)`` and pingouin's ``intraclass_corr``.
+    The mean squares are exact sums in NumPy, so pingouin serves only as a test oracle;
+    it rounds its limits. ICC(3,k) is Cronbach's alpha with raters as items. Targets
+    without all ratings are left out and counted. The standard error is the delta method
+    on independent mean squares, each with variance :math:`2 MS^2/df`.
+
+    Examples
+    --------
+    >>> shrout_fleiss = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8],
+    ...                  [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+    >>> icc = intraclass_correlation(shrout_fleiss, form="2,1")
+    >>> round(icc.estimate, 2), round(icc.ci_low, 2), round(icc.ci_high, 2)
+    (0.29, 0.02, 0.76)
+    """
+    check_option("form", form, FORMS)
+    if ci is not None:
+        check_option("ci", ci, ("f", "none"))
+    check_conf_level(conf_level)
+    table = read_ratings(data, targets=targets, raters=raters, ratings=ratings)
+    squares = mean_squares(table.values)
+    _check_spread(squares)
+    estimate, se = icc_of(squares, form)
+    low, high = icc_limits(squares, form, conf_level)
+    if ci in (None, "none"):
+        low = high = np.nan
+    return ReliabilityEstimate(
+        coefficient="icc",
+        estimate=estimate,
+        se=se,
+        ci_low=low,
+        ci_high=high,
+        conf_level=conf_level,
+        ci="f" if ci == "f" else "",
+        n=squares.n,
+        n_items=squares.k,
+        n_excluded=table.n_excluded,
+        method=f"ICC({form}): {_WORDS[form]}.",
+        notes=table.notes + _notes(estimate),
+    )
+
+
+def intraclass_correlations(
+    data: pd.DataFrame | ArrayLike,
+    *,
+    targets: Hashable | None = None,
+    raters: Hashable | None = None,
+    ratings: Hashable | None = None,
+    conf_level: float = 0.95,
+) -> pd.DataFrame:
+    """Return all six intraclass correlations of the same ratings.
+
+    Parameters
+    ----------
+    data : DataFrame or array_like
+        As in :func:`intraclass_correlation`.
+    targets, raters, ratings : column names, optional
+        As in :func:`intraclass_correlation`.
+    conf_level : float
+        Confidence level.
+
+    Returns
+    -------
+    DataFrame
+        ``term`` (the form), ``estimate, se, statistic, df1, df2, p_value, ci_low,
+        ci_high`` and ``description``.
+
+    Examples
+    --------
+    >>> intraclass_correlations([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8]])[
+    ...     ["term", "estimate"]].round(3)
+      term  estimate
+    0  1,1     0.252
+    1  2,1     0.343
+    2  3,1     0.673
+    3  1,k     0.574
+    4  2,k     0.676
+    5  3,k     0.891
+    """
+    check_conf_level(conf_level)
+    table = read_ratings(data, targets=targets, raters=raters, ratings=ratings)
+    squares = mean_squares(table.values)
+    _check_spread(squares)
+    rows = []
+    for form in FORMS:
+        estimate, se = icc_of(squares, form)
+        low, high = icc_limits(squares, form, conf_level)
+        statistic, df2 = squares.f_test(form)
+        df1 = squares.n - 1
+        rows.append(
+            {
+                "term": form,
+                "estimate": estimate,
+                "se": se,
+                "statistic": statistic,
+                "df1": df1,
+                "df2": df2,
+                "p_value": float(special.fdtrc(df1, df2, statistic)),
+                "ci_low": low,
+                "ci_high": high,
+                "description": _WORDS[form],
+            }
+        )
+    frame = marked(pd.DataFrame(rows), noted(table.notes))
+    frame.attrs["notes"] = table.notes
+    return frame
+
+
+def _check_spread(squares: MeanSquares) -> None:
+    if squares.targets == 0 and squares.within == 0:
+        raise DataError("the ratings do not vary: every one of them is the same.")
+
+
+def _notes(estimate: float) -> tuple[str, ...]:
+    if estimate < 0:
+        return ("Negative: ratings of a target differ more than targets do.",)
+    return ()
+
+
+def test_retest(
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    kind: str = "pearson",  # noqa: PT028
+    form: str = "2,1",  # noqa: PT028
+    conf_level: float = 0.95,  # noqa: PT028
+) -> ReliabilityEstimate:
+    r"""Return the stability of a score over two occasions.
+
+    Parameters
+    ----------
+    first, second : array_like of shape (n,)
+        The same people's scores, in the same order; Series must have the same index.
+    kind : {"pearson", "icc"}
+        The correlation, which ignores a change of level, or an intraclass correlation.
+    form : str
+        Form of the ICC.
+    conf_level : float
+        Confidence level.
+
+    Returns
+    -------
+    ReliabilityEstimate
+        Estimate and interval: Fisher's z for r, the F distribution for an ICC.
+
+    Raises
+    ------
+    DataError
+        If the scores do not belong together or do not vary.
+
+    Notes
+    -----
+    The limits of r are :math:`\tanh(\mathrm{artanh}\,r \pm z/\sqrt{n-3})`, as R's
+    ``cor.test``; its standard error is :math:`(1-r^2)/\sqrt{n-1}` (bivariate normal).
+    People with one score only are left out and counted.
+
+    Examples
+    --------
+    >>> result = test_retest([1, 2, 3, 4, 5, 6], [2, 1, 4, 3, 6, 5])
+    >>> round(result.estimate, 3), round(result.ci_low, 3), round(result.ci_high, 3)
+    (0.829, 0.052, 0.981)
+    """
+    check_option("kind", kind, ("pearson", "icc"))
+    check_conf_level(conf_level)
+    pairs = _paired(first, second)
+    if kind == "icc":
+        return intraclass_correlation(pairs, form=form, conf_level=conf_level)
+    whole = pairs[~np.isnan(pairs).any(axis=1)]
+    n = len(whole)
+    if n < 3:
+        raise DataError(
+            f"at least 3 people with both scores are needed; there {_are(n)} {n}."
+        )
+    if (np.ptp(whole, axis=0) == 0).any():
+        raise DataError("both scores must vary, but one is the same for everyone.")
+    r = float(correlation(mean_and_covariance(whole)[1])[0, 1])
+    notes: tuple[str, ...] = ()
+    low = high = np.nan
+    if n > 3:
+        half = normal_quantile(conf_level) / np.sqrt(n - 3)
+        with np.errstate(divide="ignore"):
+            low, high = np.tanh(np.arctanh(np.clip(r, -1, 1)) + np.array([-half, half]))
+    else:
+        notes = ("An interval needs at least 4 people.",)
+    return ReliabilityEstimate(
+        coefficient="test_retest",
+        estimate=r,
+        se=float((1 - r**2) / np.sqrt(n - 1)),
+        ci_low=float(low),
+        ci_high=float(high),
+        conf_level=conf_level,
+        ci="fisher-z" if n > 3 else "",
+        n=n,
+        n_items=2,
+        n_excluded=len(pairs) - n,
+        method="Pearson correlation of two occasions; n_items counts occasions.",
+        notes=notes,
+    )
+
+
+# pytest would take the name for a test
+test_retest.__test__ = False  # type: ignore[attr-defined]
+
+
+def _paired(first: ArrayLike, second: ArrayLike) -> FloatArray:
+    both = [first, second]
+    if all(isinstance(x, pd.Series) for x in both) and not first.index.equals(  # type: ignore[union-attr]
+        second.index  # type: ignore[union-attr]
+    ):
+        raise DataError(
+            "first and second have different indexes, so it is not known who belongs "
+            "together. Align them first: first, second = first.align(second)."
+        )
+    columns = []
+    for name, values in zip(("first", "second"), both, strict=True):
+        try:
+            column = np.asarray(values, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{name} must hold numbers: {error}.") from error
+        if column.ndim != 1:
+            raise DataError(f"{name} must have one dimension; got {column.ndim}.")
+        if np.isinf(column).any():
+            raise DataError(f"{name} holds infinite values. Leave them empty.")
+        columns.append(column)
+    if len(columns[0]) != len(columns[1]):
+        raise DataError(
+            f"first and second must be as long as each other; got {len(columns[0])} "
+            f"and {len(columns[1])} scores."
+        )
+    return np.column_stack(columns)
+
+
+def _are(n: int) -> str:
+    return "is" if n == 1 else "are"

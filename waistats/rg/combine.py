@@ -1,0 +1,68 @@
+"""Several coefficient tables to one, with nothing counted twice."""
+
+from typing import Any
+
+import pandas as pd
+
+from waistats.errors import DataError, listing
+from waistats.measures import REQUIRED, check_columns
+
+
+def combine_tables(coefficients: Any) -> pd.DataFrame:
+    """Return one coefficient table from one or several.
+
+    Published coefficients and those computed from responses can be joined. Ids are
+    text; rows of later tables whose ``coefficient_id`` is taken get a suffix, and the
+    same study in two tables is refused, since its samples would count twice.
+
+    Raises
+    ------
+    DataError
+        For what is no table, missing columns, or a study that stands in two tables.
+    """
+    if isinstance(coefficients, pd.DataFrame):
+        tables = [coefficients]
+    elif isinstance(coefficients, (list, tuple)) and coefficients:
+        tables = list(coefficients)
+    else:
+        raise DataError(
+            "coefficients must be a coefficient table or a list of them; got "
+            f"{type(coefficients).__name__}."
+        )
+    for table in tables:
+        check_columns(table, REQUIRED)
+    tables = [_with_ids(table) for table in tables]
+    if len(tables) == 1:
+        return tables[0]
+    seen: dict[str, int] = {}
+    twice = set()
+    for i, table in enumerate(tables):
+        for study in table["study_id"].unique():
+            if seen.setdefault(study, i) != i:
+                twice.add(study)
+    if twice:
+        raise DataError(
+            f"These studies stand in more than one table: {listing(sorted(twice))}. "
+            "Rename them if they are different studies, or leave one out."
+        )
+    taken: set[str] = set()
+    for i, table in enumerate(tables):
+        ids = [c if c not in taken else f"{c} (table {i + 1})" for c in _ids(table)]
+        table["coefficient_id"] = ids
+        taken.update(ids)
+    frames = [table.dropna(axis=1, how="all") for table in tables]
+    whole = pd.concat(frames, ignore_index=True)
+    names = list(dict.fromkeys(c for table in tables for c in table.columns))
+    return whole.reindex(columns=names)
+
+
+def _ids(table: pd.DataFrame) -> list[str]:
+    return [str(v) for v in table["coefficient_id"]]
+
+
+def _with_ids(table: pd.DataFrame) -> pd.DataFrame:
+    out = table.reset_index(drop=True)
+    out["study_id"] = out["study_id"].astype(str)
+    if "coefficient_id" not in out:
+        out.insert(1, "coefficient_id", [str(i + 1) for i in range(len(out))])
+    return out

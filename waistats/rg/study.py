@@ -1,0 +1,457 @@
+"""A reliability generalization study: its tables, models and what they rest on.
+
+The whole study in one call.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from waistats._format import (
+    Result,
+    coefficient,
+    count,
+    frame_html,
+    frame_text,
+    interval,
+    level,
+    visible,
+    words_html,
+)
+from waistats.errors import ModelError, check_conf_level, check_option, listing
+from waistats.measures import ALPHA_TYPES, MEASURES, effect_sizes
+from waistats.meta.fit import fit_meta
+from waistats.meta.multilevel.fit import MultilevelResult, fit_multilevel
+from waistats.meta.results import MetaResult
+from waistats.meta.tau2 import check_method
+from waistats.provenance import is_simulated, marked
+from waistats.rg.combine import combine_tables
+from waistats.rg.correlates import correlates
+from waistats.rg.descriptives import (
+    CELL,
+    describe_coefficients,
+    grouping,
+    kinds,
+    stem_and_leaf,
+)
+from waistats.rg.moderators import pooled_levels, screen_moderators
+from waistats.rg.pooling import (
+    FEWEST_TO_POOL,
+    POOLED,
+    Pooled,
+    default_title,
+    main_rows,
+    main_scale,
+    pool,
+    pooled_cells,
+    pooled_row,
+    shrunken,
+)
+from waistats.rg.robustness import robustness
+from waistats.sensitivity.deletion import influence, leave_one_out
+from waistats.sensitivity.multiverse import Multiverse, multiverse
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class RGStudy(Result):
+    """A reliability generalization study: tables, models and what they rest on.
+
+    Frames that take work (moderators, sensitivity) are computed when first asked for.
+
+    Attributes
+    ----------
+    title : str
+        What was studied.
+    effects : DataFrame
+        All rows with ``yi, vi``; rows that cannot be pooled keep them empty and say why
+        in ``reason``.
+    by : tuple of str
+        Columns that make the cells.
+    measure, method, bias, conf_level
+        Scale of pooling, estimator of heterogeneity, correction of the Bonett scale,
+        level of the intervals.
+    main_scale : str
+        The scale of the overall model: total where there is one. Totals and subscales
+        are never pooled together.
+    pooled : Pooled or None
+        The overall model; None with fewer than three studies.
+    formula : str or None
+        Moderators of ``moderator_model``.
+    simulated : bool
+        Whether any row is SIMULATED.
+    """
+
+    title: str
+    effects: pd.DataFrame
+    by: tuple[str, ...]
+    measure: str
+    method: str
+    conf_level: float
+    main_scale: str
+    pooled: Pooled | None
+    formula: str | None
+    within_correlation: float | None
+    simulated: bool
+    candidates: tuple[str, ...] | None = None
+    bias: str = "none"
+    V: Any = field(default=None, repr=False)
+
+    @property
+    def coefficients(self) -> pd.DataFrame:
+        """The coefficient table without effect sizes."""
+        return self.effects.drop(columns=["measure", "yi", "vi"])
+
+    @property
+    def overall(self) -> MetaResult | MultilevelResult | None:
+        """The overall model; None with fewer than three studies."""
+        return None if self.pooled is None else self.pooled.fit
+
+    @property
+    def main_rows(self) -> pd.DataFrame:
+        """The effects of the overall model."""
+        used = self.effects[self.effects["yi"].notna()]
+        return main_rows(used, self.main_scale).reset_index(drop=True)
+
+    @property
+    def excluded(self) -> pd.DataFrame:
+        """Rows that cannot be pooled, and why."""
+        left = self.effects[self.effects["yi"].isna()]
+        names = ["study_id", "coefficient_id", *grouping(left, CELL)]
+        names += [c for c in ("coefficient_type", "estimate", "reason") if c in left]
+        return marked(left[names].reset_index(drop=True), self.simulated)
+
+    @cached_property
+    def descriptives(self) -> pd.DataFrame:
+        """`describe_coefficients` of every row, in cells."""
+        return describe_coefficients(self.coefficients, self.by)
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        """Pooled reliability per cell, a row each."""
+        return pooled_cells(self.effects, self.by, **self._options)
+
+    @cached_property
+    def scales(self) -> pd.DataFrame:
+        """Pooled reliability per scale and kind of coefficient."""
+        return pooled_cells(self.effects, ("scale",), **self._options)
+
+    @cached_property
+    def screen(self) -> pd.DataFrame:
+        """Tests of moderators one at a time, a row each."""
+        return screen_moderators(
+            self.main_rows,
+            self.candidates,
+            method=self.method,
+            conf_level=self.conf_level,
+        )
+
+    @cached_property
+    def levels(self) -> pd.DataFrame:
+        """Pooled reliability per level of each categorical moderator."""
+        return pooled_levels(self.main_rows, self.candidates, **self._options)
+
+    @cached_property
+    def correlates(self) -> pd.DataFrame:
+        """Bivariate correlations of the overall rows, as in the classical study."""
+        return correlates(self.main_rows, self.candidates)
+
+    @cached_property
+    def moderator_model(self) -> MetaResult | MultilevelResult | None:
+        """The model with the moderators that were asked for."""
+        if self.formula is None:
+            return None
+        used = self.effects[self.effects["yi"].notna()]
+        alphas = used[kinds(used).isin(ALPHA_TYPES)]
+        whole = "scale" in self.formula or "coefficient_type" in self.formula
+        rows = alphas if whole else self.main_rows
+        if rows["study_id"].duplicated().any():
+            method = self.method if self.method in {"ML", "REML"} else "REML"
+            return fit_multilevel(
+                rows,
+                self.formula,
+                method=method,
+                conf_level=self.conf_level,
+                within_correlation=self.within_correlation,
+            )
+        return fit_meta(
+            rows, self.formula, method=self.method, conf_level=self.conf_level
+        )
+
+    @property
+    def equation(self) -> str:
+        """The predictive equation of the moderator model, in words; empty without."""
+        model = self.moderator_model
+        if model is None:
+            return ""
+        terms = [
+            f"{value:+.4f}" + ("" if name == "Intercept" else f" × {name}")
+            for name, value in zip(model.design.names, model.beta, strict=True)
+        ]
+        body = " ".join(terms).lstrip("+")
+        return {
+            "bonett": f"alpha = 1 − exp(−({body}))",
+            "hakstian-whalen": f"alpha = 1 − (1 − ({body}))^3",
+            "raw": f"alpha = {body}",
+            "fisher-z": f"alpha = tanh({body})",
+        }[self.measure]
+
+    @cached_property
+    def leave_one_out(self) -> pd.DataFrame:
+        """The overall estimate without each study, on the alpha scale."""
+        fit = self._model
+        by = "study_id" if isinstance(fit, MultilevelResult) else None
+        frame = leave_one_out(fit, by, back_transform=True)
+        return marked(frame, self.simulated)
+
+    @cached_property
+    def influence(self) -> pd.DataFrame:
+        """Influence of each coefficient on the one-level model."""
+        self._model  # noqa: B018  (raises where there is no model)
+        assert self.pooled is not None
+        return marked(influence(self.pooled.independent), self.simulated)
+
+    @cached_property
+    def robustness(self) -> pd.DataFrame:
+        """Small-study and reporting checks of the one-level model; see `robustness`."""
+        self._model  # noqa: B018
+        assert self.pooled is not None
+        return robustness(self.pooled.independent)
+
+    @cached_property
+    def multiverse(self) -> Multiverse:
+        """The overall rows pooled in every defensible way."""
+        self._model  # noqa: B018
+        names = ["measure", "yi", "vi"]
+        return multiverse(
+            self.main_rows.drop(columns=names),
+            conf_level=self.conf_level,
+            multilevel_correlation=self.within_correlation,
+        )
+
+    @cached_property
+    def shrunken(self) -> pd.DataFrame:
+        """Each study's coefficient drawn towards the mean by its imprecision."""
+        self._model  # noqa: B018
+        assert self.pooled is not None
+        return shrunken(self.pooled)
+
+    @property
+    def stem_and_leaf(self) -> str:
+        """Stem-and-leaf display of the alphas."""
+        rows = self.effects[kinds(self.effects).isin(ALPHA_TYPES)]
+        return stem_and_leaf(pd.to_numeric(rows["estimate"], errors="coerce"))
+
+    @property
+    def _model(self) -> MetaResult | MultilevelResult:
+        if self.overall is None:
+            raise ModelError(
+                f"There is no overall model: fewer than {FEWEST_TO_POOL} studies give "
+                f"a poolable coefficient of the {self.main_scale} scale."
+            )
+        return self.overall
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "conf_level": self.conf_level,
+            "within_correlation": self.within_correlation,
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return pooled reliability per cell."""
+        return self.cells.copy()
+
+    def summary(self) -> pd.DataFrame:
+        """Return the overall result in one row, on the alpha scale."""
+        row = pooled_row(self.main_rows, **self._options)
+        frame = pd.DataFrame([{"scale": self.main_scale} | row])
+        return marked(frame, self.simulated)
+
+    def heading(self) -> str:
+        """Return what was studied and the overall result."""
+        used = self.effects["yi"].notna()
+        left = int((~used).sum())
+        words = f"Reliability generalization of {self.title}"
+        if self.simulated:
+            words += " (SIMULATED data)"
+        studies = self.effects.loc[used, "study_id"].nunique()
+        lines = [
+            words,
+            f"{count(used.sum())} coefficients of {count(studies)} studies can be "
+            f"pooled; {count(left)} cannot.",
+        ]
+        lines.append(self.sentence())
+        return "\n".join(lines)
+
+    def sentence(self) -> str:
+        """Return the overall result in a sentence."""
+        if self.pooled is None:
+            return (
+                f"Fewer than {FEWEST_TO_POOL} studies give a poolable coefficient of "
+                f"the {self.main_scale} scale: descriptive only."
+            )
+        row = self.pooled.row()
+        shown = level(self.conf_level)
+        return (
+            f"Overall ({self.main_scale}, k = {row['k']}, {self.pooled.model}): "
+            f"alpha = {coefficient(row['estimate'])}, {shown} CI "
+            f"{interval(row['ci_low'], row['ci_high'])}, {shown} PI "
+            f"{interval(row['pi_low'], row['pi_high'])}, I2 = {row['I2']:.1f}%"
+        )
+
+    def shown(self) -> pd.DataFrame:
+        """Return the cells without their tests."""
+        return self.cells.drop(columns=["Q", "Q_df", "Q_p", "tau2"])
+
+    def __str__(self) -> str:
+        return f"{self.heading()}\n\n{frame_text(self.shown(), 3)}"
+
+    def _repr_html_(self) -> str:
+        head = words_html(self.heading(), title=True)
+        return f'<div class="waistats">{head}{frame_html(self.shown(), 3)}</div>'
+
+    def report(self, path: str | Path, *, force: bool = True) -> Path:
+        """Write the report of the study as one self-contained page, or to Word.
+
+        Parameters
+        ----------
+        path : str or path
+            The file to write: ``"report.html"``, which needs no network to be read, or
+            ``"report.docx"`` (python-docx).
+        force : bool, default True
+            Replace a file that is there.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        DataError
+            If the file name ends otherwise, or the file cannot be written.
+        ModelError
+            If python-docx is needed and not installed.
+        """
+        from waistats.report.render_html import write_report
+
+        return write_report(self, path, force=force)
+
+
+def generalize(
+    coefficients: Any,
+    moderators: str | None = None,
+    by: Sequence[str] = CELL,
+    *,
+    measure: str = "bonett",
+    method: str = "REML",
+    bias: str = "none",
+    conf_level: float = 0.95,
+    within_correlation: float | None = None,
+    candidates: Sequence[str] | None = None,
+    title: str | None = None,
+) -> RGStudy:
+    """Run a reliability generalization study on coefficient tables.
+
+    Parameters
+    ----------
+    coefficients : DataFrame or list of DataFrame
+        Coefficient tables: published ones from `read_coefficients`, computed ones from
+        `reliability_by_study`, or both.
+    moderators : str, optional
+        A formula for one model with several moderators, such as
+        ``"~ rater + np.log(n_items)"``.
+    by : sequence of str, default ("instrument", "rater", "scale")
+        Columns that make the cells; absent ones are ignored.
+    measure : {"bonett", "hakstian-whalen", "raw", "fisher-z"}, default "bonett"
+        Scale of pooling.
+    method : str, default "REML"
+        Estimator of the heterogeneity variance; see `fit_meta`.
+    bias : {"none", "bonett", "exact"}, default "none"
+        Correction of the Bonett scale; see `effect_sizes`. Metafor has none; with more
+        than about 25 coefficients intervals keep their level with ``"exact"`` only.
+    conf_level : float, default 0.95
+        Level of the intervals.
+    within_correlation : float, optional
+        Correlation of sampling errors of one study's coefficients (`fit_multilevel`).
+    candidates : sequence of str, optional
+        Columns that are tested as moderators one at a time; by default every known
+        study characteristic that the table has.
+    title : str, optional
+        Words for what is studied; the instruments by default.
+
+    Returns
+    -------
+    RGStudy
+        Prints its headline and cells; ``report(path)`` writes the page.
+
+    Raises
+    ------
+    DataError
+        For tables that cannot be used; every bad row is named.
+    ModelError
+        If fewer than two coefficients can be pooled.
+
+    Notes
+    -----
+    Alpha and KR-20 are pooled; other kinds of coefficients have cells of their own.
+    Totals and subscales are never pooled together. Where studies give several
+    coefficients the model has three levels, and its interval is cluster-robust (CR2)
+    if there are enough studies. A cell of fewer than three studies is described only.
+
+    Examples
+    --------
+    >>> from waistats import generalize, load_dataset
+    >>> print(generalize(load_dataset("cesd")).sentence())
+    Overall (total, k = 9, one level, Knapp-Hartung): alpha = .905, 95% CI [.885, .922],
+    95% PI [.839, .944], I2 = 81.4%
+    """
+    check_option("measure", measure, MEASURES)
+    check_conf_level(conf_level)
+    method = check_method(method)
+    if numbers := sorted({"yi", "vi", *POOLED} & set(by)):
+        raise ModelError(
+            f"by={listing(numbers)}: cells are made by kinds, such as instrument or "
+            "rater, not by numbers of the result."
+        )
+    table = combine_tables(coefficients)
+    effects = effect_sizes(table, measure=measure, bias=bias, conf_level=conf_level)
+    used = effects[effects["yi"].notna()]
+    if used["study_id"].nunique() < 2:
+        raise ModelError(
+            f"{used['study_id'].nunique()} study gives a poolable coefficient; "
+            "generalization needs at least two."
+        )
+    scale = main_scale(used)
+    rows = main_rows(used, scale)
+    pooled = None
+    if rows["study_id"].nunique() >= FEWEST_TO_POOL:
+        pooled = pool(
+            rows,
+            method=method,
+            conf_level=conf_level,
+            within_correlation=within_correlation,
+        )
+    study = RGStudy(
+        title=visible(title or default_title(used)),
+        effects=effects,
+        by=tuple(by),
+        measure=measure,
+        method=method,
+        bias=bias,
+        conf_level=conf_level,
+        main_scale=scale,
+        pooled=pooled,
+        formula=moderators,
+        within_correlation=within_correlation,
+        simulated=is_simulated(effects),
+        candidates=None if candidates is None else tuple(candidates),
+    )
+    if moderators is not None:
+        study.moderator_model  # noqa: B018  (a bad formula is an error now, not later)
+    return study

@@ -1,0 +1,99 @@
+"""The tables of a multiverse: handlings of dependence, and exclusions."""
+
+import numpy as np
+import pandas as pd
+
+from waistats._typing import FloatArray
+from waistats.errors import ModelError, WaistatsError
+from waistats.measures import effect_sizes
+from waistats.meta._effects import Effects, usable_effects
+from waistats.meta.fit import fit_meta
+from waistats.sensitivity.deletion import influence
+
+OUTLYING = 1.96
+
+
+def poolable(coefficients: pd.DataFrame) -> tuple[pd.DataFrame, Effects]:
+    """Return the rows that every specification starts from, with ids as text."""
+    table = coefficients.drop(columns=["measure", "yi", "vi"], errors="ignore")
+    used = usable_effects(effect_sizes(table))
+    rows = used.table.drop(columns=["measure", "yi", "vi"])
+    return rows, used
+
+
+def exclusions(
+    table: pd.DataFrame, names: tuple[str, ...], small_n: float
+) -> dict[str, pd.DataFrame | str]:
+    """Return the table after each exclusion, or why it is the same as another."""
+    out: dict[str, pd.DataFrame | str] = {}
+    for name in names:
+        if name == "none":
+            out[name] = table
+            continue
+        lost = _small(table, small_n) if name == "small-n" else _outliers(table)
+        if isinstance(lost, str):
+            out[name] = lost
+        elif not lost.any():
+            out[name] = "it excludes no coefficient"
+        elif (~lost).sum() < 3:
+            out[name] = "it leaves fewer than 3 coefficients"
+        else:
+            out[name] = table[~lost].reset_index(drop=True)
+    return out
+
+
+def _small(table: pd.DataFrame, small_n: float) -> np.ndarray:
+    return pd.to_numeric(table["n"]).to_numpy(dtype=float) < small_n
+
+
+def _outliers(table: pd.DataFrame) -> np.ndarray | str:
+    """Return rows with large studentised deleted residuals on the Bonett scale."""
+    try:
+        frame = influence(fit_meta(effect_sizes(table)))
+    except WaistatsError as error:
+        return f"outliers cannot be told: {error}"
+    return frame["rstudent"].abs().to_numpy() > OUTLYING
+
+
+def one_per_study(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the coefficient with the most respondents of each study, first of ties."""
+    n = pd.to_numeric(table["n"])
+    first = n.groupby(table["study_id"], sort=False).idxmax()
+    return table.loc[np.sort(first.to_numpy())].reset_index(drop=True)
+
+
+def mean_per_study(
+    table: pd.DataFrame, yi: FloatArray, vi: FloatArray, correlation: float
+) -> pd.DataFrame:
+    r"""Return one row a study with mean effects.
+
+    Notes
+    -----
+    Variance of a mean of j effects: :math:`\sum_{ab}\rho_{ab}\sqrt{v_av_b}/j^2`, with
+    :math:`\rho` within a sample (the study, where there is no ``sample_id``) and 0
+    between samples.
+    """
+    sample = table["sample_id"] if "sample_id" in table else table["study_id"]
+    study, _ = pd.factorize(table["study_id"])
+    together = pd.DataFrame({"study": study, "sample": sample.astype(str)})
+    # a sum over pairs within a sample is the square of a sum
+    sums = together.assign(s=np.sqrt(vi)).groupby(["study", "sample"])["s"].sum()
+    shared = (sums**2).groupby("study").sum().to_numpy()
+    j = np.bincount(study)
+    own = np.bincount(study, weights=vi)
+    first = np.unique(study, return_index=True)[1]
+    out = table.iloc[first].reset_index(drop=True)
+    for column in ("estimate", "n", "n_items"):
+        means = pd.to_numeric(table[column]).groupby(study).mean()
+        out[column] = means.to_numpy(dtype=float)
+    out["yi"] = np.bincount(study, weights=yi) / j
+    out["vi"] = ((1 - correlation) * own + correlation * shared) / j**2
+    return out
+
+
+def check_within(correlation: float) -> None:
+    """Raise a ModelError unless a correlation lies from 0 to 1."""
+    if not 0 <= correlation <= 1:
+        raise ModelError(
+            f"within_correlation must lie from 0 to 1; got {correlation!r}."
+        )

@@ -1,0 +1,270 @@
+"""The same model fitted again to other rows: what every deletion stands on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from scipy import stats
+from tqdm import tqdm
+
+from waistats._typing import BoolArray, FloatArray
+from waistats.errors import DataError, ModelError, listing, near
+from waistats.meta._design import Design
+from waistats.meta._distributions import critical
+from waistats.meta._effects import IDS, Effects
+from waistats.meta._linalg import cross, inverse, product, project, solve, weighted_fit
+from waistats.meta.fit_many import Batch, full_rank, in_chunks, scale_factor
+from waistats.meta.multilevel.fit import MultilevelResult, fit_levels
+from waistats.meta.results import FittedModel, MetaResult
+
+# choices of rows held at once, times rows
+BLOCK = 4_000_000
+
+
+@dataclass(slots=True)
+class Refits(Batch):
+    """Fits of one model to many choices of its rows, the batch on the last axis.
+
+    Attributes
+    ----------
+    sigma2 : (L, B)
+        Variance of each level of a multilevel model; (0, B) for `fit_meta`.
+
+    The other attributes are those of `Batch`.
+    """
+
+    sigma2: FloatArray
+
+
+def check_meta(result: Any, what: str) -> MetaResult:
+    """Return the result of `fit_meta`, or raise a ModelError that says what is needed."""
+    if isinstance(result, MetaResult):
+        return result
+    raise ModelError(
+        f"{what} needs the result of fit_meta(); got {type(result).__name__}."
+    )
+
+
+def check_model(result: Any, what: str) -> MetaResult | MultilevelResult:
+    """Return a fitted model, or raise a ModelError that says what is needed."""
+    if isinstance(result, (MetaResult, MultilevelResult)):
+        return result
+    raise ModelError(
+        f"{what} needs the result of fit_meta() or fit_multilevel(); got "
+        f"{type(result).__name__}."
+    )
+
+
+def check_mean(result: FittedModel, what: str) -> None:
+    """Raise a ModelError for a model with moderators."""
+    if result.has_moderators:
+        raise ModelError(
+            f"{what} is defined for models without moderators; this one has "
+            f"{result.design.formula!r}."
+        )
+
+
+def included(result: MetaResult, include: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Return effects and variances (k, B) with the rows left out marked."""
+    y = np.where(include, result.effects.yi[:, None], 0.0)
+    v = np.where(include, result.effects.vi[:, None], np.inf)
+    return y, v
+
+
+def refit_many(
+    result: MetaResult | MultilevelResult,
+    include: BoolArray,
+    threads: int | None = None,
+) -> Refits:
+    """Fit a model again to many choices of its rows.
+
+    Parameters
+    ----------
+    result : MetaResult or MultilevelResult
+        The model; its method, small-sample adjustment, weights and V are kept.
+    include : ndarray of bool, shape (k, B)
+        Rows of each fit.
+    threads : int, optional
+        As in `in_chunks`.
+
+    Returns
+    -------
+    Refits
+        NaN where the rows left do not determine the coefficients.
+    """
+    if isinstance(result, MultilevelResult):
+        return _refit_levels(result, include)
+    width = max(1, BLOCK // len(include))
+    starts = range(0, max(include.shape[1], 1), width)
+    parts = [
+        _refit_block(result, include[:, start : start + width], threads)
+        for start in tqdm(starts, desc="refits", disable=None, delay=5)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return Refits(
+        **{
+            part.name: np.concatenate([getattr(p, part.name) for p in parts], axis=-1)
+            for part in fields(Refits)
+        }
+    )
+
+
+def _refit_block(result: MetaResult, include: BoolArray, threads: int | None) -> Refits:
+    X = result.design.X
+    y, v = included(result, include)
+    batch = in_chunks(y, v, X, result.method, result.small_sample, threads)
+    if result.weights is not None:
+        _reweight(batch, y, v, result)
+    alone = (batch.k == 1) & (X.shape[1] == 1)
+    if alone.any():
+        # one study knows its sampling error and nothing of heterogeneity
+        only = np.where(include, result.effects.vi[:, None], 0).sum(axis=0)
+        batch.cov[0, 0, alone] = only[alone]
+        batch.I2[alone], batch.H2[alone] = 0.0, 1.0
+    lost = ~(full_rank(X, include) & batch.converged)
+    parts = {part.name: getattr(batch, part.name) for part in fields(Batch)}
+    if lost.any():
+        for name in parts.keys() - {"k", "converged"}:
+            parts[name][..., lost] = np.nan
+    return Refits(**parts, sigma2=np.empty((0, include.shape[1])))
+
+
+def refit_rows(result: MultilevelResult, keep: BoolArray) -> MultilevelResult:
+    """Fit a multilevel model again to some of its rows."""
+    design = result.design
+    rows = np.flatnonzero(keep)
+    return fit_levels(
+        only_rows(result.effects, keep),
+        _design_rows(design, keep),
+        result.V[rows][:, rows],
+        result.levels,
+        [np.unique(code[keep], return_inverse=True)[1] for code in result.codes],
+        method=result.method,
+        small_sample=result.small_sample,
+        conf_level=result.conf_level,
+    )
+
+
+def each_refit(
+    result: MultilevelResult,
+    include: BoolArray,
+    use: Callable[[int, MultilevelResult], None],
+) -> None:
+    """Call ``use`` with every refit that its rows determine."""
+    X = result.design.X
+    able = full_rank(X, include) & (include.sum(axis=0) > X.shape[1])
+    for j in tqdm(np.flatnonzero(able), desc="refits", disable=None, delay=5):
+        use(int(j), refit_rows(result, include[:, j]))
+
+
+def _refit_levels(result: MultilevelResult, include: BoolArray) -> Refits:
+    p, size = result.design.X.shape[1], include.shape[1]
+    names = ("tau2", "Q", "I2", "H2")
+    out = Refits(
+        beta=np.full((p, size), np.nan),
+        cov=np.full((p, p, size), np.nan),
+        **{name: np.full(size, np.nan) for name in names},
+        k=include.sum(axis=0).astype(float),
+        converged=np.ones(size, dtype=bool),
+        sigma2=np.full((len(result.levels), size), np.nan),
+    )
+
+    def keep(j: int, fit: MultilevelResult) -> None:
+        out.beta[:, j], out.cov[:, :, j] = fit.beta, fit.cov
+        out.sigma2[:, j] = fit.sigma2
+        for name in names:
+            getattr(out, name)[j] = getattr(fit, name)
+
+    each_refit(result, include, keep)
+    return out
+
+
+def _reweight(batch: Batch, y: FloatArray, v: FloatArray, result: MetaResult) -> None:
+    """Replace the coefficients and their covariance by those of the user's weights."""
+    X, p = result.design.X, result.design.X.shape[1]
+    used = np.isfinite(v)
+    a = np.where(used, np.asarray(result.weights)[:, None], 0.0)
+    total = np.where(used, v + batch.tau2, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bread = inverse(cross(X, a))
+        beta = solve(bread, project(X, a * y))
+        cov = product(product(bread, cross(X, a * a * total)), bread)
+        rss = weighted_fit(y, v, X, batch.tau2).rss
+        factor = scale_factor(rss, batch.k - p, result.small_sample)
+    batch.beta[:], batch.cov[:] = beta, cov * factor
+
+
+def inference(
+    result: FittedModel, batch: Batch
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return standard errors (p, B), interval ends (p, B) and p values of Q (B,)."""
+    p = result.design.X.shape[1]
+    df = batch.k - p
+    safe = np.where(df > 0, df, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        se = np.sqrt(np.einsum("ppb->pb", batch.cov))
+        half = critical(result.conf_level, None) * se
+        if result.df is not None:
+            student = stats.t.ppf((1 + result.conf_level) / 2, safe) * se
+            half = np.where(batch.k == 1, half, student)
+        q_p = np.where(df > 0, stats.chi2.sf(batch.Q, safe), 1.0)
+    q_p[np.isnan(batch.Q)] = np.nan
+    return se, batch.beta - half, batch.beta + half, q_p
+
+
+def row_labels(effects: Effects) -> np.ndarray:
+    """Return a name for each row: its study where that is one row, else both ids.
+
+    A coefficient's id that begins with its study's says both.
+    """
+    studies, ids = (effects.table[c].astype(str) for c in IDS)
+    if studies.is_unique:
+        return studies.to_numpy(dtype=object)
+    pairs = zip(ids, studies, strict=True)
+    if ids.is_unique and all(own.startswith(study) for own, study in pairs):
+        return ids.to_numpy(dtype=object)
+    return (studies + "/" + ids).to_numpy(dtype=object)
+
+
+def column_groups(effects: Effects, by: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the groups of a column in order of appearance, and each row's group."""
+    table = effects.table
+    if not isinstance(by, str) or by not in table:
+        options = [str(c) for c in table.columns]
+        raise ModelError(
+            f"by must be a column of the effects, such as 'study_id'; got {by!r}"
+            f"{near(str(by), options)}."
+        )
+    blank = table[by].isna().to_numpy()
+    if blank.any():
+        ids = table["study_id"].to_numpy()[blank]
+        raise DataError(f"{by} is missing for study_id {listing(ids)}.")
+    names, first, codes = np.unique(
+        table[by].astype(str).to_numpy(dtype=object).astype(str),
+        return_index=True,
+        return_inverse=True,
+    )
+    order = np.argsort(first)
+    rank = np.empty(len(order), dtype=int)
+    rank[order] = np.arange(len(order))
+    return names[order].astype(object), rank[codes.ravel()]
+
+
+def _design_rows(design: Design, keep: BoolArray) -> Design:
+    """Return a design of some rows."""
+    data = design.data
+    if data is not None:
+        data = data[keep].reset_index(drop=True)
+    return replace(design, X=design.X[keep], data=data)
+
+
+def only_rows(effects: Effects, keep: BoolArray) -> Effects:
+    """Return the effects of some rows."""
+    return replace(
+        effects,
+        yi=effects.yi[keep],
+        vi=effects.vi[keep],
+        rows=effects.rows[keep],
+    )
