@@ -93,7 +93,9 @@ def test_numbers_are_kept_from_being_dates(template):
 
 
 def test_the_codebook_sheet_is_the_codebook(template):
-    found = pd.read_excel(template, sheet_name="codebook", keep_default_na=False)
+    found = pd.read_excel(
+        template, sheet_name="codebook", keep_default_na=False, engine="openpyxl"
+    )
     expected = coding_codebook()
     assert list(found["variable"]) == list(expected["variable"])
     assert list(found["description"]) == list(expected["description"])

@@ -243,7 +243,7 @@ def expected_reliability(model: Model, table: pd.DataFrame) -> ExpectedReliabili
     --------
     >>> from waistats.io.readers import read_coefficients
     >>> from waistats.datasets.simulated_studies import simulate_literature
-    >>> from waistats.effect_sizes import effect_sizes
+    >>> from waistats.measures import effect_sizes
     >>> from waistats.meta.fit import fit_meta
     >>> sheet = read_coefficients(simulate_literature(60).table)
     >>> model = fit_meta(effect_sizes(sheet), "~ np.log(n_items)")
