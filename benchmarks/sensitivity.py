@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from waistats import cumulative, fit_meta, influence, leave_one_out
-from waistats import effect_sizes
+from waistats import cumulative, effect_sizes, fit_meta, influence, leave_one_out
 from waistats.sensitivity.gosh import gosh
 from waistats.sensitivity.selection import threshold_selection
 from waistats.sensitivity.trim_and_fill import trim_and_fill
