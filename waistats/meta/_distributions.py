@@ -20,6 +20,11 @@ def chi2_sf(x: Any, df: Any) -> Any:
     return special.chdtrc(df, x)
 
 
+def chi2_cdf(x: Any, df: Any) -> Any:
+    """Return the lower tail area of chi-square."""
+    return special.chdtr(df, x)
+
+
 def chi2_ppf(q: Any, df: Any) -> Any:
     """Return quantiles of chi-square for lower tail areas."""
     return 2 * special.gammaincinv(df / 2, q)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from waistats.arrays import FloatArray
+from waistats._typing import FloatArray
 
 MAX_ITERATIONS = 300
 MAX_HALVINGS = 40

@@ -6,13 +6,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.polynomial import legendre
 
-from waistats.arrays import FloatArray
-from scipy import special
-
-from waistats.meta.distributions import chi2_ppf, chi2_sf
-def chi2_cdf(x, df): return special.chdtr(df, x)
-from waistats.meta.quadrature import mixture_cdf, mixture_quantiles
-from waistats.meta.sums import dot, weighted_fit
+from waistats._typing import FloatArray
+from waistats.meta._distributions import (
+    chi2_cdf,
+    chi2_ppf,
+    chi2_sf,
+    mixture_cdf,
+    mixture_quantiles,
+)
+from waistats.meta._linalg import dot, weighted_fit
 
 PREDICTIONS = ("confidence-distribution", "metafor")
 NODES = 64
@@ -67,9 +69,7 @@ class Predictive:
         """Return the equal-tailed limits for design rows (n, p), each (n,)."""
         tail = (1 - conf_level) / 2
         mean, sd = self.mixture(rows, extra)
-        ends = mixture_quantiles(
-            np.array([tail, 1 - tail]), self.weight, mean, sd
-        )
+        ends = mixture_quantiles(np.array([tail, 1 - tail]), self.weight, mean, sd)
         return ends[:, 0], ends[:, 1]
 
     def above(
