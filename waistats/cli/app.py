@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from waistats._caller import TERMINAL, calling
 from waistats.cli._terminal import (
     as_program,
     as_typed,
@@ -331,11 +332,12 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments is None:
         as_program()
     command = typer.main.get_command(app)
-    code = guarded(
-        lambda: command.main(
-            args=arguments, prog_name="waistats", standalone_mode=False
+    with calling(TERMINAL):
+        code = guarded(
+            lambda: command.main(
+                args=arguments, prog_name="waistats", standalone_mode=False
+            )
         )
-    )
     if arguments is None:
         leave_quietly()
     return code

@@ -1,0 +1,117 @@
+"""Who is calling: a Python script, the command line or the app; options in its words.
+
+A message that tells what to do names an option as its reader writes it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+PYTHON, TERMINAL, APP = "python", "terminal", "app"
+_CALLER: ContextVar[str] = ContextVar("waistats_caller", default=PYTHON)
+
+# options whose command line spelling is not --name-with-hyphens
+_FLAGS = {"raters": "--rater", "data": "FILE"}
+# what a function of the package is called at the command line
+_COMMANDS = {
+    "inspect_responses": "waistats check FILE",
+    "check_coefficients": "waistats check FILE",
+    "audit_keys": "waistats items FILE",
+    "item_statistics": "waistats items FILE",
+    "reliability_by_study": "waistats alpha FILE",
+    "generalize": "waistats generalize FILE",
+}
+
+
+@contextmanager
+def calling(caller: str) -> Iterator[None]:
+    """Word messages for this caller: ``"python"``, ``"terminal"`` or ``"app"``."""
+    token = _CALLER.set(caller)
+    try:
+        yield
+    finally:
+        _CALLER.reset(token)
+
+
+def caller() -> str:
+    """Return who is calling."""
+    return _CALLER.get()
+
+
+def option(name: str, value: object = None) -> str:
+    """Return an option, with a value where one is given, as the caller writes it.
+
+    >>> option("missing_codes", (99, -9))
+    'missing_codes=(99, -9)'
+    >>> with calling("terminal"):
+    ...     option("missing_codes", (99, -9)), option("already_keyed", False)
+    ('--missing-codes 99,-9', '--not-keyed')
+    """
+    if _CALLER.get() == PYTHON:
+        if name == "already_keyed" and value is None:
+            return "already_keyed=True or already_keyed=False"
+        return f"{name}=" if value is None else f"{name}={_literal(value)}"
+    if name == "already_keyed":
+        if value is None:
+            return "--already-keyed or --not-keyed"
+        return "--already-keyed" if value else "--not-keyed"
+    flag = _FLAGS.get(name, "--" + name.replace("_", "-"))
+    if value is None or value is True:
+        return flag
+    return f"{flag} {_typed(name, value)}"
+
+
+def command(function: str) -> str:
+    """Return a function of the package as the caller calls it.
+
+    >>> command("audit_keys")
+    'audit_keys()'
+    """
+    if _CALLER.get() == PYTHON:
+        return f"{function}()"
+    return _COMMANDS.get(function, function)
+
+
+def _literal(value: object) -> str:
+    """Return a value as Python writes it, whole numbers without decimals."""
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, Mapping):
+        pairs = (f"{_literal(k)}: {_literal(v)}" for k, v in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, Sequence):
+        parts = ", ".join(_literal(part) for part in value)
+        if isinstance(value, list):
+            return f"[{parts}]"
+        return f"({parts},)" if len(value) == 1 else f"({parts})"
+    return str(value)
+
+
+def _typed(name: str, value: object) -> str:
+    """Return a value as it is typed in a shell."""
+    if isinstance(value, Mapping):
+        return f" {_FLAGS.get(name, '')} ".join(
+            _quoted(f"{k}={_plain(v)}") for k, v in value.items()
+        )
+    separator = ":" if name == "response_range" else ","
+    return _quoted(_plain(value, separator))
+
+
+def _plain(value: object, separator: str = ",") -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Sequence):
+        return separator.join(_plain(part) for part in value)
+    return str(value)
+
+
+def _quoted(text: str) -> str:
+    import shlex
+
+    return shlex.quote(text)

@@ -1,0 +1,162 @@
+"""What a gate finds in responses: stops, warnings and notes, and how they are said."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from waistats._caller import option
+from waistats.errors import DataError, ModelError, listing, near
+
+STOP, WARNING, NOTE = "stop", "warning", "note"
+COLUMNS = ("severity", "finding", "where", "n", "example", "advice")
+
+# every finding: what it is, for the documentation and for accept=
+FINDINGS = {
+    "missing_codes": "customary codes for a missing answer among the answers",
+    "out_of_range": "answers outside the range of the form or of response_range",
+    "key_contradicted": "the stated key contradicts the answers",
+    "key_conflict": "some reversed items are reversed in the file already, others not",
+    "key_unclear": "the answers do not say whether reversed items are reversed already",
+    "negative_alpha": "alpha of a keyed form is negative",
+    "impossible_sd": "the standard deviation of the score is impossible",
+    "item_gap": "numbered items were guessed, and the numbers have a gap",
+    "repeated_person": "a person is there twice with different answers",
+    "person_column": "a column looks like the person, and repeats",
+    "against_scale": "an item runs against its subscale",
+    "identical_rows": "respondents with the same answers to every item",
+    "straight_lining": "respondents with one answer to all items",
+    "filter_variable": "a filter variable of SPSS that is not used",
+    "ceiling": "so many answers at the end of the scale that the interval is too narrow",
+    "kurtosis": "item distributions for which the interval does not hold its level",
+    "similar_studies": "study names that differ only in case, spaces or signs",
+    "labelled_missing": "codes whose value labels mean no answer",
+    "missing_codes_given": "codes that were named and are missing answers",
+    "key_decided": "the state of the key, decided from the answers",
+    "identical_repeats": "a person is there twice with the same answers",
+    "blank_id": "rows without study, person or a column that splits studies",
+    "blank_rows": "rows without a single answer",
+    "rows_selected": "rows selected by a condition",
+    "items_guessed": "items found by their numbers",
+    "not_looked_at": "what was not looked at",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One finding in responses.
+
+    Attributes
+    ----------
+    severity : {"stop", "warning", "note"}
+        Whether it stops the analysis.
+    finding : str
+        Its identifier, for ``accept=`` and ``--accept``.
+    where : str
+        Columns, studies or rows.
+    text : str
+        A sentence without its full stop: what was found.
+    n : int
+        How many answers, rows, items or studies.
+    example : str
+        One of them.
+    advice : str
+        What to do, in the words of the caller.
+    by : {"data", "user"}
+        Who decided, where something was decided.
+    """
+
+    severity: str
+    finding: str
+    text: str
+    where: str = ""
+    n: int = 1
+    example: str = ""
+    advice: str = ""
+    by: str = "data"
+
+    def sentence(self) -> str:
+        """Return the finding and the advice."""
+        text = f"{self.text}."
+        return f"{text} {self.advice}" if self.advice else text
+
+
+class ResponsesError(DataError):
+    """Responses that cannot be used as they are; ``findings`` holds what was found."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        lines = [
+            f"{finding.sentence()} [{finding.finding}]" for finding in self.findings
+        ]
+        if len(lines) == 1:
+            super().__init__(lines[0])
+        else:
+            listed = "\n".join(f"- {line}" for line in lines)
+            super().__init__(f"{len(lines)} problems found in the responses:\n{listed}")
+
+
+def check_accept(accept: str | Sequence[str] | None) -> frozenset[str]:
+    """Return the identifiers that are accepted; a ModelError for unknown ones."""
+    names = [accept] if isinstance(accept, str) else list(accept or ())
+    unknown = [
+        f"{name!r}{near(str(name), FINDINGS)}" for name in names if name not in FINDINGS
+    ]
+    if unknown:
+        raise ModelError(
+            f"{option('accept')} takes identifiers of findings; {listing(unknown)} is "
+            f"none. They are {listing(FINDINGS, 40)}."
+        )
+    return frozenset(names)
+
+
+def accepted(findings: Iterable[Finding], accept: frozenset[str]) -> list[Finding]:
+    """Return the findings, stops that the user accepts as warnings of the user."""
+    return [
+        replace(f, severity=WARNING, by="user", advice="Accepted by the user.")
+        if f.severity == STOP and f.finding in accept
+        else f
+        for f in findings
+    ]
+
+
+def refuse(findings: Sequence[Finding]) -> None:
+    """Raise a ResponsesError if any finding is a stop."""
+    stops = [finding for finding in findings if finding.severity == STOP]
+    if stops:
+        raise ResponsesError(stops)
+
+
+def findings_frame(findings: Sequence[Finding]) -> pd.DataFrame:
+    """Return one row a finding: ``severity, finding, where, n, example, advice``.
+
+    Stops come first, then warnings and notes.
+    """
+    order = {STOP: 0, WARNING: 1, NOTE: 2}
+    kept = sorted(findings, key=lambda finding: order[finding.severity])
+    rows = [[getattr(finding, name) for name in COLUMNS] for finding in kept]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.astype({"n": "int64"})
+
+
+def intake_records(findings: Sequence[Finding]) -> list[dict[str, str]]:
+    """Return what was found and decided, for ``attrs["intake"]`` and the report.
+
+    Each record has ``finding, severity, where, decision, by``: ``decision`` in a
+    sentence, ``by`` is ``data`` or ``user``.
+    """
+    return [
+        {
+            "finding": finding.finding,
+            "severity": finding.severity,
+            "where": finding.where,
+            "decision": f"{finding.text}.",
+            "by": finding.by,
+        }
+        for finding in findings
+    ]
+
+
+def added(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings without repeats, as batches of studies give them."""
+    return list(dict.fromkeys(findings))

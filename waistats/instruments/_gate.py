@@ -1,0 +1,743 @@
+"""The cheap part of the gate: codes, ranges and the state of the key, in memory.
+
+Every path that computes from answers runs it; `inspect_responses` adds what needs a
+closer look. What the answers decide and what stops is decided here and nowhere else.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from waistats._caller import option
+from waistats._format import coefficient
+from waistats._typing import BoolArray, FloatArray, IntArray
+from waistats.errors import ModelError, listing, near
+from waistats.instruments._codes import (
+    customary_codes,
+    is_customary,
+    label_range,
+    labelled_missing,
+)
+from waistats.instruments._findings import (
+    NOTE,
+    STOP,
+    WARNING,
+    Finding,
+    check_accept,
+)
+from waistats.instruments._key_evidence import (
+    CONFLICT,
+    KEYED,
+    RAW,
+    WEAK,
+    KeyLayout,
+    KeySums,
+    against_rest,
+    evidence,
+    key_states,
+    key_sums,
+    shared_state,
+)
+from waistats.instruments.forms import Instrument
+
+Keyed: TypeAlias = bool | Mapping[str, bool | None] | None
+ValueLabels: TypeAlias = Mapping[object, Mapping[Any, str]]
+# the studies that a message names
+_MOST = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateOptions:
+    """What the user says of the answers.
+
+    Attributes
+    ----------
+    missing_codes : tuple of float
+        Numbers that mean a missing answer.
+    response_range : tuple of float or None
+        Lowest and highest answer.
+    already_keyed : bool, None or mapping of study to these
+        Whether reversed items are reverse-scored in the file; None asks the answers.
+    reverse : tuple
+        Columns that are reverse-scored besides those of the key.
+    accept : frozenset of str
+        Findings that do not stop.
+    allow_fractions : bool
+        Whether a form's answers may lie between whole numbers.
+    """
+
+    missing_codes: tuple[float, ...] = ()
+    response_range: tuple[float, float] | None = None
+    already_keyed: Keyed = None
+    reverse: tuple[object, ...] = ()
+    accept: frozenset[str] = field(default_factory=frozenset)
+    allow_fractions: bool = False
+
+
+def gate_options(
+    *,
+    missing_codes: float | Sequence[float] = (),
+    response_range: tuple[float, float] | None = None,
+    already_keyed: Keyed = None,
+    reverse: str | Sequence[object] = (),
+    accept: str | Sequence[str] = (),
+    allow_fractions: bool = False,
+) -> GateOptions:
+    """Return the options of a public function, checked."""
+    codes = missing_codes if isinstance(missing_codes, Sequence) else (missing_codes,)
+    wrong = [code for code in codes if not _is_number(code)]
+    if wrong or isinstance(codes, str):
+        raise ModelError(
+            f"{option('missing_codes')} takes numbers, such as "
+            f"{option('missing_codes', (99, -9))}; got {missing_codes!r}."
+        )
+    limits = None
+    if response_range is not None:
+        given = tuple(response_range)
+        if (
+            len(given) != 2
+            or not all(_is_number(end) for end in given)
+            or not given[0] < given[1]
+        ):
+            raise ModelError(
+                f"{option('response_range')} takes the lowest and the highest answer, "
+                f"such as {option('response_range', (1, 5))}; got {response_range!r}."
+            )
+        limits = (float(given[0]), float(given[1]))
+    if not (already_keyed is None or isinstance(already_keyed, bool | Mapping)):
+        raise ModelError(
+            "already_keyed must be True, False, None or a mapping of study to these; "
+            f"got {already_keyed!r}."
+        )
+    return GateOptions(
+        missing_codes=tuple(float(code) for code in codes),
+        response_range=limits,
+        already_keyed=already_keyed,
+        reverse=(reverse,) if isinstance(reverse, str) else tuple(reverse),
+        accept=check_accept(accept),
+        allow_fractions=allow_fractions,
+    )
+
+
+def _is_number(value: object) -> bool:
+    return (
+        isinstance(value, int | float | np.integer | np.floating)
+        and not isinstance(value, bool)
+        and bool(np.isfinite(value))
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answers:
+    """Answers with codes taken out.
+
+    Attributes
+    ----------
+    values : ndarray, shape (N, m)
+        NaN where an answer is missing.
+    limits : tuple of float or None
+        Lowest and highest answer, as far as anything declares them.
+    findings : list of Finding
+        What was found.
+    """
+
+    values: FloatArray
+    limits: tuple[float, float] | None
+    findings: list[Finding]
+
+
+def read_codes(
+    values: FloatArray,
+    columns: Sequence[object],
+    options: GateOptions,
+    *,
+    form: Instrument | None = None,
+    groups: Sequence[Sequence[int]] | None = None,
+    labels: ValueLabels | None = None,
+    row: Callable[[int], str] = str,
+) -> Answers:
+    """Return the answers without codes, and what is wrong with the others.
+
+    Parameters
+    ----------
+    values : ndarray, shape (N, m)
+        Numbers as they are in the file.
+    columns : sequence
+        Names of the m items.
+    options : GateOptions
+        What the user says.
+    form : Instrument, optional
+        The form, whose range applies.
+    groups : sequence of sequences of int, optional
+        Items that share a response scale; by default all of them.
+    labels : mapping, optional
+        Value labels of columns.
+    row : callable
+        Position of a respondent to the name of the row.
+    """
+    of_items = [dict((labels or {}).get(column, {})) for column in columns]
+    values, found = _without_codes(values, columns, of_items, options)
+    limits = declared_range(form, of_items, options)
+    low, high = _ends(values)
+    every = range(len(columns))
+    for group in groups or [every]:
+        at = list(group)
+        found += _odd(values, low, high, at, columns, limits, form, options, row)
+    return Answers(values=values, limits=limits, findings=found)
+
+
+def declared_range(
+    form: Instrument | None, labels: Sequence[Mapping[Any, str]], options: GateOptions
+) -> tuple[float, float] | None:
+    """Return the range that the user, the form or the value labels declare."""
+    if options.response_range is not None:
+        return options.response_range
+    if form is not None:
+        return (float(form.limits[0]), float(form.limits[1]))
+    return label_range(labels)
+
+
+def _ends(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    start_low = np.full(values.shape[1], np.inf)
+    low: FloatArray = np.fmin.reduce(values, axis=0, initial=np.inf, where=True)
+    high: FloatArray = np.fmax.reduce(values, axis=0, initial=-np.inf, where=True)
+    return np.where(np.isnan(low), start_low, low), high
+
+
+def _without_codes(
+    values: FloatArray,
+    columns: Sequence[object],
+    labels: Sequence[Mapping[Any, str]],
+    options: GateOptions,
+) -> tuple[FloatArray, list[Finding]]:
+    found: list[Finding] = []
+    if options.missing_codes:
+        taken = np.isin(values, options.missing_codes)
+        if taken.any():
+            values = np.where(taken, np.nan, values)
+            codes = listing(f"{code:g}" for code in options.missing_codes)
+            found.append(
+                Finding(
+                    severity=NOTE,
+                    finding="missing_codes_given",
+                    where=_of(columns, taken.any(axis=0)),
+                    n=int(taken.sum()),
+                    example=codes,
+                    text=f"{int(taken.sum())} answers with the codes {codes} are "
+                    "missing, as stated",
+                    by="user",
+                )
+            )
+    meant: dict[tuple[float, str], list[tuple[object, int]]] = {}
+    for j, column in enumerate(columns):
+        for code, label in labelled_missing(labels[j]).items():
+            taken_here = values[:, j] == code
+            if taken_here.any():
+                values = values if values.flags.owndata else values.copy()
+                values = values.copy() if not meant else values
+                values[taken_here, j] = np.nan
+                meant.setdefault((code, label), []).append(
+                    (column, int(taken_here.sum()))
+                )
+    for (code, label), where in meant.items():
+        n = sum(count for _, count in where)
+        found.append(
+            Finding(
+                severity=NOTE,
+                finding="labelled_missing",
+                where=listing(column for column, _ in where),
+                n=n,
+                example=f"{code:g} ({label})",
+                text=f"{n} {'answer' if n == 1 else 'answers'} {code:g} are missing: "
+                f"the value label is {label!r}",
+            )
+        )
+    return values, found
+
+
+def _of(columns: Sequence[object], chosen: BoolArray) -> str:
+    return listing(c for c, one in zip(columns, chosen, strict=True) if one)
+
+
+def _odd(
+    values: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    at: Sequence[int],
+    columns: Sequence[object],
+    limits: tuple[float, float] | None,
+    form: Instrument | None,
+    options: GateOptions,
+    row: Callable[[int], str],
+) -> list[Finding]:
+    """Return codes and answers out of range among items that share a scale."""
+    whole = form is not None and not options.allow_fractions
+    ends = np.array([*low[list(at)], *high[list(at)]])
+    ends = ends[np.isfinite(ends)]
+    part = None
+    if limits is None:
+        if not is_customary(ends).any():
+            return []
+        part = values[:, list(at)]
+        codes = customary_codes(np.unique(part[np.isfinite(part)]))
+        wrong = np.isin(part, codes)
+    else:
+        part = values[:, list(at)]
+        inside = not len(ends) or (ends.min() >= limits[0] and ends.max() <= limits[1])
+        wrong = np.zeros(part.shape, dtype=bool)
+        if not inside:
+            wrong |= (part < limits[0]) | (part > limits[1])
+        if whole:
+            with np.errstate(invalid="ignore"):
+                wrong |= np.isfinite(part) & (part != np.rint(part))
+        if not wrong.any():
+            return []
+        codes = customary_codes(np.unique(part[wrong]), limits)
+    if not wrong.any():
+        return []
+    coded = np.isin(part, codes)
+    cells = [
+        BadCell(columns[at[j]], row(int(i)), float(part[i, j]), bool(coded[i, j]))
+        for i, j in _cells(wrong)
+    ]
+    return odd_findings(cells, limits, whole, part[~wrong & np.isfinite(part)])
+
+
+def _cells(wrong: BoolArray) -> list[tuple[int, int]]:
+    """Return the places of bad cells, item by item."""
+    j, i = np.nonzero(wrong.T)
+    return [(int(a), int(b)) for a, b in zip(i, j, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class BadCell:
+    """An answer that is a code or out of range."""
+
+    column: object
+    row: str
+    value: float
+    code: bool
+    n: int = 1
+
+    def said(self) -> str:
+        """Return the place and the value."""
+        if self.n > 1:
+            return f"{self.column}: {self.value:g} ({self.n} times)"
+        return f"{self.column}, {self.row}: {self.value:g}"
+
+
+def odd_findings(
+    cells: Sequence[BadCell],
+    limits: tuple[float, float] | None,
+    whole: bool,
+    others: FloatArray | None = None,
+) -> list[Finding]:
+    """Return the stops for codes and for answers out of range."""
+    found = []
+    codes = [cell for cell in cells if cell.code]
+    if codes:
+        values = sorted({cell.value for cell in codes}, reverse=True)
+        shown = listing(f"{value:g}" for value in values)
+        n = sum(cell.n for cell in codes)
+        scale = (
+            f"answers from {limits[0]:g} to {limits[1]:g}"
+            if limits is not None
+            else _observed(others)
+        )
+        numbers = tuple(int(v) if float(v).is_integer() else v for v in values)
+        if limits is None:
+            out = "If they are answers, say so with " + option("response_range") + "."
+        else:
+            out = f"To use them as answers: {option('accept', 'missing_codes')}."
+        found.append(
+            Finding(
+                severity=STOP,
+                finding="missing_codes",
+                where=listing(dict.fromkeys(cell.column for cell in codes)),
+                n=n,
+                example=codes[0].said(),
+                text=f"{shown} among {scale} look like codes for a missing answer: "
+                f"{n} in {listing(dict.fromkeys(c.column for c in codes))}, such as "
+                f"{codes[0].said()}",
+                advice=f"If they mean no answer, give "
+                f"{option('missing_codes', numbers)}. {out}",
+            )
+        )
+    rest = [cell for cell in cells if not cell.code]
+    if rest and limits is not None:
+        n = sum(cell.n for cell in rest)
+        kind = "whole numbers" if whole else "numbers"
+        found.append(
+            Finding(
+                severity=STOP,
+                finding="out_of_range",
+                where=listing(dict.fromkeys(cell.column for cell in rest)),
+                n=n,
+                example=rest[0].said(),
+                text=f"answers must be {kind} from {limits[0]:g} to {limits[1]:g}, or "
+                f"empty; {n} {'is' if n == 1 else 'are'} not: "
+                f"{listing((cell.said() for cell in rest), 30)}",
+                advice="Correct them, or set them to missing with "
+                f"{option('missing_codes')}; another response scale is stated with "
+                f"{option('response_range')}.",
+            )
+        )
+    return found
+
+
+def _observed(others: FloatArray | None) -> str:
+    if others is None or not len(others):
+        return "the answers"
+    return f"answers from {others.min():g} to {others.max():g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KeyPlan:
+    """Which items of a form, in the order of the columns, are reversed.
+
+    Attributes
+    ----------
+    form : Instrument
+        The form.
+    columns : tuple
+        Columns of all its items, in order.
+    layout : KeyLayout
+        Reversed items and subscales.
+    """
+
+    form: Instrument
+    columns: tuple[object, ...]
+    layout: KeyLayout
+
+    @property
+    def reversed(self) -> list[object]:
+        """The columns that the key reverses."""
+        pairs = zip(self.columns, self.layout.reverse, strict=True)
+        return [column for column, one in pairs if one]
+
+
+def key_plan(form: Instrument, columns: Sequence[object]) -> KeyPlan:
+    """Return the plan of a form whose items are these columns, in its order."""
+    numbers = list(form.items)
+    group = np.zeros(len(numbers), dtype=np.int64)
+    for g, of in enumerate(form.subscales.values()):
+        for number in of:
+            group[numbers.index(number)] = g
+    return KeyPlan(
+        form=form,
+        columns=tuple(columns),
+        layout=KeyLayout(reverse=np.isin(numbers, form.reverse), group=group),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KeyDecision:
+    """Which items are reverse-scored, study by study.
+
+    Attributes
+    ----------
+    turned : ndarray of bool, shape (u, m)
+        Items to be reverse-scored in each unit.
+    against : ndarray of bool, shape (u, m)
+        Items that run against their subscale once scored so.
+    findings : list of Finding
+        What was decided, and what stops.
+    """
+
+    turned: BoolArray
+    against: BoolArray
+    findings: list[Finding]
+
+
+def decide_key(
+    sums: KeySums,
+    plan: KeyPlan,
+    unit: IntArray,
+    units: Sequence[str],
+    stated: Keyed,
+    *,
+    weak_stops: bool = True,
+    whose: str = "",
+) -> KeyDecision:
+    """Decide for every unit whether the key is still to be applied.
+
+    Parameters
+    ----------
+    sums : KeySums
+        Of the answers as they are in the file, one row a sample.
+    plan : KeyPlan
+        The form.
+    unit : ndarray of int
+        Unit (study) of each sample.
+    units : sequence of str
+        Names of the units.
+    stated : bool, None or mapping
+        What the user says.
+    weak_stops : bool
+        Whether weak evidence stops, or the form's key is applied with a note.
+    whose : str
+        The rater, for messages.
+    """
+    layout = plan.layout
+    found = evidence(sums, layout, unit, len(units))
+    says = _stated(stated, units)
+    if not layout.reverse.any():
+        turned = np.zeros((len(units), len(layout.reverse)), dtype=bool)
+        one, _ = against_rest(found, layout, turned)
+        return KeyDecision(turned=turned, against=one, findings=[])
+    states = key_states(found, layout)
+    shared = shared_state(states, found, layout)
+    findings: list[Finding] = []
+    apply = np.zeros(len(units), dtype=bool)
+    told: dict[str, list[str]] = {}
+    for i, (name, state, said) in enumerate(zip(units, states, says, strict=True)):
+        if said is not None:
+            apply[i] = not said
+            opposite = RAW if said else KEYED
+            if state == opposite:
+                told.setdefault("contradicted " + state, []).append(name)
+            continue
+        if state == CONFLICT:
+            told.setdefault(CONFLICT, []).append(name)
+        elif state == WEAK and found.n[i] < 3:
+            apply[i] = shared != KEYED
+        elif state == WEAK and shared == WEAK:
+            told.setdefault(WEAK, []).append(name)
+            apply[i] = True
+        elif state == WEAK:
+            apply[i] = shared == RAW
+            told.setdefault("shared " + shared, []).append(name)
+        else:
+            apply[i] = state == RAW
+            told.setdefault(state, []).append(name)
+    findings += _key_findings(told, plan, found, units, weak_stops, whose)
+    turned = apply[:, None] & layout.reverse[None, :]
+    one, overall = against_rest(found, layout, turned)
+    return KeyDecision(turned=turned, against=one | overall[None, :], findings=findings)
+
+
+def _stated(stated: Keyed, units: Sequence[str]) -> list[bool | None]:
+    if not isinstance(stated, Mapping):
+        return [stated] * len(units)
+    unknown = [f"{k!r}{near(str(k), units)}" for k in stated if str(k) not in units]
+    if unknown:
+        raise ModelError(
+            f"already_keyed names {listing(unknown)}, which is no study of the data."
+        )
+    by_name = {str(name): state for name, state in stated.items()}
+    return [by_name.get(name) for name in units]
+
+
+def _key_findings(
+    told: Mapping[str, Sequence[str]],
+    plan: KeyPlan,
+    found: Any,
+    units: Sequence[str],
+    weak_stops: bool,
+    whose: str,
+) -> list[Finding]:
+    items = listing(plan.reversed, 20)
+    form = plan.form.name + (f" ({whose})" if whose else "")
+    findings = []
+
+    def say(
+        severity: str, finding: str, names: Sequence[str], text: str, advice: str = ""
+    ) -> None:
+        findings.append(
+            Finding(
+                severity=severity,
+                finding=finding,
+                where=listing(filter(None, names), _MOST),
+                n=len(names),
+                example=str(plan.reversed[0]),
+                text=text,
+                advice=advice,
+            )
+        )
+
+    def places(names: Sequence[str]) -> str:
+        given = [name for name in names if name]
+        return f" in {listing(given, _MOST)}" if given else ""
+
+    for state, names in told.items():
+        if state in (RAW, "shared raw"):
+            why = "" if state == RAW else "; taken from the other studies"
+            say(
+                NOTE,
+                "key_decided",
+                names,
+                f"{form}: the reversed items {items} are not reverse-scored yet"
+                f"{places(names)}, and were reverse-scored{why}",
+            )
+        elif state in (KEYED, "shared keyed"):
+            why = "" if state == KEYED else "; taken from the other studies"
+            say(
+                NOTE,
+                "key_decided",
+                names,
+                f"{form}: the reversed items {items} are already reverse-scored"
+                f"{places(names)}, and were left as they are{why}",
+            )
+        elif state == "contradicted raw":
+            say(
+                STOP,
+                "key_contradicted",
+                names,
+                f"{form}: the file is said to be reverse-scored, but{places(names)} "
+                f"the items {items} run against the others, as in a file that is not",
+                f"Leave the option out or use {option('already_keyed', False)}; to keep "
+                f"it: {option('accept', 'key_contradicted')}.",
+            )
+        elif state == "contradicted keyed":
+            say(
+                STOP,
+                "key_contradicted",
+                names,
+                f"{form}: the file is said not to be reverse-scored, but"
+                f"{places(names)} the items {items} run with the others, as in a file "
+                "that is",
+                f"Leave the option out or use {option('already_keyed', True)}; to keep "
+                f"it: {option('accept', 'key_contradicted')}.",
+            )
+        elif state == CONFLICT:
+            say(
+                STOP,
+                "key_conflict",
+                names,
+                f"{form}:{places(names) or ' in the file'} some of the reversed items "
+                f"are already reverse-scored and others are not "
+                f"({_signs(plan, found, units, names)})",
+                f"Reverse-score single items with {option('reverse')}, or state what "
+                f"the file is with {option('already_keyed')}.",
+            )
+        elif state == WEAK:
+            text = (
+                f"{form}: the answers do not show whether the reversed items {items} "
+                f"are already reverse-scored{places(names)}"
+            )
+            if weak_stops:
+                say(
+                    STOP,
+                    "key_unclear",
+                    names,
+                    text,
+                    f"State it with {option('already_keyed')}.",
+                )
+            else:
+                say(NOTE, "key_unclear", names, f"{text}; they were reverse-scored")
+    return findings
+
+
+def _signs(
+    plan: KeyPlan, found: Any, units: Sequence[str], names: Sequence[str]
+) -> str:
+    i = list(units).index(names[0])
+    r = found.own[i]
+    reverse = plan.layout.reverse
+    done = [c for c, x, k in zip(plan.columns, r, reverse, strict=True) if k and x > 0]
+    left = [c for c, x, k in zip(plan.columns, r, reverse, strict=True) if k and x < 0]
+    return f"already: {listing(done)}; not yet: {listing(left)}"
+
+
+def reversal(limits: tuple[float, float]) -> float:
+    """Return the sum of lowest and highest answer: reversed ``x`` is this minus x."""
+    return limits[0] + limits[1]
+
+
+def keyed_values(
+    values: FloatArray, turned: BoolArray, unit: IntArray, both_ends: float
+) -> FloatArray:
+    """Return the answers (N, m) with the items of each unit reverse-scored."""
+    if not turned.any():
+        return values
+    if (turned == turned[0]).all():
+        out = values.copy()
+        out[:, turned[0]] = both_ends - out[:, turned[0]]
+        return out
+    flip = turned[unit]
+    return np.where(flip, both_ends - values, values)
+
+
+def reversed_besides(
+    values: FloatArray,
+    columns: Sequence[object],
+    reverse: Sequence[object],
+    limits: tuple[float, float] | None,
+) -> tuple[FloatArray, tuple[float, float] | None, list[Finding]]:
+    """Return answers with the named columns reverse-scored, and a note of it.
+
+    Without a declared range the lowest and highest answer that there is are used, which
+    leaves alpha as it is.
+    """
+    named = [column for column in columns if column in reverse]
+    if not named:
+        return values, limits, []
+    if limits is None:
+        given = values[np.isfinite(values)]
+        limits = (float(given.min()), float(given.max())) if len(given) else (0.0, 0.0)
+        between = f"{limits[0]:g} and {limits[1]:g}, the lowest and highest answers"
+    else:
+        between = f"{limits[0]:g} and {limits[1]:g}"
+    at = [j for j, column in enumerate(columns) if column in reverse]
+    values = values.copy()
+    values[:, at] = limits[0] + limits[1] - values[:, at]
+    finding = Finding(
+        severity=NOTE,
+        finding="key_decided",
+        where=listing(named),
+        n=len(named),
+        example=str(named[0]),
+        text=f"{listing(named, 20)} reverse-scored between {between}, as stated",
+        by="user",
+    )
+    return values, limits, [finding]
+
+
+def against_finding(
+    item: object,
+    scale: str,
+    places: Sequence[tuple[str, float, float]],
+) -> Finding:
+    """Return the warning for an item that runs against its scale.
+
+    ``places`` holds study, alpha as it is, and alpha once the item is reverse-scored.
+    """
+    told = [
+        f"{coefficient(after)} instead of {coefficient(before)}"
+        + (f" ({study})" if study else "")
+        for study, before, after in places
+    ]
+    alphas = f": reverse-scored, alpha would be {listing(told, _MOST)}" if told else ""
+    return Finding(
+        severity=WARNING,
+        finding="against_scale",
+        where=str(item),
+        n=max(len(places), 1),
+        example=told[0] if told else str(item),
+        text=f"{item} runs against the other items of {scale}{alphas}",
+        advice=f"If it was left unreversed, use {option('reverse', [str(item)])}.",
+    )
+
+
+__all__ = [
+    "Answers",
+    "BadCell",
+    "GateOptions",
+    "KeyDecision",
+    "KeyPlan",
+    "Keyed",
+    "ValueLabels",
+    "against_finding",
+    "decide_key",
+    "declared_range",
+    "gate_options",
+    "key_plan",
+    "key_sums",
+    "keyed_values",
+    "odd_findings",
+    "read_codes",
+    "reversal",
+    "reversed_besides",
+]
