@@ -1,5 +1,6 @@
 """Fit one meta-analytic model."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from waistats.errors import (
     check_option,
     listing,
 )
+from waistats.meta._deferred import Deferred
 from waistats.meta._design import Design, build_design, intercept_only
 from waistats.meta._distributions import chi2_sf
 from waistats.meta._effects import Effects, usable_effects
@@ -142,8 +144,6 @@ def fit_design(
     beta, cov = batch.beta[:, 0], batch.cov[:, :, 0]
     if weights is not None:
         beta, cov = _weighted(y, v, X, weights, tau2, small_sample)
-    likelihood, n_parameters = _likelihood(y, v, X, beta, tau2, method)
-    aic, bic, aicc = information(likelihood, n_parameters, k, p, method)
     Q = float(batch.Q[0])
     notes = []
     if method == "CE" and small_sample != "wald":
@@ -159,17 +159,11 @@ def fit_design(
         )
     return MetaResult(
         tau2=tau2,
-        tau2_se=tau2_se(y, v, X, tau2, method),
         I2=float(batch.I2[0]),
         H2=float(batch.H2[0]),
         Q=Q,
         Q_df=k - p,
         Q_p=float(chi2_sf(Q, k - p)) if k > p else 1.0,
-        R2=_explained(y, v, design, tau2, method),
-        log_likelihood=likelihood,
-        aic=aic,
-        bic=bic,
-        aicc=aicc,
         beta=back @ beta,
         cov=back @ cov @ back.T,
         df=None if small_sample == "wald" else float(k - p),
@@ -178,7 +172,12 @@ def fit_design(
         method=method,
         small_sample=small_sample,
         conf_level=conf_level,
-        n_parameters=n_parameters,
+        n_parameters=p + (method != "CE"),
+        deferred=Deferred(
+            tau2_se=partial(tau2_se, y, v, X, tau2, method),
+            R2=partial(_explained, y, v, design, tau2, method),
+            log_likelihood=partial(_likelihood, y, v, X, beta, tau2, method),
+        ),
         weights=weights,
         notes=tuple(notes),
     )
@@ -256,8 +255,8 @@ def _likelihood(
     beta: FloatArray,
     tau2: float,
     method: str,
-) -> tuple[float, int]:
-    """Return the log-likelihood with metafor's constants, and its parameters."""
+) -> float:
+    """Return the log-likelihood with metafor's constants."""
     k, p = X.shape
     restricted = method == "REML"
     at = np.array([tau2])
@@ -270,18 +269,7 @@ def _likelihood(
     if restricted:
         value += 0.5 * np.linalg.slogdet(X.T @ X)[1]
     value -= 0.5 * (k - p if restricted else k) * np.log(2 * np.pi)
-    return value, p + (method != "CE")
-
-
-def information(
-    likelihood: float, parameters: int, k: int, p: int, method: str
-) -> tuple[float, float, float]:
-    """Return AIC, BIC and AICc as metafor counts them."""
-    size = k - p if method == "REML" else k
-    aic = -2 * likelihood + 2 * parameters
-    bic = -2 * likelihood + parameters * np.log(size) if size > 0 else float("nan")
-    h = max(size, parameters + 2)
-    return aic, float(bic), -2 * likelihood + 2 * parameters * h / (h - parameters - 1)
+    return value
 
 
 def _explained(

@@ -23,6 +23,7 @@ from waistats._format import (
 )
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_option
+from waistats.meta._deferred import Deferred
 from waistats.meta._design import Design, term_names
 from waistats.meta._distributions import chi2_sf, critical, f_sf, two_sided
 from waistats.meta._effects import Effects, OfEffects
@@ -170,6 +171,17 @@ def likelihood_ratio(
     )
 
 
+def information(
+    likelihood: float, parameters: int, k: int, p: int, method: str
+) -> tuple[float, float, float]:
+    """Return AIC, BIC and AICc as metafor counts them."""
+    size = k - p if method == "REML" else k
+    aic = -2 * likelihood + 2 * parameters
+    bic = -2 * likelihood + parameters * np.log(size) if size > 0 else float("nan")
+    h = max(size, parameters + 2)
+    return aic, float(bic), -2 * likelihood + 2 * parameters * h / (h - parameters - 1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class FittedModel(OfEffects):
     """A fitted meta-analytic model.
@@ -183,10 +195,6 @@ class FittedModel(OfEffects):
         variability.
     Q, Q_df, Q_p : float
         (Residual) heterogeneity test.
-    R2 : float
-        Share of heterogeneity that the moderators explain, 0-100; NaN without them.
-    log_likelihood, aic, bic, aicc : float
-        Restricted under REML; otherwise of maximum likelihood.
     beta : ndarray, shape (p,)
         Coefficients on the model's scale; ``cov`` (p, p) is their covariance.
     df : float or None
@@ -195,6 +203,9 @@ class FittedModel(OfEffects):
         The rows and the design that were fitted.
     method, small_sample, conf_level, measure
         As asked for; ``measure`` is None for effects of unknown scale.
+    deferred : Deferred
+        What is computed when first asked for: ``R2`` (0-100, NaN without moderators),
+        ``log_likelihood`` (restricted under REML) and with it ``aic, bic, aicc``.
     """
 
     tau2: float
@@ -203,11 +214,6 @@ class FittedModel(OfEffects):
     Q: float
     Q_df: int
     Q_p: float
-    R2: float
-    log_likelihood: float
-    aic: float
-    bic: float
-    aicc: float
     beta: FloatArray
     cov: FloatArray
     df: float | None
@@ -217,12 +223,43 @@ class FittedModel(OfEffects):
     small_sample: str
     conf_level: float
     n_parameters: int
+    deferred: Deferred = field(repr=False)
     notes: tuple[str, ...] = ()
 
     @property
     def k(self) -> int:
         """Coefficients used."""
         return len(self.effects.yi)
+
+    @property
+    def R2(self) -> float:
+        """Share of heterogeneity that the moderators explain; computed when asked."""
+        return self.deferred["R2"]
+
+    @property
+    def log_likelihood(self) -> float:
+        """Log-likelihood with metafor's constants; computed when asked."""
+        return self.deferred["log_likelihood"]
+
+    def _information(self) -> tuple[float, float, float]:
+        return information(
+            self.log_likelihood, self.n_parameters, *self.design.X.shape, self.method
+        )
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion."""
+        return self._information()[0]
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's, with ln(k - p) under REML and ln k under ML."""
+        return self._information()[1]
+
+    @property
+    def aicc(self) -> float:
+        """Akaike's, corrected for few coefficients."""
+        return self._information()[2]
 
     @property
     def tau(self) -> float:
@@ -418,16 +455,18 @@ class MetaResult(FittedModel):
 
     Attributes
     ----------
-    tau2_se : float
-        Standard error of the heterogeneity variance.
     weights : ndarray or None
         User weights; None for inverse variances.
 
     The other attributes are those of `FittedModel`.
     """
 
-    tau2_se: float
     weights: FloatArray | None = None
+
+    @property
+    def tau2_se(self) -> float:
+        """Standard error of the heterogeneity variance; computed when asked."""
+        return self.deferred["tau2_se"]
 
     def heterogeneity_intervals(self) -> pd.DataFrame:
         """Return tau2, tau, I2, H2 with Q-profile limits, indexed by those names."""

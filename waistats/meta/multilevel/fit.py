@@ -5,6 +5,7 @@ The result of a multilevel model.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,10 @@ from scipy import sparse
 from waistats._format import fixed, frame_html, frame_text, p_statement, words_html
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ModelError, check_conf_level, check_option
+from waistats.meta._deferred import Deferred
 from waistats.meta._design import Design, build_design, intercept_only
 from waistats.meta._distributions import chi2_ppf, chi2_sf
 from waistats.meta._effects import Effects, usable_effects
-from waistats.meta.fit import information
 from waistats.meta.heterogeneity import intervals_frame
 from waistats.meta.multilevel._blocks import connect, level_codes, padded_rows
 from waistats.meta.multilevel._data import (
@@ -457,8 +458,6 @@ def fit_levels(
     )
     turn = np.linalg.inv(problem.triangle)
     likelihood = float(found.at.log_likelihood[0]) + constant(problem)
-    n_parameters = p + int(estimated.sum())
-    aic, bic, aicc = information(likelihood, n_parameters, k, p, method)
     tau2, typical = float(sigma2.sum()), problem.typical_variance
     return MultilevelResult(
         levels=names,
@@ -479,11 +478,6 @@ def fit_levels(
         Q=problem.Q,
         Q_df=k - p,
         Q_p=float(chi2_sf(problem.Q, k - p)),
-        R2=_explained(used.yi, design, V, codes, names, method, tau2),
-        log_likelihood=likelihood,
-        aic=aic,
-        bic=bic,
-        aicc=aicc,
         beta=turn @ (problem.start + np.sqrt(unit) * found.at.beta[0]),
         cov=turn @ found.at.vcov[0] @ turn.T * unit,
         df=None if small_sample == "wald" else float(k - p),
@@ -492,7 +486,11 @@ def fit_levels(
         method=method,
         small_sample=small_sample,
         conf_level=conf_level,
-        n_parameters=n_parameters,
+        n_parameters=p + int(estimated.sum()),
+        deferred=Deferred(
+            R2=partial(_explained, used.yi, design, V, codes, names, method, tau2),
+            log_likelihood=likelihood,
+        ),
         notes=notes + held,
     )
 
