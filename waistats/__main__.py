@@ -2,7 +2,7 @@
 
 import sys
 
-from waistats.cli.app import main
+from waistats.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -16,11 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from waistats.errors import DataError, listing, near
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MARK = "datapackage.json"
 
@@ -240,13 +241,14 @@ def new_file(path: str | os.PathLike[str], *, force: bool = True) -> Iterator[Pa
                 work.unlink(missing_ok=True)
 
 
-def guarded(frame: pd.DataFrame) -> pd.DataFrame:
+def guarded(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Return a frame whose texts and names no spreadsheet takes for a formula.
 
     A text that starts with = + - @, a tab or a line break gets an apostrophe; numbers
     are left alone. A carriage return, which CSV writers do not quote and readers take
     for the end of a row, becomes a line feed.
     """
+    import pandas as pd
 
     def guard(value: Any) -> Any:
         if not isinstance(value, str):
@@ -262,7 +264,7 @@ def guarded(frame: pd.DataFrame) -> pd.DataFrame:
     return out.set_axis([guard(name) for name in out.columns], axis="columns")
 
 
-def write_csv(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+def write_csv(frame: "pd.DataFrame", path: str | os.PathLike[str]) -> None:
     """Write a frame as CSV: UTF-8, unrounded, safe to open in a spreadsheet."""
     with new_file(path) as work:
         guarded(frame).to_csv(work, index=False, lineterminator="\n", encoding="utf-8")

@@ -2,19 +2,16 @@
 
 import html
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from waistats.errors import visible
+
 MISSING = "–"
 
-# control characters, line separators, marks that turn the direction of writing
-_UNSEEN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 
 # How the columns of DESIGN's contract are shown; anything else has four decimals.
 _INTEGER_COLUMNS = {"k", "n", "n_items", "k0", "n_excluded", "Q_df"}
@@ -111,17 +108,6 @@ def cell(column: str, value: Any, digits: int = 4) -> str:
             return str(int(number))
         return fixed(number, digits)
     return visible(str(value))
-
-
-def visible(text: str, keep: str = "") -> str:
-    r"""Return a text with signs that would move or hide other text as escapes.
-
-    >>> print(visible("Li\n2001"), visible("Łukasz 2001"))
-    Li\n2001 Łukasz 2001
-    """
-    return _UNSEEN.sub(
-        lambda m: m[0] if m[0] in keep else m[0].encode("unicode_escape").decode(), text
-    )
 
 
 def is_damaged(text: object) -> bool:

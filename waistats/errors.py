@@ -1,11 +1,18 @@
 """The errors that users see, and the checks that raise the commonest of them."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from numbers import Real
 
 # the least distance of a confidence level from 0 and 1
 NEAREST = 1e-9
+
+
+# control characters, line separators, marks that turn the direction of writing
+_UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 class WaistatsError(Exception):
@@ -22,6 +29,17 @@ class ModelError(WaistatsError, ValueError):
 
 class ConvergenceError(WaistatsError):
     """An iterative estimate did not reach its tolerance."""
+
+
+def visible(text: str, keep: str = "") -> str:
+    r"""Return a text with signs that would move or hide other text as escapes.
+
+    >>> print(visible("Li\n2001"), visible("Łukasz 2001"))
+    Li\n2001 Łukasz 2001
+    """
+    return _UNSEEN.sub(
+        lambda m: m[0] if m[0] in keep else m[0].encode("unicode_escape").decode(), text
+    )
 
 
 def listing(values: Iterable[object], most: int = 12) -> str:

@@ -229,7 +229,7 @@ def test_data_commands(capsys, monkeypatch, tmp_path):
 
 def test_version_and_help(capsys):
     assert run("--version") == 0
-    assert "waistats 0.1.0" in capsys.readouterr().out
+    assert "waistats 0.2.0" in capsys.readouterr().out
     assert run("--help") == 0
 
 

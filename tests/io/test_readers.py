@@ -11,8 +11,7 @@ import openpyxl
 import pandas as pd
 import pyreadstat
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from waistats.errors import DataError, ModelError, WaistatsError
 from waistats.io.readers import read_coefficients, read_responses

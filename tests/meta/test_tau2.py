@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from waistats import ConvergenceError, DataError, ModelError, fit_meta_many
 from waistats.meta import fit_many as many

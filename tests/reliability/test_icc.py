@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from waistats.errors import DataError, ModelError
 from waistats.reliability.alpha import cronbach_alpha
@@ -16,8 +15,8 @@ from waistats.reliability.icc import (
     FORMS,
     intraclass_correlation,
     intraclass_correlations,
+    test_retest as retest,
 )
-from waistats.reliability.icc import test_retest as retest
 
 HERE = Path(__file__).parents[1] / "reference"
 REFERENCE = json.loads((HERE / "coefficients.json").read_text(encoding="utf-8"))

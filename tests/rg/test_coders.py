@@ -8,8 +8,7 @@ import openpyxl
 import pandas as pd
 import pytest
 from coding_rows import sheet_of, study
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from waistats.errors import DataError
 from waistats.reliability.icc import intraclass_correlation

@@ -4,8 +4,7 @@ import re
 
 import pytest
 from hostile import KINDS, bounded, run, write
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from strategies import damaged, delimited, nearly_sound
 
 import waistats.report.folder as report_folder

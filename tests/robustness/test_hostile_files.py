@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hostile import KINDS, answer, bounded, write
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from strategies import WORDS, damaged, delimited, true_rows, written_rows
 
 from waistats import (

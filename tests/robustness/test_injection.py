@@ -8,8 +8,7 @@ import openpyxl
 import pandas as pd
 import pytest
 from hostile import bounded, run
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from waistats import load_dataset, simulate_responses, tables
 from waistats._files import FORMULA_STARTS, guarded, write_csv

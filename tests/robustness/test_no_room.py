@@ -21,8 +21,7 @@ from waistats import (
 )
 from waistats._files import write_csv
 from waistats.errors import DataError
-from waistats.figures import forest
-from waistats.figures import save as save_figure
+from waistats.figures import forest, save as save_figure
 from waistats.report import render_html as report_page
 from waistats.rg.coding import write_template
 

@@ -14,8 +14,7 @@ from typing import Any
 import typer
 
 from waistats._files import stopped, uninterrupted
-from waistats._format import visible
-from waistats.errors import DataError, WaistatsError
+from waistats.errors import DataError, WaistatsError, visible
 
 
 def pairs_of(text: str | None) -> dict[str, str] | None:
@@ -114,8 +113,6 @@ def guarded(run: Callable[[], Any]) -> int:
 
 
 def _say(message: str) -> int:
-    from waistats._format import visible
-
     print(f"Error: {visible(message, keep=chr(10))}", file=sys.stderr)
     return 2
 

@@ -213,7 +213,7 @@ def generalize(
 @app.command()
 def check(file: File, columns: Columns = None, sheet: Sheet = None) -> None:
     """List everything wrong or doubtful in a table of coefficients."""
-    from waistats._format import visible
+    from waistats.errors import visible
     from waistats.io.check import check_coefficients
 
     found = check_coefficients(file, columns=pairs_of(columns), sheet=sheet)

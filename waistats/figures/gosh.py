@@ -12,8 +12,7 @@ from waistats.figures._alt import describe
 from waistats.figures._axes import axis_name, set_alpha_axis, span
 from waistats.figures._style import wrap
 from waistats.rg.as_model import as_independent
-from waistats.sensitivity.gosh import GoshResult
-from waistats.sensitivity.gosh import gosh as fit_subsets
+from waistats.sensitivity.gosh import GoshResult, gosh as fit_subsets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

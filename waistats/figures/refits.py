@@ -14,8 +14,10 @@ from waistats.figures._axes import axis_name, draw_intervals, set_alpha_axis, sp
 from waistats.figures._labels import Texts, draw_beside, fit_beside
 from waistats.measures import transform
 from waistats.rg.as_model import as_model, left_out_by
-from waistats.sensitivity.deletion import cumulative as cumulative_frame
-from waistats.sensitivity.deletion import leave_one_out as leave_one_out_frame
+from waistats.sensitivity.deletion import (
+    cumulative as cumulative_frame,
+    leave_one_out as leave_one_out_frame,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

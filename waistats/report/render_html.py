@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from waistats._files import new_file
-from waistats._format import visible
-from waistats.errors import DataError
+from waistats.errors import DataError, visible
 from waistats.report.blocks import Download, Figure, Link, Section, inline_svg, numbered
 from waistats.report.code import colophon
 from waistats.report.render_word import study_document

@@ -19,10 +19,9 @@ from waistats._format import (
     frame_text,
     interval,
     level,
-    visible,
     words_html,
 )
-from waistats.errors import ModelError, check_conf_level, check_option, listing
+from waistats.errors import ModelError, check_conf_level, check_option, listing, visible
 from waistats.measures import ALPHA_TYPES, MEASURES, effect_sizes
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel.fit import MultilevelResult, fit_multilevel

@@ -22,8 +22,7 @@ from waistats._format import (
     p_value,
 )
 from waistats._labels import decimals
-from waistats.provenance import SIMULATED as MARK
-from waistats.provenance import is_simulated
+from waistats.provenance import SIMULATED as MARK, is_simulated
 
 if TYPE_CHECKING:
     from great_tables import GT
@@ -273,8 +272,7 @@ def sheet(
     digits : int, optional
         Decimals of reliabilities instead of 2.
     """
-    from great_tables import GT
-    from great_tables import html as as_html
+    from great_tables import GT, html as as_html
 
     notes = [sentence for sentence in notes if sentence]
     if "provenance" in frame and set(frame["provenance"]) <= {MARK}:

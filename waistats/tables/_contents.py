@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
-from waistats._format import visible
+from waistats.errors import visible
 
 if TYPE_CHECKING:
     from great_tables import GT

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waistats._files import FORMULA_STARTS, new_file, without_times, workbook_bytes
-from waistats._format import visible
-from waistats.errors import ModelError
+from waistats.errors import ModelError, visible
 from waistats.tables._contents import is_number, read_contents
 
 if TYPE_CHECKING:

@@ -11,9 +11,11 @@ from waistats.errors import DataError, ModelError
 from waistats.figures.forest import fit_groups
 from waistats.measures import back_transform
 from waistats.rg.as_model import as_model, left_out_by
-from waistats.sensitivity.deletion import cumulative as cumulative_frame
-from waistats.sensitivity.deletion import influence as influence_frame
-from waistats.sensitivity.deletion import leave_one_out as leave_one_out_frame
+from waistats.sensitivity.deletion import (
+    cumulative as cumulative_frame,
+    influence as influence_frame,
+    leave_one_out as leave_one_out_frame,
+)
 from waistats.sensitivity.multiverse import Multiverse
 from waistats.sensitivity.selection import ThresholdSelection
 from waistats.sensitivity.small_study import PetPeese

@@ -1,0 +1,222 @@
+"""Public names and where they live; ``__init__.py`` loads each when it is asked for."""
+
+from . import figures as figures, tables as tables
+from .datasets.bundled import (
+    list_datasets as list_datasets,
+    load_dataset as load_dataset,
+)
+from .datasets.remote import (
+    cache_path as cache_path,
+    fetch_dataset as fetch_dataset,
+)
+from .datasets.simulate import (
+    simulate_responses as simulate_responses,
+)
+from .datasets.simulated_studies import (
+    SimulatedStudy as SimulatedStudy,
+    simulate_hanson_study as simulate_hanson_study,
+    simulate_literature as simulate_literature,
+)
+from .errors import (
+    ConvergenceError as ConvergenceError,
+    DataError as DataError,
+    ModelError as ModelError,
+    WaistatsError as WaistatsError,
+)
+from .instruments.forms import (
+    Instrument as Instrument,
+    define_instrument as define_instrument,
+    get_instrument as get_instrument,
+    list_instruments as list_instruments,
+)
+from .instruments.identification import (
+    identify_instrument as identify_instrument,
+)
+from .instruments.keys import (
+    audit_keys as audit_keys,
+)
+from .instruments.scoring import (
+    item_columns as item_columns,
+    keyed_items as keyed_items,
+    score as score,
+)
+from .io.check import (
+    check_coefficients as check_coefficients,
+)
+from .io.readers import (
+    read_coefficients as read_coefficients,
+    read_responses as read_responses,
+)
+from .measures import (
+    back_transform as back_transform,
+    effect_sizes as effect_sizes,
+)
+from .meta.bayes import (
+    fit_bayes as fit_bayes,
+)
+from .meta.fit import (
+    fit_meta as fit_meta,
+)
+from .meta.fit_many import (
+    fit_meta_many as fit_meta_many,
+)
+from .meta.location_scale import (
+    fit_location_scale as fit_location_scale,
+)
+from .meta.multilevel.fit import (
+    MultilevelResult as MultilevelResult,
+    fit_multilevel as fit_multilevel,
+)
+from .meta.permutation import (
+    permutation_test as permutation_test,
+)
+from .meta.results import (
+    MetaResult as MetaResult,
+)
+from .meta.subgroups import (
+    fit_subgroups as fit_subgroups,
+)
+from .meta.varying import (
+    fit_varying_coefficient as fit_varying_coefficient,
+)
+from .practice import (
+    Disattenuated as Disattenuated,
+    ReliabilityPrediction as ReliabilityPrediction,
+    decision_words as decision_words,
+    disattenuate as disattenuate,
+    kelley_true_score as kelley_true_score,
+    practice_table as practice_table,
+    predict_reliability as predict_reliability,
+    range_change as range_change,
+    reliable_change as reliable_change,
+    sample_size_for_alpha as sample_size_for_alpha,
+    sample_size_for_correlation as sample_size_for_correlation,
+    standard_error_of_measurement as standard_error_of_measurement,
+    threshold_probability as threshold_probability,
+)
+from .reliability._result import (
+    ReliabilityEstimate as ReliabilityEstimate,
+)
+from .reliability.alpha import (
+    cronbach_alpha as cronbach_alpha,
+    kr20 as kr20,
+    standardized_alpha as standardized_alpha,
+    two_item_reliability as two_item_reliability,
+)
+from .reliability.by_study.api import (
+    reliability_by_study as reliability_by_study,
+)
+from .reliability.by_study.items import (
+    item_statistics_by_study as item_statistics_by_study,
+)
+from .reliability.compare import (
+    alpha_covariance as alpha_covariance,
+    compare_alphas as compare_alphas,
+)
+from .reliability.composite import (
+    composite_reliability as composite_reliability,
+    stratified_alpha as stratified_alpha,
+)
+from .reliability.guttman import (
+    guttman_lambdas as guttman_lambdas,
+)
+from .reliability.icc import (
+    intraclass_correlation as intraclass_correlation,
+    intraclass_correlations as intraclass_correlations,
+    test_retest as test_retest,
+)
+from .reliability.items import (
+    item_statistics as item_statistics,
+)
+from .reliability.missing_bounds import (
+    alpha_bounds as alpha_bounds,
+)
+from .reliability.multilevel import (
+    multilevel_reliability as multilevel_reliability,
+)
+from .reliability.omega import (
+    omega_total as omega_total,
+)
+from .reliability.omega_hierarchical import (
+    omega_hierarchical as omega_hierarchical,
+)
+from .reliability.ordinal import (
+    ordinal_alpha as ordinal_alpha,
+    ordinal_omega as ordinal_omega,
+)
+from .reliability.split_half import (
+    split_half as split_half,
+)
+from .rg._spread_rows import (
+    spread_covariance as spread_covariance,
+)
+from .rg.coders import (
+    compare_coders as compare_coders,
+)
+from .rg.coding import (
+    coding_codebook as coding_codebook,
+    coding_examples as coding_examples,
+    write_template as write_template,
+)
+from .rg.compare_samples import (
+    compare_samples as compare_samples,
+)
+from .rg.correlates import (
+    classical_regression as classical_regression,
+    correlates as correlates,
+)
+from .rg.descriptives import (
+    describe_coefficients as describe_coefficients,
+    stem_and_leaf as stem_and_leaf,
+)
+from .rg.flow import (
+    flow_counts as flow_counts,
+)
+from .rg.induced_samples import (
+    expected_reliability as expected_reliability,
+    induction_tests as induction_tests,
+    variance_ratio_test as variance_ratio_test,
+)
+from .rg.induction import (
+    induction_rate as induction_rate,
+)
+from .rg.length import (
+    lengthening_factor as lengthening_factor,
+    mean_inter_item_correlation as mean_inter_item_correlation,
+    spearman_brown as spearman_brown,
+)
+from .rg.spread import (
+    spread_analysis as spread_analysis,
+)
+from .rg.study import (
+    RGStudy as RGStudy,
+    generalize as generalize,
+)
+from .sensitivity.deletion import (
+    cumulative as cumulative,
+    influence as influence,
+    leave_one_out as leave_one_out,
+)
+from .sensitivity.gosh import (
+    gosh as gosh,
+)
+from .sensitivity.multiverse import (
+    multiverse as multiverse,
+)
+from .sensitivity.selection import (
+    threshold_selection as threshold_selection,
+)
+from .sensitivity.small_study import (
+    egger_test as egger_test,
+    pet_peese as pet_peese,
+    rank_test as rank_test,
+)
+from .sensitivity.trim_and_fill import (
+    trim_and_fill as trim_and_fill,
+)
+from .sensitivity.unreported import (
+    fail_safe_n as fail_safe_n,
+    worst_case as worst_case,
+)
+
+__version__: str
