@@ -1,14 +1,6 @@
-"""A formula and a frame to a design matrix.
+"""A formula and a frame to a design matrix; what would mislead a model is refused."""
 
-A formula: its text, its terms, and the columns that it names.
-
-Moderators that would mislead a model are refused by name.
-"""
-
-import ast
-import builtins
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,83 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._typing import FloatArray
-from waistats.errors import DataError, ModelError, listing, near
-
-# what a call of Python itself would do to the session: end it, wait, read or write
-_REFUSED = frozenset(vars(builtins)) - {
-    "abs", "bool", "float", "int", "len", "max", "min", "pow", "round", "str", "sum",
-}  # fmt: skip
-
-
-def check_formula(formula: str) -> str:
-    """Return a formula's text with its tilde; refuse what is not a plain formula."""
-    if not isinstance(formula, str) or not formula.strip():
-        raise ModelError(
-            "moderators must be a formula such as '~ modality + np.log(n_items)'; got "
-            f"{formula!r}."
-        )
-    if "{" in formula or "}" in formula or "__" in formula:
-        raise ModelError(
-            f"moderators {formula!r}: code in braces and double underscores are "
-            "refused. Compute the variable first and name its column."
-        )
-    text = formula.strip()
-    if "~" in text and text.split("~", 1)[0].strip():
-        raise ModelError(
-            f"moderators {formula!r}: the left side of ~ must be empty; the "
-            "effects are always the response."
-        )
-    return text if text.startswith("~") else f"~ {text}"
-
-
-def parse_formula(text: str) -> tuple[Any, tuple[str, ...]]:
-    """Return formulaic's formula and the columns it needs, in order of appearance.
-
-    formulaic's own list leaves out columns that share a name with one of its
-    functions, such as ``scale``.
-    """
-    from formulaic import Formula
-    from formulaic.errors import FormulaicError
-
-    if "|" in re.sub(r"`[^`]*`", "", text):
-        raise ModelError(f"moderators {text!r}: | would make two models; use + or *.")
-    try:
-        parsed = Formula(text)
-        factors = [factor.expr for term in parsed for factor in term.factors]
-        found = [name for expression in factors for name in _variables(expression)]
-    except (FormulaicError, SyntaxError, ValueError, TypeError) as error:
-        first = str(error).strip().split("\n")[0]
-        raise ModelError(f"moderators {text!r} cannot be read: {first}") from error
-    return parsed, tuple(sorted(set(found), key=lambda name: (text.find(name), name)))
-
-
-def _variables(expression: str) -> list[str]:
-    """Return the columns that one factor of a formula names."""
-    quoted = re.findall(r"`([^`]+)`", expression)
-    bare = re.sub(r"`[^`]+`", "0", expression)
-    if not bare.isidentifier():
-        try:
-            tree = ast.parse(bare, mode="eval")
-        except SyntaxError:
-            # a column whose name is no expression
-            return quoted or [expression]
-    else:
-        return [bare]
-    functions = {n.func for n in ast.walk(tree) if isinstance(n, ast.Call)}
-    called = {node.id for node in functions if isinstance(node, ast.Name)}
-    if refused := sorted(called & _REFUSED):
-        raise ModelError(
-            f"{listing(refused)}() has no place in a formula. Compute the variable "
-            "first and name its column."
-        )
-    modules = {n.value for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
-    names = [
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and node not in functions | modules
-    ]
-    return quoted + names
+from waistats._typing import BoolArray, FloatArray
+from waistats.errors import DataError, ModelError, check_option, listing, near
+from waistats.meta._encoding import Encoding, encode
+from waistats.meta._formula import Formula, parse_formula
 
 
 def check_variables(data: pd.DataFrame, variables: tuple[str, ...], where: str) -> None:
@@ -101,20 +20,110 @@ def check_variables(data: pd.DataFrame, variables: tuple[str, ...], where: str) 
     if absent:
         words = [f"{v}{near(v, map(str, data.columns))}" for v in absent]
         raise DataError(f"Moderators are not columns of {where}: {listing(words)}.")
-    problems = []
+    problems = [
+        f"{name} in {_places(data, np.flatnonzero(blank))}"
+        for name, blank in blanks(data, variables).items()
+    ]
+    if problems:
+        raise DataError(
+            f"Moderators have missing values: {'; '.join(problems)}. Fill them, or "
+            "leave these rows out with missing_moderators='drop', which names them."
+        )
+
+
+def blanks(data: pd.DataFrame, variables: tuple[str, ...]) -> dict[str, BoolArray]:
+    """Return, for each variable that has any, the rows without a value."""
+    found = {}
     for name in variables:
         values = data[name]
         blank = values.isna().to_numpy()
         if pd.api.types.is_numeric_dtype(values):
             numbers = values.to_numpy(dtype=float, na_value=np.nan)
             blank = blank | ~np.isfinite(numbers)
+        elif values.dtype == object or pd.api.types.is_string_dtype(values):
+            blank = blank | (values.astype(str).str.strip() == "").to_numpy()
         if blank.any():
-            problems.append(f"{name} in {_places(data, np.flatnonzero(blank))}")
+            found[name] = blank
+    return found
+
+
+def with_complete_moderators(
+    effects: pd.DataFrame, formula: str | None, missing: str
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return effects without those whose moderators are blank, and a note of which.
+
+    ``missing="drop"`` empties their ``yi, vi`` and says why in ``reason``, so that
+    models list them; ``"error"`` leaves the refusal to `build_design`.
+    """
+    check_option("missing_moderators", missing, ("error", "drop"))
+    if formula is None or missing == "error" or "yi" not in effects:
+        return effects, ()
+    variables = parse_formula(formula, map(str, effects.columns)).variables
+    there = tuple(name for name in variables if name in effects.columns)
+    used = effects["yi"].notna().to_numpy()
+    why = np.full(len(effects), "", dtype=object)
+    for name, blank in blanks(effects, there).items():
+        mark = blank & used
+        why[mark] = [f"{w}, {name}" if w else name for w in why[mark]]
+    left = why != ""
+    if not left.any():
+        return effects, ()
+    out = effects.copy()
+    out.loc[left, ["yi", "vi"]] = np.nan
+    old = out["reason"] if "reason" in out else pd.Series("", index=out.index)
+    reasons = old.astype(object).where(old.notna(), "").to_numpy(dtype=object).copy()
+    reasons[left] = [f"no value of {names}" for names in why[left]]
+    out["reason"] = reasons
+    k, total = int(left.sum()), int(used.sum())
+    note = (
+        f"{k} of {total} coefficients {'is' if k == 1 else 'are'} left out of the model "
+        f"{formula}, for want of a moderator: "
+        f"{listing(_labels(effects, np.flatnonzero(left), why))}; k = {total - k}."
+    )
+    return out, (note,)
+
+
+def _labels(data: pd.DataFrame, rows: Any, why: np.ndarray) -> list[str]:
+    names = data["study_id"] if "study_id" in data else range(1, len(data) + 1)
+    return [f"{list(names)[i]} (no {why[i]})" for i in rows]
+
+
+def check_numbers(data: pd.DataFrame, formula: Formula) -> None:
+    """Raise a DataError for columns of numbers in which a few cells are texts."""
+    problems = []
+    for name, factor in formula.factors.items():
+        if factor.kind == "basis" and factor.text.startswith("C("):
+            continue
+        for column in factor.variables:
+            odd = odd_cells(data[column]) if column not in _NAMES else []
+            if odd:
+                cells = listing(
+                    f"{str(data[column].iloc[i])!r} ({_places(data, [i])})" for i in odd
+                )
+                shown = column if column.isidentifier() else f"`{column}`"
+                problems.append(
+                    f"{name} is a column of numbers, but is {cells}. Correct these "
+                    f"cells, or write C({shown}) if the column holds categories."
+                )
     if problems:
-        raise DataError(
-            f"Moderators have missing values: {'; '.join(problems)}. Fill them, or "
-            "leave these rows out and say so."
-        )
+        raise DataError(" ".join(dict.fromkeys(problems)))
+
+
+# columns of names, whose digits count nothing
+_NAMES = frozenset({"study_id", "sample_id", "coefficient_id"})
+
+
+def odd_cells(column: pd.Series) -> list[int]:
+    """Return where texts stand in a column that is numbers for the most part."""
+    if pd.api.types.is_numeric_dtype(column) or isinstance(
+        column.dtype, pd.CategoricalDtype
+    ):
+        return []
+    there = column.notna().to_numpy()
+    numbers = pd.to_numeric(column.astype(object), errors="coerce").notna().to_numpy()
+    if 2 * numbers.sum() <= there.sum():
+        return []
+    return np.flatnonzero(there & ~numbers).tolist()
 
 
 def check_varies(used: pd.DataFrame) -> None:
@@ -226,8 +235,8 @@ class Design:
         Columns of the frame that the formula uses.
     data : DataFrame or None
         Those columns of the rows that were fitted.
-    spec : object
-        formulaic's specification; None for the intercept alone.
+    spec : Encoding or None
+        How the columns are made; None for the intercept alone.
     """
 
     X: FloatArray
@@ -236,7 +245,7 @@ class Design:
     formula: str
     variables: tuple[str, ...] = ()
     data: pd.DataFrame | None = None
-    spec: Any = field(default=None, repr=False)
+    spec: Encoding | None = field(default=None, repr=False)
 
     @property
     def has_intercept(self) -> bool:
@@ -256,7 +265,9 @@ class Design:
         frame = _frame(new)
         check_variables(frame, self.variables, "new data")
         check_levels(frame, self.data, self.variables)
-        return _matrix(self.spec, frame)
+        X = self.spec.matrix(frame)
+        check_finite(X, self.formula, frame)
+        return X
 
 
 def intercept_only(k: int) -> Design:
@@ -280,16 +291,16 @@ def build_design(formula: str | None, data: pd.DataFrame) -> Design:
     DataError
         For variables that are missing as columns or have missing values (rows named).
     """
-    k = len(data)
     if formula is None:
-        return intercept_only(k)
-    text = check_formula(formula)
-    parsed, variables = parse_formula(text)
+        return intercept_only(len(data))
+    parsed = parse_formula(formula, map(str, data.columns))
+    variables = parsed.variables
     if outcome := [name for name in variables if name in ("estimate", "yi")]:
         raise ModelError(
             f"{outcome[0]} is what the model explains; it cannot be a moderator."
         )
     check_variables(data, variables, "the table")
+    check_numbers(data, parsed)
     used = data[list(variables)].copy()
     for name in variables:
         if used[name].dtype == object:
@@ -297,23 +308,19 @@ def build_design(formula: str | None, data: pd.DataFrame) -> Design:
         elif isinstance(used[name].dtype, pd.CategoricalDtype):
             used[name] = used[name].cat.remove_unused_categories()
     check_varies(used)
-    X, spec = _first_matrix(parsed, used, text)
-    names = tuple(str(name) for name in spec.column_names)
-    columns = {
-        "Intercept" if str(term) == "1" else str(term): tuple(int(i) for i in index)
-        for term, index in spec.term_indices.items()
-    }
+    X, encoding = encode(parsed, used)
+    check_finite(X, parsed.text, used)
     if X.shape[1] == 0:
         raise ModelError(f"moderators {formula!r}: the formula has no terms.")
-    check_rank(X, names)
+    check_rank(X, encoding.names)
     return Design(
         X=X,
-        names=names,
-        term_columns=columns,
-        formula=text,
+        names=encoding.names,
+        term_columns=encoding.term_columns,
+        formula=parsed.text,
         variables=variables,
         data=used,
-        spec=spec,
+        spec=encoding,
     )
 
 
@@ -327,44 +334,6 @@ def _frame(new: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
     raise ModelError(
         f"new must be a DataFrame or a mapping of column to values; got {type(new)}."
     )
-
-
-def _first_matrix(parsed: Any, data: pd.DataFrame, text: str) -> tuple[FloatArray, Any]:
-    """Return the design and formulaic's specification."""
-    from formulaic.errors import FormulaicError
-
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            matrix = parsed.get_model_matrix(
-                data, na_action="raise", context={"np": np}
-            )
-    except (FormulaicError, ValueError, TypeError, NameError, SyntaxError) as error:
-        first = str(error).strip().split("\n")[0]
-        raise ModelError(f"moderators {text!r} cannot be computed: {first}") from error
-    X = np.asarray(matrix, dtype=float)
-    check_finite(X, text, data)
-    return X, matrix.model_spec
-
-
-def _matrix(spec: Any, data: pd.DataFrame) -> FloatArray:
-    """Return the design of new rows."""
-    from formulaic.errors import FormulaicError
-
-    frame = data.copy()
-    for name in frame.columns:
-        if frame[name].dtype == object:
-            frame[name] = frame[name].astype(str)
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            matrix = spec.get_model_matrix(frame, na_action="raise", context={"np": np})
-    except (FormulaicError, ValueError, TypeError) as error:
-        first = str(error).strip().split("\n")[0]
-        raise DataError(f"New data do not fit the formula: {first}") from error
-    X = np.asarray(matrix, dtype=float)
-    check_finite(X, str(spec.formula), frame)
-    return X
 
 
 def term_names(design: Design, terms: str | list[str] | None) -> tuple[int, ...]:

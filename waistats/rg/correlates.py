@@ -12,8 +12,9 @@ from waistats._format import Result, fixed, p_statement
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.measures import check_columns
-from waistats.meta._design import build_design, check_formula
+from waistats.meta._design import build_design
 from waistats.meta._distributions import critical
+from waistats.meta._formula import parse_formula
 from waistats.provenance import is_simulated, marked, of_simulated
 from waistats.rg.compare_samples import on_one_metric
 
@@ -243,10 +244,9 @@ def classical_regression(
     import statsmodels.api as sm
 
     check_columns(coefficients, ("study_id", outcome))
-    from formulaic import Formula
 
-    needed = [str(v) for v in Formula(check_formula(predictors)).required_variables]
-    needed = [v for v in needed if v in coefficients.columns]
+    variables = parse_formula(predictors, map(str, coefficients.columns)).variables
+    needed = [v for v in variables if v in coefficients.columns]
     columns = [outcome, *needed, *([weights] if weights else [])]
     absent = [c for c in columns if c not in coefficients]
     if absent:
