@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._caller import option
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.meta._encoding import Encoding, encode
@@ -27,7 +28,7 @@ def check_variables(data: pd.DataFrame, variables: tuple[str, ...], where: str) 
     if problems:
         raise DataError(
             f"Moderators have missing values: {'; '.join(problems)}. Fill them, or "
-            "leave these rows out with missing_moderators='drop', which names them."
+            f"leave these rows out with {option('missing_moderators', 'drop')}."
         )
 
 
@@ -76,8 +77,8 @@ def with_complete_moderators(
     out["reason"] = reasons
     k, total = int(left.sum()), int(used.sum())
     note = (
-        f"{k} of {total} coefficients {'is' if k == 1 else 'are'} left out of the model "
-        f"{formula}, for want of a moderator: "
+        f"{k} of {total} coefficients {'has' if k == 1 else 'have'} no value of a "
+        f"moderator of {formula} and {'is' if k == 1 else 'are'} left out: "
         f"{listing(_labels(effects, np.flatnonzero(left), why))}; k = {total - k}."
     )
     return out, (note,)

@@ -16,7 +16,12 @@ from waistats.errors import (
     listing,
 )
 from waistats.meta._deferred import Deferred
-from waistats.meta._design import Design, build_design, intercept_only
+from waistats.meta._design import (
+    Design,
+    build_design,
+    intercept_only,
+    with_complete_moderators,
+)
 from waistats.meta._distributions import chi2_sf
 from waistats.meta._effects import Effects, usable_effects
 from waistats.meta._linalg import log_likelihood, weighted_fit
@@ -37,6 +42,7 @@ def fit_meta(
     small_sample: str = "knapp-hartung",
     conf_level: float = 0.95,
     weights: Any = None,
+    missing_moderators: str = "error",
 ) -> MetaResult:
     r"""Pool coefficients, or explain their differences, with one effect a row.
 
@@ -46,8 +52,9 @@ def fit_meta(
         A table from `effect_sizes`. Rows without ``yi, vi`` are left out and listed in
         the result's ``excluded``.
     moderators : str, optional
-        A formula such as ``"~ modality + np.log(n_items)"`` (formulaic); categories
-        take their first level as reference, ``C(x, contr.treatment("b"))`` another.
+        A formula such as ``"~ modality + np.log(n_items)"``; categories take their
+        first level as reference, ``C(x, contr.treatment("b"))`` another. Names other
+        than letters, digits and _ stand in backticks: ``"~ `mean age`"``.
     method : str, default "REML"
         Estimator of the heterogeneity variance, by metafor's names: ``"CE"`` (also
         ``"EE"``, ``"FE"``), ``"DL"``, ``"HE"``, ``"HS"``, ``"HSk"``, ``"SJ"``,
@@ -59,6 +66,9 @@ def fit_meta(
         Level of the intervals.
     weights : "equal", column name or array_like, optional
         Weights other than inverse variances; ``"equal"`` for an unweighted mean.
+    missing_moderators : {"error", "drop"}, default "error"
+        Refuse rows without a value of a moderator, or leave them out: they are then
+        listed in ``excluded``, and a note names them.
 
     Returns
     -------
@@ -100,6 +110,9 @@ def fit_meta(
     method = check_method(method)
     check_option("small_sample", small_sample, SMALL_SAMPLE)
     check_conf_level(conf_level)
+    effects, left_out = with_complete_moderators(
+        effects, moderators, missing_moderators
+    )
     used = usable_effects(effects, moderators)
     design = (
         intercept_only(len(used.yi))
@@ -113,6 +126,7 @@ def fit_meta(
         small_sample=small_sample,
         conf_level=conf_level,
         weights=_weights(weights, used),
+        notes=left_out,
     )
 
 
@@ -124,6 +138,7 @@ def fit_design(
     small_sample: str,
     conf_level: float,
     weights: FloatArray | None = None,
+    notes: tuple[str, ...] = (),
 ) -> MetaResult:
     """Fit checked effects to a checked design."""
     k, p = design.X.shape
@@ -145,14 +160,14 @@ def fit_design(
     if weights is not None:
         beta, cov = _weighted(y, v, X, weights, tau2, small_sample)
     Q = float(batch.Q[0])
-    notes = []
+    said = list(notes)
     if method == "CE" and small_sample != "wald":
-        notes.append(
+        said.append(
             "Knapp-Hartung with a common-effect model scales its standard error by the "
             "observed heterogeneity; small_sample='wald' gives the model's own."
         )
     elif k > p and COLLAPSED * (k - p) > Q and small_sample != "wald":
-        notes.append(
+        said.append(
             "These coefficients are more alike than their sampling errors let expect, "
             "and Knapp-Hartung takes that for precision: the interval is too narrow. "
             "small_sample='wald' gives the model's own."
@@ -179,7 +194,7 @@ def fit_design(
             log_likelihood=partial(_likelihood, y, v, X, beta, tau2, method),
         ),
         weights=weights,
-        notes=tuple(notes),
+        notes=tuple(said),
     )
 
 

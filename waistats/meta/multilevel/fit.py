@@ -16,7 +16,12 @@ from waistats._format import fixed, frame_html, frame_text, p_statement, words_h
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.meta._deferred import Deferred
-from waistats.meta._design import Design, build_design, intercept_only
+from waistats.meta._design import (
+    Design,
+    build_design,
+    intercept_only,
+    with_complete_moderators,
+)
 from waistats.meta._distributions import chi2_ppf, chi2_sf
 from waistats.meta._effects import Effects, usable_effects
 from waistats.meta.heterogeneity import intervals_frame
@@ -327,6 +332,7 @@ def fit_multilevel(
     method: str = "REML",
     small_sample: str = "t",
     conf_level: float = 0.95,
+    missing_moderators: str = "error",
 ) -> MultilevelResult:
     r"""Pool coefficients that share studies, samples or respondents.
 
@@ -336,7 +342,7 @@ def fit_multilevel(
         A table from `effect_sizes`. Rows without ``yi, vi`` are left out and listed in
         the result's ``excluded``; the order of rows does not matter.
     moderators : str, optional
-        A formula such as ``"~ rater + np.log(n_items)"`` (formulaic).
+        A formula such as ``"~ rater + np.log(n_items)"``, as for `fit_meta`.
     levels : sequence of str, default ("study_id", "coefficient_id")
         Columns with the nested groups, outermost first; each gets a random effect. An
         absent ``coefficient_id`` is the row number.
@@ -355,6 +361,9 @@ def fit_multilevel(
         ``.robust()`` is safer than both where studies are few or V is a guess.
     conf_level : float, default 0.95
         Level of the intervals.
+    missing_moderators : {"error", "drop"}, default "error"
+        Refuse rows without a value of a moderator, or leave them out: they are then
+        listed in ``excluded``, and a note names them.
 
     Returns
     -------
@@ -403,12 +412,17 @@ def fit_multilevel(
     check_option("method", method, ("REML", "ML"))
     check_option("small_sample", small_sample, ("t", "wald"))
     check_conf_level(conf_level)
+    effects, left_out = with_complete_moderators(
+        effects, moderators, missing_moderators
+    )
     used = usable_effects(effects, moderators)
     names = level_names(levels)
     codes = level_codes([group_codes(used, name) for name in names])
     check_rows_apart(used, names, codes)
     covariance = table_covariance(effects, used, names, within_correlation, V)
-    notes = covariance_notes(used, covariance, within_correlation, V is not None)
+    notes = left_out + covariance_notes(
+        used, covariance, within_correlation, V is not None
+    )
     used = replace(used, vi=covariance.diagonal())
     design = (
         intercept_only(len(used.yi))
