@@ -121,8 +121,7 @@ def encode(formula: Formula, data: pd.DataFrame) -> tuple[_Array, Encoding]:
 def _terms(formula: Formula, prefix: str) -> Any:
     """Return formulaic's formula of terms over computed columns."""
     from formulaic import Formula as Terms
-    from formulaic.parser.types import Factor as Part
-    from formulaic.parser.types import Term
+    from formulaic.parser.types import Factor as Part, Term
 
     parts = {}
     for i, (text, factor) in enumerate(formula.factors.items()):
