@@ -1,0 +1,182 @@
+"""Worded answers to numbers: Never ... Always, ``5 - Always``, ``Always (5)``.
+
+A word gets its number from ``labels=``, or from answers that carry both. Words that say
+that there is no answer become missing; any other word is an error that names it.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from waistats.errors import ModelError
+
+Labels: TypeAlias = Sequence[str] | Mapping[str, float]
+
+_NUMBER = r"[-−]?\d+(?:[.,]\d+)?"
+# "5 - Always", "5: Always", "(5) Always", "5=Always", "5 Always"
+_BEFORE = re.compile(
+    rf"[\[(]?(?P<number>{_NUMBER})(?:[\])]|\s*[-–—:.=)]|\s)\s*(?P<word>[^\W\d_].*)",
+    re.S,
+)
+# "Always (5)", "Always [5]", "Always = 5", "Always - 5"
+_AFTER = re.compile(
+    rf"(?P<word>[^\W\d_].*?)\s*(?:[\[(]\s*(?P<in>{_NUMBER})\s*[\])]"
+    rf"|[-–—:=]\s*(?P<after>{_NUMBER}))",
+    re.S,
+)
+# LimeSurvey's codes of answers: A1 ... A5, AO01 ... AO05
+_CODE = re.compile(r"[A-Z]{1,2}0*(\d{1,2})")
+_APOSTROPHES = str.maketrans("’`´", "'''")
+# Words that say that there is no answer. "Not at all" and "does not apply to me" are
+# answers; what several languages use for both is not among these.
+_NO_ANSWER = re.compile(
+    r"no (answer|response|reply)( given)?|not (answered|asked|applicable|reported"
+    r"|available|administered)|non-?response|refus(ed?|al)( to answer)?|declined?"
+    r"( to answer)?|(i )?prefer not to( say| answer| respond)?|(i )?(don'?t|do not) know"
+    r"|(i )?(don'?t|do not) want to (say|answer)|d/?k|n/?a|missing( value| data)?"
+    r"|skipped|system missing|user missing|unanswered|no data"
+    r"|keine? (angabe|antwort)|k\. ?a\.|wei(ß|ss) nicht|verweigert|nicht beantwortet"
+    r"|sans r[ée]ponse|pas de r[ée]ponse|non r[ée]ponse|ne sait pas|refus"
+    r"|no (contesta|responde|sabe)|ns/nc|prefiero no (contestar|responder|decirlo)"
+    r"|sin respuesta|n[ãa]o (respondeu|sabe)|prefiro n[ãa]o (responder|dizer)"
+    r"|sem resposta|non (risponde|so|sa)|nessuna risposta|geen antwoord|weet niet"
+    r"|нет ответа|отказ|не знаю|затрудняюсь ответить|无回答|拒绝回答|不知道"
+)
+
+
+def says_no_answer(label: str) -> bool:
+    """Return whether a word or value label says that there is no answer.
+
+    >>> [says_no_answer(w) for w in ("No answer", "Prefer not to say", "Not at all")]
+    [True, True, False]
+    """
+    return _NO_ANSWER.fullmatch(
+        fold(label).translate(_APOSTROPHES).strip(" .-")
+    ) is not (None)
+
+
+def label_values(labels: Labels | None) -> dict[str, float]:
+    """Return folded words and their numbers; a list of words counts from 1.
+
+    In a mapping, None or NaN means that the word is no answer.
+    """
+    if labels is None:
+        return {}
+    if isinstance(labels, str) or not isinstance(labels, Sequence | Mapping):
+        raise ModelError(
+            "labels must be a list of words in order, or a mapping of words to "
+            f"numbers; got {labels!r}."
+        )
+    pairs: list[tuple[Any, Any]] = (
+        list(labels.items())
+        if isinstance(labels, Mapping)
+        else [(word, float(i)) for i, word in enumerate(labels, start=1)]
+    )
+    values: dict[str, float] = {}
+    for word, number in pairs:
+        if not isinstance(word, str) or not word.strip():
+            raise ModelError(f"labels must be words; got {word!r}.")
+        if number is not None and (
+            isinstance(number, bool) or not isinstance(number, int | float)
+        ):
+            raise ModelError(f"labels must give numbers; {word!r} has {number!r}.")
+        if number is not None and math.isinf(number):
+            raise ModelError(f"labels must give finite numbers; {word!r} has {number}.")
+        if fold(word) in values:
+            raise ModelError(f"labels names {word!r} twice.")
+        values[fold(word)] = math.nan if number is None else float(number)
+    if not values:
+        raise ModelError("labels is empty; name the words of the answers in order.")
+    return values
+
+
+def fold(word: str) -> str:
+    """Return a word as it is compared: without case and outer or doubled blanks."""
+    return " ".join(word.split()).casefold()
+
+
+def numbered(text: str) -> tuple[float, str] | None:
+    """Return the number and the word of an answer that carries both, else None.
+
+    >>> [numbered(t) for t in ("5 - Always", "5 Always", "Always (5)", "Always")]
+    [(5.0, 'Always'), (5.0, 'Always'), (5.0, 'Always'), None]
+    """
+    text = " ".join(text.split())
+    match = _BEFORE.fullmatch(text) or _AFTER.fullmatch(text)
+    if match is None:
+        return None
+    found = match.groupdict()
+    number = found.get("number") or found.get("in") or found.get("after") or ""
+    word = found["word"].strip()
+    return float(number.replace(",", ".").replace("−", "-")), word
+
+
+@dataclass(slots=True, kw_only=True)
+class Words:
+    """What the texts of answers stand for, learned from the texts themselves.
+
+    Attributes
+    ----------
+    known : dict
+        Folded words and their numbers, from ``labels=``; NaN for no answer.
+    missing : frozenset of str
+        Further folded words that mean that there is no answer.
+    codes : bool
+        Whether ``A1 ... A5`` are numbers, as in LimeSurvey's exports.
+    learned : dict
+        Folded words and the numbers that answers carry with them.
+    spelled : dict
+        Numbers and the words that answers carry with them, as spelled.
+    conflicts : set of str
+        Folded words that carry different numbers.
+    """
+
+    known: Mapping[str, float] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
+    codes: bool = False
+    learned: dict[str, float] = field(default_factory=dict)
+    spelled: dict[float, str] = field(default_factory=dict)
+    conflicts: set[str] = field(default_factory=set)
+
+    def learn(self, texts: Iterable[str]) -> None:
+        """Take in the texts of one column, so that a bare word finds its number."""
+        for text in texts:
+            pair = numbered(text)
+            if pair is None:
+                continue
+            number, word = pair
+            key = fold(word)
+            if self.known.get(key, self.learned.get(key, number)) != number:
+                self.conflicts.add(key)
+                continue
+            self.learned[key] = number
+            self.spelled.setdefault(number, word)
+
+    def value(self, text: str) -> float | None:
+        """Return the number of a text, NaN for no answer, None where it is unknown."""
+        key = fold(text)
+        if key in self.missing:
+            return math.nan
+        if key in self.known:
+            return self.known[key]
+        pair = numbered(text)
+        if pair is not None:
+            number, word = pair
+            inner = fold(word)
+            if inner in self.conflicts:
+                return None
+            if inner in self.missing or self.no_answer(word):
+                return math.nan
+            return number
+        if key in self.learned and key not in self.conflicts:
+            return self.learned[key]
+        code = _CODE.fullmatch(text.strip()) if self.codes else None
+        if code is not None:
+            return float(code.group(1))
+        return math.nan if self.no_answer(text) else None
+
+    def no_answer(self, text: str) -> bool:
+        """Return whether a word that nobody named says that there is no answer."""
+        return fold(text) not in self.known and says_no_answer(text)
