@@ -14,11 +14,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-# words that say that nothing is there, as in the codebook of the bundled tables
+# Words of files that say that nothing is there, as in the codebook of the bundled
+# tables. Frames and database tables have missing values of their own.
 MISSING_WORDS = frozenset({"", "na", "n/a", "nan"})
+_NOTHING: frozenset[str] = frozenset({""})
 
 
-def identifier(value: Any, missing: AbstractSet[str] = MISSING_WORDS) -> str | None:
+class Word(str):
+    """A word that is kept, although it usually says that nothing is there: NA."""
+
+    __slots__ = ()
+
+
+def identifier(value: Any, missing: AbstractSet[str] = _NOTHING) -> str | None:
     """Return one cell as the name it stands for; None where nothing is there.
 
     >>> [identifier(v) for v in ("1.10", 1.0, 1.1, " 01 ", None, True)]
@@ -28,7 +36,9 @@ def identifier(value: Any, missing: AbstractSet[str] = MISSING_WORDS) -> str | N
         return None
     if isinstance(value, str):
         text = value.strip()
-        return None if not text or text.lower() in missing else text
+        if not text or (text.lower() in missing and not isinstance(value, Word)):
+            return None
+        return text
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
     if isinstance(value, (float, np.floating)):
@@ -64,7 +74,7 @@ def label_names(labels: Mapping[Any, Any]) -> dict[Any, str]:
 def identifiers(
     values: "pd.Series[Any] | Sequence[Any]",
     names: Mapping[Any, str] | None = None,
-    missing: AbstractSet[str] = MISSING_WORDS,
+    missing: AbstractSet[str] = _NOTHING,
 ) -> "pd.Series[Any]":
     """Return a column as names, ``pd.NA`` where nothing is there.
 

@@ -273,7 +273,7 @@ def test_frames_without_data(frame):
         (3, "got int"),
         (["a.csv"], "got list"),
         (b"a.csv", "got bytes"),
-        ("https://example.org/a.csv", "is an address"),
+        ("https://example.org/a.csv", "is a URL; remote files"),
     ],
 )
 def test_what_is_no_path(given, match):

@@ -22,6 +22,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from waistats._files import data_json
+from waistats._identifiers import identifiers, label_names
 from waistats.errors import DataError, listing, near
 from waistats.io._table import (
     Finding,
@@ -386,6 +387,11 @@ def _typed(
     cells: pd.Series, column: Field | None, table: RawTable
 ) -> tuple[pd.Series, dict[int, str]]:
     kind = column.type if column is not None else "any"
+    labels = table.value_labels.get(str(cells.name))
+    if labels and kind in ("any", "string"):
+        named = _labelled(cells, labels, whole=kind == "any")
+        if named is not None:
+            return named, {}
     if kind == "boolean" and column is not None:
         return _booleans(cells, column)
     if kind in ("number", "integer"):
@@ -404,6 +410,26 @@ def _typed(
     if column is not None and "enum" in column.constraints:
         texts = in_spelling(texts, column.constraints["enum"])
     return text_series(texts), dates
+
+
+def _labelled(
+    cells: pd.Series, labels: Mapping[Any, str], *, whole: bool
+) -> pd.Series | None:
+    """Return codes as the categories that their labels name, in order of the codes.
+
+    None where ``whole`` and a code has no label: such a column holds numbers.
+    """
+    if not is_numeric_dtype(cells.dtype):
+        return None
+    names = label_names(labels)
+    present = set(cells.dropna())
+    if whole and not present <= set(names):
+        return None
+    texts = identifiers(cells, names)
+    if not whole:
+        return text_series([None if t is pd.NA else t for t in texts])
+    order = [names[code] for code in sorted(present)]
+    return pd.Series(pd.Categorical(texts, categories=order))
 
 
 def in_spelling(

@@ -9,19 +9,22 @@ import datetime as dt
 import math
 import re
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
+from waistats._caller import option
 from waistats._format import is_damaged
+from waistats._identifiers import MISSING_WORDS, Word, identifier
 from waistats._typing import FloatArray
-from waistats.errors import DataError, listing
+from waistats.errors import DataError, ModelError, listing
+from waistats.io._exports import recognise
 
 # As in data/datapackage.json. A word such as "none" may be a category of a text column.
-MISSING_TEXTS = frozenset({"", "na", "n/a", "nan"})
+MISSING_TEXTS = MISSING_WORDS
 MISSING_NUMBERS = MISSING_TEXTS | {"null", "none", ".", "-", "–", "—"}
 
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -52,7 +55,8 @@ def is_missing(value: Any, words: Set[str] = MISSING_NUMBERS) -> bool:
     if value is None:
         return True
     if isinstance(value, str):
-        return value.strip().lower() in words
+        text = value.strip().lower()
+        return text in words and (not text or not isinstance(value, Word))
     try:
         return bool(value != value)
     except (TypeError, ValueError):
@@ -122,7 +126,7 @@ def parse_numbers(
     # answers repeat: each different text is parsed once
     seen: dict[str, tuple[float, str]] = {}
     for i, cell in enumerate(cells):
-        if not isinstance(cell, str):
+        if type(cell) is not str:
             read = parse_number(cell, style)
         elif cell in seen:
             read = seen[cell]
@@ -162,15 +166,41 @@ def plain_text(value: Any) -> str | None:
     >>> plain_text(1.0), plain_text(" Li 2024 "), plain_text(None)
     ('1', 'Li 2024', None)
     """
-    if is_missing(value, MISSING_TEXTS):
+    return identifier(value, MISSING_TEXTS)
+
+
+def text_cells(cells: "pd.Series[Any]", style: NumberStyle) -> Iterable[str]:
+    """Yield the different texts of a column that are no numbers and not missing."""
+    if _holds_numbers(cells) or is_bool_dtype(cells.dtype):
+        return
+    for cell in {cell for cell in cells if isinstance(cell, str)}:
+        if not is_missing(cell) and parse_number(cell, style)[1]:
+            yield cell
+
+
+# Beyond so many numbers a column is measured, and names nothing.
+_MOST_NAMES = 2000
+_LEADING = re.compile(r"[+-]?0\d", re.ASCII)
+
+
+def spelling(
+    cells: "pd.Series[Any]", values: "pd.Series[Any]"
+) -> dict[Any, str] | None:
+    """Return how numbers were spelled where that is not their shortest form.
+
+    None where numbers would lose a difference or a leading zero: 1.1 and 1.10, 01.
+    """
+    spelled: dict[Any, str] = {}
+    for cell, value in zip(cells, values, strict=True):
+        if value != value:
+            continue
+        text = identifier(cell) or ""
+        if spelled.setdefault(value, text) != text or _LEADING.match(text):
+            return None
+    if any(abs(value) >= 2**53 for value in spelled):
         return None
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
-    if isinstance(value, dt.datetime) and value.time() == dt.time():
-        return value.date().isoformat()
-    return str(value).strip() or None
+    odd = {value: text for value, text in spelled.items() if identifier(value) != text}
+    return odd if len(odd) <= _MOST_NAMES else {}
 
 
 def quoted(value: Any, most: int = 40) -> str:
@@ -355,7 +385,13 @@ class RawTable:
     style : NumberStyle
         How its numbers are written.
     column_labels, value_labels : dict
-        Labels of SPSS and Stata, by column.
+        Labels of SPSS and Stata, by column; the questions of a survey program.
+    spelled : dict
+        Of columns of numbers that come from text, how each number was spelled.
+    notes : tuple of str
+        What was decided when the table was read.
+    codes : bool
+        Whether answers may be codes such as ``A1 ... A5``.
     """
 
     source: str
@@ -367,6 +403,9 @@ class RawTable:
     style: NumberStyle = field(default_factory=NumberStyle)
     column_labels: dict[str, str] = field(default_factory=dict)
     value_labels: dict[str, dict[Any, str]] = field(default_factory=dict)
+    spelled: dict[str, dict[Any, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    codes: bool = False
 
     def place(self, row: int, column: str = "") -> Place:
         """Return where a row, or a cell of it, stands in the source."""
@@ -387,11 +426,10 @@ def clean_names(source: str, names: Sequence[Any]) -> list[str]:
     texts = ["" if name is None else str(name).strip() for name in names]
     bad = [f"the column name {text!a}" for text in texts if is_damaged(text)]
     _refuse_halves(source, bad)
-    repeated = {
-        name: [i + 1 for i, other in enumerate(texts) if other == name]
-        for name in dict.fromkeys(texts)
-        if name and texts.count(name) > 1
-    }
+    places: dict[str, list[int]] = {}
+    for i, name in enumerate(texts, start=1):
+        places.setdefault(name, []).append(i)
+    repeated = {name: of for name, of in places.items() if name and len(of) > 1}
     if repeated:
         said = "; ".join(
             f"{name!r} in columns {listing(where)}" for name, where in repeated.items()
@@ -412,12 +450,18 @@ def table_of_cells(
     kind: str,
     letters: Sequence[str] = (),
     delimiter: str = "",
+    notes: Sequence[str] = (),
 ) -> RawTable:
     """Return a table of text cells; blank rows and nameless blank columns are no data.
 
-    Rows keep their line numbers, so that leaving out blank rows moves no message.
+    Rows that a survey program puts below the names are no data either. Rows keep their
+    line numbers, so that leaving some out moves no message.
     """
     names = clean_names(source, header)
+    export = recognise(names, rows)
+    if export is not None:
+        rows, numbers = rows[export.skip :], numbers[export.skip :]
+        notes = [*notes, *(f"{source}: {note}" for note in export.notes)]
     filled = [i for i, row in enumerate(rows) if not all(map(_blank, row))]
     numbers = [numbers[i] for i in filled]
     columns = list(zip(*(rows[i] for i in filled), strict=True)) or [()] * len(names)
@@ -453,6 +497,9 @@ def table_of_cells(
         kind=kind,
         letters={names[j]: letters[j] for j in keep} if letters else {},
         style=style,
+        column_labels=export.questions if export is not None else {},
+        notes=tuple(notes),
+        codes=export is not None and export.codes,
     )
     refuse_second_header(table)
     return table
@@ -463,13 +510,61 @@ def refuse_unwritable(table: RawTable) -> None:
     bad = []
     for j, name in enumerate(table.frame):
         cells = table.frame.iloc[:, j]
-        if not is_numeric_dtype(cells.dtype):
-            bad += [
-                f"{cell!a} ({table.place(row, str(name)).label})"
-                for row, cell in enumerate(cells)
-                if is_damaged(cell)
-            ]
+        if is_numeric_dtype(cells.dtype) or not any(
+            map(is_damaged, set(_texts(cells)))
+        ):
+            continue
+        bad += [
+            f"{cell!a} ({table.place(row, str(name)).label})"
+            for row, cell in enumerate(cells)
+            if is_damaged(cell)
+        ]
     _refuse_halves(table.source, bad)
+
+
+def _texts(cells: "pd.Series[Any]") -> Iterable[str]:
+    return (cell for cell in cells if isinstance(cell, str))
+
+
+def with_missing_words(table: RawTable, words: Sequence[str] | None) -> RawTable:
+    """Return the table with further words that mean that nothing is there.
+
+    None keeps the usual words (NA, N/A, NaN; in columns of numbers also null, none, a
+    dot and dashes), a sequence adds to them, and an empty one turns them off.
+    """
+    if words is None:
+        return table
+    if isinstance(words, str) or not all(isinstance(word, str) for word in words):
+        raise ModelError(
+            f"{option('missing_words')} must be a list of words, such as "
+            f"['Prefer not to say']; got {words!r}."
+        )
+    named = {" ".join(word.split()).casefold() for word in words} - {""}
+    columns: dict[int, list[Any]] = {}
+    for j in range(len(table.frame.columns)):
+        cells = table.frame.iloc[:, j]
+        if is_numeric_dtype(cells.dtype):
+            continue
+        texts = {cell: _kept(cell, named) for cell in set(_texts(cells))}
+        changed = {k: v for k, v in texts.items() if v is not k}
+        if changed:
+            columns[j] = [changed.get(c, c) if isinstance(c, str) else c for c in cells]
+    if not columns:
+        return table
+    frame = pd.DataFrame(
+        {
+            name: pd.Series(columns[j], dtype=object) if j in columns else of
+            for j, (name, of) in enumerate(table.frame.items())
+        }
+    )
+    return replace(table, frame=frame)
+
+
+def _kept(cell: str, named: Set[str]) -> str | None:
+    text = " ".join(cell.split()).casefold()
+    if not named:
+        return Word(cell) if text in MISSING_NUMBERS and text else cell
+    return None if text in named else cell
 
 
 def _refuse_halves(source: str, bad: Sequence[str]) -> None:

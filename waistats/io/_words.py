@@ -113,70 +113,112 @@ def numbered(text: str) -> tuple[float, str] | None:
     return float(number.replace(",", ".").replace("−", "-")), word
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """What the texts of answers stand for, learned from the texts themselves.
+    """What the texts of answers stand for.
 
     Attributes
     ----------
-    known : dict
+    known : mapping
         Folded words and their numbers, from ``labels=``; NaN for no answer.
     missing : frozenset of str
         Further folded words that mean that there is no answer.
     codes : bool
         Whether ``A1 ... A5`` are numbers, as in LimeSurvey's exports.
-    learned : dict
-        Folded words and the numbers that answers carry with them.
-    spelled : dict
-        Numbers and the words that answers carry with them, as spelled.
-    conflicts : set of str
-        Folded words that carry different numbers.
+    learned : mapping
+        Folded words and the numbers that other answers carry with them.
     """
 
     known: Mapping[str, float] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     codes: bool = False
-    learned: dict[str, float] = field(default_factory=dict)
-    spelled: dict[float, str] = field(default_factory=dict)
-    conflicts: set[str] = field(default_factory=set)
+    learned: Mapping[str, float] = field(default_factory=dict)
 
-    def learn(self, texts: Iterable[str]) -> None:
-        """Take in the texts of one column, so that a bare word finds its number."""
+    def read(self, texts: Iterable[str]) -> "ReadWords":
+        """Return what the distinct texts of one column stand for."""
+        texts = list(texts)
+        pairs = {text: pair for text in texts if (pair := numbered(text)) is not None}
+        own: dict[str, float] = {}
+        unclear: set[str] = set()
+        for number, word in pairs.values():
+            if own.setdefault(fold(word), number) != number:
+                unclear.add(fold(word))
+        found = ReadWords(own={k: v for k, v in own.items() if k not in unclear})
         for text in texts:
-            pair = numbered(text)
-            if pair is None:
+            value = self._value(text, pairs.get(text), found.own, unclear)
+            if value is None:
                 continue
-            number, word = pair
-            key = fold(word)
-            if self.known.get(key, self.learned.get(key, number)) != number:
-                self.conflicts.add(key)
-                continue
-            self.learned[key] = number
-            self.spelled.setdefault(number, word)
+            found.values[text] = value
+            if math.isnan(value):
+                if fold(text) not in self.missing and fold(text) not in self.known:
+                    found.no_answer.append(text)
+            elif text in pairs:
+                found.numbered.append(text)
+                found.spelled.setdefault(value, pairs[text][1])
+            elif fold(text) in found.own or fold(text) in self.learned:
+                found.spelled.setdefault(value, text)
+        return found
 
-    def value(self, text: str) -> float | None:
+    def _value(
+        self,
+        text: str,
+        pair: tuple[float, str] | None,
+        own: Mapping[str, float],
+        unclear: set[str],
+    ) -> float | None:
         """Return the number of a text, NaN for no answer, None where it is unknown."""
         key = fold(text)
         if key in self.missing:
             return math.nan
         if key in self.known:
             return self.known[key]
-        pair = numbered(text)
         if pair is not None:
             number, word = pair
             inner = fold(word)
-            if inner in self.conflicts:
+            if inner in unclear or self.known.get(inner, number) != number:
                 return None
-            if inner in self.missing or self.no_answer(word):
-                return math.nan
-            return number
-        if key in self.learned and key not in self.conflicts:
-            return self.learned[key]
+            says_none = inner not in self.known and says_no_answer(word)
+            return math.nan if inner in self.missing or says_none else number
+        for learned in (own, self.learned):
+            if key in learned and key not in unclear:
+                return learned[key]
         code = _CODE.fullmatch(text.strip()) if self.codes else None
         if code is not None:
             return float(code.group(1))
-        return math.nan if self.no_answer(text) else None
+        return math.nan if says_no_answer(text) else None
 
-    def no_answer(self, text: str) -> bool:
-        """Return whether a word that nobody named says that there is no answer."""
-        return fold(text) not in self.known and says_no_answer(text)
+
+@dataclass(slots=True, kw_only=True)
+class ReadWords:
+    """The texts of one column, as far as they are known.
+
+    Attributes
+    ----------
+    own : dict
+        Folded words and the numbers that answers of this column carry with them.
+    values : dict
+        Text to number, NaN for no answer.
+    numbered : list of str
+        Texts that carry a number and a word.
+    no_answer : list of str
+        Texts that nobody named and that say that there is no answer.
+    spelled : dict
+        Number to the word of the answer.
+    """
+
+    own: dict[str, float]
+    values: dict[str, float] = field(default_factory=dict)
+    numbered: list[str] = field(default_factory=list)
+    no_answer: list[str] = field(default_factory=list)
+    spelled: dict[float, str] = field(default_factory=dict)
+
+
+def learned_words(columns: Iterable[Iterable[str]]) -> dict[str, float]:
+    """Return the words that carry one and the same number in all columns."""
+    found: dict[str, float] = {}
+    unclear: set[str] = set()
+    for texts in columns:
+        for number, word in filter(None, map(numbered, texts)):
+            if found.setdefault(fold(word), number) != number:
+                unclear.add(fold(word))
+    return {word: number for word, number in found.items() if word not in unclear}

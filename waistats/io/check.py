@@ -44,7 +44,13 @@ _NEEDED = ("estimate", "n", "n_items")
 
 
 def check_coefficients(
-    path: Source, *, columns: Mapping[str, str] | None = None, sheet: str | None = None
+    path: Source,
+    *,
+    columns: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    skip_rows: int = 0,
+    missing_words: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """List everything that is wrong or doubtful in a coefficient table.
 
@@ -55,8 +61,8 @@ def check_coefficients(
     columns : mapping, optional
         Names in the file to names of the coefficient table, such as
         ``{"alpha": "estimate"}``.
-    sheet : str, optional
-        Sheet of an Excel file; the first by default.
+    sheet, encoding, skip_rows, missing_words
+        As for `read_coefficients`.
 
     Returns
     -------
@@ -80,8 +86,17 @@ def check_coefficients(
     0  row 1  estimate    error  estimate must be a number below 1, but is 1
     1  row 0  estimate  warning                         estimate is negative
     """
-    table = read_table(path, sheet=sheet)
-    return findings_frame(inspect(table, columns=columns)[1])
+    table = read_table(
+        path,
+        sheet=sheet,
+        encoding=encoding,
+        skip_rows=skip_rows,
+        missing_words=missing_words,
+    )
+    found = findings_frame(inspect(table, columns=columns)[1])
+    if table.notes:
+        found.attrs["notes"] = table.notes
+    return found
 
 
 def require_coefficients(
