@@ -7,8 +7,7 @@ value label names its code.
 
 import datetime as dt
 import decimal
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence, Set as AbstractSet
 from typing import Any
 
 import numpy as np
