@@ -22,14 +22,19 @@ _MISSING_WORDS = re.compile(
     r"""^\W*(?:
         n\W?/?\W?a\W? | not?\ (?:answer(?:ed)?|response|data|reply|information) |
         missing(?:\ .*)? | refus(?:ed|al)(?:\ .*)? | declined(?:\ .*)? |
-        prefer\ not\b.* | not\ (?:applicable|available|asked|assessed|stated|known) |
+        prefer\ not\b.* |
+        not\ (?:applicable|available|asked|assessed|stated|known|reported) |
         (?:i\ )?(?:do\ not|don\W?t|dont)\ know | dk | unknown | skipped | no\ opinion |
         blank | (?:system|user)[\ -]missing | invalid(?:\ .*)? | unanswered |
         keine\ (?:angabe|antwort)(?:\ .*)? | k\W?\ ?a\W? |
         nicht\ (?:beantwortet|zutreffend) |
         wei(?:ss|ß)\ (?:ich\ )?nicht | fehlend(?:\ .*)? | verweigert |
         sans\ r[ée]ponse | non\ r[ée]ponse | sin\ respuesta | no\ contesta | ns/nc |
-        sem\ resposta | geen\ antwoord | weet\ niet | нет\ ответа | не\ знаю
+        ne\ sait\ pas | pas\ de\ r[ée]ponse | no\ (?:responde|sabe) |
+        prefiero\ no\b.* | prefiro\ n[ãa]o\b.* | n[ãa]o\ (?:respondeu|sabe) |
+        sem\ resposta | non\ (?:risponde|so|sa) | nessuna\ risposta |
+        geen\ antwoord | weet\ niet | нет\ ответа | отказ | не\ знаю |
+        затрудняюсь\ ответить | 无回答 | 拒绝回答 | 不知道
     )\W*$""",
     re.I | re.X,
 )

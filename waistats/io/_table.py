@@ -173,7 +173,7 @@ def text_cells(cells: "pd.Series[Any]", style: NumberStyle) -> Iterable[str]:
     """Yield the different texts of a column that are no numbers and not missing."""
     if _holds_numbers(cells) or is_bool_dtype(cells.dtype):
         return
-    for cell in {cell for cell in cells if isinstance(cell, str)}:
+    for cell in dict.fromkeys(_texts(cells)):
         if not is_missing(cell) and parse_number(cell, style)[1]:
             yield cell
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from waistats.errors import ModelError
+from waistats.instruments._codes import means_missing
 
 Labels: TypeAlias = Sequence[str] | Mapping[str, float]
 
@@ -28,33 +29,6 @@ _AFTER = re.compile(
 )
 # LimeSurvey's codes of answers: A1 ... A5, AO01 ... AO05
 _CODE = re.compile(r"[A-Z]{1,2}0*(\d{1,2})")
-_APOSTROPHES = str.maketrans("’`´", "'''")
-# Words that say that there is no answer. "Not at all" and "does not apply to me" are
-# answers; what several languages use for both is not among these.
-_NO_ANSWER = re.compile(
-    r"no (answer|response|reply)( given)?|not (answered|asked|applicable|reported"
-    r"|available|administered)|non-?response|refus(ed?|al)( to answer)?|declined?"
-    r"( to answer)?|(i )?prefer not to( say| answer| respond)?|(i )?(don'?t|do not) know"
-    r"|(i )?(don'?t|do not) want to (say|answer)|d/?k|n/?a|missing( value| data)?"
-    r"|skipped|system missing|user missing|unanswered|no data"
-    r"|keine? (angabe|antwort)|k\. ?a\.|wei(ß|ss) nicht|verweigert|nicht beantwortet"
-    r"|sans r[ée]ponse|pas de r[ée]ponse|non r[ée]ponse|ne sait pas|refus"
-    r"|no (contesta|responde|sabe)|ns/nc|prefiero no (contestar|responder|decirlo)"
-    r"|sin respuesta|n[ãa]o (respondeu|sabe)|prefiro n[ãa]o (responder|dizer)"
-    r"|sem resposta|non (risponde|so|sa)|nessuna risposta|geen antwoord|weet niet"
-    r"|нет ответа|отказ|не знаю|затрудняюсь ответить|无回答|拒绝回答|不知道"
-)
-
-
-def says_no_answer(label: str) -> bool:
-    """Return whether a word or value label says that there is no answer.
-
-    >>> [says_no_answer(w) for w in ("No answer", "Prefer not to say", "Not at all")]
-    [True, True, False]
-    """
-    return _NO_ANSWER.fullmatch(
-        fold(label).translate(_APOSTROPHES).strip(" .-")
-    ) is not (None)
 
 
 def label_values(labels: Labels | None) -> dict[str, float]:
@@ -177,7 +151,7 @@ class Words:
             inner = fold(word)
             if inner in unclear or self.known.get(inner, number) != number:
                 return None
-            says_none = inner not in self.known and says_no_answer(word)
+            says_none = inner not in self.known and means_missing(word)
             return math.nan if inner in self.missing or says_none else number
         for learned in (own, self.learned):
             if key in learned and key not in unclear:
@@ -185,7 +159,7 @@ class Words:
         code = _CODE.fullmatch(text.strip()) if self.codes else None
         if code is not None:
             return float(code.group(1))
-        return math.nan if says_no_answer(text) else None
+        return math.nan if means_missing(text) else None
 
 
 @dataclass(slots=True, kw_only=True)

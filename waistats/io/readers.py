@@ -273,11 +273,11 @@ class _Answers:
     def choose(self, items: set[str], *, given: bool, keys: Collection[str]) -> None:
         """Decide which columns hold answers in words, and learn the words."""
         self.items, self.given = items, given
-        candidates: dict[str, set[str]] = {}
+        candidates: dict[str, list[str]] = {}
         for name in self.table.frame:
             if name in keys or (given and name not in items):
                 continue
-            texts = set(text_cells(self.table.frame[name], self.table.style))
+            texts = list(text_cells(self.table.frame[name], self.table.style))
             if texts and (name in items or len(texts) <= _MOST_WORDS):
                 candidates[str(name)] = texts
         self.words = replace(self.words, learned=learned_words(candidates.values()))
