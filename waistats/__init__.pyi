@@ -117,6 +117,12 @@ from .reliability.composite import (
     composite_reliability as composite_reliability,
     stratified_alpha as stratified_alpha,
 )
+from .reliability.factor_model import (
+    omega_from_model as omega_from_model,
+)
+from .reliability.glb import (
+    greatest_lower_bound as greatest_lower_bound,
+)
 from .reliability.guttman import (
     guttman_lambdas as guttman_lambdas,
 )
@@ -146,6 +152,9 @@ from .reliability.ordinal import (
 )
 from .reliability.split_half import (
     split_half as split_half,
+)
+from .reliability.tau_equivalence import (
+    tau_equivalence as tau_equivalence,
 )
 from .rg._spread_rows import (
     spread_covariance as spread_covariance,

@@ -80,9 +80,9 @@ def largest_uniquenesses(
     scale = (sds**2).mean(axis=-1)
     return LargestUniquenesses(
         uniquenesses=(theta * sds**2).reshape(*lead, m),
-        dual=(
-            x * scale[:, None, None] / (sds[:, :, None] * sds[:, None, :])
-        ).reshape(*lead, m, m),
+        dual=(x * scale[:, None, None] / (sds[:, :, None] * sds[:, None, :])).reshape(
+            *lead, m, m
+        ),
         gap=gap.reshape(lead),
         converged=np.asarray(gap <= 10 * tolerance).reshape(lead),
         n_iter=n_iter,
@@ -105,13 +105,15 @@ def _solve(
     n_iter = 0
     while active.size and n_iter < max_iterations:
         n_iter += 1
-        new = _newton(r[active], weight[active], theta[active], x[active], slack[active])
+        new = _newton(
+            r[active], weight[active], theta[active], x[active], slack[active]
+        )
         theta[active], x[active], slack[active] = new
         z = r[active].copy()
         z[:, index, index] -= theta[active]
-        complement = (x[active] * z).sum((-1, -2)) + (slack[active] * theta[active]).sum(
-            -1
-        )
+        complement = (x[active] * z).sum((-1, -2)) + (
+            slack[active] * theta[active]
+        ).sum(-1)
         gap[active] = complement / m
         active = active[gap[active] > tolerance]
     return theta, x, gap, n_iter

@@ -9,7 +9,9 @@ from scipy.optimize import brentq
 
 from waistats._format import Result, fixed, interval, p_statement
 from waistats._typing import FloatArray
-from waistats.reliability._structure import Structure
+from waistats.reliability._factor_structure import FactorStructure
+from waistats.reliability._sample import Sample
+from waistats.reliability._structure import Structure, StructureFit
 
 _NAMES = (
     *("chi_square", "df", "p_value", "scaling", "chi_square_scaled"),
@@ -178,6 +180,15 @@ def robust_trace(
     return trace, bread @ meat @ bread / n
 
 
+def robust_parts(
+    sample: Sample, s: FloatArray, structure: FactorStructure, fit: StructureFit
+) -> tuple[float, FloatArray]:
+    """Return tr(U Gamma) and the covariance of the parameters, robust if it can be."""
+    if len(sample.values) and sample.missing == "listwise":
+        return robust_trace(sample.values, s, structure, fit.parameters[0])
+    return np.nan, fit.covariance()
+
+
 def _discrepancy(s: FloatArray, sigma: FloatArray) -> float:
     _, ratio = np.linalg.slogdet(np.linalg.solve(s, sigma))
     return float(ratio + np.trace(np.linalg.solve(sigma, s)) - len(s))
@@ -189,7 +200,9 @@ def _tail(statistic: float, df: int) -> float:
     return float(special.chdtrc(df, statistic))
 
 
-def _noncentrality(statistic: float, df: int, level: float = 0.90) -> tuple[float, float]:
+def _noncentrality(
+    statistic: float, df: int, level: float = 0.90
+) -> tuple[float, float]:
     """Return limits of the noncentrality of a chi-square."""
     if df <= 0:
         return 0.0, 0.0

@@ -7,7 +7,8 @@ one engine. ``_factor`` has the special case of many uncorrelated-factor models 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -68,107 +69,6 @@ class Unrestricted:
     def parameters(self, sigma: FloatArray) -> FloatArray:
         """Return the parameters of a matrix."""
         return sigma[np.triu_indices(self.m)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FactorStructure:
-    r"""A confirmatory factor model :math:`\Lambda\Phi\Lambda'+\Theta`.
-
-    Factors have variance one. Each index array names the parameter that stands in a
-    place, -1 where the place is fixed; equal numbers are equal parameters.
-
-    Attributes
-    ----------
-    loading : ndarray of int of shape (m, f)
-        Parameters of the loadings; a fixed loading is 0.
-    residual : ndarray of int of shape (m, m)
-        Parameters of unique variances and residual covariances, symmetric.
-    between : ndarray of int of shape (f, f)
-        Parameters of the factors' correlations, symmetric, -1 on the diagonal.
-    second : ndarray of int of shape (f,)
-        Parameters of the factors' loadings on a second-order factor, whose products are
-        their correlations; all -1 without one.
-    """
-
-    loading: IntArray
-    residual: IntArray
-    between: IntArray
-    second: IntArray
-    n_parameters: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        most = max(
-            int(part.max(initial=-1))
-            for part in (self.loading, self.residual, self.between, self.second)
-        )
-        object.__setattr__(self, "n_parameters", most + 1)
-
-    def loadings(self, parameters: FloatArray) -> FloatArray:
-        """Return the loadings (m, f)."""
-        return _placed(self.loading, parameters)
-
-    def correlations(self, parameters: FloatArray) -> FloatArray:
-        """Return the correlations (f, f) of the factors."""
-        phi = _placed(self.between, parameters)
-        if self.has_second_order:
-            higher = self.second_order(parameters)
-            phi = np.outer(higher, higher)
-        np.fill_diagonal(phi, 1.0)
-        return phi
-
-    def second_order(self, parameters: FloatArray) -> FloatArray:
-        """Return the factors' loadings (f,) on the second-order factor."""
-        return _placed(self.second, parameters)
-
-    def residuals(self, parameters: FloatArray) -> FloatArray:
-        """Return unique variances and residual covariances (m, m)."""
-        return _placed(self.residual, parameters)
-
-    @property
-    def has_second_order(self) -> bool:
-        """Whether a second-order factor makes the factors' correlations."""
-        return bool((self.second >= 0).any())
-
-    def common(self, parameters: FloatArray) -> FloatArray:
-        """Return the covariances (m, m) that the factors make."""
-        lam = self.loadings(parameters)
-        return lam @ self.correlations(parameters) @ lam.T
-
-    def matrix(self, parameters: FloatArray) -> FloatArray:
-        """Return the model's covariance matrix (m, m)."""
-        return self.common(parameters) + self.residuals(parameters)
-
-    def common_derivatives(self, parameters: FloatArray) -> FloatArray:
-        """Return derivatives (p, m, m) of what the factors make."""
-        lam = self.loadings(parameters)
-        phi = self.correlations(parameters)
-        p, m = self.n_parameters, len(lam)
-        slopes = np.zeros((p, m, m))
-        half = lam @ phi
-        for item, factor in np.argwhere(self.loading >= 0):
-            slopes[self.loading[item, factor], item, :] += half[:, factor]
-            slopes[self.loading[item, factor], :, item] += half[:, factor]
-        for a, b in np.argwhere(np.triu(self.between >= 0, 1)):
-            one = np.outer(lam[:, a], lam[:, b])
-            slopes[self.between[a, b]] += one + one.T
-        if self.has_second_order:
-            higher = self.second_order(parameters)
-            for a in range(len(higher)):
-                others = lam @ np.where(np.arange(len(higher)) == a, 0.0, higher)
-                one = np.outer(lam[:, a], others)
-                slopes[self.second[a]] += one + one.T
-        return slopes
-
-    def derivatives(self, parameters: FloatArray) -> FloatArray:
-        """Return derivatives (p, m, m) of the covariance matrix."""
-        slopes = self.common_derivatives(parameters)
-        for a, b in np.argwhere(self.residual >= 0):
-            slopes[self.residual[a, b], a, b] += 1.0
-        return slopes
-
-
-def _placed(index: IntArray, parameters: FloatArray) -> FloatArray:
-    return np.where(index >= 0, parameters[np.maximum(index, 0)], 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -291,7 +191,7 @@ def fit_structure(
     if converged:
         _, information = _score(parts, structures, theta, ends)
     return StructureFit(
-        parameters=tuple(theta[a:b] for a, b in zip(ends, ends[1:], strict=False)),
+        parameters=tuple(theta[a:b] for a, b in pairwise(ends)),
         information=information,
         discrepancy=float(value),
         converged=converged,
@@ -315,9 +215,8 @@ def _expected(
     ends: IntArray,
 ) -> FloatArray:
     sigma = np.zeros_like(part.matrix)
-    for share, structure, a, b in zip(
-        part.shares, structures, ends, ends[1:], strict=False
-    ):
+    spans = pairwise(ends)
+    for share, structure, (a, b) in zip(part.shares, structures, spans, strict=True):
         if share:
             sigma += share * structure.matrix(theta[a:b])
     return sigma
@@ -353,7 +252,7 @@ def _score(
     """Return the score (p,) and the expected information (p, p)."""
     slopes = [
         structure.derivatives(theta[a:b])
-        for structure, a, b in zip(structures, ends, ends[1:], strict=False)
+        for structure, (a, b) in zip(structures, pairwise(ends), strict=True)
     ]
     p, m = len(theta), slopes[0].shape[-1]
     score, information = np.zeros(p), np.zeros((p, p))
@@ -363,8 +262,8 @@ def _score(
         residual = inverse @ (part.matrix - sigma) @ inverse
         used = [
             (np.arange(a, b), share * slope)
-            for share, slope, a, b in zip(
-                part.shares, slopes, ends, ends[1:], strict=False
+            for share, slope, (a, b) in zip(
+                part.shares, slopes, pairwise(ends), strict=True
             )
             if share
         ]
@@ -405,4 +304,3 @@ def by_covariances(
     direction = _solved(information, gradient)
     found: FloatArray = np.tensordot(direction, around, axes=1) / 2
     return found
-

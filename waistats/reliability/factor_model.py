@@ -1,4 +1,4 @@
-"""Omega from a stated factor model, its fit, and the test of tau-equivalence."""
+"""Omega from a factor model that is stated, with the fit of the model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,11 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
-from waistats._format import Result, coefficient, fixed, p_statement
-from waistats._typing import FloatArray, IntArray
-from waistats.errors import ConvergenceError, DataError, ModelError, listing, near
-from waistats.provenance import marked, noted, of_simulated
+from waistats._format import coefficient
+from waistats._typing import FloatArray
+from waistats.errors import listing
+from waistats.provenance import marked, noted
 from waistats.reliability._bootstrap import Seed
 from waistats.reliability._delta import (
     DELTA_INTERVALS,
@@ -20,23 +19,22 @@ from waistats.reliability._delta import (
     delta_spread,
 )
 from waistats.reliability._factor import check_positive_definite
+from waistats.reliability._factor_structure import (
+    Factors,
+    FactorStructure,
+    Pairs,
+    degrees_of_freedom,
+    factor_structure,
+    fit_factors,
+    hierarchical_of,
+    omega_of,
+)
 from waistats.reliability._intervals import normal_theory_se, wald_limits
 from waistats.reliability._items import ItemsLike
-from waistats.reliability._model_fit import ModelFit, model_fit, robust_trace
-from waistats.reliability._moments import alpha_of, correlation
+from waistats.reliability._model_fit import ModelFit, model_fit, robust_parts
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import Sample, varying_sample
-from waistats.reliability._structure import (
-    FactorStructure,
-    Part,
-    StructureFit,
-    by_covariances,
-    fit_structure,
-)
-
-Factors = Mapping[str, Sequence[str]]
-Pairs = Sequence[tuple[str, str]]
-EQUAL = ("nothing", "loadings", "loadings and residuals")
+from waistats.reliability._structure import Part, by_covariances, fit_structure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -181,7 +179,9 @@ def omega_from_model(
     )
     request.check(DELTA_INTERVALS)
     sample = varying_sample(items, missing, at_least_items=3)
-    named = {str(f): [str(x) for x in members] for f, members in (factors or {}).items()}
+    named = {
+        str(f): [str(x) for x in members] for f, members in (factors or {}).items()
+    }
     if not named:
         named = {"factor": list(sample.names)}
     structure = factor_structure(
@@ -194,9 +194,9 @@ def omega_from_model(
     n = int(sample.moments.n)
     s = sample.moments.covariance * ((n - 1) / n)
     check_positive_definite(s)
-    fitted = _fitted(s, structure, n)
+    fitted = fit_factors(s, structure, n)
     theta = fitted.parameters[0]
-    trace, covariance = _robust(sample, s, structure, fitted)
+    trace, covariance = robust_parts(sample, s, structure, fitted)
     whole = np.ones(sample.n_items)
     value, gradient = omega_of(structure, theta, whole)
     problems = _improper(structure, theta, s, sample.names, tuple(named))
@@ -216,7 +216,7 @@ def omega_from_model(
         n_excluded=int(sample.moments.n_excluded),
         method=_described(named, correlated_residuals, second_order, orthogonal),
         notes=notes,
-        fit=model_fit(s, sigma, _degrees_of_freedom(structure, s), n, trace),
+        fit=model_fit(s, sigma, degrees_of_freedom(structure, s), n, trace),
         parameters=marked(
             _parameter_frame(structure, theta, covariance, sigma, sample.names, named),
             noted(notes),
@@ -227,210 +227,6 @@ def omega_from_model(
         ),
         omega_hierarchical=hierarchical_of(structure, theta),
     )
-
-
-def factor_structure(
-    names: tuple[str, ...],
-    factors: Mapping[str, Sequence[str]],
-    *,
-    correlated_residuals: Pairs = (),
-    second_order: bool = False,
-    orthogonal: bool = False,
-    equal: str = "nothing",
-) -> FactorStructure:
-    """Return the index arrays of a factor model.
-
-    Parameters
-    ----------
-    names : tuple of str
-        All items.
-    factors : mapping of str to sequence of str
-        Items of each factor.
-    correlated_residuals, second_order, orthogonal
-        As in :func:`omega_from_model`.
-    equal : {"nothing", "loadings", "loadings and residuals"}
-        What is the same for all items: nothing (congeneric), the loadings of a factor
-        (tau-equivalent), or both (parallel).
-
-    Raises
-    ------
-    DataError
-        For unknown items, or items that no factor holds.
-    ModelError
-        For a second order of fewer than three factors.
-    """
-    place = {name: j for j, name in enumerate(names)}
-    flat = [item for members in factors.values() for item in members]
-    flat += [str(item) for pair in correlated_residuals for item in pair]
-    unknown = dict.fromkeys(item for item in flat if item not in place)
-    if unknown:
-        told = listing(f"{item!r}{near(item, names)}" for item in unknown)
-        raise DataError(f"the model names items that are not there: {told}.")
-    outside = [name for name in names if not any(name in f for f in factors.values())]
-    if outside:
-        raise DataError(
-            f"every item must belong to a factor, but these do not: {listing(outside)}. "
-            "Leave them out of items= or name their factor."
-        )
-    twice = [f for f, members in factors.items() if len(set(members)) < len(members)]
-    if twice:
-        raise DataError(f"a factor names an item more than once: {listing(twice)}.")
-    if second_order and len(factors) < 3:
-        raise ModelError(
-            f"a second-order factor needs at least 3 factors; got {len(factors)}."
-        )
-    m, f = len(names), len(factors)
-    count = 0
-    loading = np.full((m, f), -1)
-    for column, members in enumerate(factors.values()):
-        for item in members:
-            loading[place[item], column] = count
-            count += equal == "nothing"
-        count += equal != "nothing"
-    residual = np.full((m, m), -1)
-    for j in range(m):
-        residual[j, j] = count
-        count += equal != "loadings and residuals"
-    count += equal == "loadings and residuals"
-    for first, second in correlated_residuals:
-        a, b = place[str(first)], place[str(second)]
-        if a == b:
-            raise DataError(f"the residual of {first} cannot correlate with itself.")
-        residual[a, b] = residual[b, a] = count
-        count += 1
-    between = np.full((f, f), -1)
-    second = np.full(f, -1)
-    if second_order:
-        second = np.arange(count, count + f)
-    elif not orthogonal:
-        for a, b in combinations(range(f), 2):
-            between[a, b] = between[b, a] = count
-            count += 1
-    return FactorStructure(
-        loading=loading, residual=residual, between=between, second=second
-    )
-
-
-def _fitted(s: FloatArray, structure: FactorStructure, n: int) -> StructureFit:
-    m = len(s)
-    if structure.n_parameters > m * (m + 1) // 2:
-        raise ModelError(
-            f"the model has {structure.n_parameters} parameters, more than the "
-            f"{m * (m + 1) // 2} variances and covariances of {m} items."
-        )
-    fit = fit_structure(
-        [Part(weight=n, matrix=s)], [structure], [_start(s, structure)]
-    )
-    if not fit.is_identified():
-        raise ModelError(
-            "the model is not identified: other parameters fit these items as well. "
-            "Give each factor at least three items, or two where factors correlate, "
-            "and correlate fewer residuals."
-        )
-    if not fit.converged:
-        raise ConvergenceError(
-            f"the factor model did not converge in {fit.n_iter} iterations. Check the "
-            "keys of the items (audit_keys) and which items belong to which factor."
-        )
-    return _signed(structure, fit)
-
-
-def _signed(structure: FactorStructure, fit: StructureFit) -> StructureFit:
-    """Return the same fit with factors whose loadings have a positive sum."""
-    theta = fit.parameters[0].copy()
-    information = fit.information.copy()
-    flips = np.ones(len(theta))
-    lam = structure.loadings(theta)
-    for f in np.flatnonzero(lam.sum(axis=0) < 0):
-        for index in (structure.loading[:, f], structure.between[f]):
-            flips[np.unique(index[index >= 0])] *= -1
-        if structure.has_second_order:
-            flips[structure.second[f]] *= -1
-    if structure.has_second_order:
-        at = structure.second
-        if (theta * flips)[at].sum() < 0:
-            flips[at] *= -1
-    return StructureFit(
-        parameters=(theta * flips,),
-        information=information * np.outer(flips, flips),
-        discrepancy=fit.discrepancy,
-        converged=fit.converged,
-        n_iter=fit.n_iter,
-    )
-
-
-def _start(s: FloatArray, structure: FactorStructure) -> FloatArray:
-    """Return parameters to begin with: first axes, composites, and what is left."""
-    r = correlation(s)
-    sd = np.sqrt(np.diagonal(s))
-    free = structure.loading >= 0
-    lam = np.zeros(free.shape)
-    for f in range(free.shape[1]):
-        own = np.flatnonzero(free[:, f])
-        if len(own) == 1:
-            lam[own, f] = 0.7
-            continue
-        values, vectors = np.linalg.eigh(r[np.ix_(own, own)])
-        axis = vectors[:, -1] * (1 if vectors[:, -1].sum() >= 0 else -1)
-        lam[own, f] = 0.8 * np.sqrt(values[-1]) * axis
-    # items of several factors share their communality between them
-    lam /= np.sqrt(np.maximum(free.sum(axis=1, keepdims=True), 1))
-    weights = lam / np.sqrt(np.einsum("jf,jk,kf->f", lam, r, lam))
-    phi = np.clip(weights.T @ r @ weights, -0.8, 0.8)
-    np.fill_diagonal(phi, 1.0)
-    if not structure.has_second_order and (structure.between < 0).all():
-        phi = np.eye(len(phi))
-    communality = np.einsum("jf,fg,jg->j", lam, phi, lam)
-    shrink = np.sqrt(np.minimum(1.0, 0.7 / np.maximum(communality, 1e-12)))
-    lam *= shrink[:, None]
-    left = 1 - np.einsum("jf,fg,jg->j", lam, phi, lam)
-    theta = np.zeros(structure.n_parameters)
-    counts = np.zeros(structure.n_parameters)
-
-    def put(index: IntArray, values: FloatArray) -> None:
-        at = index >= 0
-        np.add.at(theta, index[at], values[at])
-        np.add.at(counts, index[at], 1)
-
-    put(structure.loading, lam * sd[:, None])
-    put(structure.residual, np.diag(left * sd**2))
-    put(structure.between, phi)
-    if structure.has_second_order:
-        values, vectors = np.linalg.eigh(phi)
-        axis = vectors[:, -1] * (1 if vectors[:, -1].sum() >= 0 else -1)
-        put(structure.second, np.clip(0.9 * np.sqrt(values[-1]) * axis, -0.9, 0.9))
-    theta /= np.maximum(counts, 1)
-    sigma = structure.matrix(theta)
-    if np.linalg.eigvalsh(sigma)[0] > 0:
-        return theta
-    # factors that nearly coincide: begin uncorrelated
-    for index in (structure.between, structure.second):
-        theta[index[index >= 0]] = 0.1
-    return theta
-
-
-def omega_of(
-    structure: FactorStructure, parameters: FloatArray, weights: FloatArray
-) -> tuple[float, FloatArray]:
-    """Return omega of a weighted sum of the items and its derivative (p,)."""
-    common = weights @ structure.common(parameters) @ weights
-    total = weights @ structure.matrix(parameters) @ weights
-    by_common = np.einsum(
-        "i,pij,j->p", weights, structure.common_derivatives(parameters), weights
-    )
-    by_total = np.einsum(
-        "i,pij,j->p", weights, structure.derivatives(parameters), weights
-    )
-    gradient = (by_common * total - common * by_total) / total**2
-    return float(common / total), gradient
-
-
-def hierarchical_of(structure: FactorStructure, parameters: FloatArray) -> float:
-    """Return the share of a second-order factor in the sum's variance, or NaN."""
-    if not structure.has_second_order:
-        return np.nan
-    loadings = structure.loadings(parameters) @ structure.second_order(parameters)
-    return float(loadings.sum() ** 2 / structure.matrix(parameters).sum())
 
 
 def _spread(
@@ -457,9 +253,7 @@ def _spread(
         se = float(normal_theory_se(structure.matrix(theta), by_s, n))
         low, high = wald_limits(value, se, request.conf_level, request.scale)
         return (
-            Spread(
-                se=se, ci_low=float(low), ci_high=float(high), ci="normal-theory"
-            ),
+            Spread(se=se, ci_low=float(low), ci_high=float(high), ci="normal-theory"),
             (),
         )
 
@@ -491,19 +285,6 @@ def _resampled(
             common = ones @ structure.common(theta) @ ones
             found[b] = common / structure.matrix(theta).sum()
     return found
-
-
-def _robust(
-    sample: Sample, s: FloatArray, structure: FactorStructure, fit: StructureFit
-) -> tuple[float, FloatArray]:
-    if len(sample.values) and sample.missing == "listwise":
-        return robust_trace(sample.values, s, structure, fit.parameters[0])
-    return np.nan, fit.covariance()
-
-
-def _degrees_of_freedom(structure: FactorStructure, s: FloatArray) -> int:
-    m = len(s)
-    return m * (m + 1) // 2 - structure.n_parameters
 
 
 def _improper(
@@ -582,7 +363,12 @@ def _parameter_frame(
             add(f"{factor} -> {names[j]}", "loading", structure.loading[j, f], sd[j])
     for f, factor in enumerate(labels):
         if structure.second[f] >= 0:
-            add(f"second order -> {factor}", "second-order loading", structure.second[f], 1)
+            add(
+                f"second order -> {factor}",
+                "second-order loading",
+                structure.second[f],
+                1,
+            )
     for a, b in combinations(range(len(labels)), 2):
         if structure.between[a, b] >= 0:
             term = f"{labels[a]} with {labels[b]}"
@@ -593,7 +379,9 @@ def _parameter_frame(
         unique = np.sqrt(np.abs(np.diagonal(structure.residuals(theta))))
         scale = sd[a] ** 2 if a == b else max(unique[a] * unique[b], 1e-300)
         add(term, kind, structure.residual[a, b], float(scale))
-    return pd.DataFrame(rows, columns=["term", "kind", "estimate", "se", "standardized"])
+    return pd.DataFrame(
+        rows, columns=["term", "kind", "estimate", "se", "standardized"]
+    )
 
 
 def _described(
@@ -614,149 +402,4 @@ def _described(
     return (
         f"Omega total, {model}, by maximum likelihood, covariance matrix, model-implied "
         "variance."
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class TauEquivalence(Result):
-    """Whether the items are tau-equivalent, as alpha supposes.
-
-    Attributes
-    ----------
-    models : DataFrame
-        ``term`` (parallel, tau-equivalent, congeneric) and the measures of
-        :class:`ModelFit`, with ``omega`` of each model.
-    chi_square, df, p_value : float
-        Test of equal loadings: tau-equivalent against congeneric.
-    chi_square_scaled, p_value_scaled : float
-        The same without supposing normal answers (Satorra & Bentler, 2001); NaN where
-        the correction is not positive.
-    alpha, omega : float
-        Cronbach's alpha, and omega total of the congeneric model.
-    n, n_items : int
-        Respondents and items used.
-    notes : tuple of str
-        What a reader must know.
-    """
-
-    models: pd.DataFrame
-    chi_square: float
-    df: int
-    p_value: float
-    chi_square_scaled: float
-    p_value_scaled: float
-    alpha: float
-    omega: float
-    n: int
-    n_items: int
-    notes: tuple[str, ...] = ()
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the responses are SIMULATED."""
-        return noted(self.notes)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row a model."""
-        return self.models.copy()
-
-    def shown(self) -> pd.DataFrame:
-        """Return the measures that are usually reported."""
-        columns = ["term", "chi_square", "df", "p_value", "rmsea", "cfi", "srmr", "omega"]
-        return self.models[columns]
-
-    def heading(self) -> str:
-        """Return the test and both coefficients in a line."""
-        return (
-            f"Equal loadings: chi-square({self.df}) = {fixed(self.chi_square, 2)}, "
-            f"{p_statement(self.p_value)} (scaled {fixed(self.chi_square_scaled, 2)}, "
-            f"{p_statement(self.p_value_scaled)}); alpha = {coefficient(self.alpha)}, "
-            f"omega = {coefficient(self.omega)}, n = {self.n}, {self.n_items} items"
-            f"{of_simulated(self.simulated)}"
-        )
-
-    def closing(self) -> str:
-        """Return the notes."""
-        return "\n".join(self.notes)
-
-
-def tau_equivalence(items: ItemsLike, *, missing: str = "listwise") -> TauEquivalence:
-    r"""Test whether the items load equally on one factor, as Cronbach's alpha supposes.
-
-    Parameters
-    ----------
-    items : DataFrame or array_like of shape (n, m)
-        Keyed responses to at least three items.
-    missing : {"listwise", "pairwise", "em"}
-        Treatment of missing answers.
-
-    Returns
-    -------
-    TauEquivalence
-        Parallel, tau-equivalent and congeneric models, and the test of equal loadings.
-
-    Raises
-    ------
-    DataError
-        If fewer than three items vary.
-    ModelError
-        If the covariances allow no maximum likelihood.
-
-    Notes
-    -----
-    One factor with free loadings (congeneric), equal loadings (essentially
-    tau-equivalent), or equal loadings and unique variances (parallel), by normal maximum
-    likelihood on the covariances. Alpha equals the reliability of the sum under the
-    second and is below it under the first. The likelihood-ratio test supposes normal
-    answers and rejects too often with ordinal ones; the scaled test does not. In large
-    samples both reject for differences that hardly touch alpha: look at alpha and omega.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> rng = np.random.default_rng(1)
-    >>> answers = rng.normal(size=(200, 1)) + rng.normal(size=(200, 4))
-    >>> result = tau_equivalence(answers)
-    >>> result.df, round(result.p_value, 2)
-    (3, 0.13)
-    """
-    sample = varying_sample(items, missing, at_least_items=3)
-    n, m = int(sample.moments.n), sample.n_items
-    s = sample.moments.covariance * ((n - 1) / n)
-    check_positive_definite(s)
-    factors = {"factor": list(sample.names)}
-    rows, fits = [], {}
-    labels = ("congeneric", "tau-equivalent", "parallel")
-    for term, equal in zip(labels, EQUAL, strict=True):
-        structure = factor_structure(sample.names, factors, equal=equal)
-        fitted = _fitted(s, structure, n)
-        theta = fitted.parameters[0]
-        trace, _ = _robust(sample, s, structure, fitted)
-        fit = model_fit(
-            s, structure.matrix(theta), _degrees_of_freedom(structure, s), n, trace
-        )
-        omega = omega_of(structure, theta, np.ones(m))[0]
-        fits[term] = fit, trace
-        rows.append({"term": term, **fit.to_frame().iloc[0].to_dict(), "omega": omega})
-    models = pd.DataFrame(rows[::-1]).astype({"df": int})
-    (equal_fit, equal_trace), (free_fit, free_trace) = (
-        fits["tau-equivalent"],
-        fits["congeneric"],
-    )
-    df = equal_fit.df - free_fit.df
-    statistic = max(equal_fit.chi_square - free_fit.chi_square, 0.0)
-    correction = (equal_trace - (free_trace if free_fit.df else 0.0)) / df
-    scaled = statistic / correction if correction > 0 else np.nan
-    return TauEquivalence(
-        models=marked(models, noted(sample.notes)),
-        chi_square=statistic,
-        df=df,
-        p_value=float(special.chdtrc(df, statistic)),
-        chi_square_scaled=float(scaled),
-        p_value_scaled=float(special.chdtrc(df, scaled)),
-        alpha=float(alpha_of(s)),
-        omega=float(rows[0]["omega"]),
-        n=n,
-        n_items=m,
-        notes=sample.notes,
     )
