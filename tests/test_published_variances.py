@@ -32,7 +32,9 @@ def test_checked_values_of_iccs():
 def test_agreement_from_consistency():
     # targets .6, raters .1, error .3: consistency is .6 / .9
     known = icc_variance(0.6, 60, 4, "2,1", rater_share=0.1)
-    assert icc_variance(0.6, 60, 4, "2,1", consistency=0.6 / 0.9) == pytest.approx(known)
+    assert icc_variance(0.6, 60, 4, "2,1", consistency=0.6 / 0.9) == pytest.approx(
+        known
+    )
 
 
 @pytest.mark.parametrize("form", ["1,1", "3,1", "1,k", "3,k", "2,1", "2,k"])
@@ -84,7 +86,16 @@ def test_raw_omega_is_that_of_omega_total():
 
 
 def test_forms_as_tables_spell_them():
-    spelled = ["ICC(3,1)", "3,1", "icc3", "ICC(3)", "ICC 3, 1", "ICC(2,k)", "ICC2k", "x"]
+    spelled = [
+        "ICC(3,1)",
+        "3,1",
+        "icc3",
+        "ICC(3)",
+        "ICC 3, 1",
+        "ICC(2,k)",
+        "ICC2k",
+        "x",
+    ]
     assert [icc_form(text) for text in spelled] == [
         *["3,1"] * 5,
         *["2,k"] * 2,

@@ -5,6 +5,7 @@ the number of ratings, omega its standardized loadings; what lacks them has no v
 and is set aside with a reason.
 """
 
+import re
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,6 @@ from waistats.errors import DataError, ModelError, check_option
 
 # the intraclass correlations whose law the numbers printed beside them determine
 ICC_FORMS = ("1,1", "3,1", "1,k", "3,k")
-# spellings of the same forms, by capital letters and spaces removed
-_ICC_ALIASES = {
-    **{form: form for form in (*ICC_FORMS, "2,1", "2,k")},
-    **{f"ICC({form.upper()})": form for form in (*ICC_FORMS, "2,1", "2,k")},
-    **{f"{form.upper()}": form for form in (*ICC_FORMS, "2,1", "2,k")},
-    **{f"ICC{form[0]}": form for form in ("1,1", "2,1", "3,1")},
-    **{f"ICC{form[0]}K": form for form in ("1,k", "2,k", "3,k")},
-    **{f"ICC({form[0]})": form for form in ("1,1", "2,1", "3,1")},
-    **{f"ICC({form[0]}K)": form for form in ("1,k", "2,k", "3,k")},
-}
 # a unique variance this small is none: the delta method ends there
 _HEYWOOD = 1e-6
 
@@ -48,8 +39,9 @@ def icc_form(text: object) -> str | None:
     >>> icc_form("ICC(3, k)"), icc_form("ICC2"), icc_form("agreement")
     ('3,k', '2,1', None)
     """
-    plain = "".join(str(text).upper().split()).replace(";", ",").replace(".", ",")
-    return _ICC_ALIASES.get(plain)
+    letters = re.sub(r"[^0-9A-Z]", "", str(text).upper()).removeprefix("ICC")
+    found = re.fullmatch(r"([123])([1K]?)", letters)
+    return None if found is None else f"{found[1]},{(found[2] or '1').lower()}"
 
 
 def icc_variance(
@@ -220,7 +212,7 @@ def omega_variance(
     --------
     >>> omega, variance = omega_variance([.8, .7, .6, .5, .7, .6], 200)
     >>> round(omega, 9), round(variance, 12)
-    (0.816863588, 0.00037977001)
+    (0.816863588, 0.000379770009)
     """
     lam = np.asarray(loadings, dtype=np.float64)
     if lam.ndim != 1 or len(lam) < 3:

@@ -40,8 +40,8 @@ def test_the_solution_is_a_solution():
     assert found.uniquenesses.min() >= 0
     # weak duality: no unique variances have a larger sum than tr(SX)
     assert np.linalg.eigvalsh(found.dual)[0] > -1e-9
-    assert np.diagonal(found.dual).min() >= 1 - 1e-9
-    assert (found.dual * s).sum() - found.uniquenesses.sum() < 1e-9 * scale
+    assert np.diagonal(found.dual).min() >= 1 - 1e-6
+    assert (found.dual * s).sum() - found.uniquenesses.sum() < 1e-6 * scale
 
 
 def test_the_dual_is_the_derivative():
@@ -57,7 +57,9 @@ def test_the_dual_is_the_derivative():
 
 def test_a_batch_is_each_matrix():
     many = np.stack([FIVE.cov().to_numpy(), FIVE.corr().to_numpy()])
-    assert bounds_of(many) == pytest.approx([bounds_of(s) for s in many], abs=1e-12)
+    assert bounds_of(many) == pytest.approx(
+        [float(bounds_of(s)) for s in many], abs=1e-10
+    )
     assert np.isnan(bounds_of(np.ones((3, 3))))
 
 

@@ -65,10 +65,11 @@ def test_the_difference_leaves_out_zero_where_the_test_rejects(given):
     assert low < alphas.alpha1 - alphas.alpha2 < high
 
 
+@pytest.mark.slow
 def test_limits_hold_the_truth_as_often_as_they_say():
     """Parallel normal items, population alphas .8 and .9, n = 12 and 20."""
     rng = np.random.default_rng(12)
-    n1, m1, n2, m2, runs = 12, 4, 20, 8, 600
+    n1, m1, n2, m2, runs = 12, 4, 20, 8, 300
     rest1 = 0.2 * stats.f(n1 - 1, (n1 - 1) * (m1 - 1)).ppf(rng.random(runs)) ** -1
     rest2 = 0.1 * stats.f(n2 - 1, (n2 - 1) * (m2 - 1)).ppf(rng.random(runs)) ** -1
     ratio, difference = 0, 0
@@ -78,6 +79,6 @@ def test_limits_hold_the_truth_as_often_as_they_say():
         ratio += low <= 2.0 <= high
         low, high = difference_limits(alphas, 0.9)
         difference += low <= -0.1 <= high
-    # three standard errors of .9 in 600 runs are .037
-    assert abs(ratio / runs - 0.9) < 0.037
-    assert abs(difference / runs - 0.9) < 0.037
+    # three standard errors of .9 in 300 runs are .052
+    assert abs(ratio / runs - 0.9) < 0.052
+    assert abs(difference / runs - 0.9) < 0.052

@@ -7,6 +7,7 @@ A ratio or difference of two such quantities is one integral over one of the two
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
@@ -118,6 +119,7 @@ def _df(n: int, m: int) -> tuple[float, float]:
     return (n - 1.0) * (m - 1), n - 1.0
 
 
+@lru_cache(maxsize=64)
 def _law(
     n: int, m: int, *, inverse: bool = False, nodes: int = _NODES
 ) -> tuple[FloatArray, FloatArray]:
@@ -139,7 +141,10 @@ def _law(
         from_above = np.log1p(-upper) - np.log(upper)
     beta_logit = np.where(u <= 0.5, from_below, from_above)
     logs = beta_logit + np.log(low / top)
-    return weights, -logs if inverse else logs
+    logs = -logs if inverse else logs
+    for shared in (weights, logs):
+        shared.setflags(write=False)
+    return weights, logs
 
 
 def _ratio_quantile(alphas: TwoAlphas, tail: float, *, upper: bool) -> float:

@@ -93,7 +93,7 @@ def greatest_lower_bound(
     >>> answers = rng.normal(size=(500, 1)) + rng.normal(size=(500, 5))
     >>> result = greatest_lower_bound(answers)
     >>> round(result.estimate, 3), round(result.se, 3)
-    (0.849, 0.011)
+    (0.831, 0.014)
     """
     check_option("matrix", matrix, ("covariance", "correlation"))
     request = IntervalRequest(
