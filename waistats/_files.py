@@ -1,19 +1,18 @@
-"""Output that appears whole or not at all.
+"""Where the data of waistats lie, and output that appears whole or not at all."""
 
-Where the data of waistats are: inside the installed package or in the checkout.
-"""
-
+import errno
+import hashlib
 import io
 import json
 import os
 import re
+import secrets
 import shutil
-import signal
 import tempfile
-import threading
+import warnings
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,13 +64,21 @@ _CORE_TIME = re.compile(
 # the wide forms are signs of formulas, too, where East Asian text is typed
 FORMULA_STARTS = frozenset("=+-@\t\r\n＝＋－＠")
 
-# All that a folder of output holds, and what desktops leave in any folder.
-OUTPUT_NAMES = frozenset(
-    {
-        "report.html", "report.docx", "coefficients.csv", "tables", "figures",
-        ".DS_Store", "Thumbs.db", "desktop.ini",
-    }
-)  # fmt: skip
+# The name under which a folder of output says what was written into it.
+MANIFEST = "waistats-manifest.json"
+
+# What desktops leave in any folder.
+_LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+
+# The command line puts a context here that holds signals back while something takes its
+# place; a library leaves signals alone.
+shield: Callable[[], AbstractContextManager[None]] = nullcontext
+
+
+def set_shield(context: Callable[[], AbstractContextManager[None]]) -> None:
+    """Say what surrounds the moment in which output takes its place."""
+    global shield
+    shield = context
 
 
 def _refuse(path: str | os.PathLike[str], error: OSError) -> DataError:
@@ -82,102 +89,106 @@ def _refuse(path: str | os.PathLike[str], error: OSError) -> DataError:
     )
 
 
-# set where a program is told to stop: a library may swallow the KeyboardInterrupt, and
-# then nothing that is not finished may take the place of what is there
-stopped = threading.Event()
+def _place(path: str | os.PathLike[str]) -> Path:
+    """Return the whole path of an output; a DataError where it can be none.
+
+    A link is followed, so that what it points to is written and the link stays.
+    """
+    target = Path(os.path.abspath(path))
+    if "\0" in str(target) or not str(path).strip() or not target.name:
+        raise DataError(f"{str(path)!r} is not a name for an output. Choose another.")
+    return Path(os.path.realpath(target)) if target.is_symlink() else target
 
 
-def _check_stopped() -> None:
-    if stopped.is_set():
-        raise KeyboardInterrupt
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Hold back SIGINT and SIGTERM until the block has ended."""
-    held: list[int] = []
-    before: dict[signal.Signals, Any] = {}
-    # only the main thread hears signals, and only it may say who answers them
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # None: a handler that is not Python's
-            if signal.getsignal(number) is not None:
-                before[number] = signal.signal(number, lambda n, _: held.append(n))
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if held:
-            signal.raise_signal(held[0])
-
-
-def _usual_mode(full: int) -> int:
-    """Return ``full`` less what the user's umask withholds."""
-    withheld = os.umask(0)
-    os.umask(withheld)
-    return full & ~withheld
+def _beside(target: Path, suffix: str = "") -> Path:
+    """Return a hidden path in the folder of ``target`` that nothing has."""
+    return target.with_name(f".{target.name[:40]}-{secrets.token_hex(6)}{suffix}")
 
 
 @contextmanager
 def new_folder(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
     """Give a temporary folder that becomes ``path`` when the block ends well.
 
-    An existing ``path`` is refused unless ``force``; then it is kept as
-    ``path.previous`` (in place of an older one) until the new folder stands, and comes
-    back if that fails. A folder that holds anything else than output is never replaced.
+    An existing ``path`` is refused unless ``force``. With ``force`` only what the
+    manifest of the folder names, and what has not been changed since, is replaced: any
+    other file stays, and a warning names the files that were changed since.
+
+    Raises
+    ------
+    DataError
+        Where ``path`` exists (without ``force``), appeared meanwhile, has no manifest
+        and is not empty, or cannot be written.
     """
     target = _place(path)
-    previous = target.with_name(target.name + ".previous")
     if os.path.lexists(target):
         _check_replaceable(target, Path(path), force)
-        if os.path.lexists(previous):
-            _check_replaceable(previous, previous, force)
-    work: Path | None = None
+    work = _beside(target)
     try:
-        with uninterrupted():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            name = tempfile.mkdtemp(prefix=f".{target.name[:40]}-", dir=target.parent)
-            work = Path(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work.mkdir()
         yield work
-        with uninterrupted():
-            _check_stopped()
-            work.chmod(_usual_mode(0o777))
-            _replace(target, work, previous)
+        write_manifest(work)
+        with shield():
+            kept = _settle(target, Path(path), work, force)
     except OSError as error:
         raise _refuse(path, error) from error
     except DataError as error:
-        if work is None or str(work) not in str(error):
+        if str(work) not in str(error):
             raise
         # a file of the folder failed: say its name as it was to be
         raise DataError(str(error).replace(str(work), str(path))) from error
     finally:
-        if work is not None:
-            with uninterrupted():
-                shutil.rmtree(work, ignore_errors=True)
+        with shield():
+            shutil.rmtree(work, ignore_errors=True)
+    if kept:
+        warnings.warn(
+            f"{path}: {listing(kept)} had been changed since waistats wrote it, and was "
+            "kept.",
+            stacklevel=3,
+        )
 
 
-def _replace(target: Path, work: Path, previous: Path) -> None:
-    """Put a finished folder in its place; whenever this ends, one stands whole."""
-    if not os.path.lexists(target):
-        work.rename(target)
-        return
-    _remove(previous)
-    target.rename(previous)
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file, read in blocks."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _files_of(folder: Path) -> list[Path]:
+    """Return what is in a folder, at any depth, but folders; links are not followed."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    found = []
+    for root, folders, names in os.walk(folder, onerror=fail):
+        linked = [name for name in folders if (Path(root) / name).is_symlink()]
+        found += [Path(root) / name for name in (*names, *linked)]
+    return sorted(found)
+
+
+def write_manifest(folder: Path) -> None:
+    """Write into a folder the SHA-256 of each of its files."""
+    files = {
+        path.relative_to(folder).as_posix(): file_hash(path)
+        for path in _files_of(folder)
+        if path.name != MANIFEST
+    }
+    text = json.dumps({"written_by": "waistats", "sha256": files}, indent=1)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> dict[str, str] | None:
+    """Return the hashes that a folder's manifest names, None without a manifest."""
     try:
-        work.rename(target)
-    except OSError:
-        previous.rename(target)
-        raise
-    _remove(previous, ignore_errors=True)
-
-
-def _place(path: str | os.PathLike[str]) -> Path:
-    """Return the whole path of an output; a DataError where it can be none."""
-    target = Path(os.path.abspath(path))
-    if "\0" in str(target) or not str(path).strip() or not target.name:
-        raise DataError(f"{str(path)!r}: is no name for an output. Choose another.")
-    return target
+        text = (folder / MANIFEST).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        told = json.loads(text)["sha256"]
+        return {str(name): str(value) for name, value in told.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _check_replaceable(target: Path, path: Path, force: bool) -> None:
@@ -189,23 +200,133 @@ def _check_replaceable(target: Path, path: Path, force: bool) -> None:
     if not target.is_dir():
         raise DataError(f"{path}: is a file, not a folder. Choose another --output.")
     try:
-        names = sorted(p.name for p in target.iterdir())
+        names = sorted(p.name for p in target.iterdir() if p.name not in _LITTER)
+        written = read_manifest(target)
     except OSError as error:
         raise _refuse(path, error) from error
-    others = [name for name in names if name not in OUTPUT_NAMES]
-    if others:
+    if names and written is None:
         raise DataError(
-            f"{path}: holds what waistats did not write ({listing(others)}), so --force "
-            "does not replace it. Choose another --output, or move these away."
+            f"{path}: has no {MANIFEST}, so it is not known what waistats wrote there "
+            f"(it holds {listing(names)}), and --force does not replace it. Choose "
+            "another --output, or move these away."
         )
 
 
-def _remove(path: Path, *, ignore_errors: bool = False) -> None:
-    """Remove a folder and what is in it, or a link without what it points to."""
-    if path.is_symlink():
-        path.unlink()
-    elif path.exists():
-        shutil.rmtree(path, ignore_errors=ignore_errors)
+def _meanwhile(path: Path) -> DataError:
+    return DataError(
+        f"{path}: was made or replaced by something else meanwhile, and is left as it "
+        "is. Choose another --output, or run again with --force."
+    )
+
+
+def _settle(target: Path, path: Path, work: Path, force: bool) -> list[str]:
+    """Put a finished folder in its place; return the changed files that were kept."""
+    if not (force and os.path.lexists(target)):
+        _rename_onto_nothing(work, target, path)
+        return []
+    previous = target.with_name(target.name + ".previous")
+    _clear(previous)
+    if os.path.lexists(previous):
+        previous = _beside(target, ".previous")
+    try:
+        try:
+            target.rename(previous)
+        except FileNotFoundError:
+            raise _meanwhile(path) from None
+        _rename_onto_nothing(work, target, path)
+    except BaseException:
+        if os.path.lexists(previous):
+            if os.path.lexists(target):  # another run was faster
+                _clear(previous, into=target)
+            else:
+                previous.rename(target)
+        raise
+    return _clear(previous, into=target)
+
+
+def _rename_onto_nothing(work: Path, target: Path, path: Path) -> None:
+    """Rename a folder; what stands at the new name is never replaced."""
+    try:
+        if os.name != "nt":  # there a rename never replaces
+            # the empty folder claims the name; a rename replaces a folder only while
+            # it is empty
+            target.mkdir()
+        work.rename(target)
+    except FileExistsError:
+        raise _meanwhile(path) from None
+    except OSError as error:
+        if error.errno == errno.ENOTEMPTY:
+            raise _meanwhile(path) from None
+        with suppress(OSError):
+            target.rmdir()
+        raise
+    except BaseException:
+        with suppress(OSError):
+            target.rmdir()
+        raise
+
+
+def _clear(folder: Path, into: Path | None = None) -> list[str]:
+    """Remove from a folder what its manifest names and nobody changed.
+
+    The rest moves to ``into``, beside what is there, or stays where it is; so does what
+    cannot be read or removed. Return the names of files that were written by waistats
+    and changed since.
+    """
+    try:
+        written = None if folder.is_symlink() else read_manifest(folder)
+        files = _files_of(folder)
+    except OSError:
+        return []
+    if written is None:
+        if into is None:
+            _remove_empty(folder)
+            return []
+        written = {}
+    changed: list[str] = []
+    whole = True
+    for file in files:
+        name = file.relative_to(folder).as_posix()
+        if name == MANIFEST:
+            continue
+        try:
+            ours = file.name in _LITTER
+            if name in written and not file.is_symlink():
+                ours = file_hash(file) == written[name]
+                if not ours:
+                    changed.append(name)
+            if ours:
+                file.unlink()
+            elif into is not None:
+                _move(file, into / name)
+        except OSError:
+            whole = False
+    if whole:  # the manifest goes last, or a rest would look foreign
+        with suppress(OSError):
+            (folder / MANIFEST).unlink()
+    _remove_empty(folder)
+    return changed
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder and those in it as far as they are empty."""
+    for root, _, _ in os.walk(folder, topdown=False):
+        with suppress(OSError):
+            os.rmdir(root)
+
+
+def _move(file: Path, target: Path) -> None:
+    """Move a file to a folder; where the name is taken, to the next free one."""
+    place, i = target, 1
+    while os.path.lexists(place):
+        i += 1
+        place = target.with_name(f"{target.stem} ({i}){target.suffix}")
+    # a folder of the old output may have become a file of the new one
+    parent = place.parent
+    while os.path.lexists(parent) and not parent.is_dir():
+        parent = parent.with_name(parent.name + " (2)")
+    parent.mkdir(parents=True, exist_ok=True)
+    file.rename(parent / place.name)
 
 
 @contextmanager
@@ -216,29 +337,47 @@ def new_file(path: str | os.PathLike[str], *, force: bool = True) -> Iterator[Pa
     if there and target.is_dir():
         raise DataError(f"{path}: is a folder; a file name is needed.")
     if there and target.exists() and not target.is_file():
-        raise DataError(f"{path}: is no ordinary file. Choose another name.")
+        raise DataError(f"{path}: is not an ordinary file. Choose another name.")
     if there and not force:
-        raise DataError(f"{path}: already exists. Pass --force to replace it.")
-    work: Path | None = None
+        raise _exists(path)
+    work = _beside(target, target.suffix)
     try:
-        with uninterrupted():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(
-                prefix=f".{target.stem[:40]}-", suffix=target.suffix, dir=target.parent
-            )
-            work = Path(name)
-            os.close(handle)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # the mode that the user's umask leaves
+        os.close(os.open(work, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield work
-        with uninterrupted():
-            _check_stopped()
-            work.chmod(_usual_mode(0o666))
-            work.replace(target)
+        with shield():
+            if force:
+                work.replace(target)
+            else:
+                _link(work, target, path)
     except OSError as error:
         raise _refuse(path, error) from error
     finally:
-        if work is not None:
-            with uninterrupted(), suppress(OSError):
-                work.unlink(missing_ok=True)
+        with shield(), suppress(OSError):
+            work.unlink(missing_ok=True)
+
+
+def _exists(path: str | os.PathLike[str]) -> DataError:
+    return DataError(f"{path}: already exists. Pass --force to replace it.")
+
+
+def _link(work: Path, target: Path, path: str | os.PathLike[str]) -> None:
+    """Give a finished file its name; what stands there is never replaced."""
+    try:
+        if os.name == "nt":
+            work.rename(target)
+        else:
+            os.link(work, target)
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError as error:
+        # a file system without hard links
+        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}:
+            raise
+        if os.path.lexists(target):
+            raise _exists(path) from None
+        work.rename(target)
 
 
 def guarded(frame: "pd.DataFrame") -> "pd.DataFrame":

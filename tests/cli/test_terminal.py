@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
 import typer
 
-from waistats.cli._terminal import guarded
+from waistats._files import new_file, new_folder, set_shield
+from waistats.cli._terminal import guarded, stopped, unless_stopped
 from waistats.errors import DataError
 
 
@@ -32,8 +34,8 @@ def raising(error, cause=None):
         (PermissionError(13, "Permission denied", "a.csv"), 2,
          "Error: Permission denied (a.csv)\n"),
         (BrokenPipeError(32, "Broken pipe"), 0, ""),
-        (KeyboardInterrupt(), 130, "Interrupted; what was not finished is gone.\n"),
-        (typer.Abort(), 130, "Interrupted; what was not finished is gone.\n"),
+        (KeyboardInterrupt(), 130, "Interrupted; no partial output was kept.\n"),
+        (typer.Abort(), 130, "Interrupted; no partial output was kept.\n"),
     ],
 )  # fmt: skip
 def test_errors_are_words_and_a_code(error, code, words, capsys):
@@ -45,7 +47,7 @@ def test_the_codes_of_typer(capsys):
     assert guarded(lambda: None) == 0
     assert guarded(lambda: 2) == 2
     assert guarded(lambda: 130) == 130
-    assert capsys.readouterr().err == "Interrupted; what was not finished is gone.\n"
+    assert capsys.readouterr().err == "Interrupted; no partial output was kept.\n"
     assert guarded(raising(SystemExit(1), BrokenPipeError(32, "Broken pipe"))) == 0
     with pytest.raises(SystemExit):
         guarded(raising(SystemExit(3)))
@@ -89,3 +91,20 @@ def test_a_reader_that_goes_away(tmp_path):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+def test_what_was_told_to_stop_replaces_nothing(tmp_path):
+    """Even where a library has swallowed the KeyboardInterrupt."""
+    target = tmp_path / "a.csv"
+    target.write_text("old")
+    stopped.set()
+    set_shield(unless_stopped)
+    try:
+        for place in (new_file(target), new_folder(tmp_path / "out")):
+            with pytest.raises(KeyboardInterrupt), place:
+                pass
+    finally:
+        stopped.clear()
+        set_shield(nullcontext)
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.csv"]

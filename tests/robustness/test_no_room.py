@@ -19,7 +19,7 @@ from waistats import (
     simulate_responses,
     tables,
 )
-from waistats._files import write_csv
+from waistats._files import write_csv, write_manifest
 from waistats.errors import DataError
 from waistats.figures import forest, save as save_figure
 from waistats.report import render_html as report_page
@@ -49,6 +49,7 @@ def test_files_that_may_not_grow(items, tmp_path):
     out, sheet = tmp_path / "out ü", tmp_path / "leer.xlsx"
     out.mkdir()
     (out / "coefficients.csv").write_text("old")
+    write_manifest(out)
     sheet.write_text("old")
     words = f"alpha|{items}|--study|study_id|--instrument|WAI-SR|--output|"
     done = subprocess.run(

@@ -6,14 +6,17 @@ Words typed at a command line -> values, and a call as it was typed.
 import io
 import os
 import shlex
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from waistats._files import stopped, uninterrupted
+from waistats._files import set_shield
 from waistats.errors import DataError, WaistatsError, visible
 
 
@@ -108,7 +111,7 @@ def guarded(run: Callable[[], Any]) -> int:
         return 0
     # typer makes this code of a signal in the middle of a command
     if code == INTERRUPTED:
-        print("Interrupted; what was not finished is gone.", file=sys.stderr)
+        print("Interrupted; no partial output was kept.", file=sys.stderr)
     return int(code or 0)
 
 
@@ -126,9 +129,42 @@ def _leave_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+# set where the program is told to stop: a library may swallow the KeyboardInterrupt, and
+# then nothing that is not finished may take the place of what is there
+stopped = threading.Event()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold back SIGINT and SIGTERM until the block has ended."""
+    held: list[int] = []
+    before: dict[signal.Signals, Any] = {}
+    # only the main thread hears signals, and only it may say who answers them
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # None: a handler that is not Python's
+            if signal.getsignal(number) is not None:
+                before[number] = signal.signal(number, lambda n, _: held.append(n))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if held:
+            signal.raise_signal(held[0])
+
+
+@contextmanager
+def unless_stopped() -> Iterator[None]:
+    """Hold signals back where output takes its place; after a stop it does not."""
+    with uninterrupted():
+        if stopped.is_set() and sys.exc_info()[0] is None:
+            raise KeyboardInterrupt
+        yield
+
+
 def as_program() -> None:
     """Behave as a program does: stop when told to, warn in words, write any sign."""
-    import signal
     import warnings
 
     def stop(number: int, frame: object) -> None:
@@ -138,6 +174,7 @@ def as_program() -> None:
     def warn(message: Warning | str, *place: object, **more: object) -> None:
         print(f"Warning: {message}", file=sys.stderr)
 
+    set_shield(unless_stopped)
     signal.signal(signal.SIGTERM, stop)
     # a job in the background is told to hear no SIGINT
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -151,7 +188,5 @@ def as_program() -> None:
 
 def leave_quietly() -> None:
     """Hear no signal while Python clears up: the job is done and its code is known."""
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
