@@ -19,6 +19,7 @@ from waistats.figures._alt import describe
 from waistats.figures._axes import axis_name, set_alpha_axis, span
 from waistats.figures._rows import check_column, study_rows
 from waistats.figures._style import wrap
+from waistats.meta._formula import in_formula
 from waistats.meta._predict import baseline
 from waistats.meta.fit import fit_meta
 from waistats.meta.results import MetaResult
@@ -107,7 +108,7 @@ def _with(model: Any, moderator: str | None) -> Any:
     check_column(model.effects.table, moderator)
     return fit_meta(
         model.effects.table,
-        f"~ `{moderator}`",
+        f"~ {in_formula(moderator)}",
         method=model.method,
         small_sample=model.small_sample,
         conf_level=model.conf_level,

@@ -38,6 +38,7 @@ from waistats.figures._axes import (
 from waistats.figures._labels import Texts, draw_beside, fit_beside
 from waistats.figures._rows import by_value, check_column, study_rows
 from waistats.figures._style import wrap
+from waistats.meta._formula import in_formula
 from waistats.meta.fit import fit_meta
 from waistats.meta.results import MetaResult
 from waistats.rg.as_model import as_model, pooled_row
@@ -151,7 +152,7 @@ def fit_groups(result: Any, by: str) -> MetaResult:
         raise ModelError(f"by={by!r} has one group only; leave by= out.")
     return fit_meta(
         result.effects.table,
-        f"~ C(`{by}`)",
+        f"~ C({in_formula(by)})",
         method=result.method,
         small_sample=result.small_sample,
         conf_level=result.conf_level,

@@ -12,7 +12,7 @@ from waistats._caller import option
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.meta._encoding import Encoding, encode
-from waistats.meta._formula import Formula, parse_formula
+from waistats.meta._formula import Formula, in_formula, parse_formula
 
 
 def check_variables(data: pd.DataFrame, variables: tuple[str, ...], where: str) -> None:
@@ -101,7 +101,7 @@ def check_numbers(data: pd.DataFrame, formula: Formula) -> None:
                 cells = listing(
                     f"{str(data[column].iloc[i])!r} ({_places(data, [i])})" for i in odd
                 )
-                shown = column if column.isidentifier() else f"`{column}`"
+                shown = in_formula(column)
                 problems.append(
                     f"{name} is a column of numbers, but is {cells}. Correct these "
                     f"cells, or write C({shown}) if the column holds categories."

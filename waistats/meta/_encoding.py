@@ -24,7 +24,7 @@ from waistats.meta._calls import (
     plain_name,
     shortened,
 )
-from waistats.meta._formula import Formula
+from waistats.meta._formula import Formula, in_formula
 
 _Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -151,7 +151,7 @@ def _argument_text(factor: Factor) -> str:
     first, call = ast.unparse(factor.node.args[0]), called(factor.node)
     for key, name in factor.names.items():
         if key != name:
-            first = re.sub(rf"\b{key}\b", lambda _, n=name: f"`{n}`", first)
+            first = re.sub(rf"\b{key}\b", lambda _, n=name: in_formula(n), first)
     assert call
     return first
 

@@ -104,6 +104,16 @@ def parse_formula(formula: str, columns: Iterable[str] = ()) -> Formula:
     )
 
 
+def in_formula(name: str) -> str:
+    """Return a column's name as a formula spells it: in backticks where it must be.
+
+    >>> in_formula("rater"), in_formula("mean age")
+    ('rater', '`mean age`')
+    """
+    plain = name.isidentifier() and "__" not in name
+    return name if plain else f"`{name.replace('`', '``')}`"
+
+
 def _with_tilde(formula: object) -> str:
     if not isinstance(formula, str) or not formula.strip():
         raise ModelError(

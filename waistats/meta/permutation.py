@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from waistats._format import Result, count, fixed
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ConvergenceError, ModelError
+from waistats.meta._formula import in_formula
 from waistats.meta._linalg import inverse
 from waistats.meta.fit import fit_meta
 from waistats.meta.fit_many import Batch, in_chunks
@@ -274,7 +275,7 @@ def _model(
         if by is not None:
             if moderators is not None:
                 raise ModelError("Give moderators= or by=, not both.")
-            moderators = f"~ C({by if by.isidentifier() else f'`{by}`'})"
+            moderators = f"~ C({in_formula(by)})"
         fit = fit_meta(effects, moderators, method=method, small_sample=small_sample)
     if not fit.has_moderators:
         raise ModelError(

@@ -34,7 +34,7 @@ from waistats.report.blocks import (
 )
 from waistats.report.text import name_words
 from waistats.rg.compare_samples import on_one_metric
-from waistats.rg.moderators import CANDIDATES, PER_LEVEL
+from waistats.rg.moderators import PER_LEVEL, moderator_term
 from waistats.rg.spread import SpreadResult, spread_analysis
 from waistats.rg.study import RGStudy
 
@@ -226,7 +226,7 @@ def _drawn(study: RGStudy, row: pd.Series) -> Block:
             f"Forest plot by {words}: one model with a mean for each level and one tau2.",
             simulated=study.simulated,
         )
-    formula = f"~ {CANDIDATES.get(name, name) if number else name}"
+    formula = f"~ {moderator_term(name, number=number)}"
     model: Any
     if dependent:
         method = study.method if study.method in {"ML", "REML"} else "REML"

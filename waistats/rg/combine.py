@@ -34,6 +34,13 @@ def combine_tables(coefficients: Any) -> pd.DataFrame:
     tables = [_with_ids(table) for table in tables]
     if len(tables) == 1:
         return tables[0]
+    covariances = [table.attrs.get("V") or {} for table in tables]
+    scales = {t.attrs.get("V_measure", "bonett") for t in tables if t.attrs.get("V")}
+    if len(scales) > 1:
+        raise DataError(
+            f"Sampling covariances of the tables are on different scales: "
+            f"{listing(sorted(scales))}. Compute them with the same covariance=."
+        )
     seen: dict[str, int] = {}
     twice = set()
     for i, table in enumerate(tables):
@@ -47,13 +54,35 @@ def combine_tables(coefficients: Any) -> pd.DataFrame:
         )
     taken: set[str] = set()
     for i, table in enumerate(tables):
-        ids = [c if c not in taken else f"{c} (table {i + 1})" for c in _ids(table)]
+        old = _ids(table)
+        ids = [c if c not in taken else f"{c} (table {i + 1})" for c in old]
         table["coefficient_id"] = ids
+        if ids != old:
+            covariances[i] = _relabelled(
+                covariances[i], dict(zip(old, ids, strict=True))
+            )
         taken.update(ids)
+    for table in tables:
+        # pandas compares attrs when it joins frames
+        table.attrs = {}
     frames = [table.dropna(axis=1, how="all") for table in tables]
     whole = pd.concat(frames, ignore_index=True)
     names = list(dict.fromkeys(c for table in tables for c in table.columns))
-    return whole.reindex(columns=names)
+    whole = whole.reindex(columns=names)
+    if any(covariances):
+        whole.attrs["V"] = {k: v for V in covariances for k, v in V.items()}
+        whole.attrs["V_measure"] = scales.pop()
+    return whole
+
+
+def _relabelled(V: dict[str, Any], new: dict[str, str]) -> dict[str, Any]:
+    """Return covariance blocks under the new ids of their coefficients."""
+    return {
+        study: block.rename(index=new, columns=new)
+        if isinstance(block, pd.DataFrame)
+        else block
+        for study, block in V.items()
+    }
 
 
 def _ids(table: pd.DataFrame) -> list[str]:

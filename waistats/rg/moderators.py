@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from waistats.errors import ConvergenceError, DataError, ModelError
+from waistats.meta._formula import in_formula
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel.fit import fit_multilevel
 from waistats.provenance import is_simulated, marked
@@ -37,6 +38,11 @@ COLUMNS = (
 )  # fmt: skip
 
 
+def moderator_term(name: str, *, number: bool) -> str:
+    """Return the term of a formula by which a column is tested."""
+    return CANDIDATES.get(name, in_formula(name)) if number else in_formula(name)
+
+
 def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(
         column
@@ -50,6 +56,7 @@ def screen_moderators(
     method: str = "REML",
     conf_level: float = 0.95,
     adjust: str = "holm",
+    V: Any = None,
 ) -> pd.DataFrame:
     """Test moderators one at a time, each on the rows that have it.
 
@@ -64,6 +71,8 @@ def screen_moderators(
         Of the models.
     adjust : str, default "holm"
         Adjustment of p values for the number of tests.
+    V : SamplingCovariance, optional
+        Known sampling covariance, as `RGStudy` holds it.
 
     Returns
     -------
@@ -86,7 +95,7 @@ def screen_moderators(
     used = effects[effects["yi"].notna()].reset_index(drop=True)
     names = list(CANDIDATES if candidates is None else candidates)
     rows = [
-        _screen_one(used, name, method, conf_level) for name in names if name in used
+        _screen_one(used, name, method, conf_level, V) for name in names if name in used
     ]
     out = pd.DataFrame(rows, columns=list(COLUMNS))
     tested = out["p_value"].notna().to_numpy()
@@ -97,7 +106,7 @@ def screen_moderators(
 
 
 def _screen_one(
-    used: pd.DataFrame, name: str, method: str, conf_level: float
+    used: pd.DataFrame, name: str, method: str, conf_level: float, V: Any
 ) -> dict[str, Any]:
     used, note = on_one_metric(used, name)
     blank = used[name].isna() | (used[name].astype(str).str.strip() == "")
@@ -120,24 +129,26 @@ def _screen_one(
         return row | {"note": f"descriptive only: no two levels with {PER_LEVEL} each"}
     if number and there[name].nunique() < 2:
         return row | {"note": "descriptive only: does not vary"}
-    term = CANDIDATES.get(name, name) if number else name
+    term = moderator_term(name, number=number)
     if not number:
         there[name] = there[name].astype(str)
     try:
-        return row | _test(there, f"~ {term}", method, conf_level) | {"note": note}
+        return row | _test(there, f"~ {term}", method, conf_level, V) | {"note": note}
     except (ModelError, DataError, ConvergenceError) as error:
         return row | {"note": f"not estimable: {error}"}
 
 
 def _test(
-    table: pd.DataFrame, formula: str, method: str, conf_level: float
+    table: pd.DataFrame, formula: str, method: str, conf_level: float, V: Any
 ) -> dict[str, Any]:
     """Return the test of one moderator, robust where studies give several rows."""
     if table["study_id"].astype(str).duplicated().any():
         likelihood = method if method in {"ML", "REML"} else "REML"
-        model = fit_multilevel(table, formula, method=likelihood, conf_level=conf_level)
+        model = fit_multilevel(
+            table, formula, method=likelihood, conf_level=conf_level, V=V
+        )
         test = model.robust().omnibus
-        null = fit_multilevel(table, method=likelihood, conf_level=conf_level).tau2
+        null = fit_multilevel(table, method=likelihood, conf_level=conf_level, V=V).tau2
         label, tau2 = "three levels, CR2", model.tau2
         share = 100 * (null - tau2) / null if null > 0 else np.nan
         r2 = max(0.0, share) if np.isfinite(share) else np.nan

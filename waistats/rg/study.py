@@ -23,6 +23,7 @@ from waistats._format import (
 )
 from waistats.errors import ModelError, check_conf_level, check_option, listing, visible
 from waistats.measures import ALPHA_TYPES, MEASURES, effect_sizes
+from waistats.meta._covariance import SamplingCovariance, follow
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel.fit import MultilevelResult, fit_multilevel
 from waistats.meta.results import MetaResult
@@ -54,6 +55,8 @@ from waistats.rg.robustness import robustness
 from waistats.sensitivity.deletion import influence, leave_one_out
 from waistats.sensitivity.multiverse import Multiverse, multiverse
 
+PREDICTIONS = ("confidence-distribution", "metafor")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RGStudy(Result):
@@ -82,6 +85,15 @@ class RGStudy(Result):
         Moderators of ``moderator_model``.
     simulated : bool
         Whether any row is SIMULATED.
+    V : SamplingCovariance or None
+        Sampling covariance of coefficients that share respondents; ``V.of(rows)``
+        gives that of some rows.
+    prediction : str
+        Kind of the prediction intervals.
+    screening, coders, texts
+        Log of the search, sheets of further coders, the author's paragraphs.
+    missing_moderators : str
+        What is done with rows that lack a moderator.
     """
 
     title: str
@@ -97,7 +109,12 @@ class RGStudy(Result):
     simulated: bool
     candidates: tuple[str, ...] | None = None
     bias: str = "none"
-    V: Any = field(default=None, repr=False)
+    V: SamplingCovariance | None = field(default=None, repr=False)
+    prediction: str = "confidence-distribution"
+    screening: Any = field(default=None, repr=False)
+    coders: Any = field(default=None, repr=False)
+    texts: Any = field(default=None, repr=False)
+    missing_moderators: str = "error"
 
     @property
     def coefficients(self) -> pd.DataFrame:
@@ -146,6 +163,7 @@ class RGStudy(Result):
             self.candidates,
             method=self.method,
             conf_level=self.conf_level,
+            V=self.V,
         )
 
     @cached_property
@@ -174,10 +192,16 @@ class RGStudy(Result):
                 self.formula,
                 method=method,
                 conf_level=self.conf_level,
-                within_correlation=self.within_correlation,
+                within_correlation=self._options["within_correlation"],
+                V=self.V,
+                missing_moderators=self.missing_moderators,
             )
         return fit_meta(
-            rows, self.formula, method=self.method, conf_level=self.conf_level
+            rows,
+            self.formula,
+            method=self.method,
+            conf_level=self.conf_level,
+            missing_moderators=self.missing_moderators,
         )
 
     @property
@@ -258,7 +282,11 @@ class RGStudy(Result):
         return {
             "method": self.method,
             "conf_level": self.conf_level,
-            "within_correlation": self.within_correlation,
+            # a known covariance holds the assumed correlation of the others
+            "within_correlation": None
+            if self.V is not None
+            else self.within_correlation,
+            "V": self.V,
         }
 
     def to_frame(self) -> pd.DataFrame:
@@ -354,6 +382,12 @@ def generalize(
     within_correlation: float | None = None,
     candidates: Sequence[str] | None = None,
     title: str | None = None,
+    V: Any = None,
+    prediction: str = "confidence-distribution",
+    screening: Any = None,
+    coders: Any = None,
+    texts: Any = None,
+    missing_moderators: str = "error",
 ) -> RGStudy:
     """Run a reliability generalization study on coefficient tables.
 
@@ -383,6 +417,22 @@ def generalize(
         study characteristic that the table has.
     title : str, optional
         Words for what is studied; the instruments by default.
+    V : mapping, array or DataFrame, optional
+        Sampling covariance of coefficients that share respondents, as for
+        `fit_multilevel`; by default ``attrs["V"]`` of the tables, which
+        ``reliability_by_study(..., covariance=True)`` puts there. Its variances
+        replace ``vi``; studies that it leaves out keep theirs.
+    prediction : {"confidence-distribution", "metafor"}
+        Kind of the prediction intervals; see `fit_meta`.
+    screening : DataFrame, optional
+        Log of the search, as for `flow_counts`.
+    coders : DataFrame or sequence of DataFrame, optional
+        Sheets of further coders, as for `coder_agreement`.
+    texts : mapping or path, optional
+        The author's own paragraphs, by section of the report.
+    missing_moderators : {"error", "drop"}, default "error"
+        Refuse rows without a value of a moderator of ``moderators``, or leave them out
+        of that model, by name.
 
     Returns
     -------
@@ -411,6 +461,8 @@ def generalize(
     95% PI [.839, .944], I2 = 81.4%
     """
     check_option("measure", measure, MEASURES)
+    check_option("prediction", prediction, PREDICTIONS)
+    check_option("missing_moderators", missing_moderators, ("error", "drop"))
     check_conf_level(conf_level)
     method = check_method(method)
     if numbers := sorted({"yi", "vi", *POOLED} & set(by)):
@@ -420,6 +472,18 @@ def generalize(
         )
     table = combine_tables(coefficients)
     effects = effect_sizes(table, measure=measure, bias=bias, conf_level=conf_level)
+    V = table.attrs.get("V") if V is None else V
+    known = None
+    if V is not None and (not hasattr(V, "__len__") or len(V)):
+        known = follow(
+            effects,
+            V,
+            measure=str(table.attrs.get("V_measure", measure)),
+            within_correlation=within_correlation,
+        )
+        there = effects["yi"].notna().to_numpy()
+        effects.loc[there, "vi"] = known.matrix.diagonal()[there]
+    effects.attrs = {}
     used = effects[effects["yi"].notna()]
     if used["study_id"].nunique() < 2:
         raise ModelError(
@@ -434,7 +498,8 @@ def generalize(
             rows,
             method=method,
             conf_level=conf_level,
-            within_correlation=within_correlation,
+            within_correlation=None if known is not None else within_correlation,
+            V=known,
         )
     study = RGStudy(
         title=visible(title or default_title(used)),
@@ -450,6 +515,12 @@ def generalize(
         within_correlation=within_correlation,
         simulated=is_simulated(effects),
         candidates=None if candidates is None else tuple(candidates),
+        V=known,
+        prediction=prediction,
+        screening=screening,
+        coders=coders,
+        texts=texts,
+        missing_moderators=missing_moderators,
     )
     if moderators is not None:
         study.moderator_model  # noqa: B018  (a bad formula is an error now, not later)

@@ -14,6 +14,7 @@ from scipy import sparse
 from waistats._format import coefficient, fixed
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, ModelError, listing, near
+from waistats.meta._covariance import SamplingCovariance
 from waistats.meta._effects import IDS, Effects
 from waistats.meta.multilevel._blocks import (
     Batch,
@@ -113,6 +114,9 @@ def table_covariance(
     """Return the sampling covariance of the used rows."""
     if V is not None and within_correlation is not None:
         raise ModelError("Give V or within_correlation, not both.")
+    if isinstance(V, SamplingCovariance):
+        at = V.rows(effects.iloc[used.rows])
+        return sparse.csr_array(V.matrix[at][:, at])
     if V is not None:
         V = _matrices(V, used.measure)
         rows = range(1, len(effects) + 1)
@@ -126,7 +130,7 @@ def table_covariance(
 
 
 def covariance_notes(
-    used: Effects, V: sparse.csr_array, within_correlation: float | None, given: bool
+    used: Effects, V: sparse.csr_array, within_correlation: float | None, given: Any
 ) -> tuple[str, ...]:
     """Return what a reader must know of the sampling covariance."""
     if within_correlation is not None:
@@ -135,7 +139,7 @@ def covariance_notes(
             f"Sampling errors of one {where} are assumed to correlate "
             f"{coefficient(within_correlation, 2)}.",
         )
-    if not given:
+    if given is None:
         return ()
     ratio = float(np.median(V.diagonal() / used.vi))
     notes = ["Sampling covariances are those given as V."]
@@ -144,6 +148,8 @@ def covariance_notes(
             f"Their variances are {fixed(ratio, 3)} times vi (median): is V on the "
             "scale of yi?"
         )
+    if isinstance(given, SamplingCovariance):
+        notes += given.notes
     return tuple(notes)
 
 

@@ -420,9 +420,7 @@ def fit_multilevel(
     codes = level_codes([group_codes(used, name) for name in names])
     check_rows_apart(used, names, codes)
     covariance = table_covariance(effects, used, names, within_correlation, V)
-    notes = left_out + covariance_notes(
-        used, covariance, within_correlation, V is not None
-    )
+    notes = left_out + covariance_notes(used, covariance, within_correlation, V)
     used = replace(used, vi=covariance.diagonal())
     design = (
         intercept_only(len(used.yi))

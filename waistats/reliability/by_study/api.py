@@ -216,4 +216,5 @@ def _from_answers(
     table = pd.concat(tables, ignore_index=True)
     if request.measure:
         table.attrs["V"] = blocks
+        table.attrs["V_measure"] = request.measure
     return table
