@@ -9,7 +9,7 @@ import pytest
 
 ANALYSES = Path(__file__).parents[2] / "analyses"
 SCRIPTS = sorted(ANALYSES.glob("[0-9]*.py"))
-QUICK = [s for s in SCRIPTS if s.name[:2] in {"01", "02", "03", "04"}]
+QUICK = [s for s in SCRIPTS if s.name[:2] in {"01", "02", "03", "04", "06"}]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda s: s.name)
@@ -31,7 +31,9 @@ def test_scripts_are_short_and_use_public_names(script):
 def test_scripts_write_what_they_promise(
     script, request, monkeypatch, tmp_path, capsys
 ):
-    if "fetch_dataset" in script.read_text(encoding="utf-8"):
+    if "meyer_wai_sr" in script.read_text(encoding="utf-8"):
+        request.getfixturevalue("meyer_cache")
+    elif "fetch_dataset" in script.read_text(encoding="utf-8"):
         request.getfixturevalue("open_cache")
     copy = tmp_path / script.name
     copy.write_bytes(script.read_bytes())

@@ -119,11 +119,32 @@ def test_a_form_prints_as_a_card_and_gives_a_frame():
 
 
 def test_the_list_holds_every_form():
-    frame = list_instruments()
+    frame = list_instruments(details=True)
     assert frame["name"].is_unique
     yes = frame.loc[frame["status"] == "yes", "name"].tolist()
     assert yes == ["WAI-36", "WAI-S", "WAI-SR"]
     assert isinstance(frame["n_items"].dtype, pd.Int64Dtype)
+
+
+def test_the_list_fits_the_screen():
+    frame = list_instruments()
+    with pd.option_context("display.width", 80, "display.max_columns", 20):
+        shown = str(frame)
+    assert "..." not in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert frame["name"].tolist() == list_instruments(details=True)["name"].tolist()
+    assert frame.set_index("name").loc["WAI-SR", "answers"] == "1-5"
+
+
+@pytest.mark.parametrize("name", ["WAI", " wai ", "WAI-C", "wai-t", "WAI-O", "WAI-P"])
+def test_a_name_of_the_family_is_ambiguous(name):
+    with pytest.raises(DataError) as error:
+        get_instrument(name)
+    said = str(error.value)
+    assert f"{name!r} is ambiguous" in said
+    for form in ("WAI-36 (36 items)", "WAI-S (12 items)", "WAI-SR (12 items)"):
+        assert form in said
+    assert "identify_instrument" in said
 
 
 def test_own_forms_are_checked_all_at_once():

@@ -122,7 +122,7 @@ def test_summary_has_the_numbers_of_the_model(wai):
     assert interval(row["pi_low"], row["pi_high"]) in words
     assert f"Q({fit.Q_df}) = {fixed(fit.Q, 2)}" in words
     assert f"tau2 = {fixed(fit.tau2)}, I2 = {fixed(fit.I2, 1)}%" in words
-    assert f"Across {fit.k} coefficients from 7 studies" in words
+    assert f"Across {fit.k} coefficients from 11 studies" in words
 
 
 def test_cells_of_the_page_are_those_of_the_frame(literature, literature_page):
@@ -211,10 +211,10 @@ def test_moderator_model_fills_its_item():
 def test_flow_of_a_plain_table_adds_up(wai):
     steps = flow_steps(wai).set_index("box")
     k = steps["coefficients"]
-    assert k["Coefficients in the table"] == len(wai.coefficients) == 44
+    assert k["Coefficients in the table"] == len(wai.coefficients) == 75
     valued = k["Coefficients in the table"] - k["Without a value: a range or a bound"]
     assert k["With a value"] == valued == wai.coefficients["estimate"].notna().sum()
-    assert k["Can be pooled"] == k["With a value"] - k["Cannot be pooled"] == 10
+    assert k["Can be pooled"] == k["With a value"] - k["Cannot be pooled"] == 35
     assert k["In the overall model (total)"] == wai.overall.k
     assert "other kind" in steps.loc["Cannot be pooled", "note"]
 
@@ -237,8 +237,9 @@ def test_flow_with_induction_ends_in_the_model(literature):
 def test_limitations_come_from_the_data(wai, literature):
     words = " ".join(limitations(wai))
     said = (
-        "Only 10", "34 of 44", "16 coefficients come without", "13 reports",
-        "23 coefficients was inferred", "COSMIN", "induction is not known",
+        "18 of 18 cells", "40 of 75", "16 coefficients come without", "13 reports",
+        "29 coefficients was inferred", "COSMIN", "induction is not known",
+        "19 pooled coefficients were computed by the coder",
     )  # fmt: skip
     assert [s for s in said if s not in words] == []
     assert "SIMULATED" not in words
@@ -267,7 +268,7 @@ def test_spread_has_a_verdict_or_a_reason(wai_sections, literature_sections):
         next(s for s in made if s.id == "spread")
         for made in (wai_sections, literature_sections)
     )
-    assert "cannot be told here. Only" in said.blocks[0].text
+    assert "cannot be told here. Samples with several" in said.blocks[0].text
     assert "With the number of items held constant" in told.blocks[0].text
     assert "moderators=" not in told.blocks[0].text
 

@@ -12,6 +12,7 @@ from waistats.errors import DataError
 from waistats.io._codebook import fields
 from waistats.io.check import check_coefficients
 from waistats.io.readers import read_coefficients
+from waistats.measures import effect_sizes
 from waistats.rg.coding import coding_codebook, coding_examples, write_template
 from waistats.rg.study import generalize
 
@@ -55,6 +56,48 @@ def test_the_first_sheet_is_empty_and_the_first_row_names_the_columns(template):
 def test_the_csv_template_has_the_same_columns(tmp_path):
     text = write_template(tmp_path / "s.csv").read_text(encoding="utf-8-sig")
     assert text.strip().split(",") == list(FIELDS)
+
+
+def test_the_queue_comes_as_rows_to_fill(tmp_path):
+    written = write_template(tmp_path / "queue.xlsx", queue=True)
+    book = openpyxl.load_workbook(written)
+    rows = list(book["coding"].iter_rows(values_only=True))
+    names, first = rows[0], dict(zip(rows[0], rows[1], strict=True))
+    queue = load_dataset("wai_queue")
+    assert len(rows) == 1 + len(queue)
+    assert first["study_id"] == "GomezPenedo2020"
+    assert (first["year"], first["n_sample"]) == (2020, 223)
+    assert first["note"] == "at a distance"
+    for empty in ("estimate", "n", "reliability_status", "evidence"):
+        position = names.index(empty)
+        assert all(row[position] is None for row in rows[1:])
+    assert book["coding"].data_validations.count > 20
+    as_csv = write_template(tmp_path / "queue.csv", queue=True)
+    frame = pd.read_csv(as_csv, dtype=str, encoding="utf-8-sig")
+    assert frame["study_id"].tolist() == queue["study_id"].tolist()
+    assert frame.loc[0, "n_sample"] == "223"
+    note = frame.set_index("study_id").loc["Bouchard2020", "note"]
+    assert note.startswith("open access; at a distance; panic disorder")
+
+
+def test_a_filled_queue_row_can_be_pooled(tmp_path):
+    written = write_template(tmp_path / "queue.xlsx", queue=True)
+    book = openpyxl.load_workbook(written)
+    sheet = book["coding"]
+    names = [cell.value for cell in sheet[1]]
+    said = {
+        "reliability_status": "reported_own", "instrument": "WAI-SR", "n_items": 12,
+        "scale": "total", "rater": "client", "coefficient_type": "alpha",
+        "estimate": 0.9, "n": 200, "page": "4", "confidence": "high",
+        "evidence": "SIMULATED: an invented value for this test",
+    }  # fmt: skip
+    for name, value in said.items():
+        sheet.cell(2, names.index(name) + 1, value)
+    sheet.delete_rows(3, 200)
+    book.save(written)
+    found = check_coefficients(written)
+    assert not (found["severity"] == "error").any(), found.to_string()
+    assert len(effect_sizes(read_coefficients(written))) == 1
 
 
 def test_every_category_has_a_drop_down_of_its_values(template):

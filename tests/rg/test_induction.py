@@ -194,8 +194,8 @@ def test_years_are_grouped_and_blanks_are_told():
     ("status", "year", "note"),
     [
         (["omitted", "reported_own"] * 4, range(8), "fewer than 10 have a year"),
-        (["omitted"] * 12, range(12), "all of them induce"),
-        (["reported_own"] * 12, range(12), "none of them induce"),
+        (["omitted"] * 12, range(12), "all of those with a year induce"),
+        (["reported_own"] * 12, range(12), "none of those with a year induce"),
         (["omitted", "reported_own"] * 6, [2000] * 12, "all are of one year"),
         (["omitted"] * 6 + ["reported_own"] * 6, range(12), "one year parts"),
         (

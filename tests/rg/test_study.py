@@ -44,14 +44,20 @@ def cells_table(k=12, seed=1):
     return pd.DataFrame(rows)
 
 
-def test_published_wai_is_descriptive_in_cells():
+def test_published_wai_pools_the_cells_of_three_studies():
     study = generalize(load_dataset("wai"))
-    assert (study.cells["k"] <= 2).all()
-    assert study.cells["estimate"].isna().all()
-    assert study.cells["note"].str.contains("descriptive only").all()
+    few = study.cells["k_studies"] < 3
+    assert study.cells.loc[few, "estimate"].isna().all()
+    assert study.cells.loc[few, "note"].str.contains("descriptive only").all()
+    pooled = study.cells[~few].set_index(["instrument", "rater", "scale"])
+    assert pooled.index.tolist() == [
+        ("WAI-S", "client", "total"),
+        ("WAI-S", "therapist", "total"),
+    ]
+    assert pooled["k_studies"].tolist() == [4, 3]
     assert isinstance(study.overall, MultilevelResult)
-    assert study.pooled.independent.k == 10
-    assert len(study.excluded) == 34
+    assert study.pooled.independent.k == 20
+    assert len(study.excluded) == 40
 
 
 def test_mibs_is_metafors_three_level_model():
@@ -200,7 +206,7 @@ def test_errors():
     cesd = load_dataset("cesd")
     with pytest.raises(ModelError, match="at least two"):
         generalize(cesd.iloc[:1])
-    with pytest.raises(DataError, match="coefficient table or a list"):
+    with pytest.raises(DataError, match=r"read_coefficients\(\) reads a file"):
         generalize("file.csv")
     with pytest.raises(ModelError, match="braces"):
         generalize(cesd, "~ {n}")

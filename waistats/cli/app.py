@@ -234,12 +234,16 @@ def template(
     file: Annotated[
         Path, typer.Argument(help="The coding sheet to write, .xlsx or .csv.")
     ] = Path("coding-sheet.xlsx"),
+    queue: Annotated[
+        bool,
+        typer.Option("--queue", help="With the reading queue, a row a publication."),
+    ] = False,
     force: Force = False,
 ) -> None:
-    """Write an empty coding sheet, with lists, a codebook and examples."""
+    """Write a coding sheet, empty or with the reading queue, with lists and codebook."""
     from waistats.rg.coding import write_template
 
-    written = write_template(file, force=force)
+    written = write_template(file, queue=queue, force=force)
     print(f"Wrote {written}. Fill its first sheet, then run: waistats check {written}")
 
 
@@ -300,8 +304,9 @@ def data_fetch(
     """Bring a data set of others into the cache and check its hash."""
     from waistats.datasets.remote import cache_path, fetch_dataset
 
-    rows = len(fetch_dataset(name))
-    print(f"{name}: {rows} rows in {cache_path(name)}")
+    frame = fetch_dataset(name)
+    print(f"{name}: {len(frame)} rows in {cache_path(name)}")
+    print(f"Licence: {frame.attrs['licence']}. Cite: {frame.attrs['citation']}")
 
 
 @data_app.command("path")

@@ -64,8 +64,9 @@ def load_dataset(name: str) -> pd.DataFrame:
     Parameters
     ----------
     name : str
-        A name of `list_datasets`: ``"wai"``, ``"hanson2002"``, ``"cesd"``, ``"mibs"``,
-        or a SIMULATED study. The name of the file does as well.
+        A name of `list_datasets`: ``"wai"`` (coefficients), ``"wai_induction"`` (who
+        quotes them), ``"wai_queue"`` (what is to be read), ``"wai_recomputed"`` (from
+        open answers), ``"hanson2002"``, ``"cesd"``, ``"mibs"``, or a SIMULATED study. The name of the file does as well.
 
     Returns
     -------
@@ -123,11 +124,14 @@ def list_datasets() -> pd.DataFrame:
     Examples
     --------
     >>> list_datasets().query("kind == 'bundled'")[["name", "rows"]]
-             name  rows
-    0         wai    44
-    1  hanson2002    11
-    2        cesd     9
-    3        mibs    33
+                 name  rows
+    0             wai    75
+    1   wai_induction    10
+    2       wai_queue    85
+    3  wai_recomputed    18
+    4      hanson2002    11
+    5            cesd     9
+    6            mibs    33
     """
     own = str(codebook()["licenses"][0]["name"])
     rows: list[dict[str, Any]] = [

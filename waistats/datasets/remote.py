@@ -36,6 +36,8 @@ class RemoteFile:
         Words of the answers in order; empty where they are numbers.
     study : str
         The column that names the study; empty for none.
+    columns : tuple of str
+        The columns that are read; empty for all. The others never leave the file.
     """
 
     name: str
@@ -48,6 +50,7 @@ class RemoteFile:
     description: str
     labels: tuple[str, ...] = ()
     study: str = ""
+    columns: tuple[str, ...] = ()
 
 
 def fetch_dataset(name: str) -> pd.DataFrame:
@@ -64,7 +67,9 @@ def fetch_dataset(name: str) -> pd.DataFrame:
         Item responses as numbers, one row a respondent. ``attrs`` holds ``licence``,
         ``citation`` and ``provenance``. Answers of ``steenstra_wai36_llm``, 1-7, come
         with a column ``provenance``: they are of language models playing patients, not
-        of humans. Of ``manylabs_...`` the column ``g`` names the site.
+        of humans. Of ``manylabs_...`` the column ``g`` names the site. Of
+        ``meyer_wai_sr`` only the twelve items, ``condition`` and ``attention_check``
+        are read.
 
     Raises
     ------
@@ -76,10 +81,42 @@ def fetch_dataset(name: str) -> pd.DataFrame:
     -----
     The file is downloaded once, by pooch, from a pinned commit and checked against its
     SHA-256 at every use. The cache is the folder in the environment variable
-    ``WAISTATS_CACHE``, else the user's cache folder.
+    ``WAISTATS_CACHE``, else the user's cache folder. A licence may restrict what you
+    do with the data: ``meyer_wai_sr`` is CC BY-NC-SA 4.0, not for commercial use.
     """
-    entry = _entry(name)
-    frame = read_responses(_fetch(entry), labels=list(entry.labels) or None)
+    entry = remote_file(name)
+    return read_remote(entry, _fetch(entry))
+
+
+def read_remote(entry: RemoteFile, path: Path) -> pd.DataFrame:
+    """Read a fetched file as its entry in the registry says.
+
+    Parameters
+    ----------
+    entry : RemoteFile
+        What is known of the file.
+    path : pathlib.Path
+        Where it lies.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See `fetch_dataset`.
+
+    Raises
+    ------
+    DataError
+        If a column that the registry names is not there.
+    """
+    frame = read_responses(path, labels=list(entry.labels) or None)
+    if entry.columns:
+        absent = [name for name in entry.columns if name not in frame]
+        if absent:
+            raise DataError(
+                f"{path}: {listing(map(repr, absent))} not found; the registry expects "
+                f"{listing(entry.columns)}."
+            )
+        frame = frame[list(entry.columns)].copy()
     if entry.study:
         sites = [plain_text(cell) for cell in frame[entry.study]]
         frame[entry.study] = pd.Series(sites, index=frame.index)
@@ -114,10 +151,11 @@ def cache_path(name: str | None = None) -> Path:
     pathlib.Path
         The file or folder, whether or not it is there.
     """
-    return cache_folder() if name is None else _cached(_entry(name))
+    return cache_folder() if name is None else _cached(remote_file(name))
 
 
-def _entry(name: str) -> RemoteFile:
+def remote_file(name: str) -> RemoteFile:
+    """Return what the registry says of a remote data set; a DataError for none."""
     registry = data_json("remote.json")
     given = str(name).removesuffix(".csv")
     for known, entry in registry["datasets"].items():
@@ -127,6 +165,7 @@ def _entry(name: str) -> RemoteFile:
                 address=registry["address"].format(**entry),
                 labels=tuple(entry.get("labels", ())),
                 study=entry.get("study", ""),
+                columns=tuple(entry.get("columns", ())),
                 **{
                     key: entry[key]
                     for key in (

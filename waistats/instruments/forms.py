@@ -373,7 +373,8 @@ def get_instrument(name: str | Instrument, *, provisional: bool = False) -> Inst
     Raises
     ------
     DataError
-        If no form has this name.
+        If no form has this name, or the name stands for several: ``"WAI"`` is the
+        36-item form in one paper and a short form in the next.
     ModelError
         If the form is provisional and ``provisional`` is False.
 
@@ -384,6 +385,7 @@ def get_instrument(name: str | Instrument, *, provisional: bool = False) -> Inst
     """
     if isinstance(name, Instrument):
         return name
+    _refuse_family(str(name))
     found = forms_called(str(name))
     if not found:
         known = bundled_forms()
@@ -401,29 +403,51 @@ def get_instrument(name: str | Instrument, *, provisional: bool = False) -> Inst
     return form
 
 
-def list_instruments() -> pd.DataFrame:
+def _refuse_family(name: str) -> None:
+    """Raise a DataError where a name stands for the family and not for a form."""
+    wanted = name.strip().casefold()
+    label = next((one for one in family_labels() if one.casefold() == wanted), None)
+    if label is None:
+        return
+    usual = [form for form in bundled_forms().values() if form.status == "yes"]
+    forms = listing(f"{form.name} ({form.n_items} items)" for form in usual)
+    raise DataError(
+        f"{name!r} is ambiguous: {shared_labels()[label]}. Name the form: {forms}, or "
+        "another of list_instruments(). identify_instrument(n_items=..., "
+        "response_max=...) tells which forms fit your data."
+    )
+
+
+def list_instruments(*, details: bool = False) -> pd.DataFrame:
     """Return every bundled form and card, one row each.
+
+    Parameters
+    ----------
+    details : bool, default False
+        Return what does not fit on a screen, too: ``title, response_min,
+        response_max, scales, raters, reference, doi``.
 
     Returns
     -------
     pandas.DataFrame
-        ``name, title, n_items, response_min, response_max, scales, n_reversed, raters,
-        status, reference, doi``; ``status`` is ``yes`` (key used by default),
-        ``provisional`` (behind ``provisional=True``) or ``no`` (a card without a key).
+        ``name, n_items, answers, n_reversed, status``; ``status`` is ``yes`` (key used
+        by default), ``provisional`` (behind ``provisional=True``) or ``no`` (a card
+        without a key).
 
     Examples
     --------
-    >>> list_instruments().loc[:2, ["name", "n_items", "n_reversed"]]
-         name  n_items  n_reversed
-    0  WAI-36       36          14
-    1   WAI-S       12           2
-    2  WAI-SR       12           0
+    >>> list_instruments().head(3)
+         name  n_items answers  n_reversed status
+    0  WAI-36       36     1-7          14    yes
+    1   WAI-S       12     1-7           2    yes
+    2  WAI-SR       12     1-5           0    yes
     """
     rows = [
         {
             "name": form.name,
             "title": form.title,
             "n_items": form.n_items,
+            "answers": _answers(form),
             "response_min": form.response_min,
             "response_max": form.response_max,
             "scales": ", ".join(form.scales) if form.key else "",
@@ -436,4 +460,13 @@ def list_instruments() -> pd.DataFrame:
         for form in bundled_forms().values()
     ]
     counts = ["n_items", "response_min", "response_max", "n_reversed"]
-    return pd.DataFrame(rows).astype(dict.fromkeys(counts, "Int64"))
+    frame = pd.DataFrame(rows).astype(dict.fromkeys(counts, "Int64"))
+    if details:
+        return frame.drop(columns="answers")
+    return frame[["name", "n_items", "answers", "n_reversed", "status"]]
+
+
+def _answers(form: Instrument) -> str:
+    if form.response_min is None or form.response_max is None:
+        return ""
+    return f"{form.response_min}-{form.response_max}"

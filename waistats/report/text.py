@@ -297,6 +297,12 @@ def _reports(table: pd.DataFrame, used: pd.Series) -> list[str]:
                 f"{int(second.sum())} pooled coefficients were read in another source "
                 "than their own report."
             )
+        own = (table["provenance"].astype(str) == "computed") & used
+        if own.any():
+            out.append(
+                f"{int(own.sum())} pooled coefficients were computed by the coder from "
+                "open answers; their reports do not print them."
+            )
     if "reliability_status" not in table:
         out.append(
             "The table does not say how many studies reported no reliability of their "

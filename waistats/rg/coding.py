@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from waistats._files import new_file, workbook_bytes
+from waistats.datasets.bundled import load_dataset
 from waistats.errors import DataError
 from waistats.io._codebook import Field, codebook, fields
 
@@ -65,14 +66,57 @@ def coding_examples() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[f.name for f in _fields()]).astype(object)
 
 
-def write_template(path: str | os.PathLike[str], *, force: bool = False) -> Path:
-    """Write an empty coding sheet for a reliability generalization study.
+def queue_rows() -> pd.DataFrame:
+    """Return the reading queue as rows of the coding sheet, their estimates empty.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a publication, with what is known of it; ``note`` says what has no
+        column of its own: open access, several samples, what to look for.
+
+    Examples
+    --------
+    >>> queue_rows()["estimate"].notna().any()
+    np.False_
+    """
+    queue = load_dataset("wai_queue")
+    names = [f.name for f in _fields()]
+    rows = queue.reindex(columns=names).astype(object)
+    rows["note"] = [_queue_note(row) for _, row in queue.iterrows()]
+    rows = rows.where(rows.notna(), None)
+    for name in ("year", "n_sample"):
+        rows[name] = pd.Series(
+            [None if value is None else int(value) for value in rows[name]],
+            index=rows.index,
+            dtype=object,
+        )
+    return rows
+
+
+def _queue_note(row: pd.Series) -> str:
+    told = [
+        "open access" if row["open_access"] is True else "",
+        "at a distance" if row["at_a_distance"] is True else "",
+        "" if pd.isna(row["sample"]) else f"samples: {row['sample']}",
+        "" if pd.isna(row["note"]) else str(row["note"]),
+    ]
+    return "; ".join(filter(None, told))
+
+
+def write_template(
+    path: str | os.PathLike[str], *, queue: bool = False, force: bool = False
+) -> Path:
+    """Write a coding sheet for a reliability generalization study, to be filled.
 
     Parameters
     ----------
     path : str or path
         The file, ending ``.xlsx`` (drop-downs, codebook and examples on further
         sheets) or ``.csv`` (the column names alone).
+    queue : bool, default False
+        Put the publications of the reading queue into the sheet, a row each, with empty
+        cells for what they say: ``load_dataset("wai_queue")``.
     force : bool, default False
         Replace a file that is there; it may be filled already.
 
@@ -98,7 +142,8 @@ def write_template(path: str | os.PathLike[str], *, force: bool = False) -> Path
         raise DataError(
             f"{target}: a coding sheet ends in {' or '.join(_KINDS)}; got {kind!r}."
         )
-    content = _as_csv() if kind == ".csv" else _as_xlsx()
+    rows = queue_rows() if queue else None
+    content = _as_csv(rows) if kind == ".csv" else _as_xlsx(rows)
     with new_file(target, force=force) as work:
         work.write_bytes(content)
     return target
@@ -125,14 +170,20 @@ def _choices(field: Field) -> tuple[list[str], bool]:
     return list(field.examples), True
 
 
-def _as_csv() -> bytes:
+def _as_csv(rows: pd.DataFrame | None) -> bytes:
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\r\n").writerow(f.name for f in _fields())
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow(f.name for f in _fields())
+    if rows is not None:
+        writer.writerows(
+            ["" if value is None else value for value in row]
+            for row in rows.itertuples(index=False)
+        )
     # without the mark, Excel reads later accents wrongly
     return stream.getvalue().encode("utf-8-sig")
 
 
-def _as_xlsx() -> bytes:
+def _as_xlsx(rows: pd.DataFrame | None) -> bytes:
     from openpyxl import Workbook
 
     book = Workbook()
@@ -141,7 +192,10 @@ def _as_xlsx() -> bytes:
     sheet.title = "coding"
     lists = book.create_sheet("lists")
     lists.sheet_state = "hidden"
-    _write_header(sheet)
+    if rows is None:
+        _write_header(sheet)
+    else:
+        _write_frame(sheet, rows, (), fill=True)
     for position, field in enumerate(_fields(), start=1):
         _add_rule(sheet, lists, field, position)
     _write_frame(book.create_sheet("codebook"), coding_codebook(), (24, 16, 28, 90, 10))

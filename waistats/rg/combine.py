@@ -1,5 +1,6 @@
 """Several coefficient tables to one, with nothing counted twice."""
 
+import os
 from typing import Any
 
 import pandas as pd
@@ -24,6 +25,11 @@ def combine_tables(coefficients: Any) -> pd.DataFrame:
         tables = [coefficients]
     elif isinstance(coefficients, (list, tuple)) and coefficients:
         tables = list(coefficients)
+    elif isinstance(coefficients, (str, os.PathLike)):
+        raise DataError(
+            f"coefficients must be a table, but {os.fspath(coefficients)!r} is a name. "
+            "read_coefficients() reads a file, load_dataset() a bundled table."
+        )
     else:
         raise DataError(
             "coefficients must be a coefficient table or a list of them; got "

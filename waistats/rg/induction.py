@@ -327,7 +327,8 @@ def _trend(units: pd.DataFrame, conf_level: float) -> tuple[pd.DataFrame | None,
     if len(dated) < _FEWEST_FOR_TREND:
         return None, f"fewer than {_FEWEST_FOR_TREND} have a year"
     if induced.all() or not induced.any():
-        return None, f"{'all' if induced.all() else 'none'} of them induce"
+        word = "all" if induced.all() else "none"
+        return None, f"{word} of those with a year induce"
     if np.ptp(year) == 0:
         return None, "all are of one year"
     own, taken = year[~induced], year[induced]
