@@ -66,7 +66,8 @@ def load_dataset(name: str) -> pd.DataFrame:
     name : str
         A name of `list_datasets`: ``"wai"`` (coefficients), ``"wai_induction"`` (who
         quotes them), ``"wai_queue"`` (what is to be read), ``"wai_recomputed"`` (from
-        open answers), ``"hanson2002"``, ``"cesd"``, ``"mibs"``, or a SIMULATED study. The name of the file does as well.
+        open answers), ``"hanson2002"``, ``"cesd"``, ``"mibs"``, or a SIMULATED study.
+        The name of the file does as well.
 
     Returns
     -------
