@@ -236,3 +236,24 @@ def test_variances_over_twelve_orders():
         best = max(value(t) for t in 10 ** np.linspace(-8, 2, 60))
         reached = value(float(found.tau2[0]))
         assert best <= reached + 1e-5 * (1 + abs(reached))
+
+
+@pytest.mark.parametrize("method", ["REML", "ML", "PM", "PMM"])
+def test_one_data_set_is_searched_as_many_are(method: str) -> None:
+    """The rule of the search in floats, for one mean, finds what it finds in arrays."""
+    rng = np.random.default_rng(3)
+    for _ in range(400):
+        k = int(rng.integers(2, 30))
+        spread = rng.choice([0.3, 1.5, 3.0])
+        v = np.exp(rng.normal(0, spread, k)) * 0.02
+        y = rng.normal(2, 1, k) * np.sqrt(v) + rng.normal(
+            0, 10 ** rng.uniform(-3, 1), k
+        )
+        if rng.random() < 0.2:
+            y = np.round(y, 1)
+        ones = np.ones((k, 1))
+        one = estimate_tau2(y[:, None], v[:, None], ones, method)
+        two = estimate_tau2(np.stack([y, y], 1), np.stack([v, v], 1), ones, method)
+        assert one.converged[0] == two.converged[0]
+        assert one.climbs[0] == two.climbs[0]
+        assert one.tau2[0] == pytest.approx(two.tau2[0], rel=1e-9, abs=1e-9 * v.min())

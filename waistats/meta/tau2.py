@@ -5,6 +5,7 @@ Heterogeneity variance by iteration: the zero of a scoring step, batched.
 The highest of the maxima that a likelihood of the heterogeneity variance has.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ from waistats.meta._linalg import (
 )
 
 MAX_ITERATIONS = 200
+TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(slots=True)
@@ -154,6 +156,9 @@ def find_zero(
     halved, so a zero that exists is found. ``near`` is another point and its step for
     the first secant, in place of ``search.told``; NaN for none.
     """
+    alone = len(search.index) == 1 and np.count_nonzero(np.isfinite(search.v)) > 1
+    if alone and is_mean(search.X):
+        return _find_alone(search, method, start, near)
     tau2 = np.zeros(len(search.index))
     converged = np.ones(len(search.index), dtype=bool)
     fit = weighted_fit(search.y, search.v, search.X, search.told)
@@ -174,23 +179,28 @@ def find_zero(
         t = s.t
         fit = weighted_fit(s.y, s.v, s.X, t, into=fit)
         f = step(method, fit, s.X, s.k, s.target)
-        scale = s.k / fit.w.sum(0)
+        scale = s.k / np.add.reduce(fit.w)
         up = f > 0
         s.climbs |= up
         s.low, s.high = np.where(up, t, s.low), np.where(up, s.high, t)
         slope = (f - s.fold) / (t - s.told)
         new = t - f / slope
+        size = np.abs(f)
+        # while every secant falls inside its bracket, far from the tolerance, that is all
+        easy = (slope < 0) & (new > s.low) & (new < s.high) & (size > 1e-7 * scale)
+        if np.count_nonzero(easy) == len(easy):
+            s.told, s.fold, s.t = t, f, new
+            continue
         # 0 is tried only where it is not known to lie below an ascent
         below = new <= 0
-        if below.any():
+        if np.count_nonzero(below):
             new[below & (slope < 0) & ~s.climbs] = 0.0
         wild = ~(slope < 0) | ((new <= s.low) & s.climbs) | (new >= s.high)
-        if wild.any():
+        if np.count_nonzero(wild):
             bounded = np.isfinite(s.high)
-            middle = np.where(bounded, (s.low + s.high) / 2, 2 * t + np.abs(f))
+            middle = np.where(bounded, (s.low + s.high) / 2, 2 * t + size)
             new = np.where(wild, middle, new)
         ground = ~up & ~s.climbs & (t <= 1e-14 * scale)
-        size = np.abs(f)
         tight = (size <= 1e-13 * scale) | (s.high - s.low < 4e-16 * s.high)
         close = (np.abs(new - t) <= 1e-8 * scale) & (size <= 1e-7 * scale)
         lost = ~np.isfinite(f)
@@ -213,6 +223,90 @@ def find_zero(
         tau2[left.index] = left.t
         converged[left.index] = np.abs(f) <= 1e-7 * left.k / fit.w.sum(0)
     return Tau2(tau2, converged, n_iter, f0 > 0)
+
+
+def _step_alone(
+    method: str, y: FloatArray, v: FloatArray, t: float, k: float, target: float
+) -> tuple[float, float]:
+    """Return the scoring step of one mean, and the scale that it is judged by."""
+    w = 1 / (v + t)
+    s1 = float(np.add.reduce(w))
+    if not s1 * s1 / k > TINY:
+        return math.nan, math.nan
+    r = y - float(w @ y) / s1
+    u = w * r
+    scale = k / s1
+    if method == "REML":
+        w2 = w * w
+        s2 = float(np.add.reduce(w2))
+        mean = s2 / s1
+        tr_p, tr_pp = s1 - mean, s2 + mean * mean - 2 * float(w2 @ w) / s1
+        tr_pp = max(tr_pp, tr_p * tr_p / target, TINY)
+        return (float(u @ u) - tr_p) / tr_pp, scale
+    if method == "ML":
+        return (float(u @ u) - s1) / float(w @ w), scale
+    return (float(u @ r) / target - 1) * scale, scale
+
+
+def _find_alone(
+    search: Search,
+    method: str,
+    start: FloatArray,
+    near: tuple[FloatArray, FloatArray] | None,
+) -> Tau2:
+    """Find the zero for one mean by the rule of `find_zero`, in floats.
+
+    On arrays of one number the rule costs ten times the sums over the coefficients. A
+    test holds both to the same answers.
+    """
+    used = np.isfinite(search.v[:, 0])
+    y, v = search.y[used, 0], search.v[used, 0]
+    k, target = float(search.k[0]), float(search.target[0])
+    told = float(search.told[0])
+    low, high = float(search.low[0]), float(search.high[0])
+    fold, _ = _step_alone(method, y, v, told, k, target)
+    first = fold
+    if not math.isfinite(fold):
+        lost = np.array([math.nan])
+        return Tau2(lost, np.array([False]), 0, np.array([False]))
+    climbs = bool(search.climbs[0]) or fold > 0
+    t = float(start[0])
+    t = fold if t <= 0 and climbs else max(t, 0.0)
+    if near is not None and math.isfinite(near[1][0]):
+        told, fold = float(near[0][0]), float(near[1][0])
+    answer, n_iter = 0.0, 0
+    converged = not t > 0
+    while not converged and n_iter < MAX_ITERATIONS:
+        n_iter += 1
+        f, scale = _step_alone(method, y, v, t, k, target)
+        if not math.isfinite(f):
+            answer = math.nan
+            break
+        if f > 0:
+            climbs, low = True, t
+        else:
+            high = t
+        rise, run = f - fold, t - told
+        slope = rise / run if run else math.nan
+        new = t - f / slope if slope else math.nan
+        if new <= 0 and slope < 0 and not climbs:
+            new = 0.0
+        if not slope < 0 or (new <= low and climbs) or new >= high:
+            new = (low + high) / 2 if math.isfinite(high) else 2 * t + abs(f)
+        ground = f <= 0 and not climbs and t <= 1e-14 * scale
+        tight = abs(f) <= 1e-13 * scale or high - low < 4e-16 * high
+        close = abs(new - t) <= 1e-8 * scale and abs(f) <= 1e-7 * scale
+        if ground or tight or close:
+            answer = 0.0 if ground else t if tight else new
+            converged = True
+        told, fold, t = t, f, new
+    if not converged and not math.isnan(answer):
+        # rounding can keep the last steps just above their tolerance
+        f, scale = _step_alone(method, y, v, t, k, target)
+        answer, converged = t, abs(f) <= 1e-7 * scale
+    return Tau2(
+        np.array([answer]), np.array([converged]), n_iter, np.array([first > 0])
+    )
 
 
 # where likelihoods are searched for a second maximum, on how many points, and on how
@@ -273,7 +367,7 @@ def _columns(
     return y.take(index, axis=1), v.take(index, axis=1), design
 
 
-def highest_maximum(search: Search, method: str, start: FloatArray) -> Tau2:
+def highest_maximum(search: Search, method: str, df: FloatArray) -> Tau2:
     """Return the highest maximum of each likelihood.
 
     A likelihood can have several maxima once sampling variances differ several-fold.
@@ -283,9 +377,13 @@ def highest_maximum(search: Search, method: str, start: FloatArray) -> Tau2:
     smallest = v.min(0)
     top = np.maximum(4 * spread(y, v), smallest)
     wide = top > 1e6 * smallest
-    doubtful, near = np.ones(len(start), dtype=bool), None
+    doubtful, near = np.ones(y.shape[1], dtype=bool), None
     if is_mean(X):
-        doubtful, start, near = _scan(search, method, start, smallest, top)
+        doubtful, start, near = _scan(search, method, smallest, top)
+        if np.count_nonzero(doubtful):
+            start = np.where(doubtful, _moments(y, v, X, df), start)
+    else:
+        start = _moments(y, v, X, df)
     found = find_zero(search, method, start, near)
     found.tau2 = better_of_zero(y, v, X, found, method)
     largest = np.where(np.isfinite(v), v, 0.0).max(0)
@@ -306,14 +404,13 @@ def _grid(low: FloatArray, top: FloatArray, points: int) -> FloatArray:
 def _scan(
     search: Search,
     method: str,
-    start: FloatArray,
     smallest: FloatArray,
     top: FloatArray,
 ) -> tuple[BoolArray, FloatArray, tuple[FloatArray, FloatArray]]:
     """Look where the step changes its sign, in single precision.
 
-    Returns whether it does so more than once (B,), a start for the search, and a point
-    below it with its step. In units of the smallest variance no weight exceeds 1, so
+    Returns whether it does so more than once (B,), a start for the search where it does
+    not, and a point below it with its step. In units of the smallest variance no weight exceeds 1, so
     that no part of the step cancels another.
     """
     single: Any = np.float32
@@ -325,8 +422,9 @@ def _scan(
     points = (grid / smallest).astype(single)
     steps = np.empty_like(points)
     rows = min(len(grid), max(1, 2 * CHUNK // y.size))
-    y, v = np.tile(y, rows), np.tile(v, rows)
-    k, target = (np.tile(a.astype(single), rows) for a in (search.k, search.target))
+    k, target = (a.astype(single) for a in (search.k, search.target))
+    if len(smallest) > 1:
+        y, v, k, target = (np.tile(a, rows) for a in (y, v, k, target))
     fit = None
     for first in range(0, len(grid), rows):
         tau2 = points[first : first + rows].ravel()
@@ -335,15 +433,16 @@ def _scan(
         found = step(method, fit, X, k[:n], target[:n])
         steps[first : first + rows] = found.reshape(-1, len(smallest))
     up = steps > 0
-    once = up[0] & ~up[-1] & ((up[1:] != up[:-1]).sum(0) == 1)
-    last = np.where(once, up.sum(0) - 1, 0)
+    turns = np.count_nonzero(up[1:] != up[:-1], axis=0)
+    once = up[0] & ~up[-1] & (turns == 1)
+    falls = ~up[0] & (turns == 0)
+    last = np.where(once, np.count_nonzero(up, axis=0) - 1, 0)
     each = np.arange(len(last))
     left, right = grid[last, each], grid[last + 1, each]
     above, below = steps[last, each] * smallest, steps[last + 1, each] * smallest
     between = left + (right - left) * above / (above - below)
     once &= np.isfinite(between)
-    falls = ~up.any(0)
-    start = np.where(once, between, np.where(falls, 0.0, start))
+    start = np.where(once, between, 0.0)
     return ~(once | falls), start, (left, np.where(once, above, np.nan))
 
 
@@ -482,16 +581,22 @@ def _iterate(
 ) -> Tau2:
     """Return an estimate that needs iteration."""
     df = k - X.shape[1]
-    rss, tr_pv = ols_sums(y, v, X)
     target = chi2_ppf(0.5, df) if method == "PMM" else df
-    search, start = new_search(y, v, X, k, target), (rss - tr_pv) / df
+    search = new_search(y, v, X, k, target)
+    if thorough and method in {"ML", "REML"}:
+        return highest_maximum(search, method, df)
+    start = _moments(y, v, X, df)
     if method not in {"ML", "REML"}:
         return find_zero(search, method, start)
-    if thorough:
-        return highest_maximum(search, method, start)
     result = find_zero(search, method, start)
     result.tau2 = better_of_zero(y, v, X, result, method)
     return result
+
+
+def _moments(y: FloatArray, v: FloatArray, X: FloatArray, df: FloatArray) -> FloatArray:
+    """Return Hedges' estimate before it is cut at 0, where iterations start."""
+    rss, tr_pv = ols_sums(y, v, X)
+    return (rss - tr_pv) / df
 
 
 def solve_Q(y: FloatArray, v: FloatArray, X: FloatArray, target: FloatArray) -> Tau2:
