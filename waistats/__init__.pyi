@@ -54,6 +54,10 @@ from .measures import (
 from .meta.bayes import (
     fit_bayes as fit_bayes,
 )
+from .meta.bayes_multilevel import (
+    BayesMultilevelResult as BayesMultilevelResult,
+    fit_bayes_multilevel as fit_bayes_multilevel,
+)
 from .meta.fit import (
     fit_meta as fit_meta,
 )
@@ -66,6 +70,10 @@ from .meta.location_scale import (
 from .meta.multilevel.fit import (
     MultilevelResult as MultilevelResult,
     fit_multilevel as fit_multilevel,
+)
+from .meta.multivariate import (
+    MultivariateResult as MultivariateResult,
+    fit_multivariate as fit_multivariate,
 )
 from .meta.permutation import (
     permutation_test as permutation_test,

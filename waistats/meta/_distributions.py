@@ -84,14 +84,14 @@ class Rule:
         return q
 
 
-@lru_cache(maxsize=1)
-def rule() -> Rule:
-    """Return the rule of `NODES` nodes on [-1, 1]."""
-    x, w = legendre.leggauss(NODES)
-    powers = legendre.legvander(x, NODES)
-    order = np.arange(NODES)
+@lru_cache(maxsize=4)
+def rule(nodes: int = NODES) -> Rule:
+    """Return the rule of a number of nodes on [-1, 1]."""
+    x, w = legendre.leggauss(nodes)
+    powers = legendre.legvander(x, nodes)
+    order = np.arange(nodes)
     # the integral of P_n from -1 is (P_{n+1} - P_{n-1}) / (2n + 1), of P_0 it is 1 + x
-    steps = np.empty((NODES, NODES))
+    steps = np.empty((nodes, nodes))
     steps[:, 0] = 1 + x
     steps[:, 1:] = (powers[:, 2:] - powers[:, :-2]) / (2 * order[1:] + 1)
     integral = steps @ ((order + 0.5)[:, None] * powers[:, :-1].T)

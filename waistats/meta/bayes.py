@@ -467,8 +467,20 @@ def _model(
     effects: Effects, design: Design, mu_prior: tuple[float, float] | None
 ) -> Model:
     """Return the likelihood, with the intercept's prior as a row of its own."""
-    if mu_prior is None:
+    known = checked_mu_prior(mu_prior, design)
+    if known is None:
         return Model(y=effects.yi, v=effects.vi, X=design.X)
+    row = np.zeros(len(design.names))
+    row[0] = 1
+    return Model(y=effects.yi, v=effects.vi, X=design.X, row=row, known=known)
+
+
+def checked_mu_prior(
+    mu_prior: tuple[float, float] | None, design: Design
+) -> tuple[float, float] | None:
+    """Return mean and variance of the intercept's prior, or raise a ModelError."""
+    if mu_prior is None:
+        return None
     if not design.has_intercept:
         raise ModelError("mu_prior is a prior of the intercept; the formula has none.")
     mean, sd = (float(value) for value in mu_prior)
@@ -476,6 +488,4 @@ def _model(
         raise ModelError(
             f"mu_prior must be a mean and a positive standard deviation; got {mu_prior}"
         )
-    row = np.zeros(len(design.names))
-    row[0] = 1
-    return Model(y=effects.yi, v=effects.vi, X=design.X, row=row, known=(mean, sd**2))
+    return mean, sd**2

@@ -410,8 +410,8 @@ def _scan(
     """Look where the step changes its sign, in single precision.
 
     Returns whether it does so more than once (B,), a start for the search where it does
-    not, and a point below it with its step. In units of the smallest variance no weight exceeds 1, so
-    that no part of the step cancels another.
+    not, and a point below it with its step. In units of the smallest variance no weight
+    exceeds 1, so that no part of the step cancels another.
     """
     single: Any = np.float32
     y: FloatArray = (search.y / np.sqrt(smallest)).astype(single)
