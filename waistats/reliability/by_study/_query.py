@@ -240,7 +240,7 @@ def widened(source: Source, layout: Layout, items: dict[str, object]) -> Any:
         return source.table
     table = source.table
     carry = [c for c in CARRIED if c in source.columns and c not in layout.keys]
-    value = _number(table, long.value)
+    value = _number(table, long.value, narrow=True)
     cells = {
         name: value.max(where=table[long.item] == raw) for name, raw in items.items()
     }
@@ -262,14 +262,19 @@ def _number(table: Any, name: str, *, narrow: bool = False) -> Any:
 
     column = table[name]
     kind = column.type()
-    if kind.is_boolean() or kind.is_integer():
+    if (kind.is_boolean() or kind.is_integer()) and not kind.is_uint64():
         roomy = _ROOMY.get(str(kind).lstrip("!"), "int64")
         return column.cast(roomy if narrow else "int64")
     column = column.cast("float64")
     return ibis.ifelse(column.isnan(), ibis.null("float64"), column)
 
 
-def sums_query(answers: Answers, *, products: bool = False) -> Any:
+def sums_query(
+    answers: Answers,
+    *,
+    products: bool = False,
+    near: dict[str, float] | None = None,
+) -> Any:
     """Return the Ibis expression of the sums that the scales need.
 
     Parameters
@@ -278,6 +283,8 @@ def sums_query(answers: Answers, *, products: bool = False) -> Any:
         The table and the scales.
     products : bool
         Whether cross-products are needed too.
+    near : dict of str to float, optional
+        What is taken off the answers of an item before summing.
     """
     plan, table = answers.plan, answers.table
     position = {column: j for j, column in enumerate(plan.columns)}
@@ -303,10 +310,11 @@ def sums_query(answers: Answers, *, products: bool = False) -> Any:
     base = base.mutate(
         **{name: sum(of[1:], start=of[0]) for name, of in scales.items()}
     )
+    base = base.mutate(**_shifted(base, scales, position, near or {}))
     asked = {"n": base.count()}
     for j in position.values():
-        x = base[f"x{j}"]
-        asked |= {f"s{j}": x.sum(), f"q{j}": (x * x).sum()}
+        x, y = base[f"x{j}"], base[f"y{j}"]
+        asked |= {f"s{j}": y.sum(), f"q{j}": (y * y).sum()}
         if plan.form is not None:
             low, high = plan.form.limits
             wrong = (x < low) | (x > high)
@@ -314,11 +322,11 @@ def sums_query(answers: Answers, *, products: bool = False) -> Any:
                 wrong = wrong | (x != x.round())
             asked[f"w{j}"] = wrong.cast("int64").sum()
     for name in scales:
-        total = _wide(base[name])
+        total = _wide(base[f"y{name}"])
         asked[f"square_{name}"] = (total * total).sum()
     if products:
         for j, k in _pairs(plan, position):
-            asked[f"p{j}_{k}"] = (base[f"x{j}"] * base[f"x{k}"]).sum()
+            asked[f"p{j}_{k}"] = (base[f"y{j}"] * base[f"y{k}"]).sum()
     if answers.layout.long is not None:
         present = [_given(base[f"x{j}"]).cast("int64") for j in position.values()]
         counted = sum(present[1:], start=present[0])
@@ -330,6 +338,59 @@ def sums_query(answers: Answers, *, products: bool = False) -> Any:
         asked["first"] = base[answers.order[-1]].min()
     full = {f"c_{name}": _given(base[name]) for name in scales}
     return base.group_by(groups, **full).aggregate(**asked)
+
+
+# whole numbers whose squares, and sums of them, an engine holds exactly
+_SMALL = frozenset({"boolean", "int8", "uint8", "int16", "uint16"})
+_FIRST = 1000
+
+
+def origins(answers: Answers) -> dict[str, float]:
+    """Return a whole number near the answers of each item that needs one.
+
+    Squares of numbers that are large against their spread lose the spread: a constant
+    taken off before squaring keeps it. Small whole numbers need none.
+    """
+    schema = answers.table.schema()
+    large = [
+        str(column)
+        for column in answers.plan.columns
+        if str(schema[str(column)]).lstrip("!") not in _SMALL
+    ]
+    if not large:
+        return {}
+    first = fetch(answers.table.select(*large).limit(_FIRST))
+    near = {}
+    for name in large:
+        values = pd.to_numeric(first[name], errors="coerce").to_numpy(
+            dtype=np.float64, na_value=np.nan
+        )
+        finite = values[np.isfinite(values)]
+        near[name] = float(np.round(finite.mean())) if finite.size else 0.0
+    return near
+
+
+def _shifted(
+    base: Any,
+    scales: dict[str, list[Any]],
+    position: dict[object, int],
+    near: dict[str, float],
+) -> dict[str, Any]:
+    """Return items and totals less their origins; without origins, as they are."""
+    items = {}
+    for column, j in position.items():
+        x = base[f"x{j}"]
+        if str(column) in near:
+            origin = near[str(column)]
+            # whole numbers beyond 2**53 differ exactly before they become real ones
+            whole = x.type().is_integer() and abs(origin) < 2**62
+            x = (x - (int(origin) if whole else origin)).cast("float64")
+        items[f"y{j}"] = x
+    totals = {}
+    for name, of in scales.items():
+        own = [items[f"y{x.get_name()[1:]}"] for x in of]
+        totals[f"y{name}"] = sum(own[1:], start=own[0])
+    return items | totals
 
 
 def _wide(column: Any) -> Any:
@@ -367,13 +428,16 @@ def query_summaries(
         If a study is empty, an answer outside the form's range, or, in a long table,
         an item answered twice.
     """
-    rows = fetch(sums_query(answers, products=products))
+    near = origins(answers)
+    rows = fetch(sums_query(answers, products=products, near=near))
     if rows.empty:
         raise DataError(NO_ONE)
     samples, codes = ordered_samples(rows, answers)
     _refuse_bad(rows, samples, codes, answers.plan)
     return samples, {
-        scale: _summary(rows, codes, len(samples), i, columns, answers.plan, products)
+        scale: _summary(
+            rows, codes, len(samples), i, columns, answers.plan, products, near
+        )
         for i, (scale, columns) in enumerate(answers.plan.scales.items())
     }
 
@@ -464,6 +528,7 @@ def _summary(
     columns: Sequence[object],
     plan: ScalePlan,
     products: bool,
+    near: dict[str, float],
 ) -> Summary:
     position = {column: j for j, column in enumerate(plan.columns)}
     at = [position[column] for column in columns]
@@ -490,6 +555,7 @@ def _summary(
         squares=np.column_stack([summed(f"q{j}") for j in at]),
         total_square=summed(f"square_t{scale}"),
         products=cross,
+        origin=np.array([near.get(str(column), 0.0) for column in columns]),
     )
 
 

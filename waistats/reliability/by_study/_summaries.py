@@ -109,8 +109,10 @@ def summarise(
     """
     m = values.shape[1]
     # any origin near the answers keeps the squares small
-    origin = np.nan_to_num(values[:1000]).mean(axis=0) if len(values) else np.zeros(m)
-    origin = np.round(origin)
+    first = values[:1000]
+    answered = np.isfinite(first)
+    sums = np.where(answered, first, 0.0).sum(axis=0)
+    origin = np.round(sums / np.maximum(answered.sum(axis=0), 1))
     total = values.sum(axis=1)
     kept = np.isfinite(total)
     given = np.bincount(codes, minlength=n_samples)

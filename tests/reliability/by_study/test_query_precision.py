@@ -1,0 +1,126 @@
+"""Answers far from zero: a query and memory give the same numbers, and the right ones."""
+
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from waistats import reliability_by_study
+
+pytest.importorskip("duckdb")
+
+ITEMS = ["a", "b", "c"]
+
+
+def answers(offset: int, n: int = 90, seed: int = 3) -> np.ndarray:
+    """Whole SIMULATED answers, spread over 1 to 7 above an offset."""
+    rng = np.random.default_rng(seed)
+    latent = rng.normal(size=(n, 1)) + rng.normal(size=(n, 3))
+    return np.clip(np.round(latent + 4), 1, 7).astype(np.int64) + offset
+
+
+def exact_alpha(values: np.ndarray) -> float:
+    """Alpha of whole numbers in rational arithmetic."""
+    rows = [[Fraction(int(x)) for x in row] for row in values]
+
+    def variance(column: list[Fraction]) -> Fraction:
+        mean = sum(column, Fraction(0)) / len(column)
+        return sum(((x - mean) ** 2 for x in column), Fraction(0)) / (len(column) - 1)
+
+    items = sum((variance(list(c)) for c in zip(*rows, strict=True)), Fraction(0))
+    total = variance([sum(row, Fraction(0)) for row in rows])
+    m = values.shape[1]
+    return float(Fraction(m, m - 1) * (1 - items / total))
+
+
+def from_parquet(tmp_path: Path, columns: dict[str, pa.Array]) -> pd.DataFrame:
+    path = tmp_path / "answers.parquet"
+    pq.write_table(pa.table(columns), path)
+    return reliability_by_study(str(path), study="study", items=ITEMS)
+
+
+def in_memory(values: np.ndarray, study: list[str]) -> pd.DataFrame:
+    frame = pd.DataFrame(values, columns=ITEMS).assign(study=study)
+    return reliability_by_study(frame, study="study", items=ITEMS)
+
+
+STUDY = ["one"] * 40 + ["two"] * 50
+
+
+@pytest.mark.parametrize(
+    ("kind", "offset"),
+    [
+        (pa.int32(), 10**8),
+        (pa.int64(), 10**8),
+        (pa.int64(), 2**53 - 100),
+        (pa.uint64(), 10**8),
+        (pa.uint64(), 2**53 - 100),
+        (pa.uint32(), 10**8),
+        (pa.float64(), 10**8),
+        (pa.decimal128(20, 3), 10**8),
+        (pa.int8(), 0),
+        (pa.uint16(), 60_000),
+    ],
+)
+def test_a_query_and_memory_agree(tmp_path, kind, offset):
+    values = answers(offset)
+    columns = {"study": pa.array(STUDY)}
+    for j, name in enumerate(ITEMS):
+        column = values[:, j].tolist()
+        if pa.types.is_decimal(kind):
+            column = [Decimal(x) for x in column]
+        columns[name] = pa.array(column, kind)
+    queried = from_parquet(tmp_path, columns)
+    memory = in_memory(values.astype(float), STUDY)
+    for i, part in enumerate((values[:40], values[40:])):
+        right = exact_alpha(part)
+        assert queried.loc[i, "estimate"] == pytest.approx(right, rel=1e-12)
+        assert memory.loc[i, "estimate"] == pytest.approx(right, rel=1e-12)
+    for column in ("score_mean", "score_sd", "se", "ci_low"):
+        assert queried[column].to_numpy() == pytest.approx(
+            memory[column].to_numpy(), rel=1e-12
+        )
+
+
+def test_fractions_of_a_decimal_near_a_hundred_million(tmp_path):
+    rng = np.random.default_rng(5)
+    tenths = rng.integers(10, 70, size=(90, 1)) + rng.integers(0, 20, size=(90, 3))
+    columns = {"study": pa.array(STUDY)}
+    for j, name in enumerate(ITEMS):
+        column = [Decimal(10**9 + int(x)) / 10 for x in tenths[:, j]]
+        columns[name] = pa.array(column, pa.decimal128(18, 1))
+    queried = from_parquet(tmp_path, columns)
+    memory = in_memory((10**9 + tenths) / 10, STUDY)
+    assert queried["estimate"].to_numpy() == pytest.approx(
+        memory["estimate"].to_numpy(), rel=1e-12
+    )
+
+
+def test_missing_answers_and_long_tables_are_shifted_too(tmp_path):
+    values = answers(10**8).astype(float)
+    values[3, 1] = np.nan
+    frame = pd.DataFrame(values, columns=ITEMS).assign(study=STUDY, who=range(90))
+    memory = reliability_by_study(frame.drop(columns="who"), study="study", items=ITEMS)
+    path = tmp_path / "wide.parquet"
+    frame.drop(columns="who").to_parquet(path)
+    wide = reliability_by_study(str(path), study="study", items=ITEMS)
+    long = frame.melt(["study", "who"], var_name="item", value_name="answer").dropna()
+    long.to_parquet(tmp_path / "long.parquet")
+    tall = reliability_by_study(
+        str(tmp_path / "long.parquet"),
+        study="study",
+        person="who",
+        item="item",
+        value="answer",
+        items=ITEMS,
+    )
+    for found in (wide, tall):
+        assert found["estimate"].to_numpy() == pytest.approx(
+            memory["estimate"].to_numpy(), rel=1e-12
+        )
+        assert found["n"].tolist() == memory["n"].tolist() == [39, 50]
