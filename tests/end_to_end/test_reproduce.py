@@ -2,7 +2,7 @@
 
 import pytest
 
-from waistats.cli.reproduce import steps
+from waistats.cli.reproduce import collection_text, steps
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,23 @@ def test_truth_is_recovered(made):
     # 95 % intervals of 12 cells; fewer than 9 covered has probability below 1 in 500
     assert made.truth["covered"].sum() >= 9
     assert (made.truth["estimate"] - made.truth["truth"]).abs().max() < 0.06
+
+
+def test_the_published_coefficients_show_form_and_rater_first(made):
+    said = collection_text(made)
+    cells, overall = said.index("WAI-S       client"), said.index("All forms and")
+    assert said.index("Form and rater first") < cells < overall
+    assert said.startswith("75 coefficients of 27 studies: all that openly readable")
+    for part in (
+        "35 coefficients of 11 studies can be pooled; 40 cannot",
+        "10 are at a distance, and 19 were computed by the coder",
+        "5 of 29 studies induce reliability",
+        "no rate of the literature",
+        made.wai.sentence(),
+    ):
+        assert part in said.replace("\n", " ")
+    shown = made.wai.cells["estimate"].notna()
+    assert f"{(~shown).sum()} other cells have fewer than three studies" in said
 
 
 def test_original_facts_stand_beside(made):

@@ -50,7 +50,12 @@ def reproduce(
 ) -> None:
     """Run the main job: published WAI coefficients, a SIMULATED study, a check."""
     from waistats._files import new_folder
-    from waistats.cli.reproduce import Reproduction, steps, write_reproduction
+    from waistats.cli.reproduce import (
+        Reproduction,
+        collection_text,
+        steps,
+        write_reproduction,
+    )
 
     with new_folder(output, force=force) as folder:
         made: Any = None
@@ -63,7 +68,7 @@ def reproduce(
             write_reproduction(made, folder, word=word)
             bar.update()
     print("A. Published coefficients of the WAI")
-    print(made.wai)
+    print(collection_text(made))
     print("\nB. SIMULATED five-version study: the truth beside the estimates")
     from waistats._format import frame_text
 

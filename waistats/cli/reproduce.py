@@ -1,5 +1,6 @@
 """The main job: the WAI's published coefficients, a SIMULATED study, a check."""
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from waistats._files import write_csv
-from waistats._format import coefficient, fixed
+from waistats._format import coefficient, fixed, frame_text
 from waistats.datasets.bundled import load_dataset
 from waistats.datasets.simulated_studies import SimulatedStudy, simulate_hanson_study
+from waistats.io._codebook import resource
+from waistats.io._rules import OWN
 from waistats.measures import effect_sizes
 from waistats.meta.fit import fit_meta
 from waistats.reliability.by_study.api import reliability_by_study
@@ -29,6 +32,7 @@ from waistats.report.folder import write_parts
 from waistats.report.render_html import render_page
 from waistats.report.render_word import render_document
 from waistats.report.sections import study_sections
+from waistats.rg.induction import InductionRate, induction_rate
 from waistats.rg.study import RGStudy, generalize
 
 SEED = 2002
@@ -60,6 +64,8 @@ class Reproduction:
         Our numbers on them beside metafor's.
     original : DataFrame
         What is known of the original study beside the published coefficients.
+    induction : InductionRate
+        Studies that report beside studies that quote, of this collection.
     """
 
     wai: RGStudy
@@ -68,6 +74,7 @@ class Reproduction:
     cesd: RGStudy
     check: pd.DataFrame
     original: pd.DataFrame
+    induction: InductionRate
 
 
 def simulated_coefficients(study: SimulatedStudy) -> pd.DataFrame:
@@ -164,10 +171,79 @@ def beside_original(study: RGStudy) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["fact", "original", "here"])
 
 
+def collection_facts(wai: RGStudy, induction: InductionRate) -> list[str]:
+    """Return what the published coefficients are, a sentence each."""
+    table = wai.coefficients
+    used = table[table["status"].astype(str) == "poolable"]
+    away = used["modality"].isin(at_a_distance())
+    computed = used["provenance"].astype(str) == "computed"
+    rate = induction.to_frame().iloc[0]
+    return [
+        f"{len(table)} coefficients of {table['study_id'].nunique()} studies: all that "
+        "openly readable pages show, no systematic review",
+        f"{len(used)} coefficients of {used['study_id'].nunique()} studies can be pooled; "
+        f"{len(table) - len(used)} cannot. Of the former {int(away.sum())} are at a "
+        f"distance, and {int(computed.sum())} were computed by the coder from open "
+        "answers",
+        f"Beside them, {rate['induced']} of {rate['k']} studies induce reliability "
+        "instead of reporting it; coefficients were what was searched for, so this is "
+        "no rate of the literature",
+    ]
+
+
+def collection_induction(table: pd.DataFrame) -> InductionRate:
+    """Return the rate of induction of the coefficients' and the quoting studies."""
+    reporting = table[table["provenance"].astype(str) != "computed"]
+    quoted = load_dataset("wai_induction")
+    both = [
+        reporting[["study_id", "year"]].assign(reliability_status=OWN),
+        quoted.loc[
+            quoted["kind"] == "study", ["study_id", "year", "reliability_status"]
+        ],
+    ]
+    return induction_rate(pd.concat(both, ignore_index=True), by=None)
+
+
+def at_a_distance() -> list[str]:
+    """Return the modalities in which nobody is in the room with the client."""
+    columns = resource("wai")["schema"]["fields"]
+    (modality,) = [column for column in columns if column["name"] == "modality"]
+    return list(modality["at_a_distance"])
+
+
+def _sentences(made: Reproduction) -> str:
+    facts = collection_facts(made.wai, made.induction)
+    return " ".join(f"{fact}." for fact in facts)
+
+
+def collection_text(made: Reproduction) -> str:
+    """Return the published coefficients as the terminal shows them: cells first."""
+    cells = made.wai.cells
+    pooled = cells[cells["estimate"].notna()]
+    columns = [
+        "instrument", "rater", "scale", "k_studies", "k", "estimate", "ci_low",
+        "ci_high", "pi_low", "pi_high", "note",
+    ]  # fmt: skip
+    few = len(cells) - len(pooled)
+    return "\n".join(
+        [
+            textwrap.fill(_sentences(made), 90),
+            "",
+            "Form and rater first:",
+            frame_text(pooled[columns], 3),
+            f"{few} other cells have fewer than three studies; the report describes them.",
+            "",
+            "All forms and raters together:",
+            made.wai.sentence(),
+        ]
+    )
+
+
 def steps() -> Iterator[tuple[str, object]]:
     """Compute part by part, naming each as it is done; the last is everything."""
     wai = generalize(load_dataset("wai"), title="Working Alliance Inventory scores")
     original = beside_original(wai)
+    induction = collection_induction(wai.coefficients)
     yield "published coefficients of the WAI", wai
     cesd = generalize(load_dataset("cesd"), title="CES-D scores of caregivers")
     check = cesd_check()
@@ -188,6 +264,7 @@ def steps() -> Iterator[tuple[str, object]]:
             cesd=cesd,
             check=check,
             original=original,
+            induction=induction,
         ),
     )
 
@@ -201,6 +278,9 @@ def write_reproduction(made: Reproduction, folder: Path, *, word: bool = False) 
     write_csv(made.check, tables / "cesd_check.csv")
     write_csv(made.original, tables / "wai_beside_original.csv")
     write_csv(made.truth, tables / "simulated_truth.csv")
+    write_csv(made.induction.to_frame(), tables / "wai_induction_rate.csv")
+    write_csv(load_dataset("wai_induction"), tables / "wai_induction.csv")
+    write_csv(load_dataset("wai_recomputed"), tables / "wai_recomputed.csv")
     whole = _whole(made, parts)
     page = folder / "report.html"
     page.write_text(render_page(*whole), encoding="utf-8", newline="\n")
@@ -241,10 +321,11 @@ def _whole(
         *parts["cesd_"][1],
     ]
     lead = [
-        f"Published coefficients: {made.wai.sentence()}.",
-        "This is a small table, all that open pages show of the WAI's coefficients; it "
-        "is not the collection of Hanson, Curry and Bandalos (2002), of which only the "
-        "facts in part A are known. Part B is SIMULATED, for teaching.",
+        f"Published coefficients: {_sentences(made)}",
+        "Forms and raters come first, since their coefficients measure different "
+        f"things. Over all of them: {made.wai.sentence()}.",
+        "This is not the collection of Hanson, Curry and Bandalos (2002), of which only "
+        "the facts in part A are known. Part B is SIMULATED, for teaching.",
     ]
     tables = [study.coefficients for study, _ in parts.values()]
     return (
