@@ -104,10 +104,13 @@ def test_other_kinds_need_their_own_variance():
     assert out["vi"][1] == pytest.approx((width / (2 * z)) ** 2)
     assert effect_sizes(frame, measure="fisher-z")["vi"][2] == pytest.approx(1 / 57)
     lost = frame.assign(se=np.nan, ci_low=np.nan)
-    with pytest.raises(
-        DataError, match=r"omega_total \(study_id A\), icc \(study_id B\)"
-    ):
-        effect_sizes(lost)
+    aside = effect_sizes(lost)
+    assert list(aside["yi"].isna()) == [True, True, False]
+    assert aside["reason"][0].startswith(
+        "the sampling variance of an omega_total needs"
+    )
+    assert "icc_form and n_raters" in aside["reason"][1]
+    assert aside["reason"][2] == ""
 
 
 def test_reported_variance_of_alpha():
@@ -162,7 +165,7 @@ def test_missing_columns_are_suggested():
         effect_sizes(table().rename(columns={"estimate": "estimat"}))
     with pytest.raises(DataError, match="has no rows"):
         effect_sizes(table().iloc[:0])
-    with pytest.raises(DataError, match="pandas DataFrame; got list"):
+    with pytest.raises(DataError, match="is a DataFrame; got list"):
         effect_sizes([1, 2])
     with pytest.raises(ModelError, match="measure must be one of"):
         effect_sizes(table(), measure="bonnet")

@@ -5,8 +5,9 @@ import pytest
 
 from waistats._files import data_path
 from waistats.errors import DataError
-from waistats.io.check import check_coefficients, excused_rows
+from waistats.io.check import check_coefficients
 from waistats.io.readers import read_coefficients
+from waistats.measures import status_of
 
 BASE = {
     "study_id": ["A", "B", "C"],
@@ -144,7 +145,7 @@ def test_rows_with_a_reason_are_excused_from_ranges_but_not_from_being_numbers()
     )
     errors = [finding for severity, finding in said(frame) if severity == "error"]
     assert errors == ["n must be a number, but is 'many'"]
-    assert list(excused_rows(frame)) == [False, True, True]
+    assert list(~status_of(frame).claimed) == [False, True, True]
 
 
 def test_duplicate_coefficient_ids_are_found_within_a_study():

@@ -12,9 +12,10 @@ from waistats.datasets.bundled import load_dataset
 from waistats.errors import DataError
 from waistats.io._codebook import number_advice
 from waistats.io._plausibility import rounding_error, score_limits
-from waistats.io._rules import Rows, excused_rows, with_status
+from waistats.io._rules import Rows, with_status
 from waistats.io.check import check_coefficients
 from waistats.io.readers import read_coefficients
+from waistats.measures import status_of
 
 
 def found(*rows, severity=None):
@@ -86,7 +87,7 @@ def test_induced_and_excluded_rows_are_told_why():
             study("D", screening_decision="exclude", reason="another form"),
         )
     )  # fmt: skip
-    assert list(excused_rows(frame)) == [False, True, True, True]
+    assert list(~status_of(frame).claimed) == [False, True, True, True]
     assert list(frame["reason"][1:]) == [
         "induced by precise report of 10.1/a",
         "induced by vague report",
@@ -190,7 +191,11 @@ def test_the_label_rule_is_that_of_the_forms():
 def test_rounding_is_measured_in_standard_errors():
     frame = pd.DataFrame({"estimate": [0.97], "n": [60], "n_items": [12]})
     rows = Rows(
-        frame=frame, table=None, sound=np.ones(1, bool), poolable=np.ones(1, bool)
+        frame=frame,
+        table=None,
+        sound=np.ones(1, bool),
+        own=np.ones(1, bool),
+        poolable=np.ones(1, bool),
     )
     # half a hundredth at .97 is 1/6 on the Bonett scale, whose variance is 24/(11*58)
     expected = (0.005 / 0.03) / np.sqrt(24 / (11 * 58))

@@ -23,7 +23,7 @@ from waistats.datasets.simulate import (
 )
 from waistats.errors import ModelError, listing
 from waistats.instruments.forms import Instrument, get_instrument
-from waistats.io._rules import INDUCED, OWN
+from waistats.measures import INDUCED, OWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ from waistats.io._table import (
     plain_text,
     quoted,
 )
+from waistats.measures import REQUIRED
 
 # What spreadsheets show for a formula without a result.
 FAILED = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
@@ -486,8 +487,6 @@ def tidy_numbers(values: pd.Series) -> pd.Series:
     whole = np.isfinite(array) & (array % 1 == 0) & (np.abs(array) < 2**53)
     return values.astype("int64") if len(array) and whole.all() else values
 
-
-REQUIRED = ("study_id", "estimate", "n", "n_items")
 
 # Other names of columns that mean the same.
 _ALIASES = {

@@ -14,6 +14,7 @@ from waistats.errors import listing
 from waistats.io._codebook import Field
 from waistats.io._rules import Rows, about_table, is_coding_sheet
 from waistats.io._table import Finding
+from waistats.measures import ALPHA_TYPES
 
 _COEFFICIENT = ("estimate", "n", "n_items", "instrument", "rater", "scale")
 _OCCASION = (
@@ -210,7 +211,9 @@ def table_doubts(rows: Rows, known: tuple[Field, ...]) -> list[Finding]:
         if column in own:
             continue
         values = _values(rows, column, rows.poolable)
-        if len(values) > 1:
+        families = {v for v in values if v not in ALPHA_TYPES}
+        families |= {"alpha"} if len(families) < len(values) else set()
+        if len(values) > 1 and len(families) > 1:
             rule = f"mixes {listing(values)}"
             found.append(about_table(column, rule, advice, severity))
     scales = _values(rows, "scale", rows.poolable)

@@ -12,6 +12,14 @@ import pandas as pd
 
 from waistats._typing import BoolArray, FloatArray
 from waistats.io._table import Finding, RawTable, plain_text, quoted
+from waistats.measures import (
+    EXCLUDED,
+    INDUCED,
+    OWN,
+    SHEET_MARK,
+    status_of,
+    texts_of,
+)
 
 _YES = frozenset({"true", "1", "yes"})
 
@@ -28,6 +36,8 @@ class Rows:
         The cells, for places and for numbers as they are printed.
     sound : ndarray of bool
         Rows without an error: doubts about the others would hide what matters.
+    own : ndarray of bool
+        Rows that report on their own sample.
     poolable : ndarray of bool
         Sound rows that claim to be poolable.
     """
@@ -35,6 +45,7 @@ class Rows:
     frame: pd.DataFrame
     table: RawTable
     sound: BoolArray
+    own: BoolArray
     poolable: BoolArray
 
     def __len__(self) -> int:
@@ -99,16 +110,6 @@ def about_table(
     return Finding(column=column, severity=severity, rule=rule, advice=advice)
 
 
-# A table with this column is a coding sheet.
-SHEET_MARK = "reliability_status"
-OWN = "reported_own"
-INDUCED = {
-    "induced_precise": "induced by precise report",
-    "induced_vague": "induced by vague report",
-    "omitted": "induced by omission",
-}
-EXCLUDED = "exclude"
-
 _CITATION = re.compile(
     r"\b([A-ZÀ-Ý][\w'’-]+)(?:,? (?:&|and|et al\.?)(?: [A-ZÀ-Ý][\w'’-]+)?)?,? "
     r"\(?((?:19|20)\d\d)\)?"
@@ -124,64 +125,21 @@ def is_coding_sheet(frame: pd.DataFrame) -> bool:
     return SHEET_MARK in frame
 
 
-def _words(frame: pd.DataFrame, name: str) -> list[str]:
-    if name not in frame:
-        return [""] * len(frame)
-    return [(plain_text(cell) or "").casefold() for cell in frame[name]]
-
-
-def excused_rows(frame: pd.DataFrame) -> BoolArray:
-    """Return which rows say that they cannot be pooled.
-
-    A row does so by a ``status`` other than ``"poolable"``, by a ``reason``, by a
-    ``reliability_status`` other than ``"reported_own"``, or by the screening decision
-    ``"exclude"``.
-    """
-    return np.array(
-        [
-            status not in ("", "poolable")
-            or reason != ""
-            or said in INDUCED
-            or decision == EXCLUDED
-            for status, reason, said, decision in zip(
-                _words(frame, "status"),
-                _words(frame, "reason"),
-                _words(frame, SHEET_MARK),
-                _words(frame, "screening_decision"),
-                strict=True,
-            )
-        ],
-        dtype=bool,
-    )
-
-
 def with_status(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a coding sheet with ``status`` and ``reason`` told for every row.
 
     Models then leave induced coefficients out, and say why.
     """
-    excused = excused_rows(frame)
-    reasons: list[str | None] = []
-    given = frame["reason"] if "reason" in frame else [None] * len(frame)
-    sources = _words(frame, "induced_source_doi")
-    for old, said, source, decision in zip(
-        given,
-        _words(frame, SHEET_MARK),
-        sources,
-        _words(frame, "screening_decision"),
-        strict=True,
-    ):
-        reason = plain_text(old)
-        if reason is None and said in INDUCED:
-            reason = INDUCED[said] + (f" of {source}" if source else "")
-        elif reason is None and decision == EXCLUDED:
-            reason = "excluded"
-        reasons.append(reason)
+    found = status_of(frame)
     told = frame.copy()
-    old_status = frame["status"] if "status" in frame else [None] * len(frame)
+    given = texts_of(frame, "status")
     told["status"] = [
-        plain_text(old) or ("not_poolable" if out else "poolable")
-        for old, out in zip(old_status, excused, strict=True)
+        old or ("poolable" if claimed else "not_poolable")
+        for old, claimed in zip(given, found.claimed, strict=True)
+    ]
+    reasons = [
+        None if claimed else reason
+        for claimed, reason in zip(found.claimed, found.reason, strict=True)
     ]
     told["reason"] = pd.Series(reasons, index=frame.index, dtype=object)
     return told

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from waistats._typing import BoolArray
+from waistats.errors import listing
 from waistats.io._codebook import (
-    REQUIRED,
     Field,
     fields,
     known_study,
@@ -24,9 +25,9 @@ from waistats.io._files import Source, read_table
 from waistats.io._plausibility import form_doubts, row_doubts
 from waistats.io._rules import (
     Rows,
+    about_table,
     citation_doubts,
     contradictions,
-    excused_rows,
     is_coding_sheet,
     with_status,
 )
@@ -39,8 +40,17 @@ from waistats.io._table import (
     problem,
     quoted,
 )
+from waistats.measures import (
+    KIND_COLUMNS,
+    REQUIRED,
+    icc_form_of,
+    in_one_word,
+    status_of,
+    texts_of,
+    with_form_lengths,
+)
 
-_NEEDED = ("estimate", "n", "n_items")
+_NEEDED = REQUIRED[1:]
 
 
 def check_coefficients(
@@ -140,7 +150,10 @@ def inspect(
         return table.frame, missing_columns(table, missing)
     study_ids = [plain_text(cell) for cell in table.frame["study_id"]]
     frame, findings = parse_table(table, known, study_ids)
-    excused = excused_rows(frame)
+    frame, renamed_kinds = _in_one_word(frame, table)
+    frame, filled = _with_form_lengths(frame, table)
+    found = status_of(frame)
+    excused = ~found.claimed
     unread = {(f.row, f.column) for f in findings}
     lonely = _lonely_rows(table)
     findings += _blanks(frame, table, excused, unread, lonely, study_ids)
@@ -156,12 +169,25 @@ def inspect(
     if is_coding_sheet(frame):
         everyone = np.ones(len(frame), dtype=bool)
         findings += contradictions(
-            Rows(frame=frame, table=table, sound=everyone, poolable=~excused)
+            Rows(
+                frame=frame,
+                table=table,
+                sound=everyone,
+                own=found.own,
+                poolable=~excused,
+            )
         )
     wrong = np.isin(
         np.arange(len(frame)), [-1 if f.row is None else f.row for f in findings]
     )
-    rows = Rows(frame=frame, table=table, sound=~wrong, poolable=~excused & ~wrong)
+    findings += renamed_kinds + filled
+    rows = Rows(
+        frame=frame,
+        table=table,
+        sound=~wrong,
+        own=found.own,
+        poolable=~excused & ~wrong,
+    )
     findings += [*row_doubts(rows), *form_doubts(rows), *repeated_rows(rows)]
     if is_coding_sheet(frame):
         findings += citation_doubts(rows)
@@ -171,6 +197,64 @@ def inspect(
         if column.name in frame and column.type in ("number", "integer"):
             frame[column.name] = tidy_numbers(frame[column.name])
     return frame, findings
+
+
+def _in_one_word(
+    frame: pd.DataFrame, table: RawTable
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return kinds, raters and scales in the words of the contract, and notes of it."""
+    found: list[Finding] = []
+    for column in KIND_COLUMNS:
+        if column not in frame or is_numeric_dtype(frame[column].dtype):
+            continue
+        read = in_one_word(frame[column], column)
+        pairs = {
+            (str(old), str(new))
+            for old, new in zip(frame[column], read, strict=True)
+            if not is_missing(old) and old != new
+        }
+        if pairs:
+            words = listing(f"{old!r} as {new!r}" for old, new in sorted(pairs))
+            found.append(
+                about_table(
+                    column,
+                    f"is read in one word for each kind: {words}",
+                    "Nothing needs to be done.",
+                    "note",
+                )
+            )
+        if column == "coefficient_type":
+            forms = [icc_form_of(value) for value in frame[column]]
+            if any(forms):
+                given = texts_of(frame, "icc_form")
+                frame["icc_form"] = [
+                    old or new for old, new in zip(given, forms, strict=True)
+                ]
+        frame[column] = read
+    return frame, found
+
+
+def _with_form_lengths(
+    frame: pd.DataFrame, table: RawTable
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return blank ``n_items`` filled from the forms, and a note for each."""
+    before = frame["n_items"].isna().to_numpy()
+    frame = with_form_lengths(frame)
+    rows = np.flatnonzero(before & frame["n_items"].notna().to_numpy())
+    forms = texts_of(frame, "instrument")
+    found = [
+        Finding(
+            column="n_items",
+            severity="note",
+            rule=f"is blank and is taken from the form ({forms[row]})",
+            value=f"{frame['n_items'].iloc[row]:g}",
+            advice="If items were dropped, give their number.",
+            place=table.place(int(row), "n_items"),
+            row=int(row),
+        )
+        for row in rows
+    ]
+    return frame, found
 
 
 def codebook_of(table: RawTable) -> tuple[Field, ...]:

@@ -1,6 +1,30 @@
 """Coefficient tables: status of a row, ``yi`` and ``vi``, and the way back."""
 
-from waistats.measures._kinds import ALPHA_TYPES
+from waistats.measures._kinds import (
+    ALPHA_TYPES,
+    KIND_COLUMNS,
+    icc_form_of,
+    in_one_word,
+)
+from waistats.measures._rows import (
+    EXCLUDED,
+    IDS,
+    INDUCED,
+    OWN,
+    REQUIRED,
+    SHEET_MARK,
+    RowStatus,
+    check_columns,
+    kinds_of,
+    numbers_of,
+    prepared,
+    status_of,
+    texts_of,
+    variance_known,
+    with_coefficient_ids,
+    with_form_lengths,
+    with_identifiers,
+)
 from waistats.measures._scales import (
     BIASES,
     MEASURES,
@@ -10,18 +34,36 @@ from waistats.measures._scales import (
     slope,
     transform,
 )
-from waistats.measures._table import REQUIRED, check_columns, effect_sizes
+from waistats.measures._table import effect_sizes
 
 __all__ = [
     "ALPHA_TYPES",
     "BIASES",
+    "EXCLUDED",
+    "IDS",
+    "INDUCED",
+    "KIND_COLUMNS",
     "MEASURES",
+    "OWN",
     "REQUIRED",
+    "SHEET_MARK",
+    "RowStatus",
     "alpha_variance",
     "back_transform",
     "bonett_bias",
     "check_columns",
     "effect_sizes",
+    "icc_form_of",
+    "in_one_word",
+    "kinds_of",
+    "numbers_of",
+    "prepared",
     "slope",
+    "status_of",
+    "texts_of",
     "transform",
+    "variance_known",
+    "with_coefficient_ids",
+    "with_form_lengths",
+    "with_identifiers",
 ]

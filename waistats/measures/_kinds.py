@@ -108,10 +108,10 @@ def one_word(column: str, text: object) -> str:
     return said if word is None else word
 
 
-def icc_form(text: object) -> str | None:
+def icc_form_of(text: object) -> str | None:
     """Return the form that an ICC is called by, such as ``"2,1"``; None for none.
 
-    >>> icc_form("ICC (3, k)"), icc_form("alpha")
+    >>> icc_form_of("ICC (3, k)"), icc_form_of("alpha")
     ('3,k', None)
     """
     form = _ICC_FORM.match(str(text).strip())

@@ -4,10 +4,17 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from waistats._format import is_damaged
-from waistats._typing import FloatArray
-from waistats.errors import DataError, ModelError, check_option, listing, near
+from waistats._typing import BoolArray, FloatArray
+from waistats.errors import DataError, ModelError, check_option, listing
 from waistats.measures._kinds import ALPHA_TYPES
+from waistats.measures._rows import (
+    kinds_of,
+    prepared,
+    published_variance,
+    status_of,
+    unknown_variance,
+    with_coefficient_ids,
+)
 from waistats.measures._scales import (
     BIASES,
     MEASURES,
@@ -16,8 +23,6 @@ from waistats.measures._scales import (
     slope,
     transform,
 )
-
-REQUIRED = ("study_id", "estimate", "n", "n_items")
 
 
 def _numbers(table: pd.DataFrame, column: str) -> pd.Series:
@@ -33,54 +38,8 @@ def _numbers(table: pd.DataFrame, column: str) -> pd.Series:
     return numbers
 
 
-def check_columns(table: pd.DataFrame, required: tuple[str, ...]) -> None:
-    """Raise a DataError that names every missing or doubled column."""
-    if not isinstance(table, pd.DataFrame):
-        raise DataError(
-            f"A coefficient table is a pandas DataFrame; got {type(table).__name__}. "
-            "read_coefficients() makes one from a file."
-        )
-    doubled = sorted({str(c) for c in table.columns[table.columns.duplicated()]})
-    if doubled:
-        raise DataError(f"Columns occur twice: {listing(doubled)}. Rename one of each.")
-    missing = [c for c in required if c not in table.columns]
-    if missing:
-        words = [f"{c}{near(c, map(str, table.columns))}" for c in missing]
-        raise DataError(
-            f"Columns are missing: {listing(words)}. A coefficient table needs "
-            f"{listing(REQUIRED)}; columns={{'yours': 'ours'}} of read_coefficients() "
-            "renames."
-        )
-    if len(table) == 0:
-        raise DataError("The coefficient table has no rows.")
-    damaged = [
-        f"{cell!a} in {column}"
-        for column in table.columns[[t.kind == "O" for t in table.dtypes]]
-        for cell in table[column]
-        if is_damaged(cell)
-    ]
-    if damaged:
-        raise DataError(
-            f"Texts hold signs that are damaged: {listing(damaged)}. Type them again."
-        )
-
-
-def _poolable(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Return which rows claim to be poolable, and the reason of those that do not."""
-
-    def text(column: str) -> pd.Series:
-        if column not in table:
-            return pd.Series("", index=table.index)
-        return table[column].astype("object").where(table[column].notna(), "").map(str)
-
-    status, reason = text("status").str.strip(), text("reason").str.strip()
-    claimed = status.isin(["", "poolable"]) & (reason == "")
-    reason = reason.where(reason != "", status)
-    return claimed, reason.where(~claimed, "")
-
-
 def _problems(
-    table: pd.DataFrame, numbers: dict[str, pd.Series], claimed: pd.Series, floor: int
+    table: pd.DataFrame, numbers: dict[str, pd.Series], claimed: BoolArray, floor: int
 ) -> list[str]:
     """Return one sentence a rule that is broken, naming every row that breaks it."""
     a, n, m = (numbers[c] for c in ("estimate", "n", "n_items"))
@@ -100,11 +59,13 @@ def _problems(
         *((f"{c} must be finite", np.isinf(x), x) for c, x in whole.items()),
     ]
     sentences = []
+    if nameless := [i + 1 for i in np.flatnonzero(table["study_id"] == "")]:
+        sentences.append(f"study_id must not be blank: row {listing(nameless)}.")
     for rule, broken, values in rules:
         rows = np.flatnonzero(broken)
         if len(rows) == 0:
             continue
-        ids = table["study_id"].astype(str).iloc[rows]
+        ids = table["study_id"].iloc[rows]
         if values is None:
             places = listing(f"study_id {i}" for i in ids)
         else:
@@ -129,6 +90,7 @@ def _reported_variance(
         z = stats.norm.ppf((1 + conf_level) / 2)
         with np.errstate(invalid="ignore"):
             width = transform(high, measure) - transform(low, measure)
+            width = np.where(width > 0, width, np.nan)
         variance = (width / (2 * z)) ** 2
     if "se" in table:
         se = _numbers(table, "se").to_numpy()
@@ -198,10 +160,10 @@ def effect_sizes(
     check_option("variance", variance, ("formula", "reported"))
     if bias != "none" and measure != "bonett":
         raise ModelError(f"bias={bias!r} is defined for measure='bonett' only.")
-    check_columns(coefficients, REQUIRED)
-    table = coefficients.copy()
+    table = prepared(coefficients)
     numbers = {c: _numbers(table, c) for c in ("estimate", "n", "n_items")}
-    claimed, reason = _poolable(table)
+    status = status_of(table)
+    claimed = status.claimed
     floor = 4 if measure == "fisher-z" else 3
     problems = _problems(table, numbers, claimed, floor)
     if measure == "fisher-z":
@@ -209,6 +171,10 @@ def effect_sizes(
         if len(low):
             ids = listing(f"study_id {table['study_id'].iloc[i]}" for i in low)
             problems.append(f"estimate must be above -1 for Fisher z: {ids}.")
+    kinds = kinds_of(table)
+    is_alpha = np.isin(kinds, list(ALPHA_TYPES))
+    by_formula = is_alpha & (variance == "formula")
+    problems += _outside(table, claimed & ~by_formula)
     if problems:
         raise DataError(
             " ".join(problems) + " Correct these rows, or say in 'reason' why they "
@@ -216,39 +182,61 @@ def effect_sizes(
         )
 
     a, n, m = (numbers[c].to_numpy() for c in ("estimate", "n", "n_items"))
-    use = claimed.to_numpy()
-    a = np.where(use, a, np.nan)
-    n, m = np.where(use, n, 10.0), np.where(use, m, 10.0)
-    if "coefficient_type" in table:
-        types = table["coefficient_type"].fillna("alpha").astype(str).to_numpy()
-    else:
-        types = np.full(len(table), "alpha")
-    is_alpha = np.isin(types, list(ALPHA_TYPES))
-    with np.errstate(invalid="ignore"):
+    a = np.where(claimed, a, np.nan)
+    n, m = np.where(claimed, n, 10.0), np.where(claimed, m, 10.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
         yi = transform(a, measure)
         reported = _reported_variance(table, a, measure, conf_level)
         formula = alpha_variance(a, n, m, measure)
         retest = (slope(a, measure) * (1 - a**2)) ** 2 / np.maximum(n - 3, 1)
-    vi = np.where(is_alpha & (variance == "formula"), formula, reported)
-    stability = (types == "test_retest") & ~np.isfinite(reported) & (n > 3)
+        computed, of_log = published_variance(table)
+        computed = computed * np.where(of_log, (1 - a) ** 2, 1.0)
+        computed = computed * slope(a, measure) ** 2
+    vi = np.where(by_formula, formula, reported)
+    stability = (kinds == "test_retest") & ~np.isfinite(reported) & (n > 3)
     vi = np.where(stability, retest, vi)
-    lost = use & ~np.isfinite(vi)
-    if lost.any():
+    vi = np.where(~is_alpha & ~np.isfinite(vi) & claimed, computed, vi)
+    lost = claimed & ~np.isfinite(vi)
+    if (lost & is_alpha).any():
         places = listing(
-            f"{types[i]} (study_id {table['study_id'].iloc[i]})"
-            for i in np.flatnonzero(lost)
+            f"{kinds[i]} (study_id {table['study_id'].iloc[i]})"
+            for i in np.flatnonzero(lost & is_alpha)
         )
         raise DataError(
-            f"No sampling variance for {places}. Fill 'se', or 'ci_low' and 'ci_high', "
-            "or say in 'reason' why the row cannot be pooled."
+            f"variance='reported' finds no sampling variance for {places}. Fill 'se', "
+            "or 'ci_low' and 'ci_high', or take variance='formula'."
         )
+    reason = status.reason
+    for i in np.flatnonzero(lost):
+        # a coefficient of unknown variance is set aside, never a stop
+        reason[i] = reason[i] or unknown_variance(str(kinds[i]))
+    use = claimed & ~lost
     if bias != "none":
         yi = yi - np.where(is_alpha, bonett_bias(n, m, bias), 0.0)
-    table["study_id"] = table["study_id"].astype(str)
-    if "coefficient_id" not in table:
-        table.insert(0, "coefficient_id", [str(i + 1) for i in range(len(table))])
+    table = with_coefficient_ids(table)
     table["measure"] = measure
-    table["yi"], table["vi"] = yi, np.where(use, vi, np.nan)
+    table["yi"], table["vi"] = np.where(use, yi, np.nan), np.where(use, vi, np.nan)
     if (reason != "").any():
         table["reason"] = reason
+    if doubtful := _outside(table, use & by_formula):
+        table.attrs["notes"] = (*table.attrs.get("notes", ()), *doubtful)
     return table
+
+
+def _outside(table: pd.DataFrame, asked: BoolArray) -> list[str]:
+    """Return a sentence on intervals that do not enclose their estimate."""
+    if not {"ci_low", "ci_high"} <= set(table.columns):
+        return []
+    a, low, high = (
+        _numbers(table, c).to_numpy() for c in ("estimate", "ci_low", "ci_high")
+    )
+    with np.errstate(invalid="ignore"):
+        wrong = np.flatnonzero(((a < low) | (a > high) | (low > high)) & asked)
+    if len(wrong) == 0:
+        return []
+    places = listing(
+        f"{a[i]:g} with [{low[i]:g}, {high[i]:g}] (study_id "
+        f"{table['study_id'].iloc[i]})"
+        for i in wrong
+    )
+    return [f"ci_low and ci_high must enclose the estimate, but do not: {places}."]

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import Result
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, listing
-from waistats.measures import ALPHA_TYPES, MEASURES
+from waistats.measures import ALPHA_TYPES, MEASURES, with_identifiers
 from waistats.provenance import marked
 
 IDS = ("study_id", "coefficient_id")
@@ -97,10 +98,12 @@ def usable_effects(effects: pd.DataFrame, moderators: str | None = None) -> Effe
     ModelError
         If fewer than two rows are left, or kinds of coefficients are mixed.
     """
+    effects = as_frame(effects)
     if not isinstance(effects, pd.DataFrame):
         raise DataError(
             f"effects must be a DataFrame from effect_sizes(); got {type(effects)}."
         )
+    effects = with_identifiers(effects)
     absent = [c for c in ("yi", "vi") if c not in effects]
     if absent:
         raise DataError(
@@ -128,8 +131,8 @@ def usable_effects(effects: pd.DataFrame, moderators: str | None = None) -> Effe
         vi=vi[rows],
         measure=_measure(_values(effects, "measure", rows)),
         rows=rows,
-        # a frame that its owner changes later must not change the result
-        source=effects.copy(),
+        # a copy: a frame that its owner changes later must not change the result
+        source=effects,
         simulated=any("SIMULATED" in mark for mark in marks),
     )
 

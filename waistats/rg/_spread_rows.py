@@ -12,7 +12,13 @@ import pandas as pd
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing
 from waistats.instruments.forms import bundled_forms, forms_called
-from waistats.measures import ALPHA_TYPES, REQUIRED, check_columns, effect_sizes
+from waistats.measures import (
+    ALPHA_TYPES,
+    REQUIRED,
+    effect_sizes,
+    prepared,
+    with_coefficient_ids,
+)
 from waistats.reliability._items import ItemsLike, read_items
 from waistats.reliability._moments import (
     alpha_influence,
@@ -66,10 +72,8 @@ def spread_rows(
     check_option("metric", metric, METRICS)
     if score_metric is not None:
         check_option("score_metric", score_metric, SCORE_METRICS)
-    check_columns(coefficients, (*REQUIRED, "score_sd"))
-    table = coefficients.reset_index(drop=True)
-    if "coefficient_id" not in table:
-        table.insert(0, "coefficient_id", [str(i + 1) for i in range(len(table))])
+    table = prepared(coefficients, (*REQUIRED, "score_sd"))
+    table = with_coefficient_ids(table.reset_index(drop=True))
     reason = pd.Series("", index=table.index, dtype=object)
     notes: list[str] = []
     _other_kinds(table, reason)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from waistats._frames import is_frame
 from waistats.errors import DataError, listing
-from waistats.measures import REQUIRED, check_columns
+from waistats.measures import prepared, with_coefficient_ids
 
 
 def combine_tables(coefficients: Any) -> pd.DataFrame:
@@ -21,7 +22,7 @@ def combine_tables(coefficients: Any) -> pd.DataFrame:
     DataError
         For what is no table, missing columns, or a study that stands in two tables.
     """
-    if isinstance(coefficients, pd.DataFrame):
+    if is_frame(coefficients):
         tables = [coefficients]
     elif isinstance(coefficients, (list, tuple)) and coefficients:
         tables = list(coefficients)
@@ -35,9 +36,10 @@ def combine_tables(coefficients: Any) -> pd.DataFrame:
             "coefficients must be a coefficient table or a list of them; got "
             f"{type(coefficients).__name__}."
         )
-    for table in tables:
-        check_columns(table, REQUIRED)
-    tables = [_with_ids(table) for table in tables]
+    tables = [
+        with_coefficient_ids(prepared(table).reset_index(drop=True), at=1)
+        for table in tables
+    ]
     if len(tables) == 1:
         return tables[0]
     covariances = [table.attrs.get("V") or {} for table in tables]
@@ -55,7 +57,7 @@ def combine_tables(coefficients: Any) -> pd.DataFrame:
                 twice.add(study)
     if twice:
         raise DataError(
-            f"These studies stand in more than one table: {listing(sorted(twice))}. "
+            f"These studies appear in more than one table: {listing(sorted(twice))}. "
             "Rename them if they are different studies, or leave one out."
         )
     taken: set[str] = set()
@@ -93,11 +95,3 @@ def _relabelled(V: dict[str, Any], new: dict[str, str]) -> dict[str, Any]:
 
 def _ids(table: pd.DataFrame) -> list[str]:
     return [str(v) for v in table["coefficient_id"]]
-
-
-def _with_ids(table: pd.DataFrame) -> pd.DataFrame:
-    out = table.reset_index(drop=True)
-    out["study_id"] = out["study_id"].astype(str)
-    if "coefficient_id" not in out:
-        out.insert(1, "coefficient_id", [str(i + 1) for i in range(len(out))])
-    return out

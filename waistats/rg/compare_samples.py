@@ -14,7 +14,7 @@ from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, listing, near
 from waistats.instruments.forms import bundled_forms
 from waistats.io._plausibility import score_limits
-from waistats.io._rules import EXCLUDED, OWN
+from waistats.measures import EXCLUDED, OWN
 from waistats.provenance import is_simulated, marked
 from waistats.rg.descriptives import NOT_STATED
 from waistats.rg.induction import (

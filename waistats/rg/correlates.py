@@ -11,7 +11,7 @@ import pandas as pd
 from waistats._format import Result, fixed, p_statement
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
-from waistats.measures import check_columns
+from waistats.measures import prepared, status_of
 from waistats.meta._design import build_design
 from waistats.meta._distributions import critical
 from waistats.meta._formula import parse_formula
@@ -36,6 +36,12 @@ def _characteristics(
         words = [f"{c}{near(c, map(str, table.columns))}" for c in absent]
         raise DataError(f"Characteristics are not columns: {listing(words)}.")
     return list(characteristics)
+
+
+def _observed(coefficients: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Return the rows that report on their own sample; quoted values are left out."""
+    table = prepared(coefficients, ("study_id", outcome))
+    return table[status_of(table).own].reset_index(drop=True)
 
 
 def _indicators(column: pd.Series, name: str) -> dict[str, FloatArray]:
@@ -102,7 +108,7 @@ def correlates(
     from statsmodels.stats.multitest import multipletests
 
     check_option("method", method, ("pearson", "spearman"))
-    check_columns(coefficients, ("study_id", outcome))
+    coefficients = _observed(coefficients, outcome)
     y = pd.to_numeric(coefficients[outcome], errors="coerce").to_numpy(dtype=float)
     rows: list[tuple[Any, ...]] = []
     for name in _characteristics(coefficients, characteristics):
@@ -243,7 +249,7 @@ def classical_regression(
     """
     import statsmodels.api as sm
 
-    check_columns(coefficients, ("study_id", outcome))
+    coefficients = _observed(coefficients, outcome)
 
     variables = parse_formula(predictors, map(str, coefficients.columns)).variables
     needed = [v for v in variables if v in coefficients.columns]

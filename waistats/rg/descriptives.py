@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from waistats.errors import DataError
-from waistats.measures import check_columns
+from waistats.measures import kinds_of, prepared, status_of
 from waistats.provenance import is_simulated, marked
 
 CELL = ("instrument", "rater", "scale")
@@ -41,9 +41,7 @@ def cells_of(keys: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], np.ndarray]]
 
 def kinds(table: pd.DataFrame) -> pd.Series:
     """Return each row's kind of coefficient; alpha where the table does not say."""
-    if "coefficient_type" not in table:
-        return pd.Series("alpha", index=table.index)
-    return table["coefficient_type"].fillna("alpha").astype(str)
+    return pd.Series(kinds_of(table), index=table.index)
 
 
 def mode(values: Any, digits: int = 2) -> float:
@@ -69,7 +67,8 @@ def describe_coefficients(
     Parameters
     ----------
     coefficients : DataFrame
-        A coefficient table. Rows without an estimate (a range, a bound) are counted in
+        A coefficient table. Rows that quote another study, or that screening excluded,
+        are left out. Rows without an estimate (a range, a bound) are counted in
         ``k_without_value`` and enter nothing else.
     by : sequence of str
         Columns that make the cells; absent ones are ignored. Kinds of coefficients are
@@ -94,17 +93,19 @@ def describe_coefficients(
     0     client  2  0.91  0.92
     1  therapist  1  0.92  0.92
     """
-    check_columns(coefficients, ("study_id", "estimate"))
-    table = coefficients.reset_index(drop=True)
+    table = prepared(coefficients, ("study_id", "estimate"))
+    status = status_of(table)
+    # a quoted value describes another sample
+    table = table[status.own].reset_index(drop=True)
     columns = grouping(table, by)
     keys = levels(table, columns).assign(coefficient_type=kinds(table))
     value = pd.to_numeric(table["estimate"], errors="coerce").to_numpy(dtype=float)
-    poolable = poolable_rows(table)
+    poolable = status.poolable[status.own]
     rows = []
     for key, index in cells_of(keys):
         rows.append((*key, *_summary(table, value, poolable, index)))
     out = pd.DataFrame(rows, columns=[*keys.columns, *_SUMMARY])
-    if empty_cells and columns:
+    if empty_cells and columns and len(out):
         out = _with_empty(out, columns)
     return marked(out, is_simulated(table))
 
@@ -113,21 +114,6 @@ _SUMMARY = (
     "k", "k_studies", "n", "mean", "median", "mode", "sd", "min", "q1", "q3", "max",
     "k_poolable", "k_without_value",
 )  # fmt: skip
-
-
-def poolable_rows(table: pd.DataFrame) -> np.ndarray:
-    """Return which rows have an estimate, n and n_items and no reason against them."""
-    good = np.ones(len(table), dtype=bool)
-    for name in ("estimate", "n", "n_items"):
-        if name not in table:
-            return np.zeros(len(table), dtype=bool)
-        good &= pd.to_numeric(table[name], errors="coerce").notna().to_numpy()
-    if "status" in table:
-        status = table["status"].fillna("").astype(str)
-        good &= status.isin(["", "poolable"]).to_numpy()
-    if "reason" in table:
-        good &= (table["reason"].fillna("").astype(str).str.strip() == "").to_numpy()
-    return good
 
 
 def _summary(

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from waistats.errors import DataError, listing
-from waistats.io._rules import EXCLUDED, OWN
+from waistats.measures import EXCLUDED, OWN, status_of
 from waistats.provenance import is_simulated, marked
-from waistats.rg.descriptives import kinds, poolable_rows
+from waistats.rg.descriptives import kinds
 from waistats.rg.induction import (
     STATUSES,
     number_column,
@@ -205,7 +205,7 @@ def _counted(table: pd.DataFrame, own: np.ndarray) -> pd.DataFrame:
             "sample": unit_ids(table, "sample"),
             "persons": np.where(np.isnan(n), number_column(table, "n_sample"), n),
             "coefficient": valued | (reasoned & own),
-            "usable": poolable_rows(table) & own,
+            "usable": status_of(table).poolable & own,
         }
     )
 
@@ -221,17 +221,11 @@ def _branches(studies: pd.Series, status: np.ndarray) -> np.ndarray:
 
 def _reasons(table: pd.DataFrame, usable: np.ndarray) -> list[str]:
     """Return why each row cannot be pooled: its reason, or what is missing."""
-    numbers = {
-        name: np.isfinite(number_column(table, name))
-        for name in ("estimate", "n", "n_items")
-    }
-    given, status = text_column(table, "reason"), text_column(table, "status")
-    told = []
-    for i in range(len(table)):
-        missing = [name for name, there in numbers.items() if not there[i]]
-        fallback = f"no {' and '.join(missing)}" if missing else status[i] or "excluded"
-        told.append("" if usable[i] else given[i] or fallback)
-    return told
+    told = status_of(table).reason
+    return [
+        "" if used else str(reason) or "excluded"
+        for reason, used in zip(told, usable, strict=True)
+    ]
 
 
 def _kinds_of(table: pd.DataFrame) -> np.ndarray:

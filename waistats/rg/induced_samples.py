@@ -12,8 +12,7 @@ from scipy import special
 
 from waistats._format import Result, coefficient
 from waistats.errors import DataError, ModelError, check_conf_level, listing
-from waistats.io._rules import EXCLUDED, OWN
-from waistats.measures import back_transform
+from waistats.measures import EXCLUDED, OWN, back_transform
 from waistats.meta.multilevel.fit import MultilevelResult
 from waistats.meta.results import MetaResult
 from waistats.provenance import is_simulated, marked, of_simulated

@@ -19,9 +19,8 @@ from waistats.errors import (
     check_option,
     listing,
 )
-from waistats.io._rules import EXCLUDED, INDUCED, OWN, SHEET_MARK
 from waistats.io._table import plain_text
-from waistats.measures import check_columns
+from waistats.measures import EXCLUDED, INDUCED, OWN, SHEET_MARK, check_columns
 from waistats.provenance import is_simulated, marked, of_simulated
 from waistats.rg.descriptives import NOT_STATED
 

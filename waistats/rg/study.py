@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from waistats._format import (
@@ -22,7 +23,14 @@ from waistats._format import (
     words_html,
 )
 from waistats.errors import ModelError, check_conf_level, check_option, listing, visible
-from waistats.measures import ALPHA_TYPES, MEASURES, effect_sizes
+from waistats.measures import (
+    ALPHA_TYPES,
+    MEASURES,
+    effect_sizes,
+    numbers_of,
+    status_of,
+    variance_known,
+)
 from waistats.meta._covariance import SamplingCovariance, follow
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel.fit import MultilevelResult, fit_multilevel
@@ -94,6 +102,8 @@ class RGStudy(Result):
         Log of the search, sheets of further coders, the author's paragraphs.
     missing_moderators : str
         What is done with rows that lack a moderator.
+    notes : tuple of str
+        What was filled in or set aside on the way from the table to the models.
     """
 
     title: str
@@ -115,6 +125,7 @@ class RGStudy(Result):
     coders: Any = field(default=None, repr=False)
     texts: Any = field(default=None, repr=False)
     missing_moderators: str = "error"
+    notes: tuple[str, ...] = ()
 
     @property
     def coefficients(self) -> pd.DataFrame:
@@ -265,7 +276,8 @@ class RGStudy(Result):
     @property
     def stem_and_leaf(self) -> str:
         """Stem-and-leaf display of the alphas."""
-        rows = self.effects[kinds(self.effects).isin(ALPHA_TYPES)]
+        rows = self.effects[status_of(self.effects).own]
+        rows = rows[kinds(rows).isin(ALPHA_TYPES)]
         return stem_and_leaf(pd.to_numeric(rows["estimate"], errors="coerce"))
 
     @property
@@ -336,11 +348,14 @@ class RGStudy(Result):
         return self.cells.drop(columns=["Q", "Q_df", "Q_p", "tau2"])
 
     def __str__(self) -> str:
-        return f"{self.heading()}\n\n{frame_text(self.shown(), 3)}"
+        parts = [self.heading(), frame_text(self.shown(), 3), "\n".join(self.notes)]
+        return "\n\n".join(filter(None, parts))
 
     def _repr_html_(self) -> str:
         head = words_html(self.heading(), title=True)
-        return f'<div class="waistats">{head}{frame_html(self.shown(), 3)}</div>'
+        notes = words_html("\n".join(self.notes)) if self.notes else ""
+        table = frame_html(self.shown(), 3)
+        return f'<div class="waistats">{head}{table}{notes}</div>'
 
     def report(self, path: str | Path, *, force: bool = True) -> Path:
         """Write the report of the study as one self-contained page, or to Word.
@@ -483,6 +498,7 @@ def generalize(
         )
         there = effects["yi"].notna().to_numpy()
         effects.loc[there, "vi"] = known.matrix.diagonal()[there]
+    notes = (*table.attrs.get("notes", ()), *effects.attrs.get("notes", ()))
     effects.attrs = {}
     used = effects[effects["yi"].notna()]
     if used["study_id"].nunique() < 2:
@@ -521,7 +537,24 @@ def generalize(
         coders=coders,
         texts=texts,
         missing_moderators=missing_moderators,
+        notes=tuple(dict.fromkeys((*notes, *_set_aside(effects)))),
     )
     if moderators is not None:
         study.moderator_model  # noqa: B018  (a bad formula is an error now, not later)
     return study
+
+
+def _set_aside(effects: pd.DataFrame) -> list[str]:
+    """Return a sentence on complete rows that no sampling variance can be given."""
+    status = status_of(effects)
+    numbers = [numbers_of(effects, name) for name in ("estimate", "n", "n_items")]
+    complete = np.isfinite(np.stack(numbers)).all(axis=0)
+    left = effects["yi"].isna().to_numpy() & complete
+    bare = left & status.own & ~variance_known(effects)
+    if not bare.any():
+        return []
+    rows = zip(effects["study_id"][bare], kinds(effects)[bare], strict=True)
+    return [
+        f"Set aside, since their sampling variance is not known: "
+        f"{listing(f'{kind} of {study}' for study, kind in rows)}."
+    ]

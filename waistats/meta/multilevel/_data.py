@@ -56,9 +56,8 @@ def group_codes(used: Effects, name: str) -> IntArray:
         )
     values = source[name].to_numpy(dtype=object)[used.rows]
     blank = pd.isna(values) | (values == "")
-    if blank.any() and name == "coefficient_id":
-        values = np.where(blank, [f"row {row + 1}" for row in used.rows], values)
-    elif blank.any():
+    # a blank sample is the study's one unnamed sample
+    if blank.any() and name != "sample_id":
         raise DataError(
             f"Level {name!r} is empty in rows {listing(used.rows[blank] + 1)} of the "
             "table."
