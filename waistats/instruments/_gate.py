@@ -141,11 +141,14 @@ class Answers:
         Lowest and highest answer, as far as anything declares them.
     findings : list of Finding
         What was found.
+    bad : ndarray of bool, shape (N, m), or None
+        The answers that stop; None where there are none.
     """
 
     values: FloatArray
     limits: tuple[float, float] | None
     findings: list[Finding]
+    bad: BoolArray | None = None
 
 
 def read_codes(
@@ -181,11 +184,15 @@ def read_codes(
     values, found = _without_codes(values, columns, of_items, options)
     limits = declared_range(form, of_items, options)
     low, high = _ends(values)
-    every = range(len(columns))
-    for group in groups or [every]:
+    bad = None
+    for group in groups or [range(len(columns))]:
         at = list(group)
-        found += _odd(values, low, high, at, columns, limits, form, options, row)
-    return Answers(values=values, limits=limits, findings=found)
+        wrong, more = _odd(values, low, high, at, columns, limits, form, options, row)
+        if wrong is not None:
+            bad = np.zeros(values.shape, dtype=bool) if bad is None else bad
+            bad[:, at] |= wrong
+            found += [finding for finding in more if finding not in found]
+    return Answers(values=values, limits=limits, findings=found, bad=bad)
 
 
 def declared_range(
@@ -250,8 +257,8 @@ def _without_codes(
                 where=listing(column for column, _ in where),
                 n=n,
                 example=f"{code:g} ({label})",
-                text=f"{n} {'answer' if n == 1 else 'answers'} {code:g} are missing: "
-                f"the value label is {label!r}",
+                text=f"{n} {'answer' if n == 1 else 'answers'} {code:g} "
+                f"{'is' if n == 1 else 'are'} missing: the value label is {label!r}",
             )
         )
     return values, found
@@ -271,38 +278,31 @@ def _odd(
     form: Instrument | None,
     options: GateOptions,
     row: Callable[[int], str],
-) -> list[Finding]:
+) -> tuple[BoolArray | None, list[Finding]]:
     """Return codes and answers out of range among items that share a scale."""
     whole = form is not None and not options.allow_fractions
     ends = np.array([*low[list(at)], *high[list(at)]])
     ends = ends[np.isfinite(ends)]
-    part = None
+    if limits is None and not is_customary(ends).any():
+        return None, []
+    part = values[:, list(at)]
     if limits is None:
-        if not is_customary(ends).any():
-            return []
-        part = values[:, list(at)]
         codes = customary_codes(np.unique(part[np.isfinite(part)]))
         wrong = np.isin(part, codes)
     else:
-        part = values[:, list(at)]
-        inside = not len(ends) or (ends.min() >= limits[0] and ends.max() <= limits[1])
-        wrong = np.zeros(part.shape, dtype=bool)
-        if not inside:
-            wrong |= (part < limits[0]) | (part > limits[1])
+        wrong = (part < limits[0]) | (part > limits[1])
         if whole:
-            with np.errstate(invalid="ignore"):
-                wrong |= np.isfinite(part) & (part != np.rint(part))
-        if not wrong.any():
-            return []
+            wrong |= np.isfinite(part) & (part != np.rint(part))
         codes = customary_codes(np.unique(part[wrong]), limits)
     if not wrong.any():
-        return []
+        return None, []
     coded = np.isin(part, codes)
     cells = [
         BadCell(columns[at[j]], row(int(i)), float(part[i, j]), bool(coded[i, j]))
         for i, j in _cells(wrong)
     ]
-    return odd_findings(cells, limits, whole, part[~wrong & np.isfinite(part)])
+    others = part[~wrong & np.isfinite(part)]
+    return wrong, odd_findings(cells, limits, whole, others)
 
 
 def _cells(wrong: BoolArray) -> list[tuple[int, int]]:
@@ -323,9 +323,9 @@ class BadCell:
 
     def said(self) -> str:
         """Return the place and the value."""
-        if self.n > 1:
-            return f"{self.column}: {self.value:g} ({self.n} times)"
-        return f"{self.column}, {self.row}: {self.value:g}"
+        if self.row:
+            return f"{self.column}, {self.row}: {self.value:g}"
+        return f"{self.column}: {self.value:g} ({self.n} times)"
 
 
 def odd_findings(

@@ -4,16 +4,20 @@ Which columns of a data file are the items of a form.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
+from waistats._caller import option
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing
+from waistats.instruments._findings import STOP, Finding, ResponsesError
 from waistats.instruments.forms import Instrument, get_instrument
 
 _NUMBERED = re.compile(r"^(.*?)0*(\d+)$", re.S)
+# "wai1-wai12", "wai1-12"
+_SPAN = re.compile(r"^(.*?)0*(\d+)\s*[-–:]\s*(.*?)0*(\d+)$", re.S)
 
 
 def item_number(column: object) -> int | None:
@@ -37,8 +41,33 @@ def _named(prefix: str) -> str:
     return repr(prefix) if prefix else "no prefix"
 
 
+def spanned(text: object, known: Iterable[object]) -> list[object]:
+    """Return the columns of a range such as ``q1-q6``; empty if it is none.
+
+    >>> spanned("q1-q3", ["id", "q1", "q2", "q3"])
+    ['q1', 'q2', 'q3']
+    """
+    columns = list(known)
+    match = _SPAN.match(str(text))
+    if text in columns or match is None:
+        return []
+    prefix, low, again, high = match.groups()
+    if again not in ("", prefix):
+        return []
+    by_number = {
+        item_number(column): column
+        for column in columns
+        if (found := _NUMBERED.match(str(column))) and found.group(1) == prefix
+    }
+    wanted = range(int(low), int(high) + 1)
+    if len(wanted) < 2 or not by_number.keys() & set(wanted):
+        return []
+    return [by_number.get(number, f"{prefix}{number}") for number in wanted]
+
+
 def _named_columns(responses: pd.DataFrame, items: Sequence[object]) -> list[object]:
     known = list(responses.columns)
+    items = [one for item in items for one in (spanned(item, known) or [item])]
     absent = [item for item in items if item not in known]
     twice = [item for item in dict.fromkeys(items) if list(items).count(item) > 1]
     double = [item for item in dict.fromkeys(items) if known.count(item) > 1]
@@ -103,6 +132,7 @@ def item_columns(
     items: str | Sequence[object] | None = None,
     *,
     provisional: bool = False,
+    accept: Collection[str] = (),
 ) -> list[object]:
     """Return the item columns in the order of the form.
 
@@ -115,9 +145,12 @@ def item_columns(
         prefix, such as ``wai1`` or ``q_01``. Without it, every set of columns that is
         numbered from 1 is a candidate.
     items : str or sequence, optional
-        The prefix of the item columns, or the columns themselves in the form's order.
+        The prefix of the item columns, a range such as ``"q1-q6"``, or the columns (and
+        ranges) themselves in the form's order.
     provisional : bool, default False
         Allow a provisional form.
+    accept : collection of str
+        ``"item_gap"`` takes numbered columns although their numbers have a gap.
 
     Returns
     -------
@@ -143,6 +176,8 @@ def item_columns(
     form = None
     if instrument is not None:
         form = get_instrument(instrument, provisional=provisional)
+    if isinstance(items, str) and spanned(items, responses.columns):
+        items = [items]
     if items is not None and not isinstance(items, str):
         named = _named_columns(responses, items)
         if form is not None and len(named) != len(form.items):
@@ -164,7 +199,34 @@ def item_columns(
             f"expected under one prefix, found {found}. Name them with items=."
         )
     prefix, numbers = next(iter(runs.items()))
-    return _prefix_columns(responses, numbers, "the form", prefix)
+    found = _prefix_columns(responses, numbers, "the form", prefix)
+    if "item_gap" not in accept:
+        _refuse_gap(numbers, found)
+    return found
+
+
+def _refuse_gap(numbers: Sequence[int], columns: Sequence[object]) -> None:
+    """Raise where guessed items are not numbered without a gap."""
+    run = next((i for i, number in enumerate(numbers) if number != i + 1), len(numbers))
+    if run == len(numbers):
+        return
+    low, high = numbers[run - 1] + 1, numbers[run] - 1
+    absent = f"number {low} is" if low == high else f"numbers {low} to {high} are"
+    beyond = list(columns[run:])
+    first, last = columns[0], columns[run - 1]
+    what = "is" if len(beyond) == 1 else "are"
+    finding = Finding(
+        severity=STOP,
+        finding="item_gap",
+        where=listing(beyond),
+        n=len(beyond),
+        example=str(beyond[0]),
+        text=f"the items were found by their numbers, {first} to {last}, but {absent} "
+        f"missing before {listing(beyond)}, which may be something else",
+        advice=f"Name the items: {option('items', f'{first}-{last}')} where "
+        f"{listing(beyond)} {what} no item; else {option('accept', 'item_gap')}.",
+    )
+    raise ResponsesError([finding])
 
 
 __all__ = ["answers", "item_columns", "keyed_items", "scale_scores", "score"]

@@ -246,7 +246,10 @@ def _compare(
     if of.sign == "missing":
         return missing
     numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64)
-    words = cells.map(labels).where(lambda found: found.notna(), texts)
+    words = texts
+    if labels:
+        named = [labels.get(cell) for cell in cells.astype(object)]
+        words = pd.Series(named, index=cells.index, dtype=object).fillna(texts)
     equal = np.zeros(len(cells), dtype=bool)
     for value in of.values:
         if isinstance(value, float):

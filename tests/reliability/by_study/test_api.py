@@ -196,10 +196,18 @@ def test_study_names_become_text_without_blanks():
         assert table["study_id"].tolist() == expected
 
 
-def test_studies_that_are_empty_are_named(answers):
+def test_rows_without_a_study_are_excluded_and_named(answers):
     answers["study"] = answers["study"].astype(object)
     answers.loc[[4, 7], "study"] = [None, "  "]
-    with pytest.raises(DataError, match="study in row 4, 7"):
+    table = reliability_by_study(answers, study="study", items="q")
+    kept = reliability_by_study(answers.drop(index=[4, 7]), study="study", items="q")
+    pd.testing.assert_frame_equal(table, kept)
+    (note,) = [r for r in table.attrs["intake"] if r["finding"] == "blank_id"]
+    assert note["decision"] == (
+        "2 rows were excluded, because a value is blank: study in row 4, row 7."
+    )
+    answers["study"] = ""
+    with pytest.raises(DataError, match="every row has a blank"):
         reliability_by_study(answers, study="study", items="q")
 
 
@@ -279,7 +287,7 @@ def test_long_tables_are_the_same_as_wide_ones(answers):
             twice, study="study", person="person", item="item", value="answer"
         )
     with pytest.raises(ModelError, match="needs all of person=, item= and value="):
-        reliability_by_study(long, study="study", person="person")
+        reliability_by_study(long, study="study", person="person", item="item")
     long.loc[2, "person"] = None
     with pytest.raises(DataError, match="person in row 2"):
         reliability_by_study(
@@ -445,7 +453,12 @@ def test_answers_in_words_and_their_key():
     keyed = reliability_by_study(answers, **options)
     assert keyed["scale"].tolist() == ["task", "bond", "goal", "total"]
     assert keyed["estimate"][3] == pytest.approx(0.988, abs=5e-4)
-    unkeyed = reliability_by_study(answers, already_keyed=True, **options)
+    with pytest.raises(DataError, match=r"run against the others.*key_contradicted"):
+        reliability_by_study(answers, already_keyed=True, **options)
+    accept = ("key_contradicted", "negative_alpha")
+    unkeyed = reliability_by_study(
+        answers, already_keyed=True, accept=accept, **options
+    )
     assert unkeyed["estimate"][3] == pytest.approx(0.654, abs=5e-4)
     with pytest.raises(DataError, match="Often"):
         reliability_by_study(path, **(options | {"study": "session_id"}))

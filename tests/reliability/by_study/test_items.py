@@ -52,8 +52,12 @@ def test_every_study_is_as_it_is_alone(answers, source, tmp_path):
 
 
 def test_a_form_is_keyed(answers):
+    options = {"study": "study", "instrument": "WAI-S", "scales": ["total"]}
+    decided = item_statistics_by_study(answers.dropna(), **options)
+    assert "already reverse-scored" in decided.attrs["notes"][0]
+    assert (decided.loc[decided["n"] > 2, "item_rest_correlation"].dropna() > 0).all()
     table = item_statistics_by_study(
-        answers.dropna(), study="study", instrument="WAI-S", scales=["total"]
+        answers.dropna(), already_keyed=False, accept="key_contradicted", **options
     )
     a = table[table["study_id"] == "a"].set_index("item")
     assert (a["instrument"] == "WAI-S").all()

@@ -54,7 +54,16 @@ def same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
         {"items": "wai", "by": "rater"},
         {"instrument": "WAI-S"},
         {"instrument": "WAI-S", "scales": ["bond", "total"], "ci": "bonett"},
-        {"instrument": "WAI-S", "already_keyed": True, "ci": None},
+        {
+            "instrument": "WAI-S",
+            "already_keyed": True,
+            "ci": None,
+            "accept": ("key_contradicted", "negative_alpha"),
+        },
+        {"instrument": "WAI-S", "already_keyed": {"beta": False}},
+        {"items": "wai", "reverse": "wai4", "response_range": (1, 7)},
+        {"instrument": "WAI-S", "missing_codes": 7, "accept": "negative_alpha"},
+        {"instrument": "WAI-S", "where": "rater == client and wai1 < 7"},
         {"scales": {"a": ITEMS[:3], "b": ITEMS[2:9]}, "ci": "hakstian-whalen"},
         {"scales": {"b": ITEMS[:7]}, "ci": "normal-theory"},
         {"instrument": "WAI-S", "coefficient": "standardized_alpha", "ci": None},
@@ -226,7 +235,7 @@ def test_long_tables(answers, tmp_path, named):
 
 
 def test_answers_outside_the_form_are_named_by_study(answers, tmp_path):
-    answers.loc[answers.index[answers["study"] == "beta"][:2], "wai2"] = 9
+    answers.loc[answers.index[answers["study"] == "beta"][:2], "wai2"] = 8
     answers.loc[answers.index[answers["study"] == "zeta"][0], "wai4"] = 0
     answers.to_parquet(tmp_path / "wrong.parquet")
     with pytest.raises(
@@ -242,8 +251,55 @@ def test_empty_studies_are_counted(answers, tmp_path, ci):
     answers["study"] = answers["study"].where(answers.index != 7)
     answers.loc[[11, 12], "study"] = " "
     answers.to_parquet(tmp_path / "empty.parquet")
-    with pytest.raises(DataError, match="study is empty for 3"):
-        reliability_by_study(tmp_path / "empty.parquet", study="study", ci=ci)
+    found = reliability_by_study(
+        tmp_path / "empty.parquet", study="study", items="wai", ci=ci
+    )
+    expected = reliability_by_study(
+        answers.drop(index=[7, 11, 12]), study="study", items="wai", ci=ci
+    )
+    same(found, expected)
+    assert any("study in 3" in note for note in found.attrs["notes"])
+
+
+def test_codes_are_found_in_a_query(answers, tmp_path):
+    names = answers.index[answers["study"] == "beta"]
+    answers.loc[names[:2], "wai2"] = 99
+    answers.loc[names[5], "wai3"] = -9
+    answers.to_parquet(tmp_path / "codes.parquet")
+    path = tmp_path / "codes.parquet"
+    for options in ({"instrument": "WAI-S"}, {"items": "wai"}):
+        with pytest.raises(DataError, match=r"99, -9 among answers") as error:
+            reliability_by_study(path, study="study", **options)
+        assert "missing_codes=(99, -9)" in str(error.value)
+        stated = {"study": "study", "missing_codes": (99, -9), **options}
+        found = reliability_by_study(path, **stated)
+        same(found, reliability_by_study(answers, **stated))
+        blank = answers.replace({99: pd.NA, -9: pd.NA})
+        same(found, reliability_by_study(blank, study="study", **options))
+
+
+def test_the_key_is_decided_study_by_study_in_a_query(answers, tmp_path):
+    """One study is reverse-scored already, the others are not."""
+    mixed = answers.copy()
+    here = mixed["study"] == "beta"
+    for item in ("wai4", "wai10"):
+        mixed[item] = mixed[item].where(~here, 8 - mixed[item])
+    mixed.to_parquet(tmp_path / "mixed.parquet")
+    found = reliability_by_study(
+        tmp_path / "mixed.parquet", study="study", instrument="WAI-S"
+    )
+    same(found, reliability_by_study(mixed, study="study", instrument="WAI-S"))
+    same(found, reliability_by_study(answers, study="study", instrument="WAI-S"))
+    notes = " ".join(found.attrs["notes"])
+    assert "already reverse-scored in beta, and were left as they are" in notes
+    assert "not looked at" in notes
+    with pytest.raises(DataError, match=r"in beta the items wai4, wai10 run with"):
+        reliability_by_study(
+            tmp_path / "mixed.parquet",
+            study="study",
+            instrument="WAI-S",
+            already_keyed=False,
+        )
 
 
 def test_constant_items_and_small_studies(tmp_path):
@@ -327,8 +383,8 @@ def test_the_query_compiles_for_other_engines(dialect, products):
     )
     sql = str(ibis.to_sql(query, dialect=dialect)).upper()
     assert sql.count("GROUP BY") == 1
-    # items: sum, square and check of the range; totals: square
-    assert sql.count("SUM(") == 12 * 3 + 4 + (66 if products else 0)
+    # items: sum and square; totals: square
+    assert sql.count("SUM(") == 12 * 2 + 4 + (66 if products else 0)
     assert "JOIN" not in sql
     assert "OVER" not in sql
 

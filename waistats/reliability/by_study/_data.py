@@ -1,25 +1,27 @@
 """Responses of many studies, in memory or to be queried, ready to be computed from."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from waistats.errors import DataError, listing
-from waistats.instruments.scoring import keyed_items
+from waistats._caller import option
+from waistats._typing import FloatArray
+from waistats.errors import DataError, ModelError, listing
+from waistats.instruments._findings import Finding
+from waistats.instruments._gate import GateOptions
+from waistats.instruments.forms import Instrument, get_instrument
+from waistats.io._where import read_where, where_columns
 from waistats.io.readers import read_responses
-from waistats.reliability._items import read_items
+from waistats.reliability.by_study._intake import Key, Part, StudyFrame, study_frame
 from waistats.reliability.by_study._layout import (
-    CARRIED,
     Layout,
-    Samples,
     ScalePlan,
-    check_columns,
-    group_samples,
     long_columns,
     plan_scales,
+    with_form,
 )
 from waistats.reliability.by_study._query import (
     Answers,
@@ -31,6 +33,7 @@ from waistats.reliability.by_study._query import (
     study_batches,
     widened,
 )
+from waistats.reliability.by_study._query_gate import query_gate, without_blanks
 from waistats.reliability.by_study._summaries import Summary, joined, summarise
 
 
@@ -42,15 +45,55 @@ class Question:
     ----------
     layout : Layout
         Where study, samples and answers stand.
-    plan : callable
-        Columns of the data to the scales asked for.
-    already_keyed : bool
-        Whether reversed items are turned round already.
+    plans : callable
+        Columns of the data to the scales of every rater.
+    gate : GateOptions
+        What the user says of the answers.
+    where : str or None
+        Which rows are used.
+    several : bool
+        Whether several raters are asked for.
+    ci : str or None
+        The interval, for what breaks it.
+    form : Instrument or None
+        The form that is asked for.
+    findings : list of Finding
+        Filled while the data are read: what was found and decided.
     """
 
     layout: Layout
-    plan: Callable[[Sequence[object]], ScalePlan]
-    already_keyed: bool = False
+    plans: Callable[[Sequence[object]], dict[str | None, ScalePlan]]
+    gate: GateOptions = field(default_factory=GateOptions)
+    where: str | None = None
+    several: bool = False
+    ci: str | None = None
+    form: Instrument | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether the answers themselves are needed, not only sums of them."""
+        return bool(
+            self.several or self.layout.person or self.where or self.gate.reverse
+        )
+
+    @property
+    def keyed(self) -> bool:
+        """Whether a form says how items are scored."""
+        return self.form is not None
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Lowest and highest answer, as the user or the form states them."""
+        if self.gate.response_range is not None:
+            return self.gate.response_range
+        if self.form is None or self.form.response_min is None:
+            return None
+        return (float(self.form.limits[0]), float(self.form.limits[1]))
+
+    def say(self, findings: Sequence[Finding]) -> None:
+        """Keep findings, each once."""
+        self.findings.extend(f for f in findings if f not in self.findings)
 
 
 def ask(
@@ -58,7 +101,10 @@ def ask(
     study: str,
     by: str | Sequence[str],
     long: tuple[str | Sequence[str] | None, str | None, str | None],
-    already_keyed: bool,
+    gate: GateOptions,
+    raters: Mapping[str, str | Sequence[object]] | None = None,
+    where: str | None = None,
+    ci: str | None = None,
     **scales: Any,
 ) -> Question:
     """Return the question that the options of a public function describe.
@@ -66,34 +112,72 @@ def ask(
     ``long`` holds the columns of person, item and value; ``scales`` are the options of
     ``plan_scales``.
     """
+    person, item, value = long
+    instrument = scales.get("instrument")
+    form = None
+    if instrument is not None:
+        form = get_instrument(instrument, provisional=bool(scales.get("provisional")))
+    if where is not None:
+        read_where(where)
+    people = (person,) if isinstance(person, str) else tuple(person or ())
+    answered = long_columns(person, item, value)
     return Question(
         layout=Layout(
             study=study,
             by=(by,) if isinstance(by, str) else tuple(by),
-            long=long_columns(*long),
+            long=answered,
+            person=() if answered is not None else people,
         ),
-        plan=lambda known: plan_scales(known, **scales),
-        already_keyed=already_keyed,
+        plans=_planner(raters, gate, scales),
+        gate=gate,
+        where=where,
+        several=raters is not None,
+        ci=ci,
+        form=form,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StudyFrame:
-    """Keyed responses in memory.
+def _planner(
+    raters: Mapping[str, str | Sequence[object]] | None,
+    gate: GateOptions,
+    scales: dict[str, Any],
+) -> Callable[[Sequence[object]], dict[str | None, ScalePlan]]:
+    options = scales | {"accept": gate.accept}
+    if raters is None:
+        return lambda known: {None: plan_scales(known, **options)}
+    if not isinstance(raters, Mapping) or not raters:
+        raise ModelError(
+            f"{option('raters')} takes each rater and the prefix of the rater's items, "
+            f"such as {option('raters', {'client': 'WAI_C_', 'therapist': 'WAI_T_'})}."
+        )
+    if options.get("items") is not None:
+        raise ModelError(
+            f"{option('raters')} names the items of each rater; leave "
+            f"{option('items')} out."
+        )
+    if isinstance(options.get("scales"), Mapping):
+        raise ModelError(
+            f"with {option('raters')} the scales are those of "
+            f"{option('instrument')}: give their names in {option('scales')}."
+        )
 
-    Attributes
-    ----------
-    answers : DataFrame
-        The items of all scales, as floats, reversed ones turned round.
-    samples : Samples
-        Which respondent belongs to which sample.
-    plan : ScalePlan
-        The scales.
-    """
+    def plans(known: Sequence[object]) -> dict[str | None, ScalePlan]:
+        found: dict[str | None, ScalePlan] = {}
+        taken: dict[object, str] = {}
+        for rater, where in raters.items():
+            plan = plan_scales(known, **(options | {"items": where}))
+            twice = [c for c in plan.columns if c in taken]
+            if twice:
+                raise ModelError(
+                    f"{option('raters')}: {listing(twice)} "
+                    f"{'is' if len(twice) == 1 else 'are'} named for {rater} and for "
+                    f"{taken[twice[0]]}."
+                )
+            taken |= dict.fromkeys(plan.columns, str(rater))
+            found[str(rater)] = plan
+        return found
 
-    answers: pd.DataFrame
-    samples: Samples
-    plan: ScalePlan
+    return plans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,15 +188,15 @@ class StudySums:
     ----------
     samples : DataFrame
         One row a sample, in order.
-    summaries : dict of str to Summary
+    summaries : dict of (rater, scale) to Summary
         Moments of each scale, samples in the same order.
-    plan : ScalePlan
-        The scales.
+    scales : dict of (rater, scale) to tuple
+        Columns of each scale.
     """
 
     samples: pd.DataFrame
-    summaries: dict[str, Summary]
-    plan: ScalePlan
+    summaries: dict[Key, Summary]
+    scales: dict[Key, tuple[object, ...]]
 
 
 def open_studies(data: Any, question: Question) -> pd.DataFrame | Source:
@@ -128,17 +212,23 @@ def open_studies(data: Any, question: Question) -> pd.DataFrame | Source:
     if bad:
         raise DataError(
             f"items must be numeric, but {listing(bad)}. Turn words into numbers "
-            "first, for example with read_responses(path, labels=...)."
+            f"first, with {option('labels')} of read_responses."
         )
+    source, found = without_blanks(source, question.layout)
+    question.say(found)
     return source
 
 
-def _answered(source: Source, question: Question) -> Sequence[object]:
+def _answered(source: Source, question: Question) -> list[object]:
     """Return the columns that hold answers."""
     layout = question.layout
     if layout.long is not None:
-        return (layout.long.value,)
-    return question.plan([c for c in source.columns if c not in layout.keys]).columns
+        return [layout.long.value]
+    known = [c for c in source.columns if c not in layout.keys]
+    plans = question.plans(known).values()
+    return list(
+        dict.fromkeys(c for plan in plans for c in (*plan.form_columns, *plan.columns))
+    )
 
 
 def study_frames(
@@ -146,47 +236,32 @@ def study_frames(
 ) -> Iterator[StudyFrame]:
     """Yield the responses, whole studies at a time, in order of the studies."""
     if isinstance(source, pd.DataFrame):
-        yield study_frame(source, question)
+        yield _framed(source, question, alone=True)
         return
     long = question.layout.long
     needed = _answered(source, question)
     if long is not None:
-        needed = (long.item, long.value)
+        needed = [long.item, long.value]
+    if question.where is not None:
+        needed += [
+            c for c in where_columns(read_where(question.where)) if c in source.columns
+        ]
     for frame in study_batches(source, question.layout, needed):
-        yield study_frame(frame, question)
+        yield _framed(frame, question, alone=False)
 
 
-def study_frame(data: pd.DataFrame, question: Question) -> StudyFrame:
-    """Return the keyed answers of a frame and its samples."""
-    layout = question.layout
-    wide = layout.widen(data)
-    check_columns(wide.columns, {"study": [layout.study], "by": layout.by})
-    plan = question.plan([c for c in wide.columns if c not in layout.keys])
-    carry = [c for c in CARRIED if c in wide.columns and c not in layout.keys]
-    samples = group_samples(wide, layout.study, layout.by, carry=carry)
-    columns = list(plan.columns)
-    if plan.form is not None:
-        keyed = keyed_items(
-            wide,
-            plan.form,
-            plan.form_columns,
-            already_keyed=question.already_keyed,
-        )
-        answers = keyed[columns]
-    else:
-        values = read_items(wide[columns]).values
-        answers = pd.DataFrame(values, index=wide.index, columns=columns)
-    named = replace(samples, frame=with_form(samples.frame, plan))
-    return StudyFrame(answers=answers, samples=named, plan=plan)
-
-
-def with_form(samples: pd.DataFrame, plan: ScalePlan) -> pd.DataFrame:
-    """Return the samples with the name of the form, if there is one."""
-    if plan.form is None:
-        return samples
-    named = samples.drop(columns="instrument", errors="ignore")
-    named.insert(2, "instrument", plan.form.name)
-    return named
+def _framed(data: pd.DataFrame, question: Question, *, alone: bool) -> StudyFrame:
+    frame = study_frame(
+        data,
+        question.layout,
+        question.plans,
+        question.gate,
+        where=question.where,
+        ci=question.ci,
+        alone=alone,
+    )
+    question.say(frame.findings)
+    return frame
 
 
 def study_sums(
@@ -203,7 +278,7 @@ def study_sums(
     products : bool
         Whether covariances are needed too.
     """
-    if isinstance(source, Source):
+    if isinstance(source, Source) and not question.by_rows:
         found = _queried(source, question, products)
         if not any(summary.holds_nan for summary in found.summaries.values()):
             return found
@@ -213,10 +288,10 @@ def study_sums(
     return StudySums(
         samples=pd.concat([part.samples for part in parts], ignore_index=True),
         summaries={
-            scale: joined([part.summaries[scale] for part in parts])
-            for scale in parts[0].summaries
+            key: joined([part.summaries[key] for part in parts])
+            for key in parts[0].summaries
         },
-        plan=parts[0].plan,
+        scales=parts[0].scales,
     )
 
 
@@ -224,32 +299,39 @@ def _queried(source: Source, question: Question, products: bool) -> StudySums:
     layout = question.layout
     items = {} if layout.long is None else long_items(source, layout.long)
     known = list(items) or [c for c in source.columns if c not in layout.keys]
-    plan = question.plan(known)
+    plan = question.plans(known)[None]
     answers = Answers(
         table=widened(source, layout, items),
         layout=layout,
         plan=plan,
         order=source.order,
-        turned=frozenset() if question.already_keyed else plan.reversed,
+        codes=question.gate.missing_codes,
     )
-    samples, summaries = query_summaries(answers, products=products)
-    return StudySums(samples=with_form(samples, plan), summaries=summaries, plan=plan)
+    gated, found = query_gate(answers, question.gate)
+    question.say(found)
+    samples, summaries = query_summaries(gated, products=products)
+    return StudySums(
+        samples=with_form(samples, plan),
+        summaries={(None, scale): of for scale, of in summaries.items()},
+        scales={(None, scale): of for scale, of in plan.scales.items()},
+    )
 
 
 def _summed(frame: StudyFrame, *, products: bool) -> StudySums:
-    values = frame.answers.to_numpy()
-    place = {column: j for j, column in enumerate(frame.answers.columns)}
-    k = len(frame.samples.frame)
-    return StudySums(
-        samples=frame.samples.frame,
-        summaries={
-            scale: summarise(
-                np.ascontiguousarray(values[:, [place[column] for column in columns]]),
-                frame.samples.codes,
-                k,
-                products=products,
+    codes, k = frame.samples.codes, len(frame.samples.frame)
+    summaries: dict[Key, Summary] = {}
+    scales: dict[Key, tuple[object, ...]] = {}
+    for part in frame.parts:
+        for scale, columns in part.plan.scales.items():
+            key = (part.rater, scale)
+            scales[key] = columns
+            summaries[key] = summarise(
+                _block(part, columns), codes, k, products=products
             )
-            for scale, columns in frame.plan.scales.items()
-        },
-        plan=frame.plan,
-    )
+    return StudySums(samples=frame.samples.frame, summaries=summaries, scales=scales)
+
+
+def _block(part: Part, columns: Sequence[object]) -> FloatArray:
+    place = {column: j for j, column in enumerate(part.answers.columns)}
+    values = part.answers.to_numpy()
+    return np.ascontiguousarray(values[:, [place[column] for column in columns]])

@@ -5,7 +5,7 @@ Which columns make which scale, and which of them are turned round.
 Which respondents make a sample: study, and columns that split it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,7 @@ def plan_scales(
     instrument: str | Instrument | None = None,
     scales: Mapping[str, Sequence[object]] | Sequence[str] | None = None,
     provisional: bool = False,
+    accept: Collection[str] = (),
 ) -> ScalePlan:
     """Return the scales that the options describe.
 
@@ -72,6 +73,8 @@ def plan_scales(
         Columns of each scale; or, with ``instrument``, the names of its scales to use.
     provisional : bool
         Allow a provisional form.
+    accept : collection of str
+        Findings that do not stop: see `item_columns`.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def plan_scales(
         chosen = {str(name): tuple(of) for name, of in scales.items()}
         form_columns: tuple[object, ...] = ()
     else:
-        form_columns = tuple(item_columns(header, form, items))
+        form_columns = tuple(item_columns(header, form, items, accept=accept))
         chosen = _chosen(form, form_columns, scales)
     _check(chosen, known)
     if form is None:
@@ -167,6 +170,8 @@ def _check(chosen: dict[str, tuple[object, ...]], known: Sequence[object]) -> No
 NO_ONE = "there are no respondents: the table has columns, but no rows."
 # facts of a whole sample, carried into the table when the data have them
 CARRIED = ("instrument", "rater", "provenance")
+# the cell of study and by, which names coefficients; the sample may hold several
+CELL = "waistats_cell"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -178,8 +183,8 @@ class Samples:
     codes : ndarray of int, shape (N,)
         Sample of each respondent.
     frame : DataFrame
-        One row a sample: ``study_id, sample_id``, the columns that split studies, and
-        facts carried along.
+        One row a cell of study and ``by``: ``study_id, sample_id``, the name of the
+        cell, the columns that split studies, and facts carried along.
     """
 
     codes: IntArray
@@ -214,45 +219,113 @@ def check_columns(known: Sequence[object], wanted: dict[str, Sequence[object]]) 
         )
 
 
-def group_samples(
-    data: pd.DataFrame, study: str, by: Sequence[str], *, carry: Sequence[str] = ()
-) -> Samples:
-    """Return the samples of a frame.
+def study_texts(
+    data: pd.DataFrame, columns: Sequence[str]
+) -> dict[str, "pd.Series[Any]"]:
+    """Return the identifiers that the columns hold, as text."""
+    return {column: as_text(data[column]) for column in columns}
 
-    Raises
-    ------
-    DataError
-        If a study or a column that splits it is empty; all such rows are named.
+
+def group_samples(
+    data: pd.DataFrame,
+    study: str,
+    by: Sequence[str],
+    *,
+    carry: Sequence[str] = (),
+    person: IntArray | None = None,
+) -> Samples:
+    """Return the samples of a frame whose study and ``by`` are filled in every row.
+
+    Parameters
+    ----------
+    data : DataFrame
+        One row a respondent.
+    study, by : str
+        Columns of the study, and those that split it.
+    carry : sequence of str
+        Facts of a sample that are carried along.
+    person : ndarray of int, optional
+        Person of each row. Cells of a study with the same persons are one sample: its
+        sessions, say.
     """
     if data.empty:
         raise DataError(NO_ONE)
-    keys = [study, *by]
-    texts = {column: as_text(data[column]) for column in keys}
-    empty = {c: data.index[t.isna().to_numpy()] for c, t in texts.items()}
-    told = [f"{c} in row {listing(rows)}" for c, rows in empty.items() if len(rows)]
-    if told:
-        raise DataError(
-            f"every respondent needs a value, but it is empty: {'; '.join(told)}. Fill "
-            "it in or leave these respondents out."
-        )
-    codes, names = pd.factorize(joined_text([texts[column] for column in keys]))
-    first = np.unique(codes, return_index=True)[1]
+    texts = study_texts(data, [study, *by])
+    codes, first = _combined(list(texts.values()))
+    cells = sample_names([text.iloc[first] for text in texts.values()])
+    own = [study, *between_people(texts, study, by, person)]
     frame = pd.DataFrame(
         {
             "study_id": texts[study].iloc[first].to_numpy(dtype=object),
-            "sample_id": names,
+            "sample_id": sample_names([texts[column].iloc[first] for column in own]),
+            CELL: cells,
         }
     )
     for column in by:
-        frame[column] = data[column].iloc[first].to_numpy()
+        frame[column] = texts[column].iloc[first].to_numpy(dtype=object)
     for column in carry:
         frame[column] = joined_values(data[column], codes, len(first))
-    return Samples(codes=codes.astype(np.int64), frame=frame)
+    return Samples(codes=codes, frame=frame)
+
+
+def _combined(texts: Sequence["pd.Series[Any]"]) -> tuple[IntArray, IntArray]:
+    """Return the combination of each row, and the first row of each combination."""
+    if len(texts) == 1:
+        codes = pd.factorize(texts[0])[0]
+    else:
+        several = [pd.factorize(text)[0].tolist() for text in texts]
+        codes = pd.factorize(pd.MultiIndex.from_arrays(several))[0]
+    first = np.unique(codes, return_index=True)[1]
+    return codes.astype(np.int64), first.astype(np.int64)
+
+
+def between_people(
+    texts: Mapping[str, "pd.Series[Any]"],
+    study: str,
+    by: Sequence[str],
+    person: IntArray | None,
+) -> list[str]:
+    """Return the columns of ``by`` that tell people apart, not occasions of one person.
+
+    Without persons every column does.
+    """
+    if person is None:
+        return list(by)
+    found = []
+    for column in by:
+        frame = pd.DataFrame(
+            {
+                "study": pd.factorize(texts[study])[0],
+                "person": person,
+                "value": pd.factorize(texts[column])[0],
+            }
+        )
+        several = frame.groupby(["study", "person"])["value"].nunique()
+        if not (several > 1).any():
+            found.append(column)
+    return found
+
+
+def sample_names(texts: Sequence["pd.Series[Any]"]) -> np.ndarray:
+    """Return one name for each row, ``study / rater``; different rows, different names.
+
+    The texts hold one row a combination. Where a study itself holds `` / `` and two
+    combinations would be called alike, the parts are put in quotes.
+    """
+    joined = joined_text(texts)
+    parts = list(zip(*(text.to_numpy(dtype=object) for text in texts), strict=True))
+    meant: dict[object, set[tuple[object, ...]]] = {}
+    for name, part in zip(joined, parts, strict=True):
+        meant.setdefault(name, set()).add(part)
+    for i, (name, part) in enumerate(zip(joined, parts, strict=True)):
+        if len(meant[name]) > 1:
+            joined[i] = " / ".join(f'"{one}"' for one in part)
+    return joined
 
 
 def joined_text(texts: Sequence["pd.Series[Any]"]) -> np.ndarray:
     """Return one name for each combination of the columns: ``study / rater``."""
-    joined = texts[0].to_numpy(dtype=object)
+    joined = texts[0].to_numpy(dtype=object, copy=True)
     for text in texts[1:]:
         joined = joined + " / " + text.to_numpy(dtype=object)
     return np.asarray(joined, dtype=object)
@@ -288,8 +361,11 @@ class LongColumns:
 def long_columns(
     person: str | Sequence[str] | None, item: str | None, value: str | None
 ) -> LongColumns | None:
-    """Return the columns of a long table; None for a wide one."""
-    if person is None and item is None and value is None:
+    """Return the columns of a long table; None for a wide one.
+
+    In a wide table ``person`` says who is behind a row.
+    """
+    if item is None and value is None:
         return None
     if person is None or item is None or value is None:
         raise ModelError(
@@ -317,21 +393,26 @@ class Layout:
         Columns that split a study into samples.
     long : LongColumns or None
         For one row an answer.
+    person : tuple of str
+        Columns of the respondent in a table with one row a respondent (and occasion).
     """
 
     study: str
     by: tuple[str, ...] = ()
     long: LongColumns | None = None
+    person: tuple[str, ...] = ()
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Columns that cannot be items."""
-        people = () if self.long is None else self.long.person
+        people = self.person if self.long is None else self.long.person
         return (self.study, *self.by, *people)
 
     def check(self, known: Sequence[object]) -> None:
         """Raise a DataError for columns that do not exist."""
         wanted: dict[str, Sequence[object]] = {"study": [self.study], "by": self.by}
+        if self.person:
+            wanted["person"] = self.person
         if self.long is not None:
             wanted["person"] = self.long.person
             wanted["item"], wanted["value"] = [self.long.item], [self.long.value]
@@ -378,3 +459,12 @@ class Layout:
         rest = [c for c in data.columns if c not in (long.item, long.value)]
         wide = data[rest].iloc[first].reset_index(drop=True)
         return pd.concat([wide, pd.DataFrame(answers, columns=names)], axis=1)
+
+
+def with_form(samples: pd.DataFrame, plan: ScalePlan) -> pd.DataFrame:
+    """Return the samples with the name of the form, if there is one."""
+    if plan.form is None:
+        return samples
+    named = samples.drop(columns="instrument", errors="ignore")
+    named.insert(2, "instrument", plan.form.name)
+    return named

@@ -192,14 +192,23 @@ class Answers:
     order : tuple of str
         Columns that give the order of the rows.
     turned : frozenset
-        Items to be turned round in the query.
+        Items to be reverse-scored in the query.
+    turned_in : tuple or None
+        Studies, as the table spells them, where they are; None for all.
+    limits : tuple of float or None
+        Lowest and highest answer, between which items are reverse-scored.
+    codes : tuple of float
+        Numbers that mean a missing answer.
     """
 
     table: Any
     layout: Layout
     plan: ScalePlan
     order: tuple[str, ...]
-    turned: frozenset[object]
+    turned: frozenset[object] = frozenset()
+    turned_in: tuple[object, ...] | None = None
+    limits: tuple[float, float] | None = None
+    codes: tuple[float, ...] = ()
 
     @property
     def keys(self) -> list[str]:
@@ -269,6 +278,18 @@ def _number(table: Any, name: str, *, narrow: bool = False) -> Any:
     return ibis.ifelse(column.isnan(), ibis.null("float64"), column)
 
 
+def item_number(
+    table: Any, name: str, codes: tuple[float, ...], *, narrow: bool = False
+) -> Any:
+    """Return an item as numbers, codes for a missing answer as missing."""
+    import ibis
+
+    column = _number(table, name, narrow=narrow)
+    if not codes:
+        return column
+    return ibis.ifelse(column.isin(list(codes)), ibis.null(str(column.type())), column)
+
+
 def sums_query(
     answers: Answers,
     *,
@@ -290,19 +311,15 @@ def sums_query(
     position = {column: j for j, column in enumerate(plan.columns)}
     narrow = len(position) <= _MOST_NARROW
     given = {
-        f"x{j}": _number(table, str(c), narrow=narrow) for c, j in position.items()
+        f"x{j}": item_number(table, str(c), answers.codes, narrow=narrow)
+        for c, j in position.items()
     }
     kept = [*answers.keys, *answers.order]
     if answers.layout.long is not None:
         kept.append("waistats_answers")
     base = table.select(*dict.fromkeys(kept), **given)
     if answers.turned and plan.form is not None:
-        low, high = plan.form.limits
-        turned = {
-            f"x{position[c]}": (low + high) - base[f"x{position[c]}"]
-            for c in answers.turned & set(position)
-        }
-        base = base.mutate(**turned)
+        base = base.mutate(**_turned(answers, base, position))
     scales = {
         f"t{i}": [base[f"x{position[c]}"] for c in columns]
         for i, columns in enumerate(plan.scales.values())
@@ -313,14 +330,8 @@ def sums_query(
     base = base.mutate(**_shifted(base, scales, position, near or {}))
     asked = {"n": base.count()}
     for j in position.values():
-        x, y = base[f"x{j}"], base[f"y{j}"]
+        y = base[f"y{j}"]
         asked |= {f"s{j}": y.sum(), f"q{j}": (y * y).sum()}
-        if plan.form is not None:
-            low, high = plan.form.limits
-            wrong = (x < low) | (x > high)
-            if x.type().is_floating():
-                wrong = wrong | (x != x.round())
-            asked[f"w{j}"] = wrong.cast("int64").sum()
     for name in scales:
         total = _wide(base[f"y{name}"])
         asked[f"square_{name}"] = (total * total).sum()
@@ -345,7 +356,9 @@ _SMALL = frozenset({"boolean", "int8", "uint8", "int16", "uint16"})
 _FIRST = 1000
 
 
-def origins(answers: Answers) -> dict[str, float]:
+def origins(
+    answers: Answers, columns: Sequence[object] | None = None
+) -> dict[str, float]:
     """Return a whole number near the answers of each item that needs one.
 
     Squares of numbers that are large against their spread lose the spread: a constant
@@ -354,7 +367,7 @@ def origins(answers: Answers) -> dict[str, float]:
     schema = answers.table.schema()
     large = [
         str(column)
-        for column in answers.plan.columns
+        for column in columns or answers.plan.columns
         if str(schema[str(column)]).lstrip("!") not in _SMALL
     ]
     if not large:
@@ -393,6 +406,25 @@ def _shifted(
     return items | totals
 
 
+def _turned(answers: Answers, base: Any, position: dict[object, int]) -> dict[str, Any]:
+    """Return the reversed items, reverse-scored in the studies where they are."""
+    import ibis
+
+    form = answers.plan.form
+    limits = answers.limits or (form.limits if form is not None else (0, 0))
+    both = limits[0] + limits[1]
+    ends = int(both) if float(both).is_integer() else both
+    found = {}
+    for column in answers.turned & set(position):
+        x = base[f"x{position[column]}"]
+        if answers.turned_in is None:
+            found[f"x{position[column]}"] = ends - x
+        else:
+            here = base[answers.layout.study].isin(list(answers.turned_in))
+            found[f"x{position[column]}"] = ibis.ifelse(here, ends - x, x)
+    return found
+
+
 def _wide(column: Any) -> Any:
     """Return a total with room for its square.
 
@@ -425,15 +457,14 @@ def query_summaries(
     Raises
     ------
     DataError
-        If a study is empty, an answer outside the form's range, or, in a long table,
-        an item answered twice.
+        If a study is empty or, in a long table, an item answered twice.
     """
     near = origins(answers)
     rows = fetch(sums_query(answers, products=products, near=near))
     if rows.empty:
         raise DataError(NO_ONE)
     samples, codes = ordered_samples(rows, answers)
-    _refuse_bad(rows, samples, codes, answers.plan)
+    _refuse_repeats(rows, samples, codes)
     return samples, {
         scale: _summary(
             rows, codes, len(samples), i, columns, answers.plan, products, near
@@ -493,9 +524,7 @@ def _with_facts(samples: pd.DataFrame, answers: Answers) -> pd.DataFrame:
     return samples
 
 
-def _refuse_bad(
-    rows: pd.DataFrame, samples: pd.DataFrame, codes: IntArray, plan: ScalePlan
-) -> None:
+def _refuse_repeats(rows: pd.DataFrame, samples: pd.DataFrame, codes: IntArray) -> None:
     names = samples["study_id"].to_numpy()
     if "twice" in rows and (rows["twice"].fillna(0) > 0).any():
         where = dict.fromkeys(names[codes[(rows["twice"] > 0).to_numpy()]])
@@ -503,20 +532,6 @@ def _refuse_bad(
             f"respondents answer an item more than once in study {listing(where)}. "
             "Name every column that identifies a respondent in person=: client and "
             "session, say."
-        )
-    if plan.form is None:
-        return
-    bad = []
-    for j, column in enumerate(plan.columns):
-        wrong = rows[f"w{j}"].fillna(0).to_numpy()
-        if wrong.any():
-            where = dict.fromkeys(names[codes[wrong > 0]])
-            bad.append(f"{column}: {int(wrong.sum())} (study {listing(where, 5)})")
-    if bad:
-        low, high = plan.form.limits
-        raise DataError(
-            f"answers must be whole numbers from {low} to {high}, or empty; these are "
-            f"not: {listing(bad, 30)}."
         )
 
 

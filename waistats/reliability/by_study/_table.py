@@ -5,7 +5,7 @@ Coefficients of samples and scales -> the coefficient table.
 Coefficients and their covariance, sample by sample, where sums are not enough.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,8 @@ from waistats.reliability._moments import (
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import Sample, moments_sample, prepare
 from waistats.reliability.alpha import FORMULA_INTERVALS, alpha_notes, formula_limits
-from waistats.reliability.by_study._layout import ScalePlan
+from waistats.reliability.by_study._intake import Key, Part, StudyFrame
+from waistats.reliability.by_study._layout import CELL
 from waistats.reliability.by_study._summaries import Summary
 from waistats.reliability.compare import pooling_slope, stacked_influence
 from waistats.reliability.registry import Coefficient
@@ -177,41 +178,54 @@ class EstimateRow:
 
 def coefficient_table(
     samples: pd.DataFrame,
-    cells: Mapping[str, Cells],
+    cells: Mapping[Key, Cells],
     coefficient: str,
 ) -> pd.DataFrame:
-    """Return one row a sample and scale, samples in order, then scales.
+    """Return one row a sample, rater and scale, samples in order, then raters, scales.
 
     Parameters
     ----------
     samples : DataFrame
         One row a sample: ``study_id, sample_id`` and facts carried along.
-    cells : mapping of str to Cells
-        The coefficients of each scale.
+    cells : mapping of (rater, scale) to Cells
+        The coefficients of each scale; a rater of None is not told.
     coefficient : str
         The ``coefficient_type``.
     """
-    scales = list(cells)
-    k, q = len(samples), len(scales)
+    keys = list(cells)
+    k, q = len(samples), len(keys)
 
     def woven(values: Sequence[Any]) -> np.ndarray:
         return np.stack([np.asarray(v) for v in values], axis=1).reshape(k * q)
 
     def words(name: str) -> list[str]:
-        return [getattr(cells[s], name)[i] for i in range(k) for s in scales]
+        return [getattr(cells[key], name)[i] for i in range(k) for key in keys]
 
     repeated = samples.loc[samples.index.repeat(q)].reset_index(drop=True)
-    scale = np.tile(np.array(scales, dtype=object), k)
+    scale = np.tile(np.array([name for _, name in keys], dtype=object), k)
+    several = any(rater is not None for rater, _ in keys)
+    ends = [" / ".join(filter(None, key)) for key in keys]
     provenance = repeated.pop("provenance") if "provenance" in repeated else None
+    cell = repeated.pop(CELL) if CELL in repeated else repeated["sample_id"]
     identity = {"study_id": repeated.pop("study_id")}
     identity["sample_id"] = repeated.pop("sample_id")
-    identity["coefficient_id"] = identity["sample_id"] + " / " + pd.Series(scale)
+    identity["coefficient_id"] = (
+        cell + " / " + pd.Series(np.tile(np.array(ends, dtype=object), k))
+    )
+    facts = {str(column): repeated[column] for column in repeated.columns}
+    if several:
+        facts["rater"] = pd.Series(
+            np.tile(np.array([rater for rater, _ in keys], dtype=object), k)
+        )
     reason = words("reason")
     table = pd.DataFrame(
         identity
-        | {str(column): repeated[column] for column in repeated.columns}
+        | facts
         | {"scale": scale, "coefficient_type": coefficient}
-        | {name: woven([getattr(cells[s], name) for s in scales]) for name in _NUMBERS}
+        | {
+            name: woven([getattr(cells[key], name) for key in keys])
+            for name in _NUMBERS
+        }
     )
     if provenance is not None:
         table["provenance"] = provenance
@@ -311,23 +325,18 @@ def summary_cells(
     return estimate_cells(rows)
 
 
-def frame_cells(
-    frame: pd.DataFrame,
-    codes: IntArray,
-    n_samples: int,
-    plan: ScalePlan,
-    request: StudyRequest,
-) -> dict[str, Cells]:
-    """Return the cells of every scale from responses, one sample after the other."""
-    members = _members(codes, n_samples)
-    cells = {}
-    for scale, columns in plan.scales.items():
-        part = frame[list(columns)]
-        rows = []
-        for rows_of in members:
-            items = part.iloc[rows_of]
-            rows.append(_row(items, _moments_of(items, request), request))
-        cells[scale] = estimate_cells(rows)
+def frame_cells(frame: StudyFrame, request: StudyRequest) -> dict[Key, Cells]:
+    """Return the cells of every rater and scale, one sample after the other."""
+    members = _members(frame.samples.codes, len(frame.samples.frame))
+    cells: dict[Key, Cells] = {}
+    for part in frame.parts:
+        for scale, columns in part.plan.scales.items():
+            answers = part.answers[list(columns)]
+            rows = []
+            for rows_of in members:
+                items = answers.iloc[rows_of]
+                rows.append(_row(items, _moments_of(items, request), request))
+            cells[part.rater, scale] = estimate_cells(rows)
     return cells
 
 
@@ -381,55 +390,79 @@ def _row(
 
 
 def covariance_blocks(
-    frame: pd.DataFrame,
-    codes: IntArray,
-    samples: pd.DataFrame,
-    plan: ScalePlan,
-    cells: dict[str, Cells],
-    request: StudyRequest,
+    frame: StudyFrame, cells: Mapping[Key, Cells], request: StudyRequest
 ) -> dict[str, list[list[float]]]:
     """Return the sampling covariance of each study's coefficients, study_id to block.
 
-    Rows follow the table: the study's samples in order, and within them the scales.
-    Coefficients that are not poolable have NaN. Lists, so that the frame that carries
-    them can be written as JSON and Parquet.
+    Rows follow the table: the study's samples in order, and within them raters and
+    scales. Coefficients share the persons behind them: those of one row for several
+    raters and scales, and, where persons are known, those of several occasions. Others
+    do not covary. Coefficients that are not poolable have NaN. Lists, so that the frame
+    that carries them can be written as JSON and Parquet.
     """
     gradient, measure = request.spec.gradient, request.measure
     if gradient is None or measure is None:
         raise ModelError(f"no sampling covariance is defined for {request.name}.")
-    scales = list(plan.scales)
-    blocks: list[FloatArray] = []
-    for i, rows_of in enumerate(_members(codes, len(samples))):
-        usable = [s for s in scales if not cells[s].reason[i]]
-        block = np.full((len(scales), len(scales)), np.nan)
-        if usable:
-            at = [scales.index(s) for s in usable]
-            drawn = [
-                prepare(frame[list(plan.scales[s])].iloc[rows_of], request.missing)
-                for s in usable
-            ]
-            estimate = np.array([cells[s].estimate[i] for s in usable])
-            slope = pooling_slope(estimate, measure)
-            influence, present = stacked_influence(drawn, gradient)
-            raw = influence_covariance(influence, present)
-            block[np.ix_(at, at)] = raw * np.outer(slope, slope)
-        blocks.append(block)
-    found: dict[str, list[FloatArray]] = {}
-    for study, block in zip(samples["study_id"], blocks, strict=True):
-        found.setdefault(study, []).append(block)
-    return {study: _diagonal(parts).tolist() for study, parts in found.items()}
+    members = _members(frame.samples.codes, len(frame.samples.frame))
+    blocks: dict[str, list[list[float]]] = {}
+    study_of = frame.samples.frame["study_id"]
+    for study, of in study_of.groupby(study_of, sort=False):
+        coefficients = [
+            (part, scale, cell)
+            for cell in of.index
+            for part in frame.parts
+            for scale in part.plan.scales
+        ]
+        blocks[str(study)] = _study_block(
+            frame, cells, request, members, coefficients, gradient, measure
+        ).tolist()
+    return blocks
 
 
-def _diagonal(parts: list[FloatArray]) -> FloatArray:
-    """Return blocks along the diagonal; samples of a study are different people."""
-    size = sum(len(part) for part in parts)
-    whole = np.zeros((size, size))
-    start = 0
-    for part in parts:
-        stop = start + len(part)
-        whole[start:stop, start:stop] = part
-        start = stop
-    return whole
+def _study_block(
+    frame: StudyFrame,
+    cells: Mapping[Key, Cells],
+    request: StudyRequest,
+    members: Sequence[IntArray],
+    coefficients: Sequence[tuple[Part, str, int]],
+    gradient: Callable[[FloatArray, int], FloatArray],
+    measure: str,
+) -> FloatArray:
+    """Return the covariance (q, q) of the coefficients of one study."""
+    q = len(coefficients)
+    everyone = np.concatenate(
+        [members[cell] for cell in dict.fromkeys(c for _, _, c in coefficients)]
+    )
+    behind = everyone if frame.person is None else frame.person[everyone]
+    place = dict(zip(everyone.tolist(), pd.factorize(behind)[0].tolist(), strict=True))
+    persons = max(place.values()) + 1
+    influence = np.zeros((persons, q))
+    present = np.zeros((persons, q), dtype=bool)
+    slope = np.full(q, np.nan)
+    for j, (part, scale, cell) in enumerate(coefficients):
+        given = cells[part.rater, scale]
+        if given.reason[cell]:
+            continue
+        rows = members[cell]
+        items = part.answers[list(part.plan.scales[scale])].iloc[rows]
+        own, used = stacked_influence([prepare(items, request.missing)], gradient)
+        at = np.array([place[row] for row in rows.tolist()])[used[:, 0]]
+        np.add.at(influence, (at, j), own[used[:, 0], 0])
+        present[at, j] = True
+        slope[j] = pooling_slope(given.estimate[cell : cell + 1], measure)[0]
+    usable = np.isfinite(slope)
+    block = np.full((q, q), np.nan)
+    if usable.any():
+        raw = influence_covariance(influence[:, usable], present[:, usable])
+        outer = np.outer(slope[usable], slope[usable])
+        block[np.ix_(usable, usable)] = raw * outer
+    # different people do not covary, whether or not a coefficient can be pooled
+    sharing = present.astype(np.float64).T @ present.astype(np.float64)
+    alone = (sharing == 0) & ~(usable[:, None] & usable[None, :])
+    cell_of = np.array([cell for _, _, cell in coefficients])
+    apart = cell_of[:, None] != cell_of[None, :]
+    block[alone & apart] = 0.0
+    return block
 
 
 Blocks = Mapping[str, Sequence[Sequence[float]]]
@@ -469,7 +502,7 @@ def smooth_blocks(
     }
     entries = pd.concat([study.entries() for study in studies.values()])
     entries["weighted"] = entries["value"] * entries["weight"]
-    sums = entries.groupby(["first", "second"])[["weighted", "weight"]].sum()
+    sums = entries.groupby(["first", "second", "own"])[["weighted", "weight"]].sum()
     mean = (sums["weighted"] / sums["weight"]).to_dict()
     return {name: study.smoothed(mean).tolist() for name, study in studies.items()}
 
@@ -481,6 +514,10 @@ class _Study:
         estimate = rows["estimate"].to_numpy(dtype=np.float64)
         self.n = rows["n"].to_numpy(dtype=np.float64)
         self.scale = rows["scale"].to_numpy(dtype=object)
+        if "rater" in rows:
+            self.scale = (
+                rows["rater"].astype(str).to_numpy(dtype=object) + " " + self.scale
+            )
         self.formula = bonett_variance(self.n, rows["n_items"].to_numpy())
         # from the measure to Bonett's scale
         self.slope = pooling_slope(estimate, measure) * (1 - estimate)
@@ -500,18 +537,20 @@ class _Study:
             {
                 "first": np.minimum(self.scale[first], self.scale[second]),
                 "second": np.maximum(self.scale[first], self.scale[second]),
+                "own": own,
                 "value": value,
                 "weight": np.sqrt(self.n[first] * self.n[second]),
             }
         )
         return frame[kept]
 
-    def smoothed(self, mean: Mapping[tuple[str, str], float]) -> FloatArray:
+    def smoothed(self, mean: Mapping[tuple[str, str, bool], float]) -> FloatArray:
         """Return the block with mean ratios and correlations."""
         block = np.where(np.isfinite(self.correlation), self.correlation, np.nan)
         for a, b in np.argwhere(np.isfinite(block) & (block != 0)):
             pair = sorted((self.scale[a], self.scale[b]))
-            block[a, b] = mean[pair[0], pair[1]]
+            # two occasions of one scale correlate; its variance is another matter
+            block[a, b] = mean[pair[0], pair[1], a == b]
         ratio = np.diagonal(block).copy()
         sd = self.slope * np.sqrt(self.formula * ratio)
         np.fill_diagonal(block, np.where(np.isfinite(ratio), 1.0, np.nan))

@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 
 from waistats.errors import ModelError, check_conf_level, check_option
+from waistats.instruments._findings import intake_records
+from waistats.instruments._gate import Keyed, gate_options
 from waistats.instruments.forms import Instrument
 from waistats.reliability._sample import MISSING
 from waistats.reliability.by_study._data import (
@@ -15,6 +17,7 @@ from waistats.reliability.by_study._data import (
     study_frames,
     study_sums,
 )
+from waistats.reliability.by_study._outcome import table_findings
 from waistats.reliability.by_study._query import Source
 from waistats.reliability.by_study._table import (
     StudyRequest,
@@ -39,15 +42,21 @@ def reliability_by_study(
     ci: str | None = "feldt",
     conf_level: float = 0.95,
     missing: str = "listwise",
-    covariance: bool | str = False,
+    covariance: bool | str | None = None,
     smooth: bool = False,
     by: str | Sequence[str] = (),
     person: str | Sequence[str] | None = None,
     item: str | None = None,
     value: str | None = None,
-    already_keyed: bool = False,
+    already_keyed: Keyed = None,
     provisional: bool = False,
     options: Mapping[str, Any] | None = None,
+    raters: Mapping[str, str | Sequence[object]] | None = None,
+    missing_codes: float | Sequence[float] = (),
+    response_range: tuple[float, float] | None = None,
+    reverse: str | Sequence[object] = (),
+    where: str | None = None,
+    accept: str | Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return the reliability of every study, as a coefficient table.
 
@@ -75,24 +84,45 @@ def reliability_by_study(
         Confidence level.
     missing : {"listwise", "pairwise", "em"}
         Treatment of missing answers, within study and scale.
-    covariance : bool or {"bonett", "hakstian-whalen", "raw"}
+    covariance : bool, None or {"bonett", "hakstian-whalen", "raw"}
         Put the sampling covariance of each study's coefficients, on this scale (True is
-        ``"bonett"``), into ``table.attrs["V"]``: a dict of study_id to block.
+        ``"bonett"``), into ``table.attrs["V"]``: a dict of study_id to block. None, the
+        default, does so with ``raters`` or ``person`` in a wide table.
     smooth : bool
         Smooth these covariances over the studies. Unsmoothed, those of small studies
         with answers at the ceiling are correlated with their alphas, and pooled alphas
         come out too low.
     by : str or sequence of str
         Columns that split a study into samples, such as the rater or the session.
-    person, item, value : str
-        Columns of a long table: respondent, item and answer.
-    already_keyed : bool
-        Whether the instrument's reversed items are already turned round.
+    person : str or sequence of str, optional
+        Column (or columns) of the respondent. A person who is there twice in one study
+        and ``by`` cell counts once if the answers are the same. Coefficients of the
+        same persons, on several occasions, covary, and share a ``sample_id``.
+    item, value : str
+        For a long table, one row an answer, with ``person``: columns of item and answer.
+    already_keyed : bool, None or mapping of study to these
+        Whether the instrument's reversed items are reverse-scored in the data already.
+        None, the default: clear evidence in the answers decides, study by study.
     provisional : bool
         Allow a form whose key rests on weak evidence.
     options : mapping, optional
         Further options of the coefficient's function, such as
         ``{"n_resamples": 1000}``.
+    raters : mapping of rater to items, optional
+        Raters whose answers stand side by side, such as ``{"client": "WAI_C_",
+        "therapist": "WAI_T_"}``: the prefix or the columns of each rater's items.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    response_range : tuple of float, optional
+        Lowest and highest answer; by default those of the instrument, or of the value
+        labels.
+    reverse : str or sequence
+        Items to be reverse-scored besides those of the instrument's key; one that the
+        key reverses too is thereby left as it is.
+    where : str, optional
+        Which rows are used, such as ``"filter_$ == 1"`` or ``"session in (3, 10)"``.
+    accept : str or sequence of str
+        Identifiers of findings that do not stop, such as ``"negative_alpha"``.
 
     Returns
     -------
@@ -103,11 +133,18 @@ def reliability_by_study(
         score_sd, n_excluded, status, reason, note``, with ``instrument``, ``rater`` and
         ``provenance`` where known. Scores are sums of the items. A study without a
         coefficient is a row with ``status`` not_poolable and a ``reason``.
+        ``attrs["intake"]`` lists what was found in the data and decided, by the data or
+        by the user; ``attrs["notes"]`` says it in sentences.
 
     Raises
     ------
     DataError
-        If columns are missing, items are not numeric, or the study is empty somewhere.
+        If columns are missing or items are not numeric; if answers look like codes for
+        a missing answer or lie outside the range; if the answers contradict the stated
+        key, conflict, or do not say how the file is keyed; if a person is there twice
+        with different answers; if alpha of a form is negative. All at once, each with
+        the option that helps and its identifier for ``accept``: see
+        `inspect_responses`. Rows without a study are excluded and named in a note.
 
     Notes
     -----
@@ -124,7 +161,7 @@ def reliability_by_study(
     ``fit_multilevel(effect_sizes(table), V=table.attrs["V"])``; they hold the ADF
     variances and covariances of ``alpha_covariance``, rows in the table's order,
     and NaN for coefficients that are not poolable. Samples made by ``by`` are taken as
-    different people.
+    different people unless ``person`` says who they are.
 
     Examples
     --------
@@ -142,6 +179,10 @@ def reliability_by_study(
     spec = find_coefficient(coefficient)
     check_conf_level(conf_level)
     check_option("missing", missing, MISSING)
+    wide_person = person is not None and item is None and value is None
+    if covariance is None:
+        shared = raters is not None or wide_person
+        covariance = shared and spec.gradient is not None
     measure = "bonett" if covariance is True else covariance
     if measure:
         check_option("covariance", measure, MEASURES)
@@ -170,14 +211,27 @@ def reliability_by_study(
         instrument=instrument,
         scales=scales,
         provisional=provisional,
-        already_keyed=already_keyed,
+        gate=gate_options(
+            missing_codes=missing_codes,
+            response_range=response_range,
+            already_keyed=already_keyed,
+            reverse=reverse,
+            accept=accept,
+        ),
+        raters=raters,
+        where=where,
+        ci=request.ci,
     )
     source = open_studies(data, question)
     table = _from_sums(source, question, request)
     if table is None:
         table = _from_answers(source, question, request)
+    question.say(table_findings(table, question))
     if smooth:
         table.attrs["V"] = smooth_blocks(table, table.attrs["V"], str(measure))
+    if question.findings:
+        table.attrs["intake"] = intake_records(question.findings)
+        table.attrs["notes"] = [finding.sentence() for finding in question.findings]
     return table
 
 
@@ -193,8 +247,8 @@ def _from_sums(
         # these coefficients leave constant items out, and then count respondents anew
         return None
     cells = {
-        scale: summary_cells(summary, found.plan.scales[scale], request)
-        for scale, summary in found.summaries.items()
+        key: summary_cells(summary, found.scales[key], request)
+        for key, summary in found.summaries.items()
     }
     return coefficient_table(found.samples, cells, request.name)
 
@@ -206,13 +260,10 @@ def _from_answers(
     tables: list[pd.DataFrame] = []
     blocks: dict[str, list[list[float]]] = {}
     for frame in study_frames(source, question):
-        codes, samples = frame.samples.codes, frame.samples.frame
-        cells = frame_cells(frame.answers, codes, len(samples), frame.plan, request)
-        tables.append(coefficient_table(samples, cells, request.name))
+        cells = frame_cells(frame, request)
+        tables.append(coefficient_table(frame.samples.frame, cells, request.name))
         if request.measure:
-            blocks |= covariance_blocks(
-                frame.answers, codes, samples, frame.plan, cells, request
-            )
+            blocks |= covariance_blocks(frame, cells, request)
     table = pd.concat(tables, ignore_index=True)
     if request.measure:
         table.attrs["V"] = blocks

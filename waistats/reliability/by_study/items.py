@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 
 from waistats._typing import FloatArray
+from waistats.instruments._findings import intake_records
+from waistats.instruments._gate import Keyed, gate_options
 from waistats.instruments.forms import Instrument
 from waistats.reliability.by_study._data import ask, open_studies, study_sums
+from waistats.reliability.by_study._layout import CELL
 from waistats.reliability.by_study._table import LEAST_N
 from waistats.reliability.items import (
     alpha_if_dropped,
@@ -28,8 +31,14 @@ def item_statistics_by_study(
     person: str | Sequence[str] | None = None,
     item: str | None = None,
     value: str | None = None,
-    already_keyed: bool = False,
+    already_keyed: Keyed = None,
     provisional: bool = False,
+    raters: Mapping[str, str | Sequence[object]] | None = None,
+    missing_codes: float | Sequence[float] = (),
+    response_range: tuple[float, float] | None = None,
+    reverse: str | Sequence[object] = (),
+    where: str | None = None,
+    accept: str | Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return what each item is like in every study, from memory or one query.
 
@@ -39,7 +48,9 @@ def item_statistics_by_study(
         Responses, as :func:`reliability_by_study` takes them.
     study, items, instrument, scales, by, person, item, value
         As in :func:`reliability_by_study`.
-    already_keyed, provisional
+    already_keyed, provisional, raters, missing_codes, response_range
+        As in :func:`reliability_by_study`.
+    reverse, where, accept
         As in :func:`reliability_by_study`.
 
     Returns
@@ -77,16 +88,27 @@ def item_statistics_by_study(
         instrument=instrument,
         scales=scales,
         provisional=provisional,
-        already_keyed=already_keyed,
+        gate=gate_options(
+            missing_codes=missing_codes,
+            response_range=response_range,
+            already_keyed=already_keyed,
+            reverse=reverse,
+            accept=accept,
+        ),
+        raters=raters,
+        where=where,
     )
     found = study_sums(open_studies(data, question), question, products=True)
     parts = []
-    for place, (scale, summary) in enumerate(found.summaries.items()):
-        names = [str(column) for column in found.plan.scales[scale]]
+    for place, (key, summary) in enumerate(found.summaries.items()):
+        rater, scale = key
+        names = [str(column) for column in found.scales[key]]
         k, m = summary.mean.shape
         covariance = np.asarray(summary.covariance)
         usable = summary.n >= LEAST_N
         samples = found.samples.loc[found.samples.index.repeat(m)]
+        if rater is not None:
+            samples = samples.assign(rater=rater)
         parts.append(
             samples.assign(
                 scale=scale,
@@ -101,9 +123,12 @@ def item_statistics_by_study(
             )
         )
     table = pd.concat(parts).sort_values("order", kind="stable", ignore_index=True)
-    table = table.drop(columns="order")
+    table = table.drop(columns=["order", CELL], errors="ignore")
     if "provenance" in table:
         table["provenance"] = table.pop("provenance")
+    if question.findings:
+        table.attrs["intake"] = intake_records(question.findings)
+        table.attrs["notes"] = [finding.sentence() for finding in question.findings]
     return table
 
 

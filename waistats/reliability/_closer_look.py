@@ -1,0 +1,210 @@
+"""The full part of the gate: what only a look at whole rows and moments can find."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from waistats._caller import option
+from waistats._format import percent
+from waistats._typing import FloatArray, IntArray
+from waistats.errors import listing
+from waistats.instruments._findings import NOTE, WARNING, Finding
+
+# intervals that rest on normal items
+FORMULA_CI = ("feldt", "bonett", "hakstian-whalen", "normal-theory")
+# more respondents than this are not compared row by row
+MOST_ROWS = 200_000
+_FEWEST_ITEMS = 8
+_MOST_NAMED = 4
+_STRAINED = 1.3
+_AT_THE_END = 0.35
+_OFTEN = 0.05
+
+
+def look_at_rows(
+    values: FloatArray,
+    columns: Sequence[object],
+    row: Callable[[int], str],
+    *,
+    contrary: bool = False,
+) -> list[Finding]:
+    """Return respondents with equal rows, and with one answer to all items.
+
+    Parameters
+    ----------
+    values : ndarray, shape (N, m)
+        Answers as they are in the file.
+    columns : sequence
+        Names of the items.
+    row : callable
+        Position to the name of the row.
+    contrary : bool
+        Whether some items are worded against the others and not reverse-scored, so that
+        one answer to all of them contradicts itself.
+    """
+    complete = np.flatnonzero(np.isfinite(values).all(axis=1))
+    if len(complete) < 2 or values.shape[1] < _FEWEST_ITEMS:
+        return []
+    return [
+        *_identical(values, complete, row),
+        *_straight(values, complete, row, contrary),
+    ]
+
+
+def _identical(
+    values: FloatArray, complete: IntArray, row: Callable[[int], str]
+) -> list[Finding]:
+    rows = values[complete]
+    ordered = np.sort(rows, axis=1)
+    m = rows.shape[1]
+    distinct = 1 + (np.diff(ordered, axis=1) > 0).sum(axis=1)
+    middle = ordered[:, m // 2][:, None]
+    # answers that differ from the usual one make a chance match unlikely
+    varied = (distinct >= 3) & ((rows != middle).sum(axis=1) * 3 >= m)
+    frame = pd.DataFrame(rows[varied])
+    if not frame.duplicated().any():
+        return []
+    place = complete[varied]
+    same = frame.groupby(list(frame.columns), sort=False).indices
+    groups = [place[at] for at in same.values() if len(at) > 1]
+    told = [listing((row(int(i)) for i in group), 3) for group in groups]
+    n = sum(len(group) - 1 for group in groups)
+    return [
+        Finding(
+            severity=WARNING,
+            finding="identical_rows",
+            where=listing(told[:_MOST_NAMED], _MOST_NAMED),
+            n=n,
+            example=told[0],
+            text=f"{n} {'respondent repeats' if n == 1 else 'respondents repeat'} "
+            f"another's answers to all {m} items: "
+            + "; ".join(told[:_MOST_NAMED])
+            + (" and others" if len(told) > _MOST_NAMED else ""),
+            advice="Check whether rows were copied; name the person with "
+            f"{option('person')} if the file has one.",
+        )
+    ]
+
+
+def _straight(
+    values: FloatArray,
+    complete: IntArray,
+    row: Callable[[int], str],
+    contrary: bool,
+) -> list[Finding]:
+    rows = values[complete]
+    flat = (rows == rows[:, :1]).all(axis=1)
+    n = int(flat.sum())
+    if not n:
+        return []
+    where = [row(int(i)) for i in complete[flat]]
+    often = n >= _OFTEN * len(rows)
+    extra = ", although some items are worded the other way" if contrary else ""
+    return [
+        Finding(
+            severity=WARNING if contrary or often else NOTE,
+            finding="straight_lining",
+            where=listing(where, _MOST_NAMED),
+            n=n,
+            example=where[0],
+            text=f"{n} of {len(rows)} respondents gave one answer to all "
+            f"{rows.shape[1]} items{extra}: {listing(where, _MOST_NAMED)}",
+        )
+    ]
+
+
+def look_at_interval(
+    keyed: FloatArray,
+    codes: IntArray,
+    k: int,
+    scale: str,
+    ends: tuple[float, float] | None,
+    ci: str | None,
+) -> list[Finding]:
+    """Return whether ceiling or kurtosis breaks an interval that assumes normal items.
+
+    Parameters
+    ----------
+    keyed : ndarray, shape (N, m)
+        Scored items of one scale.
+    codes : ndarray of int, shape (N,)
+        Sample of each respondent, 0 ... k - 1.
+    k : int
+        Number of samples.
+    scale : str
+        Name of the scale.
+    ends : tuple of float or None
+        Lowest and highest answer; those that occur where None.
+    ci : str or None
+        The interval.
+
+    Notes
+    -----
+    The distribution-free variance of alpha (`cronbach_alpha(ci="adf")`) over the normal
+    theory one, pooled over samples, is the factor by which the interval's variance is
+    too small. A warning needs a factor of 1.3 that two of its standard errors tell from
+    1, or 60 % of the answers at one end.
+    """
+    if ci not in FORMULA_CI:
+        return []
+    ratio, error = _strain(keyed, codes, k)
+    given = keyed[np.isfinite(keyed)]
+    if not len(given) or not np.isfinite(ratio):
+        return []
+    low, high = ends if ends is not None else (given.min(), given.max())
+    at_top, at_floor = float((given == high).mean()), float((given == low).mean())
+    most = max(at_top, at_floor)
+    strained = ratio >= _STRAINED and ratio - 2 * error > 1
+    if not strained and most < 0.6:
+        return []
+    end = (
+        f"highest answer, {high:g}" if at_top >= at_floor else f"lowest answer, {low:g}"
+    )
+    if most >= _AT_THE_END:
+        finding, text = (
+            "ceiling",
+            f"scale {scale}: {percent(100 * most, 0)} of the answers are the {end}",
+        )
+    else:
+        finding, text = "kurtosis", f"scale {scale}: the answers have heavy tails"
+    return [
+        Finding(
+            severity=WARNING,
+            finding=finding,
+            where=scale,
+            n=len(given),
+            example=f"{ratio:.2f}",
+            text=f"{text}; the sampling variance of alpha is about {ratio:.1f} times "
+            f"what the {ci} interval assumes",
+            advice=f"Use {option('ci', 'adf')} or {option('ci', 'bootstrap')}.",
+        )
+    ]
+
+
+def _strain(keyed: FloatArray, codes: IntArray, k: int) -> tuple[float, float]:
+    """Return the pooled ratio of variances, and its standard error."""
+    ratios = []
+    m = keyed.shape[1]
+    full = np.isfinite(keyed).all(axis=1)
+    for sample in range(k):
+        rows = keyed[full & (codes == sample)]
+        n = len(rows)
+        if n < 20:
+            continue
+        centred = rows - rows.mean(axis=0)
+        total = centred.sum(axis=1)
+        squares = (centred**2).sum(axis=1)
+        spread, variance = squares.sum() / (n - 1), (total**2).sum() / (n - 1)
+        if variance <= 0:
+            continue
+        alpha = m / (m - 1) * (1 - spread / variance)
+        if not alpha < 1:
+            continue
+        influence = m / (m - 1) * (spread * total**2 - variance * squares) / variance**2
+        formula = 2 * m / ((m - 1) * (n - 2)) * (1 - alpha) ** 2
+        ratios.append(influence**2 / ((n - 1) * formula))
+    if not ratios:
+        return np.nan, np.nan
+    each = np.concatenate(ratios)
+    return float(each.mean()), float(each.std() / np.sqrt(len(each)))

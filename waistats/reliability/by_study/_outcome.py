@@ -1,0 +1,126 @@
+"""What the coefficients themselves give away: negative alphas, impossible spreads."""
+
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from waistats._caller import option
+from waistats._format import coefficient
+from waistats.errors import listing
+from waistats.instruments._findings import (
+    STOP,
+    WARNING,
+    Finding,
+    accepted,
+    refuse,
+)
+from waistats.reliability.by_study._data import Question
+
+_MOST_NAMED = 6
+
+
+def table_findings(table: pd.DataFrame, question: Question) -> list[Finding]:
+    """Return what the coefficient table shows; a DataError for what stops."""
+    keyed = "instrument" in table and question.keyed
+    found = [
+        *_negative(table, keyed=keyed),
+        *_impossible_spread(table, question.limits),
+        *similar_names(table["study_id"].drop_duplicates().tolist()),
+    ]
+    found = accepted(found, question.gate.accept)
+    refuse(found)
+    return found
+
+
+def _negative(table: pd.DataFrame, *, keyed: bool) -> list[Finding]:
+    rows = table[(table["estimate"] < 0) & (table["status"] == "poolable")]
+    if rows.empty:
+        return []
+    told = [
+        f"{coefficient(value)} ({name})"
+        for value, name in zip(rows["estimate"], rows["coefficient_id"], strict=True)
+    ]
+    kind = str(rows["coefficient_type"].iloc[0])
+    return [
+        Finding(
+            severity=STOP if keyed else WARNING,
+            finding="negative_alpha",
+            where=listing(rows["coefficient_id"], _MOST_NAMED),
+            n=len(rows),
+            example=told[0],
+            text=f"{kind} is negative: {listing(told, _MOST_NAMED)}; items run against "
+            "each other",
+            advice=f"Check the key with {option('already_keyed')}, reverse-score single "
+            f"items with {option('reverse')}, or keep it with "
+            f"{option('accept', 'negative_alpha')}."
+            if keyed
+            else f"Reverse-score items with {option('reverse')}.",
+        )
+    ]
+
+
+def _impossible_spread(
+    table: pd.DataFrame, limits: tuple[float, float] | None
+) -> list[Finding]:
+    if limits is None:
+        return []
+    n, sd = table["n"].to_numpy(dtype=float), table["score_sd"].to_numpy(dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        most = (
+            table["n_items"].to_numpy(dtype=float)
+            * (limits[1] - limits[0])
+            / 2
+            * np.sqrt(n / (n - 1))
+        )
+    wrong = (n > 1) & (sd > most * (1 + 1e-9))
+    if not wrong.any():
+        return []
+    rows = table[wrong]
+    told = [
+        f"{s:.2f}, at most {m:.2f} ({name})"
+        for s, m, name in zip(
+            rows["score_sd"], most[wrong], rows["coefficient_id"], strict=True
+        )
+    ]
+    return [
+        Finding(
+            severity=STOP,
+            finding="impossible_sd",
+            where=listing(rows["coefficient_id"], _MOST_NAMED),
+            n=len(rows),
+            example=told[0],
+            text="the standard deviation of the score is larger than answers from "
+            f"{limits[0]:g} to {limits[1]:g} allow: {listing(told, _MOST_NAMED)}",
+            advice=f"Check {option('response_range')} and {option('missing_codes')}, or "
+            f"keep it with {option('accept', 'impossible_sd')}.",
+        )
+    ]
+
+
+def similar_names(names: Sequence[str]) -> list[Finding]:
+    """Return a warning for study names that differ in case, spaces or signs only."""
+    folded: dict[str, list[str]] = {}
+    for name in names:
+        folded.setdefault(_folded(name), []).append(name)
+    pairs = [" / ".join(repr(n) for n in of) for of in folded.values() if len(of) > 1]
+    if not pairs:
+        return []
+    return [
+        Finding(
+            severity=WARNING,
+            finding="similar_studies",
+            where=listing(pairs, _MOST_NAMED),
+            n=len(pairs),
+            example=pairs[0],
+            text="study names differ only in case, spaces or signs, and count as "
+            f"different studies: {listing(pairs, _MOST_NAMED)}",
+            advice="Spell them alike if they are one study.",
+        )
+    ]
+
+
+def _folded(name: str) -> str:
+    text = unicodedata.normalize("NFKC", str(name)).casefold()
+    return "".join(sign for sign in text if sign.isalnum() or sign in ".+-#")

@@ -1,0 +1,334 @@
+"""The gate where answers are queried, not read: ends, codes and the state of the key.
+
+One query for the ends of every item and for its products with the other items of its
+scale, by study; the values of an item are looked at only where its ends are doubtful.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from waistats._caller import option
+from waistats._typing import IntArray
+from waistats.errors import DataError, listing
+from waistats.instruments._codes import customary_codes, is_customary
+from waistats.instruments._findings import (
+    NOTE,
+    STOP,
+    Finding,
+    accepted,
+    refuse,
+)
+from waistats.instruments._gate import (
+    BadCell,
+    GateOptions,
+    against_finding,
+    decide_key,
+    declared_range,
+    key_plan,
+    odd_findings,
+)
+from waistats.instruments._key_evidence import (
+    KeyLayout,
+    KeySums,
+    against_rest,
+    evidence,
+)
+from waistats.reliability.by_study._layout import Layout, ScalePlan, as_text
+from waistats.reliability.by_study._query import (
+    Answers,
+    Source,
+    _given,
+    fetch,
+    item_number,
+    origins,
+)
+
+_MOST_VALUES = 200
+
+
+def without_blanks(source: Source, layout: Layout) -> tuple[Source, list[Finding]]:
+    """Return the rows with a study and values to split by, and a note of the others."""
+    keys = list(dict.fromkeys([layout.study, *layout.by, *layout.person]))
+    table = source.table
+    blank = {name: _blank(table[name]) for name in keys}
+    counted = {f"b{i}": of.cast("int64").sum() for i, of in enumerate(blank.values())}
+    row = fetch(table.aggregate(n=table.count(), **counted)).fillna(0).iloc[0]
+    lost = {name: int(row[f"b{i}"]) for i, name in enumerate(keys)}
+    if not any(lost.values()):
+        return source, []
+    told = "; ".join(f"{name} in {n}" for name, n in lost.items() if n)
+    n = int(row["n"])
+    any_blank = next(iter(blank.values()))
+    for one in list(blank.values())[1:]:
+        any_blank = any_blank | one
+    kept = table.filter(~any_blank)
+    left = int(fetch(kept.aggregate(n=kept.count())).iloc[0, 0])
+    if not left:
+        raise DataError(
+            f"every row has a blank where a value is needed: {told}. Check "
+            f"{option('study')} and {option('by')}."
+        )
+    finding = Finding(
+        severity=NOTE,
+        finding="blank_id",
+        where=listing(name for name, of in lost.items() if of),
+        n=n - left,
+        example=told.split("; ")[0],
+        text=f"{n - left} {'row was' if n - left == 1 else 'rows were'} excluded, "
+        f"because a value is blank: {told}",
+    )
+    return replace(source, table=kept), [finding]
+
+
+def _blank(column: Any) -> Any:
+    missing = ~_given(column)
+    if column.type().is_string():
+        return missing | (column.strip() == "")
+    if column.type().is_floating():
+        return missing | column.isnan()
+    return missing
+
+
+def query_gate(answers: Answers, gate: GateOptions) -> tuple[Answers, list[Finding]]:
+    """Return the question with the items that are reverse-scored, and the findings.
+
+    Raises
+    ------
+    DataError
+        For codes, answers out of range and a key that is contradicted or not clear.
+    """
+    plan = answers.plan
+    columns = list(plan.form_columns or plan.columns)
+    layout = _key_layout(plan, columns)
+    limits = declared_range(plan.form, [], gate)
+    rows = fetch(_gate_query(answers, columns, layout, limits, gate))
+    if rows.empty:
+        return answers, []
+    found = _odd(answers, columns, rows, limits, gate)
+    unit, studies = _units(rows, answers.layout.study)
+    sums = _sums(rows, len(columns), layout)
+    if plan.form is None:
+        turned_rows = np.zeros(len(studies), dtype=bool)
+        proof = evidence(sums, layout, unit, len(studies))
+        none = np.zeros(proof.own.shape, dtype=bool)
+        one, overall = against_rest(proof, layout, none)
+        against = (one | overall).any(axis=0)
+    else:
+        decision = decide_key(
+            sums, key_plan(plan.form, columns), unit, studies, gate.already_keyed
+        )
+        found += decision.findings
+        turned_rows = decision.turned.any(axis=1)
+        against = decision.against.any(axis=0)
+    stops = any(finding.severity == STOP for finding in found)
+    if not stops:
+        found += [
+            against_finding(columns[j], _scale_of(plan, columns[j]), [])
+            for j in np.flatnonzero(against)
+        ]
+    found.append(
+        Finding(
+            severity=NOTE,
+            finding="not_looked_at",
+            text="The answers were queried, not read: identical rows, straight-lining "
+            "and kurtosis were not looked at",
+        )
+    )
+    found = accepted(found, gate.accept)
+    refuse(found)
+    chosen: tuple[object, ...] | None = None
+    if not turned_rows.all():
+        raw = rows[answers.layout.study]
+        chosen = tuple(raw[turned_rows[unit]].drop_duplicates().tolist())
+    turned = plan.reversed if turned_rows.any() else frozenset()
+    return replace(answers, turned=turned, turned_in=chosen, limits=limits), found
+
+
+def _key_layout(plan: ScalePlan, columns: Sequence[object]) -> KeyLayout:
+    if plan.form is not None:
+        return key_plan(plan.form, columns).layout
+    scales = list(plan.scales.values())
+    group = [
+        min((len(of), g) for g, of in enumerate(scales) if column in of)[1]
+        for column in columns
+    ]
+    return KeyLayout(
+        reverse=np.zeros(len(columns), dtype=bool),
+        group=np.unique(group, return_inverse=True)[1].astype(np.int64),
+    )
+
+
+def _gate_query(
+    answers: Answers,
+    columns: Sequence[object],
+    layout: KeyLayout,
+    limits: tuple[float, float] | None,
+    gate: GateOptions,
+) -> Any:
+    keys = list(dict.fromkeys(answers.keys))
+    near = origins(answers, columns)
+    given = {
+        f"x{j}": item_number(answers.table, str(c), answers.codes).cast("float64")
+        - near.get(str(c), 0.0)
+        for j, c in enumerate(columns)
+    }
+    base = answers.table.select(*keys, **given)
+    items = [base[f"x{j}"] for j in range(len(columns))]
+
+    def total(chosen: np.ndarray) -> Any:
+        of = [items[j] for j in np.flatnonzero(chosen)]
+        return sum(of[1:], start=of[0]) if of else items[0] * 0
+
+    sums = {f"u{g}": total(layout.members(g)) for g in range(layout.n_groups)}
+    sums |= {"whole": total(~layout.reverse)}
+    base = base.mutate(**sums, every=total(np.ones(len(columns), dtype=bool)))
+    full = _given(base["every"])
+    asked: dict[str, Any] = {"n": full.cast("int64").sum()}
+    for g in range(layout.n_groups):
+        asked[f"uu{g}"] = (base[f"u{g}"] * base[f"u{g}"]).sum(where=full)
+    asked["ww"] = (base["whole"] * base["whole"]).sum(where=full)
+    whole = answers.plan.form is not None and not gate.allow_fractions
+    for j, column in enumerate(columns):
+        x, own = base[f"x{j}"], base[f"u{layout.group[j]}"]
+        origin = near.get(str(column), 0.0)
+        asked |= {
+            f"low{j}": x.min() + origin,
+            f"high{j}": x.max() + origin,
+            f"s{j}": x.sum(where=full),
+            f"q{j}": (x * x).sum(where=full),
+            f"p{j}": (x * own).sum(where=full),
+        }
+        if layout.n_groups > 1:
+            asked[f"r{j}"] = (x * base["whole"]).sum(where=full)
+        if limits is not None:
+            wrong = (x < limits[0] - origin) | (x > limits[1] - origin)
+            if whole:
+                wrong = wrong | (x != x.round())
+            asked[f"w{j}"] = wrong.cast("int64").sum()
+    return base.group_by([base[name] for name in keys]).aggregate(**asked)
+
+
+def _units(rows: pd.DataFrame, study: str) -> tuple[IntArray, list[str]]:
+    texts = as_text(rows[study])
+    unit, names = pd.factorize(texts)
+    return unit.astype(np.int64), [str(name) for name in names]
+
+
+def _sums(rows: pd.DataFrame, m: int, layout: KeyLayout) -> KeySums:
+    def table(names: Sequence[str]) -> np.ndarray:
+        return rows[list(names)].fillna(0).to_numpy(dtype=np.float64)
+
+    own = table([f"p{j}" for j in range(m)])
+    single = layout.n_groups == 1
+    return KeySums(
+        n=rows["n"].fillna(0).to_numpy(dtype=np.int64),
+        sums=table([f"s{j}" for j in range(m)]),
+        squares=table([f"q{j}" for j in range(m)]),
+        with_own=own,
+        with_all=own if single else table([f"r{j}" for j in range(m)]),
+        own_squares=table([f"uu{g}" for g in range(layout.n_groups)]),
+        all_squares=table(["ww"])[:, 0],
+    )
+
+
+def _scale_of(plan: ScalePlan, column: object) -> str:
+    held = [(len(of), name) for name, of in plan.scales.items() if column in of]
+    return max(held)[1] if held else "the form"
+
+
+def _odd(
+    answers: Answers,
+    columns: Sequence[object],
+    rows: pd.DataFrame,
+    limits: tuple[float, float] | None,
+    gate: GateOptions,
+) -> list[Finding]:
+    """Return codes and answers out of range."""
+    low = np.array([rows[f"low{j}"].min() for j in range(len(columns))], dtype=float)
+    high = np.array([rows[f"high{j}"].max() for j in range(len(columns))], dtype=float)
+    if limits is None:
+        found: list[Finding] = []
+        place = {column: j for j, column in enumerate(columns)}
+        for of in answers.plan.scales.values():
+            at = [place[column] for column in of]
+            ends = np.array([*low[at], *high[at]])
+            if not is_customary(ends[np.isfinite(ends)]).any():
+                continue
+            counts = _values(answers, of)
+            codes = customary_codes(sorted({v for _, v, _ in counts}))
+            cells = [
+                BadCell(column, "", value, True, n)
+                for column, value, n in counts
+                if value in codes
+            ]
+            others = np.array([v for _, v, _ in counts if v not in codes])
+            more = odd_findings(cells, None, False, others)
+            found += [finding for finding in more if finding not in found]
+        return found
+    wrong = {c: rows[f"w{j}"].fillna(0).to_numpy() for j, c in enumerate(columns)}
+    bad = [column for column, of in wrong.items() if of.any()]
+    if not bad:
+        return []
+    counts = [
+        (column, value, n)
+        for column, value, n in _values(answers, bad)
+        if not limits[0] <= value <= limits[1] or value != round(value)
+    ]
+    codes = customary_codes(sorted({value for _, value, _ in counts}), limits)
+    cells = [BadCell(c, "", value, True, n) for c, value, n in counts if value in codes]
+    coded = {
+        column: sum(cell.n for cell in cells if cell.column == column) for column in bad
+    }
+    found = odd_findings(cells, limits, True)
+    names = as_text(rows[answers.layout.study]).to_numpy(dtype=object)
+    told, total = [], 0
+    for column in bad:
+        n = int(wrong[column].sum()) - coded[column]
+        if n > 0:
+            total += n
+            where = listing(dict.fromkeys(names[wrong[column] > 0]), 5)
+            told.append(f"{column}: {n} (study {where})")
+    if told:
+        kind = "whole numbers" if answers.plan.form is not None else "numbers"
+        found.append(
+            Finding(
+                severity=STOP,
+                finding="out_of_range",
+                where=listing(bad),
+                n=total,
+                example=told[0],
+                text=f"answers must be {kind} from {limits[0]:g} to {limits[1]:g}, or "
+                f"empty; {total} {'is' if total == 1 else 'are'} not: "
+                f"{listing(told, 30)}",
+                advice="Correct them, or set them to missing with "
+                f"{option('missing_codes')}; another response scale is stated with "
+                f"{option('response_range')}.",
+            )
+        )
+    return found
+
+
+def _values(
+    answers: Answers, columns: Sequence[object]
+) -> list[tuple[object, float, int]]:
+    """Return column, value and count of the distinct answers to some items."""
+    found = []
+    for column in columns:
+        x = item_number(answers.table, str(column), answers.codes).cast("float64")
+        base = answers.table.select(x=x)
+        base = base.filter(_given(base["x"]))
+        counts = fetch(
+            base.group_by("x")
+            .aggregate(n=base.count())
+            .order_by("x")
+            .limit(_MOST_VALUES)
+        )
+        found += [
+            (column, float(v), int(n))
+            for v, n in zip(counts["x"], counts["n"], strict=True)
+        ]
+    return found
