@@ -41,6 +41,13 @@ agree <- na.omit(psych::bfi[, 1:5])
 glb <- function(x) list(covariance = glb.algebraic(cov(x))$glb, correlation = glb.algebraic(cor(x))$glb)
 out$glb <- list(five = glb(five), three = glb(three), agreement = glb(agree),
                 agreement_covariance = cov(agree), agreement_n = nrow(agree))
+turned <- transform(five, V2 = 6 - V2)
+one <- cfa(paste0("f =~ NA*V1 + a*V1 + b*V2 + c*V3 + d*V4 + e*V5\nf ~~ 1*f\n",
+                  paste0("V", 1:5, " ~~ t", 1:5, "*V", 1:5, collapse = "\n"),
+                  "\nomega := (a+b+c+d+e)^2 / ((a+b+c+d+e)^2 + t1+t2+t3+t4+t5)"),
+           turned, se = "robust.sem")
+row <- subset(parameterEstimates(one), label == "omega")
+out$omega_reversed <- list(estimate = row$est, se = row$se)
 out$source <- list(r = R.version.string, lavaan = as.character(packageVersion("lavaan")),
                    psych = as.character(packageVersion("psych")),
                    rcsdp = as.character(packageVersion("Rcsdp")),

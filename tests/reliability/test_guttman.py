@@ -153,10 +153,17 @@ def test_many_items_say_that_splits_are_sampled():
     found = split_half(simulated(7, m=24), n_samples=200)
     assert found.n_splits == 200
     assert any("200 random splits of 1352078" in note for note in found.notes)
+    # all 2**23 splits, equal or not, are looked at for the best
+    assert not any("searched for" in note for note in found.notes)
+    many = split_half(simulated(7, m=30), n_samples=200)
+    assert any("searched for from 430 starts" in note for note in many.notes)
+    lambdas = guttman_lambdas(simulated(7, m=30))
+    assert any("searched for" in note for note in lambdas.attrs["notes"])
+    assert lambdas["estimate"][3] == pytest.approx(many.best, rel=1e-12)
     assert found.worst < found.mean < found.best
     again = split_half(simulated(7, m=24), n_samples=200)
     assert (again.best, again.mean) == (found.best, found.mean)
-    assert "best" in str(found)
+    assert "Best split" in str(found)
 
 
 def test_items_that_others_determine():

@@ -93,7 +93,11 @@ def test_unreversed_item_is_named():
     turned = CEILING.copy()
     turned[:, 3] = 6 - turned[:, 3]
     notes = item_statistics(turned).attrs["notes"]
-    assert any(note.startswith("Against the rest of the scale: 4.") for note in notes)
+    alpha = cronbach_alpha(CEILING, ci=None).estimate
+    told = (
+        f"Runs against the other items: 4; reverse-scored, alpha would be {alpha:.3f}."
+    )
+    assert told.replace("be 0.", "be .") in notes
 
 
 def test_missing_constant_and_few():

@@ -21,6 +21,7 @@ from waistats.reliability.omega import (
 HERE = Path(__file__).parents[1] / "reference"
 REFERENCE = json.loads((HERE / "coefficients.json").read_text(encoding="utf-8"))
 DATA = json.loads((HERE / "coefficients_data.json").read_text(encoding="utf-8"))
+REVERSED = json.loads((HERE / "coefficients_models.json").read_text(encoding="utf-8"))
 FIXTURE = pd.read_csv(HERE / "fixture_items_60x5.csv")
 ITEMS = {"fixture": FIXTURE, "ceiling": np.array(DATA["ceiling"], dtype=float)}
 
@@ -128,12 +129,20 @@ def test_bootstrap_is_reproducible_and_near_the_delta_method():
     assert first.se == pytest.approx(omega_total(items).se, rel=0.12)
 
 
-def test_opposite_loading_is_flagged_without_a_standard_error():
+def test_an_opposite_loading_is_named_and_keeps_its_standard_error():
+    """Reversing one item turns the sign of one loading: omega's robust error is known.
+
+    lavaan 0.6-14, cfa(std.lv = TRUE, se = "robust.sem") and := of omega.
+    """
     items = FIXTURE.assign(V2=6 - FIXTURE["V2"])
     result = omega_total(items)
-    assert np.isnan(result.se)
-    assert result.ci == ""
     assert any("opposite sign: V2" in note for note in result.notes)
+    assert any("Runs against the other items: V2" in note for note in result.notes)
+    expected = REVERSED["omega_reversed"]
+    assert result.estimate == pytest.approx(expected["estimate"], rel=1e-5)
+    assert result.se == pytest.approx(expected["se"], rel=1e-4)
+    drawn = omega_total(items, ci="bootstrap", n_resamples=1000)
+    assert drawn.se == pytest.approx(result.se, rel=0.25)
 
 
 def test_heywood_case_is_flagged():
@@ -170,7 +179,7 @@ def test_missing_answers():
 def test_what_cannot_be_fitted_is_refused():
     with pytest.raises(DataError, match="at least 3 items"):
         omega_total(FIXTURE[["V1", "V2"]])
-    with pytest.raises(ModelError, match="not positive definite"):
+    with pytest.raises(DataError, match="copies or sums of one another: V1, V6"):
         omega_total(FIXTURE.assign(V6=FIXTURE["V1"]))
     with pytest.raises(ModelError, match="method must be one of"):
         omega_total(FIXTURE, method="pca")

@@ -20,11 +20,11 @@ from waistats.reliability._polychoric import (
 )
 from waistats.reliability.ordinal import (
     categories,
+    nearest_definite,
     ordinal_alpha,
     ordinal_omega,
     ordinal_sample,
     resampled_polychorics,
-    smooth,
 )
 
 HERE = Path(__file__).parents[1] / "reference"
@@ -194,16 +194,20 @@ def test_copies_of_an_item_are_said_to_be_at_the_limit():
 
 def test_smoothing_is_said():
     bad = np.array([[1, 0.9, -0.9], [0.9, 1, 0.9], [-0.9, 0.9, 1]])
-    better, changed = smooth(bad)
+    better, changed = nearest_definite(bad)
     assert changed
     assert np.linalg.eigvalsh(better)[0] > 0
     np.testing.assert_allclose(np.diagonal(better), 1)
     items = simulated(8, n=12, m=9)
-    found = ordinal_alpha(items)
+    with pytest.raises(
+        DataError, match=r"not those of any data.*correct=0.5.*smooth=True"
+    ):
+        ordinal_alpha(items)
+    found = ordinal_alpha(items, smooth=True)
     assert any("smoothed" in note for note in found.notes)
     assert np.isnan(found.se)
     assert any("No standard error" in note for note in found.notes)
-    good, changed = smooth(np.eye(3))
+    good, changed = nearest_definite(np.eye(3))
     assert not changed
     np.testing.assert_array_equal(good, np.eye(3))
 

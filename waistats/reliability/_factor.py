@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from waistats._typing import BoolArray, FloatArray
-from waistats.errors import ModelError
+from waistats.errors import DataError, ModelError
 
 # A Newton decrement this small leaves loadings right to about ten digits.
 TOLERANCE = 1e-20
@@ -169,13 +169,13 @@ def ml_gradient(
 
 
 def check_positive_definite(covariance: FloatArray) -> None:
-    """Raise a ModelError where maximum likelihood is not defined."""
+    """Raise a DataError where maximum likelihood is not defined."""
     scaled, _ = standardise(covariance)
     if np.linalg.eigvalsh(scaled).min() < 1e-10:
-        raise ModelError(
+        raise DataError(
             "the items' covariance matrix is not positive definite (items that are "
             "sums or copies of others, or no more respondents than items), so maximum "
-            "likelihood is not defined. Drop such items or use method='minres'."
+            "likelihood is not defined. Leave such items out or use method='minres'."
         )
 
 
@@ -193,6 +193,20 @@ def check_identified(fit: FactorFit) -> None:
             "the model is not identified: other loadings fit these items as well. It "
             "needs at least three groups of three items each, or items outside the "
             "groups."
+        )
+
+
+def check_common(fit: FactorFit) -> None:
+    """Raise a DataError where the items have nothing in common to find a factor in.
+
+    Where loadings vanish the likelihood is flat, and omega whatever the search ended
+    with.
+    """
+    sd = np.sqrt((fit.loadings**2).sum(-1) + fit.uniquenesses)
+    if (np.abs(fit.loadings / sd[:, None]) > 1e-3).any(axis=1).sum() < 3:
+        raise DataError(
+            "the items do not correlate, or only two of them do, so a common factor is "
+            "not identified. Check the items and their keys, or use cronbach_alpha."
         )
 
 

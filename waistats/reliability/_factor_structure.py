@@ -214,6 +214,14 @@ def fit_factors(s: FloatArray, structure: FactorStructure, n: int) -> StructureF
             "Give each factor at least three items, or two where factors correlate, "
             "and correlate fewer residuals."
         )
+    lam = structure.loadings(fit.parameters[0])
+    share = (lam**2).sum(axis=0) / np.diagonal(s).sum()
+    if (share < 1e-6).any():
+        raise DataError(
+            "the items of a factor do not correlate, or cancel out, so it is not "
+            "identified. Check "
+            "the items and their keys, or use cronbach_alpha."
+        )
     if not fit.converged:
         raise ConvergenceError(
             f"the factor model did not converge in {fit.n_iter} iterations. Check the "

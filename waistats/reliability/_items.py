@@ -20,7 +20,7 @@ ItemsLike: TypeAlias = pd.DataFrame | ArrayLike
 
 
 # the square of a larger answer and sums of them leave the range of numbers
-LARGEST = 1e100
+LARGEST = 1e60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -181,6 +181,51 @@ def correlation(covariance: FloatArray) -> FloatArray:
     return matrix
 
 
+def against_scale(covariance: FloatArray, n: int) -> BoolArray:
+    """Return which items (m,) run against the rest of their scale.
+
+    Parameters
+    ----------
+    covariance : ndarray of shape (m, m)
+        Covariances of keyed items.
+    n : int
+        Respondents behind them.
+
+    Returns
+    -------
+    ndarray of bool
+        True for the smaller part of the items on one side of the first principal
+        axis, as far as they correlate with the sum of the others, keyed by that axis,
+        beyond twice the standard error of no correlation. All False for two items.
+
+    Notes
+    -----
+    The axis finds the key also where half of the items are reversed, where *every*
+    item-rest correlation is negative.
+    """
+    m = len(covariance)
+    none = np.zeros(m, dtype=bool)
+    if m < 3 or n < 4 or not np.isfinite(covariance).all():
+        return none
+    sd = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
+    if (covariance >= 0).all() or not (sd > 0).sum() > 2:
+        return none
+    scale = np.where(sd > 0, sd, np.inf)
+    r = covariance / np.outer(scale, scale)
+    axis = np.linalg.eigh(r)[1][:, -1]
+    against = axis < 0
+    if 2 * against.sum() > m or (2 * against.sum() == m and against[0]):
+        against = axis > 0
+    signs = np.where(against, -1.0, 1.0)
+    keyed = r * np.outer(signs, signs)
+    own = np.diagonal(keyed)
+    with_total = keyed.sum(axis=1)
+    rest = with_total.sum() - 2 * with_total + own
+    with np.errstate(invalid="ignore", divide="ignore"):
+        strength = (with_total - own) / np.sqrt(np.where(rest > 0, rest, np.nan))
+    return np.asarray(against & (strength > 2 / np.sqrt(n)))
+
+
 def alpha_of(covariance: FloatArray) -> FloatArray:
     """Return Cronbach's alpha (...) of covariances (..., m, m)."""
     m = covariance.shape[-1]

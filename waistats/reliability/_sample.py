@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from waistats._caller import option
+from waistats._format import coefficient, percent
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import (
     ConvergenceError,
@@ -29,8 +31,10 @@ from waistats.reliability._intervals import normal_theory_se
 from waistats.reliability._items import ItemsLike, read_items
 from waistats.reliability._moments import (
     Moments,
+    against_scale,
     alpha_of,
     complete,
+    correlation,
     gradient_influence,
     listwise_moments,
     pairwise_influence,
@@ -38,6 +42,10 @@ from waistats.reliability._moments import (
 )
 
 MISSING = ("listwise", "pairwise", "em")
+# an eigenvalue below this share of the largest is negative, not rounding
+_NEGATIVE = -1e-8
+# share of incomplete respondents from which their deletion is worth a word
+_MANY_INCOMPLETE = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,6 +68,9 @@ class Sample:
         The fit behind ``missing="em"``.
     notes : tuple of str
         What a reader must know, in sentences.
+    lowest : float
+        Smallest eigenvalue of the covariances over the largest, where deletion was
+        pairwise; else 0, as covariances of complete answers are those of data.
     """
 
     values: FloatArray
@@ -69,6 +80,12 @@ class Sample:
     missing: str
     likelihood: Likelihood | None = None
     notes: tuple[str, ...] = ()
+    lowest: float = 0.0
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether any data have these covariances (no negative eigenvalue)."""
+        return self.lowest >= _NEGATIVE
 
     @property
     def n_items(self) -> int:
@@ -88,9 +105,11 @@ class Sample:
         """Return the standard error of such a function for normal responses."""
         if self.likelihood is not None:
             return self.likelihood.normal_se(_varying(self, gradient))
-        return float(
-            normal_theory_se(self.moments.covariance, gradient, self.moments.n)
-        )
+        with np.errstate(invalid="ignore"):
+            se = normal_theory_se(self.moments.covariance, gradient, self.moments.n)
+        if not (self.is_possible or se > 0):
+            raise DataError(impossible(self, "its variance would be negative"))
+        return float(se)
 
     def replicates(
         self, function: Callable[[FloatArray], FloatArray], n_resamples: int, seed: Seed
@@ -191,6 +210,10 @@ def prepare(
         moments, likelihood = _em(kept, responses.names)
     moments = replace(moments, n_excluded=int((~used).sum()))
     _check_n(int(moments.n), len(values), at_least_n, treatment)
+    lowest = _lowest(moments.covariance) if treatment == "pairwise" else 0.0
+    incomplete = 0.0
+    if not whole:
+        incomplete = 1 - float(complete(values).sum()) / max(len(values), 1)
     return Sample(
         values=kept,
         names=responses.names,
@@ -199,7 +222,87 @@ def prepare(
         missing=treatment,
         likelihood=likelihood,
         notes=_notes(moments, responses.names, treatment, len(kept))
+        + _deletion_notes(treatment, incomplete, lowest)
         + ((NOTE,) if responses.simulated else ()),
+        lowest=lowest,
+    )
+
+
+def _lowest(covariance: FloatArray) -> float:
+    """Return the smallest eigenvalue over the largest; 0 where they are not defined."""
+    if not np.isfinite(covariance).all():
+        return 0.0
+    values = np.linalg.eigvalsh(covariance)
+    return float(values[0] / values[-1]) if values[-1] > 0 else -1.0
+
+
+def _deletion_notes(
+    treatment: str, incomplete: float, lowest: float
+) -> tuple[str, ...]:
+    """Return what pairwise covariances and deleted respondents mean for a reader."""
+    notes = []
+    if lowest < _NEGATIVE:
+        notes.append(
+            "The pairwise covariances are those of no data (the matrix is not positive "
+            f"semidefinite: smallest eigenvalue {lowest:.2g} of the largest). As a rule "
+            f"that hardly touches alpha; {option('missing', 'em')} avoids it."
+        )
+    if treatment in ("listwise", "pairwise") and incomplete >= _MANY_INCOMPLETE:
+        notes.append(
+            f"{percent(100 * incomplete, 0)} of the respondents have missing answers. "
+            f"{treatment.capitalize()} deletion supposes that answers are missing "
+            "completely at random: where low scorers skipped items more often, alpha "
+            "of SIMULATED answers was .848 listwise and .862 pairwise instead of .867; "
+            f"{option('missing', 'em')} gave .867."
+        )
+    return tuple(notes)
+
+
+def impossible(sample: Sample, what: str) -> str:
+    """Return in words why a coefficient of such covariances is refused."""
+    return (
+        "pairwise deletion gives covariances that no data have (the matrix is not "
+        f"positive semidefinite: smallest eigenvalue {sample.lowest:.2g} of the "
+        f"largest), and {what}. Use {option('missing', 'em')}, which estimates them "
+        f"together, or {option('missing', 'listwise')}."
+    )
+
+
+def refuse_impossible(sample: Sample, estimate: float, name: str) -> None:
+    """Raise a DataError for a coefficient that impossible covariances have spoilt."""
+    if not sample.is_possible and not estimate < 1:
+        value = "not defined" if np.isnan(estimate) else f"{estimate:.3f}"
+        raise DataError(impossible(sample, f"{name} would be {value}"))
+
+
+def require_inverse(sample: Sample, instead: str) -> None:
+    """Raise a DataError unless the covariances can be inverted.
+
+    Parameters
+    ----------
+    sample : Sample
+        Items that vary.
+    instead : str
+        What to use where they cannot.
+    """
+    m = sample.n_items
+    people = len(sample.values) or int(sample.moments.n)
+    if people <= m and sample.likelihood is None:
+        raise DataError(
+            f"more respondents than items are needed, but there are {people} "
+            f"respondents and {m} items. Use {instead}."
+        )
+    values, vectors = np.linalg.eigh(correlation(sample.moments.covariance))
+    if values[0] >= 1e-10:
+        return
+    if not sample.is_possible:
+        raise DataError(impossible(sample, "a factor model cannot be fitted to it"))
+    share = np.abs(vectors[:, 0])
+    bound = [name for name, x in zip(sample.names, share, strict=True) if x > 1e-4]
+    raise DataError(
+        "the items' covariance matrix is not positive definite: these items are copies "
+        f"or sums of one another: {listing(bound)}. Leave one of them out, or use "
+        f"{instead}."
     )
 
 
@@ -236,6 +339,16 @@ def _notes(
         notes.append(
             f"Without variance, and kept among the {len(names)} items (psych would "
             f"drop such items): {listing(flat)}."
+        )
+    against = against_scale(moments.covariance, int(moments.n))
+    if against.any():
+        turned = np.where(against, -1.0, 1.0)
+        after = float(alpha_of(moments.covariance * np.outer(turned, turned)))
+        which = [name for name, bad in zip(names, against, strict=True) if bad]
+        runs = "Runs" if len(which) == 1 else "Run"
+        notes.append(
+            f"{runs} against the other items: {listing(which)}; reverse-scored, alpha "
+            f"would be {coefficient(after)}."
         )
     if treatment == "pairwise":
         notes.append(

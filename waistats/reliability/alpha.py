@@ -35,7 +35,7 @@ from waistats.reliability._moments import (
     standardized_alpha_of,
 )
 from waistats.reliability._result import ReliabilityEstimate
-from waistats.reliability._sample import Sample, prepare
+from waistats.reliability._sample import Sample, prepare, refuse_impossible
 
 FORMULA_INTERVALS = ("feldt", "bonett", "hakstian-whalen")
 ALPHA_INTERVALS = FORMULA_INTERVALS + DELTA_INTERVALS
@@ -90,8 +90,8 @@ def cronbach_alpha(
     Raises
     ------
     DataError
-        If items are not numeric, fewer than 3 respondents remain, or the total score
-        does not vary.
+        If items are not numeric, fewer than 3 respondents remain, the total score does
+        not vary, or pairwise covariances are impossible and alpha would pass 1.
 
     Notes
     -----
@@ -149,6 +149,7 @@ def alpha_of_sample(
     """Return alpha of a prepared sample; the checks are the caller's."""
     covariance = sample.moments.covariance
     estimate = exactly_one(float(alpha_of(covariance)))
+    refuse_impossible(sample, estimate, "alpha")
     if np.isnan(estimate):
         raise DataError(no_total_variance(int(sample.moments.n)))
     n, m = int(sample.moments.n), sample.n_items
@@ -368,6 +369,7 @@ def standardized_alpha(
             "cronbach_alpha."
         )
     estimate = exactly_one(float(standardized_alpha_of(covariance)))
+    refuse_impossible(sample, estimate, "standardized alpha")
     if np.isnan(estimate):
         raise DataError(no_total_variance(int(sample.moments.n)))
     spread = delta_spread(
@@ -455,6 +457,7 @@ def two_item_reliability(
     r = float(correlation(covariance)[0, 1])
     if np.isnan(r):
         raise DataError("both items must vary, but one has the same answer throughout.")
+    refuse_impossible(sample, 2 * r / (1 + r) if r > -1 else np.nan, "the coefficient")
     if r <= -1 + 1e-12:
         raise DataError(no_total_variance(int(sample.moments.n)))
     estimate = exactly_one(2 * r / (1 + r))

@@ -18,7 +18,7 @@ from waistats.provenance import is_simulated, marked, noted, of_simulated
 from waistats.reliability._items import ItemsLike, match_respondents, read_items
 from waistats.reliability._moments import alpha_gradient, alpha_of, influence_covariance
 from waistats.reliability._result import ReliabilityEstimate
-from waistats.reliability._sample import Sample, prepare
+from waistats.reliability._sample import Sample, impossible, prepare
 from waistats.reliability.alpha import cronbach_alpha, exactly_one, no_total_variance
 
 MEASURES = ("bonett", "hakstian-whalen", "raw")
@@ -229,6 +229,8 @@ def stacked_influence(
 
 def _alpha_of(name: str, sample: Sample) -> float:
     alpha = exactly_one(float(alpha_of(sample.moments.covariance)))
+    if not sample.is_possible and not alpha < 1:
+        raise DataError(f"scale {name}: {impossible(sample, 'alpha would pass 1')}")
     if np.isnan(alpha):
         raise DataError(f"scale {name}: {no_total_variance(int(sample.moments.n))}.")
     if alpha == 1:

@@ -18,7 +18,6 @@ from waistats.reliability._delta import (
     Spread,
     delta_spread,
 )
-from waistats.reliability._factor import check_positive_definite
 from waistats.reliability._factor_structure import (
     Factors,
     FactorStructure,
@@ -32,9 +31,11 @@ from waistats.reliability._factor_structure import (
 from waistats.reliability._intervals import normal_theory_se, wald_limits
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._model_fit import ModelFit, model_fit, robust_parts
+from waistats.reliability._moments import correlation
 from waistats.reliability._result import ReliabilityEstimate
-from waistats.reliability._sample import Sample, varying_sample
+from waistats.reliability._sample import Sample, require_inverse, varying_sample
 from waistats.reliability._structure import Part, by_covariances, fit_structure
+from waistats.reliability.omega import uncorrelated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -134,9 +135,10 @@ def omega_from_model(
     Raises
     ------
     DataError
-        If factors or pairs name unknown items.
+        If factors or pairs name unknown items, or the covariances allow no maximum
+        likelihood.
     ModelError
-        If the model is not identified or the covariances allow no maximum likelihood.
+        If the model is not identified.
     ConvergenceError
         If no solution is found.
 
@@ -193,13 +195,14 @@ def omega_from_model(
     )
     n = int(sample.moments.n)
     s = sample.moments.covariance * ((n - 1) / n)
-    check_positive_definite(s)
+    require_inverse(sample, "cronbach_alpha")
     fitted = fit_factors(s, structure, n)
     theta = fitted.parameters[0]
     trace, covariance = robust_parts(sample, s, structure, fitted)
     whole = np.ones(sample.n_items)
     value, gradient = omega_of(structure, theta, whole)
     problems = _improper(structure, theta, s, sample.names, tuple(named))
+    problems += uncorrelated(correlation(s), n)
     spread, refusal = _spread(sample, s, structure, theta, value, gradient, request)
     sigma = structure.matrix(theta)
     notes = sample.notes + problems + refusal + spread.notes
@@ -240,9 +243,8 @@ def _spread(
 ) -> tuple[Spread, tuple[str, ...]]:
     if request.ci in (None, "none"):
         return Spread(), ()
-    if (np.diagonal(structure.residuals(theta)) <= 1e-8 * np.diagonal(s)).any() and (
-        request.ci != "bootstrap"
-    ):
+    unique = np.diagonal(structure.residuals(theta))
+    if (unique <= 1e-8 * np.diagonal(s)).any() and request.ci != "bootstrap":
         return Spread(), (
             "No standard error is given for such a solution; ci='bootstrap' resamples "
             "respondents instead.",

@@ -11,12 +11,11 @@ from waistats.reliability._delta import (
     Spread,
     delta_spread,
 )
-from waistats.reliability._factor import check_positive_definite
 from waistats.reliability._glb import largest_uniquenesses
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._moments import correlation
 from waistats.reliability._result import ReliabilityEstimate
-from waistats.reliability._sample import varying_sample
+from waistats.reliability._sample import require_inverse, varying_sample
 from waistats.reliability.omega import through_correlation
 
 
@@ -63,10 +62,9 @@ def greatest_lower_bound(
     Raises
     ------
     DataError
-        If fewer than two items vary.
-    ModelError
-        If the covariance matrix is not positive definite, as with no more respondents
-        than items: then every unique variance could be zero, and the bound is 1.
+        If fewer than two items vary, or the covariance matrix is not positive definite,
+        as with no more respondents than items: the bound would be near 1 whatever the
+        items are.
 
     Notes
     -----
@@ -107,7 +105,7 @@ def greatest_lower_bound(
     request.check(DELTA_INTERVALS)
     sample = varying_sample(items, missing)
     s = sample.moments.covariance
-    check_positive_definite(s)
+    require_inverse(sample, "cronbach_alpha or guttman_lambdas")
     used = correlation(s) if matrix == "correlation" else s
     solution = largest_uniquenesses(used)
     if not solution.converged:

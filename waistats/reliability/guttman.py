@@ -4,13 +4,15 @@ import numpy as np
 import pandas as pd
 
 from waistats._typing import FloatArray
-from waistats.errors import check_option
+from waistats.errors import DataError, check_option
 from waistats.provenance import marked, noted
+from waistats.reliability._best_split import best_split
 from waistats.reliability._bootstrap import Seed
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._moments import correlation
-from waistats.reliability._sample import varying_sample
-from waistats.reliability.split_half import best_and_worst
+from waistats.reliability._sample import refuse_impossible, varying_sample
+from waistats.reliability.alpha import no_total_variance
+from waistats.reliability.split_half import searched_note
 
 
 def guttman_lambdas(
@@ -32,7 +34,8 @@ def guttman_lambdas(
     missing : {"listwise", "pairwise", "em"}
         Treatment of missing answers.
     n_samples : int
-        Random splits behind lambda 4 where there are too many to try them all.
+        Random splits from which the search for lambda 4 starts above 28 items; at most
+        400 are used.
     seed : int, Generator or None
         Makes them reproducible.
 
@@ -45,7 +48,8 @@ def guttman_lambdas(
     Raises
     ------
     DataError
-        If fewer than two items vary.
+        If fewer than two items vary, the total does not vary, or pairwise covariances
+        are impossible and a bound would pass 1.
 
     Notes
     -----
@@ -57,11 +61,13 @@ def guttman_lambdas(
     :math:`1 - \sum_j e_j^2/V` with the error variances of the items' multiple
     regressions on each other.
 
-    As psych's ``guttman``, but items are never turned round (psych reverses items that
+    As psych's ``guttman``, but items are never reverse-scored (psych reverses items that
     load negatively on the first component before it searches lambda 4), and lambda 4 is
-    the best of *all* splits up to 20 items; psych tries half of them when m is odd, and
-    10,000 random ones from 17 items on. Above 20 items the best of ``n_samples`` random
-    splits is improved by swapping items. In small samples lambda 4 and 6 are too high.
+    the best of *all* splits, equal or not, up to 28 items; psych tries equal halves only,
+    and 10,000 random ones from 17 items on. Above 28 items a search is made, and a note
+    says so. Lambda 6 needs more respondents than items: with as many items or more it
+    would be 1 whatever they are, and is NaN with a note. In small samples lambda 4 and 6
+    are too high.
 
     Examples
     --------
@@ -79,15 +85,28 @@ def guttman_lambdas(
     sample = varying_sample(items, missing)
     s = sample.moments.covariance
     r = correlation(s) if matrix == "correlation" else s
-    best, _ = best_and_worst(r, n_samples=n_samples, seed=seed)
+    if not r.sum() > 1e-12 * np.trace(r):
+        raise DataError(f"{no_total_variance(int(sample.moments.n))}.")
+    best = best_split(r, n_starts=min(n_samples, 400), seed=seed)
+    found = lambdas(r, best.value)
+    notes = sample.notes
+    if not best.exhaustive:
+        notes += (searched_note(best),)
+    people = len(sample.values) or int(sample.moments.n)
+    if people <= sample.n_items or not sample.is_possible:
+        found[5] = np.nan
+        why = (
+            f"more respondents than items; there are {people} and {sample.n_items}"
+            if people <= sample.n_items
+            else "covariances that data can have, which these pairwise ones are not"
+        )
+        notes += (f"Lambda 6 is not given: it needs {why}.",)
+    refuse_impossible(sample, float(np.nanmax(found)), "a bound of reliability")
     frame = pd.DataFrame(
-        {
-            "term": [f"lambda{i}" for i in range(1, 7)],
-            "estimate": lambdas(r, best.value),
-        }
+        {"term": [f"lambda{i}" for i in range(1, 7)], "estimate": found}
     )
-    frame = marked(frame, noted(sample.notes))
-    frame.attrs["notes"] = sample.notes
+    frame = marked(frame, noted(notes))
+    frame.attrs["notes"] = notes
     return frame
 
 

@@ -9,8 +9,8 @@ from waistats.errors import DataError, ModelError, listing
 from waistats.provenance import marked, noted
 from waistats.reliability._factor import fit_ml
 from waistats.reliability._items import ItemsLike, read_items
-from waistats.reliability._moments import alpha_of, correlation
-from waistats.reliability._sample import prepare
+from waistats.reliability._moments import against_scale, alpha_of, correlation
+from waistats.reliability._sample import Sample, prepare
 
 # share of top answers -> true variance of the Bonett effect over Bonett's formula, from
 # SIMULATED one-factor five-point items (4 to 36 items, 60 to 200 respondents)
@@ -91,14 +91,16 @@ def item_statistics(
             "share_at_floor": at_floor,
             "share_at_ceiling": at_ceiling,
             "missing": len(values) - count,
-            "item_rest_correlation": item_rest_correlation(covariance),
-            "alpha_if_dropped": alpha_if_dropped(covariance),
+            "item_rest_correlation": _possible(
+                sample, item_rest_correlation(covariance)
+            ),
+            "alpha_if_dropped": _possible(sample, alpha_if_dropped(covariance)),
             "loading": standardized_loading(covariance),
         }
     )
     notes = (*sample.notes, *_end_notes(names, at_floor, at_ceiling))
     negative = frame.loc[frame["item_rest_correlation"] < 0, "item"]
-    if len(negative):
+    if len(negative) and not against_scale(covariance, int(sample.moments.n)).any():
         notes += (
             f"Against the rest of the scale: {listing(negative)}. Check whether these "
             "items still need reversing.",
@@ -106,6 +108,13 @@ def item_statistics(
     frame = marked(frame, noted(notes))
     frame.attrs["notes"] = notes
     return frame
+
+
+def _possible(sample: Sample, values: FloatArray) -> FloatArray:
+    """Return values, NaN where impossible pairwise covariances carry them past 1."""
+    if sample.is_possible:
+        return values
+    return np.where(values < 1, values, np.nan)
 
 
 def item_rest_correlation(covariance: FloatArray) -> FloatArray:

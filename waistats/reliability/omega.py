@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
+from waistats._caller import option
 from waistats._typing import FloatArray
-from waistats.errors import ConvergenceError, check_option
+from waistats.errors import ConvergenceError, DataError, check_option
 from waistats.provenance import marked, noted
 from waistats.reliability._bootstrap import Seed
 from waistats.reliability._delta import (
@@ -21,6 +23,7 @@ from waistats.reliability._delta import (
 )
 from waistats.reliability._factor import (
     FactorFit,
+    check_common,
     check_positive_definite,
     fit_minres,
     fit_ml,
@@ -31,7 +34,11 @@ from waistats.reliability._intervals import normal_theory_se, wald_limits
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._moments import correlation
 from waistats.reliability._result import ReliabilityEstimate
-from waistats.reliability._sample import varying_sample
+from waistats.reliability._sample import (
+    refuse_impossible,
+    require_inverse,
+    varying_sample,
+)
 
 METHODS = ("ml", "minres")
 MATRICES = ("covariance", "correlation")
@@ -79,6 +86,7 @@ class OmegaForm:
         fit = self.fit(s)
         labels = names or tuple(str(j + 1) for j in range(len(s)))
         check_converged(fit, self.method, labels)
+        check_common(fit)
         return fit
 
     def many(self, s: FloatArray) -> FloatArray:
@@ -195,20 +203,38 @@ def check_converged(fit: FactorFit, method: str, names: tuple[str, ...]) -> None
 
 
 def improper(fit: FactorFit, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return notes on Heywood cases and on loadings against the direction."""
-    notes: list[str] = []
+    """Return a note on Heywood cases, which have no delta standard error."""
     variance = (fit.loadings**2).sum(-1) + fit.uniquenesses
     heywood = np.flatnonzero(fit.uniquenesses <= 1e-8 * variance)
-    if heywood.size:
-        which = ", ".join(names[j] for j in heywood)
-        notes.append(f"Heywood case: no positive unique variance of {which}.")
-    against = np.flatnonzero(fit.loadings[:, 0] < 0)
-    if against.size:
-        which = ", ".join(names[j] for j in against)
-        notes.append(
-            f"Loading of opposite sign: {which}. Check the keys of reversed items."
-        )
-    return tuple(notes)
+    if not heywood.size:
+        return ()
+    which = ", ".join(names[j] for j in heywood)
+    return (f"Heywood case: no positive unique variance of {which}.",)
+
+
+def opposite(loadings: FloatArray, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a note on loadings (m,) against the direction of the factor."""
+    against = np.flatnonzero(loadings < 0)
+    if not against.size:
+        return ()
+    which = ", ".join(names[j] for j in against)
+    return (f"Loading of opposite sign: {which}. Check the keys of reversed items.",)
+
+
+def uncorrelated(r: FloatArray, n: int) -> tuple[str, ...]:
+    """Return a note where correlations (m, m) of n people can be chance alone.
+
+    Bartlett's test of sphericity at .05.
+    """
+    m = len(r)
+    sign, logdet = np.linalg.slogdet(r)
+    statistic = -(n - 1 - (2 * m + 5) / 6) * logdet
+    if sign <= 0 or n <= m or special.chdtrc(m * (m - 1) / 2, statistic) < 0.05:
+        return ()
+    return (
+        "The items' correlations can be chance alone (Bartlett's test of sphericity, "
+        "p > .05), so the factor and its omega are not to be relied on.",
+    )
 
 
 def without_delta(
@@ -310,9 +336,8 @@ def omega_total(
     Raises
     ------
     DataError
-        If fewer than three items vary.
-    ModelError
-        If the covariance matrix allows no maximum likelihood fit.
+        If fewer than three items vary or correlate, or the covariance matrix allows no
+        maximum likelihood fit (no more respondents than items, copies).
     ConvergenceError
         If no one-factor solution is found.
 
@@ -355,14 +380,25 @@ def omega_total(
     )
     request.check(DELTA_INTERVALS)
     sample = varying_sample(items, missing, at_least_items=3)
+    if method == "ml":
+        require_inverse(sample, f"{option('method', 'minres')} or cronbach_alpha")
     form = OmegaForm(method=method, matrix=matrix, denominator=denominator)
     n = int(sample.moments.n)
     # maximum likelihood divides by n, and so do lavaan's standard errors
     s = sample.moments.covariance * ((n - 1) / n)
     fit = form.fit_checked(s, sample.names)
     estimate = float(form.value(s, fit))
+    refuse_impossible(sample, estimate, "omega")
+    if not estimate <= 1 + 1e-9:
+        raise DataError(
+            f"omega would be {estimate:.3f}: the unique variances are negative "
+            "together, so the items do not follow one factor. Check the keys of the "
+            "items (audit_keys)."
+        )
     problems = improper(fit, sample.names)
     request, refusal = without_delta(request, problems)
+    problems += opposite(fit.loadings[:, 0], sample.names)
+    problems += uncorrelated(correlation(s), n)
     spread = Spread()
     if request.ci not in (None, "none"):
         gradient = form.gradient(s, fit)

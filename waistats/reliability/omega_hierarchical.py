@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from waistats._caller import option
 from waistats._format import coefficient
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_option, listing
@@ -29,21 +30,27 @@ from waistats.reliability._delta import (
 )
 from waistats.reliability._factor import (
     check_identified,
-    check_positive_definite,
     fit_ml,
 )
 from waistats.reliability._intervals import normal_theory_se
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._moments import correlation
 from waistats.reliability._result import ReliabilityEstimate
-from waistats.reliability._sample import Sample, varying_sample
+from waistats.reliability._sample import (
+    Sample,
+    refuse_impossible,
+    require_inverse,
+    varying_sample,
+)
 from waistats.reliability.omega import (
     ROUGH,
     FactorReliability,
     check_converged,
     improper,
     loading_frame,
+    opposite,
     through_correlation,
+    uncorrelated,
     wald_spread,
     without_delta,
 )
@@ -183,12 +190,15 @@ def _exploratory(
     _check_factors(factors, m)
     s = sample.moments.covariance
     if method == "ml":
-        check_positive_definite(s)
+        require_inverse(sample, option("method", "minres"))
     r = correlation(s)
     solution = schmid_leiman(r, factors, method)
     estimate = float(solution.general.sum() ** 2 / r.sum())
-    problems = _flags(solution, sample.names)
+    refuse_impossible(sample, estimate, "omega hierarchical")
+    problems = _heywood(solution, sample.names)
     request, refusal = without_delta(request, problems)
+    problems += opposite(solution.general, sample.names)
+    problems += uncorrelated(r, int(sample.moments.n))
     if factors == 2:
         problems = (_TWO_FACTORS, *problems)
 
@@ -227,13 +237,15 @@ def _confirmatory(
     pattern = group_pattern(groups, sample.names)
     n = int(sample.moments.n)
     s = sample.moments.covariance * ((n - 1) / n)
-    check_positive_definite(s)
+    require_inverse(sample, "omega_hierarchical without groups")
     fit = fit_ml(s, pattern)
     check_converged(fit, "bifactor", sample.names)
     check_identified(fit)
     estimate = float(bifactor_omega(fit))
     problems = improper(fit, sample.names)
     request, refusal = without_delta(request, problems)
+    problems += opposite(fit.loadings[:, 0], sample.names)
+    problems += uncorrelated(correlation(s), n)
 
     def many(covariances: FloatArray) -> FloatArray:
         fits = fit_ml(covariances, pattern, **ROUGH)
@@ -314,15 +326,9 @@ def _check_factors(factors: int, m: int) -> None:
         )
 
 
-def _flags(solution: SchmidLeiman, names: tuple[str, ...]) -> tuple[str, ...]:
-    notes: list[str] = []
-    flags = {
-        "Heywood case: no unique variance to speak of": solution.uniquenesses
-        <= LEAST_UNIQUENESS * 1.001,
-        "Loading of opposite sign on the general factor": solution.general < 0,
-    }
-    for words, where in flags.items():
-        if where.any():
-            which = (name for name, bad in zip(names, where, strict=True) if bad)
-            notes.append(f"{words}: {listing(which)}.")
-    return tuple(notes)
+def _heywood(solution: SchmidLeiman, names: tuple[str, ...]) -> tuple[str, ...]:
+    where = solution.uniquenesses <= LEAST_UNIQUENESS * 1.001
+    if not where.any():
+        return ()
+    which = (name for name, bad in zip(names, where, strict=True) if bad)
+    return (f"Heywood case: no unique variance to speak of: {listing(which)}.",)

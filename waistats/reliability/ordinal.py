@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
+from waistats._caller import option
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, ModelError, check_option, listing
 from waistats.provenance import marked, noted
@@ -31,6 +32,7 @@ from waistats.reliability.omega import (
     OmegaForm,
     improper,
     loading_frame,
+    opposite,
     wald_spread,
     without_delta,
 )
@@ -81,6 +83,7 @@ def ordinal_sample(
     correct: float = 0.0,
     missing: str = "listwise",
     at_least_items: int = 2,
+    smoothed: bool = False,
 ) -> OrdinalSample:
     """Return items with their polychoric correlations, checked and smoothed.
 
@@ -94,11 +97,19 @@ def ordinal_sample(
         Treatment of missing answers.
     at_least_items : int
         The fewest items.
+    smoothed : bool
+        Whether correlations that are not positive semidefinite are changed to the
+        nearest that are, or refused.
 
     Returns
     -------
     OrdinalSample
         Answers, correlations and notes.
+
+    Raises
+    ------
+    DataError
+        If the correlations are not positive semidefinite and not to be smoothed.
     """
     check_option("missing", missing, ("listwise", "pairwise"))
     if not 0 <= correct < 1:
@@ -119,8 +130,18 @@ def ordinal_sample(
         problems.append(
             f"Polychoric correlation at its limit of one: {listing(pairs, 4)}."
         )
-    matrix, smoothed = smooth(fit.correlation)
-    if smoothed:
+    matrix, changed = nearest_definite(fit.correlation)
+    values = np.linalg.eigvalsh(fit.correlation)
+    if values[0] < -1e-8 * values[-1] and not smoothed:
+        raise DataError(
+            "the polychoric correlations are not those of any data (the matrix is not "
+            f"positive semidefinite: smallest eigenvalue {values[0]:.2g})"
+            + (f"; {problems[0][0].lower()}{problems[0][1:-1]}" if problems else "")
+            + f". Use {option('correct', 0.5)} for empty cells, join rare categories, "
+            f"leave an item out, or accept the nearest usable matrix with "
+            f"{option('smooth', True)}."
+        )
+    if changed and values[0] < -1e-8 * values[-1]:
         problems.append(
             "The polychoric matrix was not positive definite and has been smoothed "
             "(negative eigenvalues set to zero)."
@@ -148,7 +169,7 @@ def categories(values: FloatArray) -> tuple[IntArray, int]:
     return np.where(present, codes, -1), levels.size
 
 
-def smooth(correlation: FloatArray) -> tuple[FloatArray, bool]:
+def nearest_definite(correlation: FloatArray) -> tuple[FloatArray, bool]:
     """Return the matrix with eigenvalues of at least 1e-10, and whether it changed.
 
     Notes
@@ -200,6 +221,7 @@ def ordinal_alpha(
     items: ItemsLike,
     *,
     correct: float = 0.0,
+    smooth: bool = False,
     ci: str | None = "adf",
     conf_level: float = 0.95,
     missing: str = "listwise",
@@ -216,6 +238,9 @@ def ordinal_alpha(
         Keyed responses in at most 20 ordered categories.
     correct : float
         Count put into the empty cells of each pair's table; 0 leaves them empty.
+    smooth : bool
+        Whether a matrix of polychoric correlations that is not positive semidefinite is
+        changed to the nearest that is, as psych does, or refused.
     ci : {"adf", "bootstrap"}
         The interval; None for none. ``"adf"`` is from influence functions.
     conf_level : float
@@ -262,7 +287,7 @@ def ordinal_alpha(
     (0.775, 0.023)
     """
     request = _request(ci, conf_level, scale, kind, n_resamples, seed)
-    ordinal = ordinal_sample(items, correct=correct, missing=missing)
+    ordinal = ordinal_sample(items, correct=correct, missing=missing, smoothed=smooth)
     r = ordinal.correlation
     m = len(r)
     gradient = np.full((m, m), m**2 / ((m - 1) * r.sum() ** 2))
@@ -290,6 +315,7 @@ def ordinal_omega(
     *,
     method: str = "minres",
     correct: float = 0.0,
+    smooth: bool = False,
     ci: str | None = "adf",
     conf_level: float = 0.95,
     missing: str = "listwise",
@@ -308,6 +334,9 @@ def ordinal_omega(
         Least squares on the correlations (lavaan's ``ULS``), or the normal likelihood.
     correct : float
         Count put into the empty cells of each pair's table; 0 leaves them empty.
+    smooth : bool
+        Whether a matrix of polychoric correlations that is not positive semidefinite is
+        changed to the nearest that is, as psych does, or refused.
     ci : {"adf", "bootstrap"}
         The interval; None for none.
     conf_level : float
@@ -357,13 +386,16 @@ def ordinal_omega(
     """
     check_option("method", method, METHODS)
     request = _request(ci, conf_level, scale, kind, n_resamples, seed)
-    ordinal = ordinal_sample(items, correct=correct, missing=missing, at_least_items=3)
+    ordinal = ordinal_sample(
+        items, correct=correct, missing=missing, at_least_items=3, smoothed=smooth
+    )
     form = OmegaForm(method=method, matrix="correlation")
     r = ordinal.correlation
     fit = form.fit_checked(r, ordinal.sample.names)
     estimate = float(form.value(r, fit))
     problems = improper(fit, ordinal.sample.names)
     request, refusal = without_delta(request, problems + ordinal.problems)
+    problems += opposite(fit.loadings[:, 0], ordinal.sample.names)
     gradient = form.correlation_gradient(r, fit)
     spread = _spread(ordinal, estimate, gradient, form.many, request)
     fitted = "minimum residuals" if method == "minres" else "maximum likelihood"

@@ -13,6 +13,7 @@ import numpy as np
 from waistats._format import coefficient
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
+from waistats.reliability._best_split import BestSplit, best_split
 from waistats.reliability._bootstrap import Seed
 from waistats.reliability._delta import (
     DELTA_INTERVALS,
@@ -24,7 +25,7 @@ from waistats.reliability._intervals import normal_quantile
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._moments import correlation
 from waistats.reliability._result import ReliabilityEstimate
-from waistats.reliability._sample import Sample, varying_sample
+from waistats.reliability._sample import Sample, refuse_impossible, varying_sample
 from waistats.reliability.omega import through_correlation
 
 Halves = str | tuple[Sequence[str], Sequence[str]] | None
@@ -249,10 +250,13 @@ class SplitHalf(ReliabilityEstimate):
 
     Attributes
     ----------
-    best, worst, mean : float
-        Highest, lowest and mean value over the splits.
+    best : float
+        Highest value: Guttman's of *all* splits, equal or not (lambda 4);
+        Spearman-Brown's of the splits into equal halves.
+    worst, mean : float
+        Lowest and mean value over the splits into equal halves.
     n_splits : int
-        Splits behind them.
+        Splits behind worst and mean.
     best_halves, worst_halves : tuple of two tuples of str
         Items of the halves of the best and the worst split.
     """
@@ -267,8 +271,9 @@ class SplitHalf(ReliabilityEstimate):
     def closing(self) -> str:
         """Return the spread over splits, the method and the notes."""
         spread = (
-            f"Over {self.n_splits} splits: best {coefficient(self.best)}, "
-            f"mean {coefficient(self.mean)}, worst {coefficient(self.worst)}."
+            f"Best split {coefficient(self.best)}; over {self.n_splits} splits into "
+            f"equal halves: mean {coefficient(self.mean)}, worst "
+            f"{coefficient(self.worst)}."
         )
         # zero-argument super() does not work in a dataclass with slots
         return f"{spread}\n{ReliabilityEstimate.closing(self)}"
@@ -369,15 +374,24 @@ def split_half(
     guttman, splits = split_values(r, n_samples=n_samples, seed=seed)
     value = _VALUES[formula]
     every = guttman if formula == "guttman" else value(r, splits)
-    best, worst = extremes(r, guttman, splits)
+    equal_best, worst = extremes(r, guttman, splits)
+    best_half = equal_best.half
     notes: tuple[str, ...] = ()
     if len(splits) < n_splits(sample.n_items):
         notes = (
-            f"{len(splits)} random splits of {n_splits(sample.n_items)}; best and "
-            "worst are improved by swapping items.",
+            f"Mean and worst are over {len(splits)} random splits of "
+            f"{n_splits(sample.n_items)}; the worst is improved by swapping items.",
         )
+    if formula == "guttman":
+        found = best_split(r, seed=seed)
+        best_half = found.half
+        if not found.exhaustive:
+            notes += (searched_note(found),)
+    best = float(value(r, best_half))
+    refuse_impossible(sample, best, "the best split half")
     chosen = splits if halves is None else named_half(halves, sample.names)[None]
     estimate = float(value(r, chosen).mean())
+    refuse_impossible(sample, estimate, "the split half")
     form = _Form(halves=chosen, formula=formula, matrix=matrix)
     spread = _spread(form, sample, r, estimate, request)
     which = "mean of all splits" if halves is None else "one split"
@@ -394,12 +408,20 @@ def split_half(
         n_excluded=int(sample.moments.n_excluded),
         method=f"Split-half reliability, {formula} formula, {matrix} matrix, {which}.",
         notes=sample.notes + notes + spread.notes,
-        best=float(value(r, best.half)),
+        best=best,
         worst=float(value(r, worst.half)),
         mean=float(every.mean()),
         n_splits=len(splits),
-        best_halves=names_of_halves(best.half, sample.names),
+        best_halves=names_of_halves(best_half, sample.names),
         worst_halves=names_of_halves(worst.half, sample.names),
+    )
+
+
+def searched_note(found: BestSplit) -> str:
+    """Return in words how the best split of many items was found."""
+    return (
+        f"The best split was searched for from {found.n_splits} starts, not found by "
+        "trying all; a better one may exist."
     )
 
 

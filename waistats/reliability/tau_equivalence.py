@@ -8,7 +8,6 @@ from scipy import special
 
 from waistats._format import Result, coefficient, fixed, p_statement
 from waistats.provenance import marked, noted, of_simulated
-from waistats.reliability._factor import check_positive_definite
 from waistats.reliability._factor_structure import (
     EQUAL,
     degrees_of_freedom,
@@ -19,7 +18,7 @@ from waistats.reliability._factor_structure import (
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._model_fit import model_fit, robust_parts
 from waistats.reliability._moments import alpha_of
-from waistats.reliability._sample import varying_sample
+from waistats.reliability._sample import require_inverse, varying_sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -112,9 +111,7 @@ def tau_equivalence(items: ItemsLike, *, missing: str = "listwise") -> TauEquiva
     Raises
     ------
     DataError
-        If fewer than three items vary.
-    ModelError
-        If the covariances allow no maximum likelihood.
+        If fewer than three items vary, or their covariances allow no maximum likelihood.
 
     Notes
     -----
@@ -137,7 +134,7 @@ def tau_equivalence(items: ItemsLike, *, missing: str = "listwise") -> TauEquiva
     sample = varying_sample(items, missing, at_least_items=3)
     n, m = int(sample.moments.n), sample.n_items
     s = sample.moments.covariance * ((n - 1) / n)
-    check_positive_definite(s)
+    require_inverse(sample, "cronbach_alpha")
     factors = {"factor": list(sample.names)}
     rows, fits = [], {}
     labels = ("congeneric", "tau-equivalent", "parallel")
