@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._frozen import Frozen
 from waistats.errors import visible
 
 MISSING = "–"
@@ -181,7 +182,7 @@ def labelled(pairs: Mapping[str, str]) -> str:
     return "\n".join(f"{name + ':':<{width}} {text}" for name, text in pairs.items())
 
 
-class Result:
+class Result(Frozen):
     """Base of every result: prints itself in words and shows itself in notebooks.
 
     A subclass is a frozen dataclass with ``repr=False``. It gives ``to_frame()`` and

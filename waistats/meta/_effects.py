@@ -8,6 +8,7 @@ import pandas as pd
 
 from waistats._format import Result
 from waistats._frames import as_frame
+from waistats._frozen import Frozen
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.measures import ALPHA_TYPES, MEASURES, with_identifiers
@@ -17,7 +18,7 @@ IDS = ("study_id", "coefficient_id")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Effects:
+class Effects(Frozen):
     """The rows that a model uses.
 
     Attributes

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._frozen import Frozen
 from waistats.errors import ConvergenceError, ModelError
 from waistats.measures import ALPHA_TYPES, back_transform
 from waistats.meta.fit import fit_meta
@@ -28,7 +29,7 @@ FEWEST_DF = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Pooled:
+class Pooled(Frozen):
     """A pooled reliability of one set of coefficients.
 
     Attributes

@@ -85,7 +85,7 @@ class MultilevelResult(FittedModel):
     estimated: BoolArray
     problem: Problem = field(repr=False)
     maximum: Maxima = field(repr=False)
-    memory: dict[str, Any] = field(default_factory=dict, repr=False)
+    _memory: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def sigma2_se(self) -> FloatArray:
@@ -125,7 +125,7 @@ class MultilevelResult(FittedModel):
         return marked(frame, self.simulated)
 
     def _limits(self, what: str) -> FloatArray:
-        if what not in self.memory:
+        if what not in self._memory:
             drop = float(chi2_ppf(self.conf_level, 1))
             if what == "components":
                 found = component_limits(self.problem, self.maximum, drop)
@@ -133,8 +133,8 @@ class MultilevelResult(FittedModel):
                 found = np.array(q_limits(self.problem, self.conf_level))
             else:
                 found = total_limits(self.problem, self.maximum, drop)
-            self.memory[what] = found * self.problem.unit
-        return self.memory[what]
+            self._memory[what] = found * self.problem.unit
+        return self._memory[what]
 
     def component_tests(self) -> pd.DataFrame:
         """Return the likelihood-ratio test of each variance against 0.

@@ -1,0 +1,73 @@
+"""Results that stay as they are: copies come in, and copies go out."""
+
+from dataclasses import fields
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+# where frames share data until one is written, a shallow copy is a copy
+_DEEP = not pd.__version__ >= "3"
+
+
+def _kept(value: Any) -> Any:
+    """Return a value that nobody else can change: what a result keeps of it."""
+    if isinstance(value, np.ndarray):
+        if value.flags.writeable or value.base is not None:
+            value = value.copy()
+            value.flags.writeable = False
+        return value
+    if isinstance(value, pd.DataFrame | pd.Series):
+        return value.copy(deep=_DEEP)
+    if type(value) is tuple:
+        return tuple(_kept(part) for part in value)
+    if type(value) is list:
+        return [_kept(part) for part in value]
+    if type(value) is dict:
+        return {key: _kept(part) for key, part in value.items()}
+    if isinstance(value, MappingProxyType):
+        return _kept(dict(value))
+    return value
+
+
+def _given(value: Any) -> Any:
+    """Return a value that may be changed without changing the result."""
+    if isinstance(value, pd.DataFrame | pd.Series):
+        return value.copy(deep=_DEEP)
+    if type(value) is np.ndarray:
+        value = value.view()
+        value.flags.writeable = False
+        return value
+    if type(value) is list:
+        return [_given(part) if type(part) in _OPEN else part for part in value]
+    return MappingProxyType(
+        {k: _given(part) if type(part) in _OPEN else part for k, part in value.items()}
+    )
+
+
+_OPEN = frozenset({pd.DataFrame, pd.Series, np.ndarray, list, dict})
+
+
+class Frozen:
+    """A frozen dataclass whose frames and arrays cannot be changed either.
+
+    Arrays are kept as copies that cannot be written. Frames are copied when they come in
+    and when they are handed out; a mapping is handed out as one that cannot be written.
+    Names that start with an underscore are handed out as they are.
+    """
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # type: ignore[arg-type]
+            value = object.__getattribute__(self, field.name)
+            kept = _kept(value)
+            if kept is not value:
+                object.__setattr__(self, field.name, kept)
+
+    def __getattribute__(self, name: str) -> Any:
+        value = object.__getattribute__(self, name)
+        if type(value) in _OPEN and name[:1] != "_":
+            return _given(value)
+        return value
