@@ -11,7 +11,6 @@ import datetime as dt
 import math
 import re
 import shlex
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -23,6 +22,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from waistats._files import data_json
 from waistats._identifiers import identifiers, label_names
+from waistats._typing import BoolArray
 from waistats.errors import DataError, listing, near
 from waistats.io._table import (
     Finding,
@@ -30,6 +30,7 @@ from waistats.io._table import (
     RawTable,
     parse_numbers,
     plain_text,
+    plain_texts,
     quoted,
 )
 from waistats.measures import REQUIRED
@@ -203,50 +204,53 @@ def renamed(columns: Sequence[Field], names: Mapping[str, str]) -> tuple[Field, 
     return tuple(replace(f, name=names.get(f.name, f.name)) for f in columns)
 
 
-def pandera_schema(columns: Sequence[Field]) -> Any:
-    """Return the pandera schema of parsed columns, made from their constraints.
+def broken(values: pd.Series, column: Field) -> dict[int, str]:
+    """Return the rows that break a field, and which constraint: the first that breaks.
 
     Parameters
     ----------
-    columns : sequence of Field
-        The fields of a table whose numbers are parsed already: pandera's own coercion
-        hides range errors behind the first failure.
+    values : Series
+        A parsed column, rows counted from 0.
+    column : Field
+        Its field.
 
     Returns
     -------
-    pandera.DataFrameSchema
-        Columns may be absent; those that are there must satisfy their constraints.
+    dict
+        Row to ``"required"``, ``"unique"`` or ``"value"``. An empty cell breaks only
+        ``required``.
     """
-    import pandera.pandas as pa
+    given = column.constraints
+    filled = values.notna().to_numpy(dtype=bool)
+    wrong = np.zeros(len(values), dtype=bool)
+    if is_numeric_dtype(values.dtype):
+        numbers = values.to_numpy(dtype=float, na_value=np.nan)
+        with np.errstate(invalid="ignore"):
+            if column.type == "integer":
+                wrong |= numbers % 1 != 0
+            if "minimum" in given:
+                wrong |= ~(numbers >= given["minimum"])
+            if "maximum" in given:
+                wrong |= ~(numbers <= given["maximum"])
+            if "exclusiveMaximum" in given:
+                wrong |= ~(numbers < given["exclusiveMaximum"])
+    if "enum" in given:
+        wrong |= ~values.isin(list(given["enum"])).to_numpy(dtype=bool)
+    if "pattern" in given:
+        wrong |= ~_matching(values, given["pattern"])
+    found = dict.fromkeys(np.flatnonzero(wrong & filled).tolist(), "value")
+    if given.get("unique", False):
+        again = values.duplicated(keep=False).to_numpy(dtype=bool) & filled
+        found |= dict.fromkeys(np.flatnonzero(again & ~wrong).tolist(), "unique")
+    if given.get("required", False):
+        found |= dict.fromkeys(np.flatnonzero(~filled).tolist(), "required")
+    return found
 
-    def checks(given: Mapping[str, Any], kind: str) -> list[Any]:
-        made = []
-        if kind == "integer":
-            made.append(pa.Check(lambda s: s % 1 == 0))
-        if "minimum" in given:
-            made.append(pa.Check.ge(given["minimum"]))
-        if "maximum" in given:
-            made.append(pa.Check.le(given["maximum"]))
-        if "exclusiveMaximum" in given:
-            made.append(pa.Check.lt(given["exclusiveMaximum"]))
-        if "enum" in given:
-            made.append(pa.Check.isin(given["enum"]))
-        if "pattern" in given:
-            made.append(pa.Check.str_matches(f"^(?:{given['pattern']})$"))
-        return made
 
-    return pa.DataFrameSchema(
-        {
-            column.name: pa.Column(
-                None,
-                checks(column.constraints, column.type),
-                nullable=not column.constraints.get("required", False),
-                unique=column.constraints.get("unique", False),
-                required=False,
-            )
-            for column in columns
-        }
-    )
+def _matching(values: pd.Series, pattern: str) -> BoolArray:
+    form = re.compile(f"^(?:{pattern})$")
+    texts = values.to_numpy(dtype=object)
+    return np.array([bool(form.match(str(text))) for text in texts], dtype=bool)
 
 
 def known_study(study_ids: Sequence[str | None], row: int) -> str:
@@ -261,48 +265,32 @@ def validate(
     study_ids: Sequence[str | None] = (),
 ) -> list[Finding]:
     """Return an error for every cell of a parsed frame that breaks its field."""
-    import pandera.pandas as pa
-
-    known = {c.name: c for c in columns if c.name in frame and c.type != "boolean"}
-    schema = pandera_schema(list(known.values()))
-    try:
-        with warnings.catch_warnings():
-            # with pandas 2, pandera puts its report together in a deprecated way
-            warnings.filterwarnings(
-                "ignore", "The behavior of DataFrame concatenation", FutureWarning
+    found: list[Finding] = []
+    for column in columns:
+        if column.name not in frame or column.type == "boolean":
+            continue
+        rows = broken(frame[column.name].reset_index(drop=True), column)
+        for row, constraint in sorted(rows.items()):
+            cell = table.frame[column.name].iloc[row]
+            if constraint == "required":
+                rule, value = "must be filled", "empty"
+            elif constraint == "unique":
+                rule, value = "must be different in every row", quoted(cell)
+            else:
+                rule, value = f"must be {column.expected}", shown(cell, column)
+            found.append(
+                Finding(
+                    column=column.name,
+                    severity="error",
+                    rule=rule,
+                    value=value,
+                    advice=column.advice,
+                    place=table.place(row, column.name),
+                    row=row,
+                    study_id=known_study(study_ids, row),
+                )
             )
-            schema.validate(frame.reset_index(drop=True), lazy=True)
-    except pa.errors.SchemaErrors as error:
-        failures = error.failure_cases
-    else:
-        return []
-    found: dict[tuple[str, int], Finding] = {}
-    for name, check, row in zip(
-        failures["column"], failures["check"], failures["index"], strict=True
-    ):
-        key = (str(name), int(row))
-        column = known[key[0]]
-        cell = table.frame[key[0]].iloc[key[1]]
-        if check == "not_nullable":
-            rule, value = "must be filled", "empty"
-        elif check == "field_uniqueness":
-            rule, value = "must be different in every row", quoted(cell)
-        else:
-            rule, value = f"must be {column.expected}", shown(cell, column)
-        found.setdefault(
-            key,
-            Finding(
-                column=key[0],
-                severity="error",
-                rule=rule,
-                value=value,
-                advice=column.advice,
-                place=table.place(key[1], key[0]),
-                row=key[1],
-                study_id=known_study(study_ids, key[1]),
-            ),
-        )
-    return list(found.values())
+    return found
 
 
 def shown(cell: Any, column: Field) -> str:
@@ -381,7 +369,11 @@ def _advice(column: Field, cell: object) -> str:
 def _failed_formulas(cells: pd.Series) -> dict[int, str]:
     if is_numeric_dtype(cells.dtype):
         return {}
-    return {i: repr(cell) for i, cell in enumerate(cells) if str(cell) in FAILED}
+    return {
+        i: repr(cell)
+        for i, cell in enumerate(cells.tolist())
+        if type(cell) is not float and str(cell) in FAILED
+    }
 
 
 def _typed(
@@ -400,7 +392,7 @@ def _typed(
         return pd.Series(values), bad
     if kind == "any":
         return guess_column(cells, table.style), {}
-    texts = [plain_text(cell) for cell in cells]
+    texts = plain_texts(cells)
     if kind == "date":
         return text_series(texts), {}
     dates = {
@@ -455,7 +447,7 @@ def guess_column(cells: pd.Series, style: NumberStyle) -> pd.Series:
         return cells.astype(bool)
     values, bad = parse_numbers(cells, style)
     if bad or np.isnan(values).all():
-        return text_series([plain_text(cell) for cell in cells])
+        return text_series(plain_texts(cells))
     return tidy_numbers(pd.Series(values))
 
 

@@ -30,7 +30,7 @@ _OCCASION_TIME = ("session", "session_number", "phase", "icc_form", "alpha_kind"
 
 def repeated_rows(rows: Rows) -> list[Finding]:
     """Return doubts about rows that seem to tell of the same persons twice."""
-    told = rows.frame.drop(columns="coefficient_id", errors="ignore").astype(str)
+    told = rows.frame.drop(columns="coefficient_id", errors="ignore")
     again = told[rows.poolable].duplicated()
     same = np.zeros(len(rows), dtype=bool)
     same[np.flatnonzero(rows.poolable)[again.to_numpy()]] = True
@@ -71,8 +71,12 @@ def repeated_rows(rows: Rows) -> list[Finding]:
     return found
 
 
+# Places of a finding that are named.
+_MOST_PLACES = 12
+
+
 def _keys(rows: Rows, names: Sequence[str]) -> list[tuple[str, ...]]:
-    columns = [[t.casefold() for t in rows.texts(name)] for name in names]
+    columns = [rows.folded(name) for name in names]
     return list(zip(*columns, strict=True))
 
 
@@ -89,30 +93,83 @@ def _elsewhere(
     for name in needed:
         asked &= rows.filled(name)
     studies, samples = rows.texts("study_id"), rows.texts("sample_id")
-    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    keys = _keys(rows, names)
-    for i in np.flatnonzero(asked):
-        groups[keys[i]].append(int(i))
     found: list[Finding] = []
-    for members in groups.values():
-        for later in members[1:]:
-            others = [
-                i
-                for i in members
-                if i < later
-                and studies[i] != studies[later]
-                # one sample_id says already that the persons are the same
-                and (column == "doi" or not samples[i] or samples[i] != samples[later])
-            ]
+    for members in _alike(rows, names, asked):
+        earlier = _Earlier(studies, samples if column != "doi" else [""] * len(rows))
+        for row in members:
+            others, more = earlier.of(row)
             if others:
                 places = listing(
-                    f"{studies[i]} ({rows.table.place(i, column).label})"
-                    for i in others
+                    [
+                        *(
+                            f"{studies[i]} ({rows.table.place(i, column).label})"
+                            for i in others
+                        ),
+                        *([""] * more),
+                    ],
+                    _MOST_PLACES,
                 )
-                mask = np.arange(len(rows)) == later
-                told = f"{rule} {places}"
-                found += rows.found(mask, column, "warning", told, advice)
+                found.append(
+                    rows.found_at(row, column, "warning", f"{rule} {places}", advice)
+                )
+            earlier.add(row)
     return found
+
+
+def _alike(rows: Rows, names: Sequence[str], asked: BoolArray) -> list[list[int]]:
+    """Return the rows that share a key, where there are at least two."""
+    at = np.flatnonzero(asked)
+    codes = pd.DataFrame(
+        {
+            j: pd.factorize(np.array(rows.folded(name), dtype=object)[at])[0]
+            for j, name in enumerate(names)
+        },
+        index=at,
+    )
+    codes = codes[codes.duplicated(keep=False)]
+    if codes.empty:
+        return []
+    groups: dict[int, list[int]] = defaultdict(list)
+    numbers = codes.groupby(list(codes.columns), sort=False).ngroup()
+    for row, group in zip(codes.index.tolist(), numbers.tolist(), strict=True):
+        groups[group].append(row)
+    return list(groups.values())
+
+
+class _Earlier:
+    """Rows met so far, and which of them are of other persons than a further one.
+
+    One sample_id says already that the persons are the same.
+    """
+
+    def __init__(self, studies: Sequence[str], samples: Sequence[str]) -> None:
+        self.studies, self.samples = studies, samples
+        self.rows: list[int] = []
+        self.counts: dict[tuple[str, str], int] = defaultdict(int)
+
+    def of(self, row: int) -> tuple[list[int], int]:
+        """Return the first rows of other persons, and how many more there are."""
+        study, sample = self.studies[row], self.samples[row]
+        count = len(self.rows) - self.counts["study", study]
+        if sample:
+            count -= self.counts["sample", sample]
+            count += self.counts[study, sample]
+        shown: list[int] = []
+        for i in self.rows if count else ():
+            if self.studies[i] != study and not (sample and self.samples[i] == sample):
+                shown.append(i)
+                if len(shown) == min(count, _MOST_PLACES):
+                    break
+        return shown, count - len(shown)
+
+    def add(self, row: int) -> None:
+        """Take in a row."""
+        study, sample = self.studies[row], self.samples[row]
+        self.rows.append(row)
+        self.counts["study", study] += 1
+        if sample:
+            self.counts["sample", sample] += 1
+            self.counts[study, sample] += 1
 
 
 def _ends_of_a_range(rows: Rows) -> list[Finding]:
@@ -297,7 +354,7 @@ def _spellings(rows: Rows, known: tuple[Field, ...]) -> list[Finding]:
         if not column.examples or column.name not in rows.frame:
             continue
         groups: dict[str, set[str]] = {}
-        for text in rows.texts(column.name):
+        for text in dict.fromkeys(rows.texts(column.name)):
             groups.setdefault(plain(text), set()).add(text)
         for spelled in groups.values():
             if len(spelled) > 1:

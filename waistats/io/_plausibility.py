@@ -4,6 +4,7 @@ Coefficients that are legal but that a reader should look at again.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -175,7 +176,13 @@ def _shown(rows: Rows) -> FloatArray:
     """Return the decimals that each estimate shows in its source; NaN for none."""
     if "estimate" not in rows.table.frame:
         return np.full(len(rows), np.nan)
-    shown = [decimals(cell) for cell in rows.table.frame["estimate"]]
+    known: dict[Any, int | None] = {}
+    shown = []
+    for cell in rows.table.frame["estimate"].tolist():
+        key = cell if isinstance(cell, str) else str(cell)
+        if key not in known:
+            known[key] = decimals(key)
+        shown.append(known[key])
     return np.array([np.nan if d is None else d for d in shown])
 
 
@@ -225,17 +232,24 @@ def form_doubts(rows: Rows) -> list[Finding]:
         "the study cites, and say yes in version_conflict."
     )
     settled = rows.yes("version_conflict")
+    answers = rows.filled("response_min") | rows.filled("response_max")
+    limits = _row_limits(rows)
+    # a rule is asked only of rows that it can say something of: tables may be long
     for rule, column, mask in (
-        (_label_conflict, "instrument_label", ~settled),
-        (_wrong_length, "n_items", ~rows.filled("modified")),
-        (_wrong_answers, "response_max", ~settled),
-        (_wrong_scores, "score_mean", np.ones(len(rows), dtype=bool)),
-        (_wrong_spread, "score_sd", np.ones(len(rows), dtype=bool)),
+        (
+            _label_conflict,
+            "instrument_label",
+            rows.filled("instrument_label") & ~settled,
+        ),
+        (_wrong_length, "n_items", _odd_lengths(rows) & ~rows.filled("modified")),
+        (_wrong_answers, "response_max", answers & ~settled),
+        (_wrong_scores, "score_mean", _odd_means(rows, limits)),
+        (_wrong_spread, "score_sd", _odd_spreads(rows, limits)),
     ):
-        told = _each(rows, rule)
+        told = _each(rows, rule, mask & rows.sound)
         broken = np.array([bool(text) for text in told], dtype=bool)
         found += rows.found(
-            broken & mask & rows.sound,
+            broken,
             column,
             "warning",
             told,
@@ -256,21 +270,71 @@ _ADVICE = {
 }
 
 
-def _each(rows: Rows, rule: Callable[..., str]) -> list[str]:
-    """Return what a rule says of every row, ``""`` for nothing."""
-    columns = {name: rows.texts(name) for name in ("scale", "rater")}
+def _odd_lengths(rows: Rows) -> BoolArray:
+    """Return rows whose number of items may not be that of their form and scale."""
+    forms, scales = rows.texts("instrument"), rows.folded("scale")
+    items = rows.numbers("n_items")
+    known: dict[tuple[str, str, float], bool] = {}
+    odd = np.zeros(len(rows), dtype=bool)
+    for i in np.flatnonzero(~np.isnan(items)).tolist():
+        key = (forms[i], scales[i], float(items[i]))
+        if key not in known:
+            facts = {"n_items": items[i], "scale": scales[i]}
+            known[key] = bool(_wrong_length(bundled_forms().get(forms[i]), facts))
+        odd[i] = known[key]
+    return odd
+
+
+def _row_limits(rows: Rows) -> FloatArray:
+    """Return lowest and highest item score and the items of every row, as columns."""
+    names = ("response_min", "response_max", "n_items")
+    numbers = np.column_stack([rows.numbers(name) for name in names])
+    forms, scales = rows.texts("instrument"), rows.folded("scale")
+    known: dict[Any, tuple[float, float, float]] = {}
+    limits = np.empty((len(rows), 3))
+    for i, row in enumerate(numbers.tolist()):
+        # NaN equals nothing, itself included
+        key = (forms[i], scales[i], *(None if v != v else v for v in row))
+        if key not in known:
+            facts = dict(zip(names, row, strict=True)) | {"scale": scales[i]}
+            known[key] = score_limits(bundled_forms().get(forms[i]), facts)
+        limits[i] = known[key]
+    return limits
+
+
+def _odd_means(rows: Rows, limits: FloatArray) -> BoolArray:
+    """Return rows whose mean is no sum of items, or that state their metric."""
+    low, high, items = limits.T
+    mean = rows.numbers("score_mean")
+    with np.errstate(invalid="ignore"):
+        fits = (items * low <= mean) & (mean <= items * high)
+    return ~np.isnan(mean) & (~fits | rows.filled("score_metric"))
+
+
+def _odd_spreads(rows: Rows, limits: FloatArray) -> BoolArray:
+    """Return rows whose SD is larger than half the range of sums, 0, or of a metric."""
+    low, high, items = limits.T
+    sd = rows.numbers("score_sd")
+    with np.errstate(invalid="ignore"):
+        fits = (sd > 0) & (sd <= (high - low) * items / 2)
+    return ~np.isnan(sd) & (~fits | rows.filled("score_metric"))
+
+
+def _each(rows: Rows, rule: Callable[..., str], mask: BoolArray) -> list[str]:
+    """Return what a rule says of every row of a mask, ``""`` for nothing."""
+    columns = {name: rows.folded(name) for name in ("scale", "rater")}
     labels, forms = rows.texts("instrument_label"), rows.texts("instrument")
     names = (
         "n_items", "response_min", "response_max", "score_mean", "score_sd", "n",
     )  # fmt: skip
     numbers = {name: rows.numbers(name) for name in names}
     metrics, changes = rows.texts("score_metric"), rows.texts("modified")
-    told = []
-    for i in range(len(rows)):
-        facts = {name: values[i] for name, values in numbers.items()}
-        facts |= {name: values[i].casefold() for name, values in columns.items()}
+    told = [""] * len(rows)
+    for i in np.flatnonzero(mask).tolist():
+        facts: dict[str, Any] = {name: values[i] for name, values in numbers.items()}
+        facts |= {name: values[i] for name, values in columns.items()}
         facts |= {"label": labels[i], "metric": metrics[i], "modified": changes[i]}
-        told.append(rule(bundled_forms().get(forms[i]), facts))
+        told[i] = rule(bundled_forms().get(forms[i]), facts)
     return told
 
 

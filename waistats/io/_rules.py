@@ -5,13 +5,13 @@ Rows of a parsed table as the rules of checking see them.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from waistats._typing import BoolArray, FloatArray
-from waistats.io._table import Finding, RawTable, plain_text, quoted
+from waistats.io._table import Finding, RawTable, plain_text, plain_texts, quoted
 from waistats.measures import (
     EXCLUDED,
     INDUCED,
@@ -47,6 +47,8 @@ class Rows:
     sound: BoolArray
     own: BoolArray
     poolable: BoolArray
+    # a column is asked for by many rules: its texts are made once
+    _known: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -60,9 +62,16 @@ class Rows:
 
     def texts(self, name: str) -> list[str]:
         """Return a column as stripped texts; ``""`` where it is blank or absent."""
-        if name not in self.frame:
-            return [""] * len(self)
-        return [plain_text(cell) or "" for cell in self.frame[name]]
+        if name not in self._known:
+            blank = [""] * len(self)
+            given = name in self.frame
+            texts = plain_texts(self.frame[name]) if given else blank
+            self._known[name] = [text or "" for text in texts]
+        return self._known[name]
+
+    def folded(self, name: str) -> list[str]:
+        """Return a column as texts without case."""
+        return [text.casefold() for text in self.texts(name)]
 
     def equal(self, name: str, *values: str) -> BoolArray:
         """Return which rows hold one of these texts."""
@@ -101,6 +110,20 @@ class Rows:
             )
             for i in np.flatnonzero(mask).tolist()
         ]
+
+    def found_at(
+        self, row: int, column: str, severity: str, rule: str, advice: str
+    ) -> Finding:
+        """Return a finding for one row."""
+        return Finding(
+            column=column,
+            severity=severity,
+            rule=rule,
+            advice=advice,
+            place=self.table.place(row, column),
+            row=row,
+            study_id=self.texts("study_id")[row],
+        )
 
 
 def about_table(

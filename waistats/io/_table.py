@@ -19,7 +19,7 @@ from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 from waistats._caller import option
 from waistats._format import is_damaged
 from waistats._identifiers import MISSING_WORDS, Word, identifier
-from waistats._typing import FloatArray
+from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.io._exports import recognise
 
@@ -125,7 +125,8 @@ def parse_numbers(
     bad: dict[int, str] = {}
     # answers repeat: each different text is parsed once
     seen: dict[str, tuple[float, str]] = {}
-    for i, cell in enumerate(cells):
+    given = cells.tolist() if isinstance(cells, pd.Series) else cells
+    for i, cell in enumerate(given):
         if type(cell) is not str:
             read = parse_number(cell, style)
         elif cell in seen:
@@ -167,6 +168,36 @@ def plain_text(value: Any) -> str | None:
     ('1', 'Li 2024', None)
     """
     return identifier(value, MISSING_TEXTS)
+
+
+def plain_texts(cells: "pd.Series[Any]") -> list[str | None]:
+    """Return `plain_text` of a column; each different text is read once."""
+    known: dict[str, str | None] = {}
+    texts = []
+    for cell in cells.tolist():
+        if type(cell) is not str:
+            texts.append(plain_text(cell))
+            continue
+        if cell not in known:
+            known[cell] = plain_text(cell)
+        texts.append(known[cell])
+    return texts
+
+
+def filled_cells(cells: "pd.Series[Any]") -> BoolArray:
+    """Return which cells of a column hold anything."""
+    if is_numeric_dtype(cells.dtype):
+        return cells.notna().to_numpy(dtype=bool)
+    known: dict[str, bool] = {}
+    filled = []
+    for cell in cells.tolist():
+        if type(cell) is not str:
+            filled.append(not is_missing(cell))
+            continue
+        if cell not in known:
+            known[cell] = not is_missing(cell)
+        filled.append(known[cell])
+    return np.array(filled, dtype=bool)
 
 
 def text_cells(cells: "pd.Series[Any]", style: NumberStyle) -> Iterable[str]:
@@ -523,7 +554,7 @@ def refuse_unwritable(table: RawTable) -> None:
 
 
 def _texts(cells: "pd.Series[Any]") -> Iterable[str]:
-    return (cell for cell in cells if isinstance(cell, str))
+    return (cell for cell in cells.tolist() if isinstance(cell, str))
 
 
 def with_missing_words(table: RawTable, words: Sequence[str] | None) -> RawTable:

@@ -34,9 +34,10 @@ from waistats.io._rules import (
 from waistats.io._table import (
     Finding,
     RawTable,
+    filled_cells,
     findings_frame,
     is_missing,
-    plain_text,
+    plain_texts,
     problem,
     quoted,
 )
@@ -148,7 +149,7 @@ def inspect(
     missing = [name for name in REQUIRED if name not in table.frame]
     if missing:
         return table.frame, missing_columns(table, missing)
-    study_ids = [plain_text(cell) for cell in table.frame["study_id"]]
+    study_ids = plain_texts(table.frame["study_id"])
     frame, findings = parse_table(table, known, study_ids)
     frame, renamed_kinds = _in_one_word(frame, table)
     frame, filled = _with_form_lengths(frame, table)
@@ -287,7 +288,7 @@ def _lonely_rows(table: RawTable) -> dict[int, str]:
     """Return rows with one filled cell, mostly notes below a table, and its column."""
     if len(table.frame.columns) < 3:
         return {}
-    filled = table.frame.map(lambda cell: not is_missing(cell)).to_numpy(dtype=bool)
+    filled = np.column_stack([filled_cells(of) for _, of in table.frame.items()])
     rows = np.flatnonzero(filled.sum(axis=1) == 1)
     return {
         int(row): str(table.frame.columns[int(filled[row].argmax())]) for row in rows
