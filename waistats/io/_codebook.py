@@ -477,7 +477,9 @@ def tidy_numbers(values: pd.Series) -> pd.Series:
     """Return whole numbers without gaps as integers, else floats."""
     array = values.to_numpy(dtype=float)
     whole = np.isfinite(array) & (array % 1 == 0) & (np.abs(array) < 2**53)
-    return values.astype("int64") if len(array) and whole.all() else values
+    if not len(array) or not whole.all():
+        return values
+    return pd.Series(array.astype(np.int64), index=values.index, name=values.name)
 
 
 # Other names of columns that mean the same.

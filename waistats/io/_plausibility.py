@@ -219,7 +219,7 @@ def _codes_for_missing(rows: Rows) -> list[Finding]:
             "warning",
             "looks like a code for a missing value",
             "What is not known is an empty cell, never 0 or 999.",
-            [f"{value:g}" for value in values],
+            {i: f"{values[i]:g}" for i in np.flatnonzero(coded).tolist()},
         )
     return found
 

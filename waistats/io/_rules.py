@@ -4,7 +4,7 @@ Rows of a parsed table as the rules of checking see them.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,7 +71,12 @@ class Rows:
 
     def folded(self, name: str) -> list[str]:
         """Return a column as texts without case."""
-        return [text.casefold() for text in self.texts(name)]
+        key = f"{name} in lower case"
+        if key not in self._known:
+            texts = self.texts(name)
+            words = {text: text.casefold() for text in set(texts)}
+            self._known[key] = [words[text] for text in texts]
+        return self._known[key]
 
     def equal(self, name: str, *values: str) -> BoolArray:
         """Return which rows hold one of these texts."""
@@ -93,7 +98,7 @@ class Rows:
         severity: str,
         rule: str | Sequence[str],
         advice: str,
-        values: Sequence[str] | None = None,
+        values: Sequence[str] | Mapping[int, str] | None = None,
     ) -> list[Finding]:
         """Return a finding for every row of a mask, with its own rule or value."""
         studies = self.texts("study_id")

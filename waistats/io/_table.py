@@ -222,7 +222,8 @@ def spelling(
     None where numbers would lose a difference or a leading zero: 1.1 and 1.10, 01.
     """
     spelled: dict[Any, str] = {}
-    for cell, value in zip(cells, values, strict=True):
+    # a dictionary of cells is a list of the different ones
+    for cell, value in dict(zip(cells.tolist(), values.tolist(), strict=True)).items():
         if value != value:
             continue
         text = identifier(cell) or ""

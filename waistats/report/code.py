@@ -204,7 +204,7 @@ def _vector(words: Iterable[str]) -> str:
 # those that numbers and drawings depend on, and those that read files
 LIBRARIES = (
     "numpy", "pandas", "scipy", "statsmodels", "pingouin", "formulaic", "matplotlib",
-    "pandera", "pyarrow", "pyreadstat", "openpyxl", "jinja2",
+    "pyarrow", "pyreadstat", "openpyxl", "jinja2",
 )  # fmt: skip
 
 
