@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._typing import BoolArray, FloatArray
-from waistats.io._table import Finding, RawTable, plain_text, plain_texts, quoted
+from waistats.io._table import Finding, RawTable, plain_texts, quoted
 from waistats.measures import (
     EXCLUDED,
     INDUCED,
