@@ -333,8 +333,9 @@ def test_egger_of_a_three_level_model(levels):
     assert robust.notes == ()
     few = egger_test(fit_multilevel(fit.effects.table[:8]), robust=True)
     assert "too few clusters to trust" in str(few)
-    with pytest.raises(ModelError, match="takes every row as independent"):
-        egger_test(fit, "classical")
+    classical = egger_test(fit, "classical")
+    assert classical.df == fit.n_levels[fit.levels[0]] - 2
+    assert "It uses one a study" in classical.notes[0]
 
 
 def test_pet_peese_of_a_three_level_model():

@@ -11,7 +11,7 @@ from waistats.figures import _style as style
 from waistats.figures._alt import describe
 from waistats.figures._axes import axis_name, set_alpha_axis, span
 from waistats.figures._style import wrap
-from waistats.rg.as_model import as_independent
+from waistats.rg.as_model import as_model, left_out_by
 from waistats.sensitivity.gosh import GoshResult, gosh as fit_subsets
 
 if TYPE_CHECKING:
@@ -26,13 +26,14 @@ _GAP, _SIZE = 0.06, 0.46  # inches: to the histograms, and their height
 def gosh(
     result: Any, *, ax: "Axes | None" = None, study: str | int | None = None
 ) -> "Axes":
-    """Draw the pooled value and I² of all subsets of the coefficients.
+    """Draw the pooled value and I² of all subsets of the coefficients, or studies.
 
     Parameters
     ----------
-    result : MetaResult, RGStudy or GoshResult
-        A model (of a study the one-level one), whose subsets are then fitted, a fixed
-        draw where there are too many; or the result of `waistats.gosh`.
+    result : MetaResult, MultilevelResult, RGStudy or GoshResult
+        A model, whose subsets are then fitted, a fixed draw where there are too many
+        (of a study its own, of whole studies where these give several coefficients);
+        or the result of `waistats.gosh`.
     ax : Axes, optional
         Where to draw; a new figure by default.
     study : str or int, optional
@@ -47,7 +48,8 @@ def gosh(
     """
     cloud = result
     if not isinstance(result, GoshResult):
-        cloud = fit_subsets(as_independent(result), seed=_SEED)
+        by = left_out_by(result)
+        cloud = fit_subsets(as_model(result), seed=_SEED, by=by)
     if len(cloud.terms) > 1:
         raise ModelError(
             "figures.gosh is for models without moderators; this one has the terms "

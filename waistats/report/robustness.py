@@ -38,8 +38,8 @@ def sensitivity(study: RGStudy) -> list[Section]:
         *_left_out(study),
         embed(
             "influence",
-            figures.influence(study.pooled.independent),
-            "Influence of each coefficient on the one-level model; influential ones are "
+            figures.influence(study.pooled.fit),
+            "Influence of each coefficient on the overall model; influential ones are "
             "marked.",
             simulated=study.simulated,
         ),
@@ -48,10 +48,11 @@ def sensitivity(study: RGStudy) -> list[Section]:
         blocks.append(
             embed(
                 "gosh",
-                figures.gosh(study.pooled.independent),
-                "The one-level model fitted to every subset of the coefficients (Olkin "
-                "et al., 2012): separate clouds would mean that different populations "
-                "were mixed.",
+                figures.gosh(study),
+                "The overall model fitted to subsets of the "
+                f"{'studies' if study.pooled.dependent else 'coefficients'} (Olkin et "
+                "al., 2012): separate clouds would mean that different populations were "
+                "mixed.",
                 simulated=study.simulated,
             )
         )

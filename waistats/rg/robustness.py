@@ -8,38 +8,41 @@ import pandas as pd
 
 from waistats.errors import ConvergenceError, ModelError
 from waistats.measures import back_transform
-from waistats.meta.results import MetaResult
+from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.meta.results import FittedModel, MetaResult
 from waistats.provenance import marked
 from waistats.sensitivity.selection import threshold_selection
 from waistats.sensitivity.small_study import egger_test, pet_peese, rank_test
 from waistats.sensitivity.trim_and_fill import trim_and_fill
 
+Model = MetaResult | MultilevelResult
 THRESHOLDS = (0.70, 0.80, 0.90)
 COLUMNS = ("check", "estimate", "statistic", "p_value", "note")
 
 
-def robustness(fit: MetaResult) -> pd.DataFrame:
-    """Run the small-study and reporting checks on a one-level model.
+def robustness(fit: MetaResult | MultilevelResult) -> pd.DataFrame:
+    """Run the small-study and reporting checks on a model.
 
     Parameters
     ----------
-    fit : MetaResult
-        A model without moderators.
+    fit : MetaResult or MultilevelResult
+        A model without moderators. Where its studies give several coefficients,
+        regressions are multilevel, and other checks use one coefficient a study.
 
     Returns
     -------
     DataFrame
         ``check, estimate, statistic, p_value, note``; ``estimate`` is the pooled alpha
         that the check arrives at. A check that these data do not allow has it empty
-        and says why.
+        and says why. The note of a test says what its power is.
     """
     checks: list[tuple[str, Callable[[], tuple[Any, ...]]]] = [
-        ("Regression test on the standard error", lambda: _test(egger_test(fit))),
+        ("Regression test on the standard error", lambda: _egger(fit)),
         (
             "Regression test on 1/sqrt(n)",
-            lambda: _test(egger_test(fit, predictor="inverse_sqrt_n")),
+            lambda: _egger(fit, predictor="inverse_sqrt_n"),
         ),
-        ("Rank test", lambda: _test(rank_test(fit))),
+        ("Rank test", lambda: _rank(fit)),
         ("PET-PEESE", lambda: _pet_peese(fit)),
         ("Trim and fill (L0)", lambda: _filled(fit)),
         *(
@@ -57,29 +60,56 @@ def robustness(fit: MetaResult) -> pd.DataFrame:
     return marked(pd.DataFrame(rows, columns=list(COLUMNS)), fit.effects.simulated)
 
 
-def _alpha(fit: MetaResult, value: float) -> float:
+def _alpha(fit: Model, value: float) -> float:
     return value if fit.measure is None else float(back_transform(value, fit.measure))
 
 
-def _test(result: Any) -> tuple[Any, ...]:
-    return np.nan, result.statistic, result.p_value, ""
+def _words(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
 
 
-def _pet_peese(fit: MetaResult) -> tuple[Any, ...]:
-    frame = pet_peese(fit).to_frame()
-    chosen = frame[frame["chosen"] & (frame["term"] == "Intercept")].iloc[0]
-    return _alpha(fit, chosen["estimate"]), np.nan, np.nan, f"{chosen['method']} chosen"
+def _thinned(fit: Model, used: MetaResult) -> str:
+    """Return how many coefficients a check of one a study uses; empty for all."""
+    return "" if used.k == fit.k else f"one coefficient a study ({used.k} of {fit.k})"
 
 
-def _filled(fit: MetaResult) -> tuple[Any, ...]:
+def _nested(result: FittedModel) -> str:
+    return "multilevel" if isinstance(result, MultilevelResult) else ""
+
+
+def _egger(fit: Model, **options: str) -> tuple[Any, ...]:
+    result = egger_test(fit, **options)
+    words = _words(_nested(result.fit), result.power.phrase())
+    return np.nan, result.statistic, result.p_value, words
+
+
+def _rank(fit: Model) -> tuple[Any, ...]:
+    result = rank_test(fit)
+    words = _words(_thinned(fit, result.used), result.power.phrase())
+    return np.nan, result.statistic, result.p_value, words
+
+
+def _pet_peese(fit: Model) -> tuple[Any, ...]:
+    result = pet_peese(fit)
+    words = _words(f"{result.chosen} chosen", _nested(result.pet))
+    return _alpha(fit, result.estimate), np.nan, np.nan, words
+
+
+def _filled(fit: Model) -> tuple[Any, ...]:
     result = trim_and_fill(fit)
-    words = f"{result.k0} filled on the {result.side}"
+    words = _words(
+        f"{result.k0} filled on the {result.side}", _thinned(fit, result.original)
+    )
     return _alpha(fit, result.fit.estimate), np.nan, np.nan, words
 
 
-def _selected(fit: MetaResult, threshold: float) -> tuple[Any, ...]:
+def _selected(fit: Model, threshold: float) -> tuple[Any, ...]:
     result = threshold_selection(fit, threshold)
     weight = float(np.atleast_1d(result.weight)[0])
     test = result.lrt
-    words = f"relative reporting below: {weight:.2f}"
+    words = _words(
+        f"relative reporting below: {weight:.2f}",
+        _thinned(fit, result.original),
+        result.power.phrase(),
+    )
     return _alpha(fit, result.estimate), test.statistic, test.p_value, words

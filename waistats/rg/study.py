@@ -243,17 +243,13 @@ class RGStudy(Result):
 
     @cached_property
     def influence(self) -> pd.DataFrame:
-        """Influence of each coefficient on the one-level model."""
-        self._model  # noqa: B018  (raises where there is no model)
-        assert self.pooled is not None
-        return marked(influence(self.pooled.independent), self.simulated)
+        """Influence of each coefficient on the overall model."""
+        return marked(influence(self._model), self.simulated)
 
     @cached_property
     def robustness(self) -> pd.DataFrame:
-        """Small-study and reporting checks of the one-level model; see `robustness`."""
-        self._model  # noqa: B018
-        assert self.pooled is not None
-        return robustness(self.pooled.independent)
+        """Small-study and reporting checks of the overall model; see `robustness`."""
+        return robustness(self._model)
 
     @cached_property
     def multiverse(self) -> Multiverse:

@@ -30,11 +30,15 @@ class Refits(Batch):
     ----------
     sigma2 : (L, B)
         Variance of each level of a multilevel model; (0, B) for `fit_meta`.
+    limits : (3, p, B) or None
+        Standard errors and limits as each refit of a multilevel model prints them,
+        where they were asked for.
 
     The other attributes are those of `Batch`.
     """
 
     sigma2: FloatArray
+    limits: FloatArray | None = None
 
 
 def check_meta(result: Any, what: str) -> MetaResult:
@@ -76,6 +80,9 @@ def refit_many(
     result: MetaResult | MultilevelResult,
     include: BoolArray,
     threads: int | None = None,
+    *,
+    intervals: bool = False,
+    robust: bool = False,
 ) -> Refits:
     """Fit a model again to many choices of its rows.
 
@@ -87,6 +94,9 @@ def refit_many(
         Rows of each fit.
     threads : int, optional
         As in `in_chunks`.
+    intervals, robust : bool
+        Of a multilevel model: keep the limits of each refit, its own or those of its
+        ``.robust()``.
 
     Returns
     -------
@@ -94,7 +104,8 @@ def refit_many(
         NaN where the rows left do not determine the coefficients.
     """
     if isinstance(result, MultilevelResult):
-        return _refit_levels(result, include)
+        kind = "robust" if robust else "own" if intervals else "none"
+        return _refit_levels(result, include, kind)
     width = max(1, BLOCK // len(include))
     starts = range(0, max(include.shape[1], 1), width)
     parts = [
@@ -107,6 +118,7 @@ def refit_many(
         **{
             part.name: np.concatenate([getattr(p, part.name) for p in parts], axis=-1)
             for part in fields(Refits)
+            if part.name != "limits"
         }
     )
 
@@ -159,7 +171,7 @@ def each_refit(
         use(int(j), refit_rows(result, include[:, j]))
 
 
-def _refit_levels(result: MultilevelResult, include: BoolArray) -> Refits:
+def _refit_levels(result: MultilevelResult, include: BoolArray, limits: str) -> Refits:
     p, size = result.design.X.shape[1], include.shape[1]
     names = ("tau2", "Q", "I2", "H2")
     out = Refits(
@@ -169,9 +181,13 @@ def _refit_levels(result: MultilevelResult, include: BoolArray) -> Refits:
         k=include.sum(axis=0).astype(float),
         converged=np.ones(size, dtype=bool),
         sigma2=np.full((len(result.levels), size), np.nan),
+        limits=None if limits == "none" else np.full((3, p, size), np.nan),
     )
 
     def keep(j: int, fit: MultilevelResult) -> None:
+        if out.limits is not None:
+            frame = (fit.robust() if limits == "robust" else fit).to_frame()
+            out.limits[:, :, j] = frame[["se", "ci_low", "ci_high"]].T
         out.beta[:, j], out.cov[:, :, j] = fit.beta, fit.cov
         out.sigma2[:, j] = fit.sigma2
         for name in names:

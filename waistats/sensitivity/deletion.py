@@ -28,7 +28,6 @@ from waistats.sensitivity._refit import (
     check_mean,
     check_model,
     column_groups,
-    each_refit,
     included,
     inference,
     refit_many,
@@ -55,7 +54,7 @@ def leave_one_out(
         each row alone.
     robust : bool, default False
         For a multilevel model: ``se, ci_low, ci_high`` of each refit from its
-        ``.robust()``, clustered on the outermost level.
+        ``.robust()``, in place of those that the refit prints.
     back_transform : bool, default False
         Return ``estimate, ci_low, ci_high`` on the alpha scale, then without ``se``.
 
@@ -119,10 +118,10 @@ def refit_frame(
     back_transform: bool,
 ) -> pd.DataFrame:
     """Return a row for each refit (and term), named by a column of labels."""
-    batch = refit_many(result, include)
+    batch = refit_many(result, include, intervals=True, robust=robust)
     se, low, high, q_p = inference(result, batch)
-    if robust and isinstance(result, MultilevelResult):
-        se, low, high = _robust(result, include)
+    if batch.limits is not None:
+        se, low, high = batch.limits
     p = len(result.beta)
     columns = {
         "estimate": _long(batch.beta),
@@ -140,19 +139,6 @@ def refit_frame(
     if result.has_moderators:
         frame.insert(1, "term", np.tile(np.asarray(result.design.names), batch.k.size))
     return to_alpha(frame, result) if back_transform else frame
-
-
-def _robust(
-    result: MultilevelResult, include: BoolArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return cluster-robust standard errors and limits of every refit, each (p, B)."""
-    out = np.full((3, len(result.beta), include.shape[1]), np.nan)
-
-    def keep(j: int, fit: MultilevelResult) -> None:
-        out[:, :, j] = fit.robust().to_frame()[["se", "ci_low", "ci_high"]].T
-
-    each_refit(result, include, keep)
-    return out[0], out[1], out[2]
 
 
 def to_alpha(frame: pd.DataFrame, result: FittedModel) -> pd.DataFrame:

@@ -20,7 +20,12 @@ from waistats.measures import back_transform
 from waistats.meta.multilevel.fit import MultilevelResult
 from waistats.meta.results import MetaResult
 from waistats.provenance import marked, of_simulated
-from waistats.sensitivity._refit import check_model, refit_many, row_labels
+from waistats.sensitivity._refit import (
+    check_model,
+    column_groups,
+    refit_many,
+    row_labels,
+)
 
 # half of the variance of membership, of a study in nearly all or none of a cluster
 SPLITS = 0.5
@@ -211,9 +216,13 @@ LISTED = 22
 
 
 def gosh(
-    result: Any, subsets: int | None = None, seed: int | None = None
+    result: Any,
+    subsets: int | None = None,
+    seed: int | None = None,
+    *,
+    by: str | None = None,
 ) -> GoshResult:
-    r"""Fit the model to all subsets of its coefficients (GOSH).
+    r"""Fit the model to all subsets of its coefficients, or studies (GOSH).
 
     Parameters
     ----------
@@ -226,6 +235,9 @@ def gosh(
         model, whose fits are slow.
     seed : int, optional
         Of the draw; needed for the same subsets again.
+    by : str, optional
+        Column whose values enter or stay out together, such as ``"study_id"``; by
+        default each coefficient alone.
 
     Returns
     -------
@@ -263,20 +275,26 @@ def gosh(
     (63, ['F'])
     """
     model = check_model(result, "gosh")
-    k, p = model.design.X.shape
+    p = model.design.X.shape[1]
     if subsets is not None and (subsets < 1 or int(subsets) != subsets):
         raise ModelError(f"subsets must be a positive whole number; got {subsets!r}.")
-    total = 2**k - sum(comb(k, j) for j in range(p))
+    if by is None:
+        names, codes = row_labels(model.effects), np.arange(model.k)
+    else:
+        names, codes = column_groups(model.effects, by)
+    k, least = len(names), 1 if by is not None else p
+    total = 2**k - sum(comb(k, j) for j in range(least))
     if subsets is None and isinstance(model, MultilevelResult):
         subsets = DRAWN_LEVELS
     elif subsets is None and k > ENUMERATED:
         subsets = DRAWN
     every = subsets is None or subsets >= total
-    members = _all_subsets(k, p) if every else _drawn(k, p, int(subsets or 0), seed)
-    parts = _fit(model, members)
+    size = total if subsets is None else int(subsets)
+    members = _all_subsets(k, least) if every else _drawn(k, least, size, seed)
+    parts = _fit(model, members, codes)
     return GoshResult(
         members=members,
-        studies=tuple(row_labels(model.effects)),
+        studies=tuple(str(name) for name in names),
         terms=model.design.names,
         total=total,
         seed=None if every else seed,
@@ -326,10 +344,10 @@ def _drawn(k: int, least: int, size: int, seed: int | None) -> NDArray[np.uint8]
 
 
 def _fit(
-    model: MetaResult | MultilevelResult, members: NDArray[np.uint8]
+    model: MetaResult | MultilevelResult, members: NDArray[np.uint8], codes: IntArray
 ) -> dict[str, Any]:
-    """Return the fits of all subsets, block by block."""
-    k, p = model.design.X.shape
+    """Return the fits of all subsets of groups of rows, block by block."""
+    k, p = int(codes.max()) + 1, model.design.X.shape[1]
     size = len(members)
     out: dict[str, Any] = {"estimate": np.empty((p, size))}
     out |= {name: np.empty(size) for name in ("tau2", "I2", "Q")}
@@ -337,7 +355,7 @@ def _fit(
     starts = range(0, size, BLOCK)
     for start in tqdm(starts, desc="GOSH", unit="block", disable=None, delay=3):
         cut = slice(start, start + BLOCK)
-        batch = refit_many(model, unpacked(members[cut], k))
+        batch = refit_many(model, unpacked(members[cut], k)[codes])
         out["estimate"][:, cut] = batch.beta
         for name in ("tau2", "I2", "Q", "k"):
             out[name][cut] = getattr(batch, name)

@@ -3,7 +3,8 @@
 What a model with selection at reliability thresholds says.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -13,12 +14,14 @@ from scipy import stats
 
 from waistats._format import Result, coefficient, fixed, interval, level, p_statement
 from waistats._typing import FloatArray, IntArray
-from waistats.errors import ModelError, check_conf_level, listing
+from waistats.errors import ConvergenceError, ModelError, check_conf_level, listing
 from waistats.measures import back_transform, transform
 from waistats.meta._distributions import critical
 from waistats.meta.results import MetaResult, TestResult, likelihood_ratio
 from waistats.provenance import marked, of_simulated
-from waistats.sensitivity._refit import check_meta
+from waistats.sensitivity._dependence import one_level
+from waistats.sensitivity._power import Power, PowerOf, power_of
+from waistats.sensitivity._refit import check_model
 from waistats.sensitivity._selection_likelihood import (
     Selection,
     climb,
@@ -73,6 +76,13 @@ class ThresholdSelection(Result):
     terms: tuple[str, ...]
     conf_level: float
     original: MetaResult = field(repr=False)
+    power_of: PowerOf = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def power(self) -> Power:
+        """What the test would find with these samples; computed when asked."""
+        return self.power_of()
 
     @property
     def simulated(self) -> bool:
@@ -168,9 +178,12 @@ class ThresholdSelection(Result):
             "A skewed distribution of true coefficients looks like selection: read this "
             "as a sensitivity analysis, not as a test of suppression."
         )
+        lines += [*filter(None, [self.power.sentence()]), *self.notes]
         return "\n".join(lines)
 
 
+# a model is fitted twice to each
+RUNS_OF_SELECTION = 100
 # a coefficient printed equal to the threshold is not below it
 TIE = 1e-9
 
@@ -182,9 +195,11 @@ def threshold_selection(
 
     Parameters
     ----------
-    result : MetaResult
-        From `fit_meta`; moderators stay in the model. Effects must be without bias
-        correction, so that a threshold is one point of their scale.
+    result : MetaResult or MultilevelResult
+        From `fit_meta` or `fit_multilevel`; moderators stay in the model. Effects must
+        be without bias correction, so that a threshold is one point of their scale. Of a
+        multilevel model one coefficient a study is used: that of the most respondents,
+        then of the most items, then the first.
     threshold : float or sequence of float, default 0.70
         Reliability at which the probability of being reported changes.
     conf_level : float, optional
@@ -230,7 +245,8 @@ def threshold_selection(
     >>> round(found.estimate, 3), round(found.weight, 3), round(found.lrt.p_value, 3)
     (1.663, 3.091, 0.46)
     """
-    model = check_meta(result, "threshold_selection")
+    given = check_model(result, "threshold_selection")
+    model, notes = one_level(given, "The selection model")
     conf_level = model.conf_level if conf_level is None else conf_level
     check_conf_level(conf_level)
     if model.weights is not None:
@@ -281,7 +297,45 @@ def threshold_selection(
         terms=model.design.names,
         conf_level=conf_level,
         original=model,
+        power_of=PowerOf(partial(_power, model, data, cuts)),
+        notes=notes,
     )
+
+
+def _power(model: MetaResult, data: Selection, cuts: FloatArray) -> Power:
+    """Return the power of the likelihood-ratio test against its first threshold."""
+    measure = str(model.measure)
+    p, m = data.X.shape[1], len(cuts)
+    free = np.ones(p + 1 + m, dtype=bool)
+    free[p] = model.method != "CE"
+    plain = free.copy()
+    plain[p + 1 :] = False
+
+    def test(y: FloatArray) -> float:
+        a = back_transform(y, measure)
+        zone = np.searchsorted(cuts - TIE, a, side="right").astype(np.int64)
+        if len(np.unique(zone)) <= m:
+            return float("nan")
+        drawn = replace(data, y=y, zone=zone)
+        start = np.concatenate(
+            [
+                model.beta,
+                [np.sqrt(max(model.tau2, 1e-4)) if free[p] else 0],
+                np.zeros(m),
+            ]
+        )
+        try:
+            null = climb(drawn, start, plain)
+            top = maximise(drawn, null, free)
+        except ConvergenceError:
+            return float("nan")
+        rise = evaluate(drawn, top).value - evaluate(drawn, null).value
+        return float(stats.chi2.sf(max(2 * rise, 0.0), m))
+
+    def rejects(y: FloatArray) -> FloatArray:
+        return np.array([test(column) for column in y.T])
+
+    return power_of(model, rejects, threshold=float(cuts[0]), runs=RUNS_OF_SELECTION)
 
 
 def _thresholds(threshold: Any) -> FloatArray:

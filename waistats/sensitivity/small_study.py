@@ -6,11 +6,11 @@ The coefficient expected of an infinitely large study: PET and PEESE.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from waistats._format import Result, coefficient, fixed, interval, level, p_statement
 from waistats._typing import FloatArray
@@ -22,7 +22,10 @@ from waistats.meta.multilevel.fit import MultilevelResult, fit_levels
 from waistats.meta.multilevel.robust import SMALLEST_DF, WARNING
 from waistats.meta.results import FittedModel, MetaResult, TestResult
 from waistats.provenance import marked, of_simulated
-from waistats.sensitivity._refit import check_mean, check_meta, check_model
+from waistats.sensitivity._dependence import one_a_study, studies, study_model
+from waistats.sensitivity._power import Power, PowerOf, power_of
+from waistats.sensitivity._refit import check_mean, check_model
+from waistats.sensitivity._regressions import kendall, nested_p, single_p
 
 PREDICTORS = ("se", "variance", "n", "inverse_n", "sqrt_n", "inverse_sqrt_n")
 # predictors that go to 0 as samples grow
@@ -44,11 +47,6 @@ def regress_on(
     design = build_design(f"{result.design.formula} + {name}", table)
     classical = model == "classical"
     if isinstance(result, MultilevelResult):
-        if classical:
-            raise ModelError(
-                "model='classical' takes every row as independent; use model='mixed' "
-                "for a multilevel model."
-            )
         nested = fit_levels(
             result.effects,
             design,
@@ -134,7 +132,13 @@ class EggerTest(TestResult):
     model: str
     predictor: str
     fit: FittedModel = field(repr=False)
+    power_of: PowerOf = field(repr=False)
     notes: tuple[str, ...] = ()
+
+    @property
+    def power(self) -> Power:
+        """What the test would find with these samples; computed when asked."""
+        return self.power_of()
 
     def __str__(self) -> str:
         lines = [
@@ -144,7 +148,7 @@ class EggerTest(TestResult):
         ]
         if not np.isnan(self.limit):
             lines.append(self._limit_sentence())
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*lines, *filter(None, [self.power.sentence()]), *self.notes])
 
     def _limit_sentence(self) -> str:
         shown = level(self.fit.conf_level)
@@ -159,10 +163,20 @@ class EggerTest(TestResult):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class RankTest(TestResult):
-    """A rank correlation test for funnel asymmetry; ``statistic`` is Kendall's tau."""
+    """A rank correlation test for funnel asymmetry; ``statistic`` is Kendall's tau.
+
+    ``used`` is the one-level model of the coefficients that it ranks.
+    """
 
     exact: bool
+    used: MetaResult = field(repr=False)
+    power_of: PowerOf = field(repr=False)
     notes: tuple[str, ...] = ()
+
+    @property
+    def power(self) -> Power:
+        """What the test would find with these samples; computed when asked."""
+        return self.power_of()
 
     def sentence(self) -> str:
         """Return the test as a paper prints it."""
@@ -171,7 +185,7 @@ class RankTest(TestResult):
     def __str__(self) -> str:
         how = "exact" if self.exact else "normal approximation, ties"
         first = f"{TestResult.__str__(self)} ({how})"
-        return "\n".join([first, *self.notes])
+        return "\n".join([first, *filter(None, [self.power.sentence()]), *self.notes])
 
 
 def egger_test(
@@ -184,8 +198,9 @@ def egger_test(
     result : MetaResult or MultilevelResult
         From `fit_meta` or `fit_multilevel`; moderators stay in the regression.
     model : {"mixed", "classical"}, default "mixed"
-        The model of ``result`` with the predictor added, or weighted least squares
-        with weights :math:`1/v_i` and a free scale (Egger's own; not multilevel).
+        The model of ``result`` with the predictor added (where studies give several
+        coefficients a multilevel one), or weighted least squares with weights
+        :math:`1/v_i` and a free scale (Egger's own; of one coefficient a study).
     predictor : {"se", "variance", "n", "inverse_n", "sqrt_n", "inverse_sqrt_n"}
         What stands for precision.
     robust : bool, default False
@@ -230,9 +245,10 @@ def egger_test(
     >>> round(test.statistic, 3), test.df, round(test.p_value, 3)
     (-1.902, 3.0, 0.153)
     """
-    fitted = check_model(result, "egger_test")
+    given = check_model(result, "egger_test")
     check_option("model", model, MODELS)
     check_option("predictor", predictor, PREDICTORS)
+    fitted, notes = _for_regression(given, model, "The classical regression")
     fit, name = regress_on(fitted, model, predictor)
     frame = _coefficients(fit, robust=robust)
     slope, df = frame.loc[name], float(frame.loc[name, "df"])
@@ -255,7 +271,9 @@ def egger_test(
         model=model,
         predictor=predictor,
         fit=fit,
+        power_of=PowerOf(partial(_egger_power, fitted, fit, name, model)),
         notes=(
+            *notes,
             *(
                 (f"df below {SMALLEST_DF}: {WARNING}.",)
                 if df < SMALLEST_DF and robust
@@ -271,8 +289,10 @@ def rank_test(result: Any) -> RankTest:
 
     Parameters
     ----------
-    result : MetaResult
-        From `fit_meta`; its moderators are not used.
+    result : MetaResult or MultilevelResult
+        From `fit_meta` or `fit_multilevel`; moderators are not used. Of studies that
+        give several coefficients one is used: that of the most respondents, then of
+        the most items, then the first.
 
     Returns
     -------
@@ -297,16 +317,14 @@ def rank_test(result: Any) -> RankTest:
     >>> table = pd.DataFrame(
     ...     {"study_id": list("ABCDE"), "estimate": [.91, .79, .93, .88, .90],
     ...      "n": [84, 54, 231, 120, 300], "n_items": 12})
-    >>> print(rank_test(fit_meta(effect_sizes(table))))
-    Rank test for funnel asymmetry: Kendall's τ = -0.4000, p = .4833 (exact)
+    >>> test = rank_test(fit_meta(effect_sizes(table)))
+    >>> round(test.statistic, 3), round(test.p_value, 3), round(test.power.power, 2)
+    (-0.4, 0.483, 0.01)
     """
-    fitted = check_meta(result, "rank_test")
+    fitted, notes = one_a_study(check_model(result, "rank_test"), "The rank test")
     y, v = fitted.effects.yi, fitted.effects.vi
     check_varies(v, "sampling variances", fitted)
-    w = 1 / v
-    deviate = (y - (w @ y) / w.sum()) / np.sqrt(v - 1 / w.sum())
-    ties = len(np.unique(v)) < len(v) or len(np.unique(deviate)) < len(v)
-    tau, p = stats.kendalltau(deviate, v, method="asymptotic" if ties else "exact")
+    tau, p, ties = kendall(y, v)
     return RankTest(
         name="Rank test for funnel asymmetry",
         statistic=float(tau),
@@ -316,8 +334,38 @@ def rank_test(result: Any) -> RankTest:
         estimate=float(tau),
         simulated=fitted.simulated,
         exact=not ties,
-        notes=scale_notes(fitted, True),
+        used=fitted,
+        power_of=PowerOf(partial(_rank_power, fitted)),
+        notes=(*notes, *scale_notes(fitted, True)),
     )
+
+
+def _rank_power(fitted: MetaResult) -> Power:
+    """Return the power of the rank test."""
+    v = fitted.effects.vi
+
+    def rejects(y: FloatArray) -> FloatArray:
+        return np.array([kendall(column, v)[1] for column in y.T])
+
+    return power_of(fitted, rejects)
+
+
+def _for_regression(
+    given: MetaResult | MultilevelResult, model: str, what: str
+) -> tuple[MetaResult | MultilevelResult, tuple[str, ...]]:
+    """Return the model that a regression on precision extends, and a note."""
+    return study_model(given) if model == "mixed" else one_a_study(given, what)
+
+
+def _egger_power(
+    fitted: MetaResult | MultilevelResult, fit: FittedModel, name: str, model: str
+) -> Power:
+    """Return the power of the regression test."""
+    column = fit.design.names.index(name)
+    if isinstance(fit, MultilevelResult) and isinstance(fitted, MultilevelResult):
+        return power_of(fitted, partial(nested_p, fitted, fit, column))
+    assert isinstance(fit, MetaResult)
+    return power_of(fitted, partial(single_p, fit, column))
 
 
 def _coefficients(fit: FittedModel, *, robust: bool) -> pd.DataFrame:
@@ -391,16 +439,16 @@ class PetPeese(Result):
         return "\n".join([*lines, *self.notes])
 
 
-def pet_peese(result: Any, model: str = "classical", predictor: str = "se") -> PetPeese:
+def pet_peese(result: Any, model: str | None = None, predictor: str = "se") -> PetPeese:
     r"""Estimate the coefficient that an infinitely large study would report.
 
     Parameters
     ----------
     result : MetaResult or MultilevelResult
         From `fit_meta` or `fit_multilevel`, without moderators.
-    model : {"classical", "mixed"}, default "classical"
-        Weighted least squares with a free scale, as published, or the model of
-        ``result``; a multilevel model needs ``"mixed"``.
+    model : {"classical", "mixed"}, optional
+        Weighted least squares with a free scale, as published and by default, or the
+        model of ``result``, by default where studies give several coefficients.
     predictor : {"se", "inverse_sqrt_n"}
         PET on the standard error and PEESE on the variance, or on
         :math:`1/\sqrt n` and :math:`1/n`; see `egger_test` for when.
@@ -433,10 +481,14 @@ def pet_peese(result: Any, model: str = "classical", predictor: str = "se") -> P
     >>> found.chosen, round(float(found.estimate), 3)
     ('PEESE', 2.613)
     """
-    fitted = check_model(result, "pet_peese")
-    check_mean(fitted, "pet_peese")
+    given = check_model(result, "pet_peese")
+    check_mean(given, "pet_peese")
+    if model is None:
+        alone = isinstance(given, MetaResult) and studies(given) is None
+        model = "classical" if alone else "mixed"
     check_option("model", model, MODELS)
     check_option("predictor", predictor, PAIRS)
+    fitted, notes = _for_regression(given, model, "The classical regression")
     pet, peese = (regress_on(fitted, model, name)[0] for name in PAIRS[predictor])
     intercept = pet.to_frame().iloc[0]
     positive = intercept.estimate > 0 and intercept.p_value / 2 < 0.05
@@ -450,5 +502,5 @@ def pet_peese(result: Any, model: str = "classical", predictor: str = "se") -> P
         ci_high=float(row.ci_high),
         model=model,
         predictor=predictor,
-        notes=scale_notes(fitted, predictor == "se"),
+        notes=(*notes, *scale_notes(fitted, predictor == "se")),
     )

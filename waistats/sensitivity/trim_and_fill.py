@@ -16,7 +16,8 @@ from waistats.meta.fit import fit_design
 from waistats.meta.fit_many import fit_batch
 from waistats.meta.results import MetaResult
 from waistats.provenance import marked, of_simulated
-from waistats.sensitivity._refit import check_mean, check_meta
+from waistats.sensitivity._dependence import one_level
+from waistats.sensitivity._refit import check_mean, check_model
 
 ESTIMATORS = ("L0", "R0", "Q0")
 MAX_ITERATIONS = 100
@@ -95,8 +96,10 @@ def trim_and_fill(
 
     Parameters
     ----------
-    result : MetaResult
-        From `fit_meta`, without moderators.
+    result : MetaResult or MultilevelResult
+        From `fit_meta` or `fit_multilevel`, without moderators. Of a
+        multilevel model one coefficient a study is used: that of the most respondents,
+        then of the most items, then the first.
     estimator : {"L0", "R0", "Q0"}, default "L0"
         Estimator of the number of missing studies.
     side : {"left", "right"}, optional
@@ -139,8 +142,9 @@ def trim_and_fill(
     >>> found.k0, found.side
     (1, 'left')
     """
-    model = check_meta(result, "trim_and_fill")
-    check_mean(model, "trim_and_fill")
+    given = check_model(result, "trim_and_fill")
+    check_mean(given, "trim_and_fill")
+    model, notes = one_level(given, "Trim and fill")
     check_option("estimator", estimator, ESTIMATORS)
     if side is None:
         side = _default_side(model)
@@ -170,6 +174,7 @@ def trim_and_fill(
         p_value=0.5 ** (k0 + 1) if estimator == "R0" else float("nan"),
         fit=fit,
         original=model,
+        notes=notes,
     )
 
 

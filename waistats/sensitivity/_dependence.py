@@ -1,0 +1,135 @@
+"""What checks of independent coefficients do where studies give several."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from waistats._typing import FloatArray, IntArray
+from waistats.meta._design import Design
+from waistats.meta._effects import Effects
+from waistats.meta.fit import fit_design
+from waistats.meta.multilevel.fit import MultilevelResult, fit_levels
+from waistats.meta.results import MetaResult
+
+Model = MetaResult | MultilevelResult
+LEVELS = ("study_id", "coefficient_id")
+RULE = "the coefficient of the most respondents, then of the most items, then the first"
+
+
+def studies(result: Model) -> IntArray | None:
+    """Return the study of each row where a study gives several; else None."""
+    if isinstance(result, MultilevelResult):
+        code = result.codes[0]
+    elif "study_id" in result.effects.source:
+        names = result.effects.table["study_id"].to_numpy(dtype=object)
+        code = pd.factorize(names)[0].astype(np.int64)
+    else:
+        return None
+    return code if len(np.unique(code)) < len(code) else None
+
+
+def study_model(result: Model) -> tuple[Model, tuple[str, ...]]:
+    """Return the model that takes coefficients of one study together, and a note.
+
+    A multilevel model is its own; a one-level model of studies that give several is
+    fitted again with a level of studies.
+    """
+    code = None if isinstance(result, MultilevelResult) else studies(result)
+    if code is None:
+        return result, ()
+    k = result.k
+    fit = fit_levels(
+        result.effects,
+        result.design,
+        sparse.csr_array(sparse.diags_array(result.effects.vi)),
+        LEVELS,
+        [code, np.arange(k)],
+        method="ML" if result.method == "ML" else "REML",
+        small_sample="t",
+        conf_level=result.conf_level,
+    )
+    note = (
+        f"Studies give several coefficients ({len(np.unique(code))} studies, {k} "
+        "coefficients), so that the regression is a multilevel one. Weights of the "
+        "user's are not used in it."
+        if result.weights is not None
+        else f"Studies give several coefficients ({len(np.unique(code))} studies, {k} "
+        "coefficients), so that the regression is a multilevel one."
+    )
+    return fit, (note,)
+
+
+def one_a_study(result: Model, what: str) -> tuple[MetaResult, tuple[str, ...]]:
+    """Return a one-level model of one coefficient a study, and a note of the rule."""
+    code = studies(result)
+    if code is None and isinstance(result, MetaResult):
+        return result, ()
+    code = np.arange(result.k) if code is None else code
+    keep = _first_of(result, code)
+    multilevel = isinstance(result, MultilevelResult)
+    weights = None if isinstance(result, MultilevelResult) else result.weights
+    fit = fit_design(
+        chosen_rows(result.effects, keep),
+        chosen_design(result.design, keep),
+        method=result.method,
+        small_sample="knapp-hartung" if multilevel else result.small_sample,
+        conf_level=result.conf_level,
+        weights=None if weights is None else weights[keep],
+    )
+    if len(keep) == result.k:
+        return fit, ()
+    note = (
+        f"{what} has no version for studies that give several coefficients. It uses one "
+        f"a study, {len(keep)} of {result.k}: {RULE}."
+    )
+    return fit, (note,)
+
+
+def one_level(result: Model, what: str) -> tuple[MetaResult, tuple[str, ...]]:
+    """Return a one-level model as it was given, one coefficient a study of others."""
+    if isinstance(result, MultilevelResult):
+        return one_a_study(result, what)
+    code = studies(result)
+    if code is None:
+        return result, ()
+    note = (
+        f"{what} takes all {result.k} coefficients as independent, but they come from "
+        f"{len(np.unique(code))} studies: its tests reject too often. With the result of "
+        "fit_multilevel() it uses one coefficient a study."
+    )
+    return result, (note,)
+
+
+def _first_of(result: Model, code: IntArray) -> IntArray:
+    """Return the row of each study that the rule chooses, in the order of rows."""
+    table = result.effects.table
+    keys: list[FloatArray] = []
+    for column in ("n", "n_items"):
+        if column in table:
+            values = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)
+            keys.append(-np.where(np.isfinite(values), values, -np.inf))
+    if len(keys) < 2:
+        keys = [result.effects.vi]
+    order = np.lexsort([np.arange(len(code)), *reversed(keys), code])
+    first = np.unique(code[order], return_index=True)[1]
+    return np.sort(order[first])
+
+
+def chosen_rows(effects: Effects, rows: IntArray) -> Effects:
+    """Return the effects of some rows."""
+    return replace(
+        effects,
+        yi=effects.yi[rows],
+        vi=effects.vi[rows],
+        rows=effects.rows[rows],
+    )
+
+
+def chosen_design(design: Design, rows: IntArray) -> Design:
+    """Return a design of some rows."""
+    data = design.data
+    if data is not None:
+        data = data.iloc[rows].reset_index(drop=True)
+    return replace(design, X=design.X[rows], data=data)

@@ -1,0 +1,80 @@
+"""The small-study tests for many outcomes of the same studies at once."""
+
+import numpy as np
+from scipy import stats
+
+from waistats._typing import FloatArray, IntArray
+from waistats.meta._distributions import two_sided
+from waistats.meta.fit_many import in_chunks
+from waistats.meta.multilevel._blocks import connect, padded_rows
+from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.meta.multilevel.robust import SMALLEST_DF, sandwich, satterthwaite
+from waistats.meta.results import MetaResult
+from waistats.sensitivity.deletion import whitened_design
+
+
+def kendall(y: FloatArray, v: FloatArray) -> tuple[float, float, bool]:
+    """Return Kendall's tau, its p value and whether there are ties."""
+    w = 1 / v
+    deviate = (y - (w @ y) / w.sum()) / np.sqrt(v - 1 / w.sum())
+    ties = len(np.unique(v)) < len(v) or len(np.unique(deviate)) < len(v)
+    tau, p = stats.kendalltau(deviate, v, method="asymptotic" if ties else "exact")
+    return float(tau), float(p), ties
+
+
+def single_p(fit: MetaResult, column: int, y: FloatArray) -> FloatArray:
+    """Return p values of a coefficient for many outcomes (k, B) of one-level models."""
+    v = np.repeat(fit.effects.vi[:, None], y.shape[1], axis=1)
+    batch = in_chunks(y, v, fit.design.X, fit.method, fit.small_sample)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        t = batch.beta[column] / np.sqrt(batch.cov[column, column])
+    return np.asarray(two_sided(t, fit.df), dtype=float)
+
+
+def nested_p(
+    fitted: MultilevelResult,
+    fit: MultilevelResult,
+    column: int,
+    y: FloatArray,
+) -> FloatArray:
+    """Return the same of multilevel models, at the variances of the model itself.
+
+    CR2 by Satterthwaite's degrees of freedom, and where these are below 4 the more
+    cautious of it and the model's own on studies - p.
+    """
+    X, sigma2, codes = fit.design.X, fitted.sigma2, list(fit.codes)
+    WX = whitened_design(fit, sigma2)
+    bread = np.linalg.inv(X.T @ WX)
+    beta = bread @ (WX.T @ y)
+    rest = y - X @ beta
+    cluster = connect(fit.V, fit.codes[0])
+    # the adjusted scores are linear in residuals: one row of each study at a time
+    order = np.argsort(cluster, kind="stable")
+    size = np.bincount(cluster)
+    place = np.empty(len(cluster), dtype=np.int64)
+    place[order] = np.arange(len(cluster)) - np.repeat(np.cumsum(size) - size, size)
+    scores = np.zeros((len(size), y.shape[1]))
+    df = np.nan
+    for i in range(int(size.max())):
+        mark = (place == i).astype(float)
+        parts = sandwich(X, mark, fit.V, codes, sigma2, bread, cluster)
+        # clusters come batch by batch: their order is that of the rows they hold
+        g = np.zeros(len(size))
+        g[_cluster_order(cluster)] = parts.scores[:, column]
+        rows = np.flatnonzero(place == i)
+        scores[cluster[rows]] += g[cluster[rows], None] * rest[rows]
+        df = float(satterthwaite(parts, np.eye(len(bread))[[column]])[0])
+    own = two_sided(
+        beta[column] / np.sqrt(bread[column, column]), max(len(size) - len(bread), 1)
+    )
+    if not df > 0:
+        return np.asarray(own, dtype=float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        robust = two_sided(beta[column] / np.sqrt((scores**2).sum(axis=0)), df)
+    p = robust if df >= SMALLEST_DF - 0.01 else np.fmax(robust, own)
+    return np.asarray(p, dtype=float)
+
+
+def _cluster_order(cluster: IntArray) -> IntArray:
+    """Return the clusters in the order in which `sandwich` puts them."""
+    return np.concatenate([cluster[rows[:, 0]] for rows in padded_rows(cluster)])
