@@ -1,0 +1,41 @@
+"""Commands of data sets: list, fetch, and where they are."""
+
+from typing import Annotated
+
+import typer
+
+data_app = typer.Typer(help="Data sets: list, fetch, and where they are.")
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """List the data sets that come with waistats or can be fetched."""
+    import textwrap
+
+    from waistats.datasets.bundled import list_datasets
+
+    for _, row in list_datasets().iterrows():
+        print(f"{row['name']} ({row['kind']}, {row['rows']} rows, {row['licence']})")
+        print(textwrap.indent(textwrap.fill(row["description"], 80), "    "))
+
+
+@data_app.command("fetch")
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="A name of the list.")],
+) -> None:
+    """Bring a data set of others into the cache and check its hash."""
+    from waistats.datasets.remote import cache_path, fetch_dataset
+
+    frame = fetch_dataset(name)
+    print(f"{name}: {len(frame)} rows in {cache_path(name)}")
+    print(f"Licence: {frame.attrs['licence']}. Cite: {frame.attrs['citation']}")
+
+
+@data_app.command("path")
+def data_path(
+    name: Annotated[str | None, typer.Argument(help="A name of the list.")] = None,
+) -> None:
+    """Print where a fetched data set lies, or the cache folder."""
+    from waistats.datasets.remote import cache_path
+
+    print(cache_path(name))
