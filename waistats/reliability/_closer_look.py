@@ -20,6 +20,8 @@ _MOST_NAMED = 4
 _STRAINED = 1.3
 _AT_THE_END = 0.35
 _OFTEN = 0.05
+# equal rows are worth a word where chance gives fewer than this
+_BY_CHANCE = 0.01
 
 
 def look_at_rows(
@@ -56,18 +58,18 @@ def _identical(
     values: FloatArray, complete: IntArray, row: Callable[[int], str]
 ) -> list[Finding]:
     rows = values[complete]
-    ordered = np.sort(rows, axis=1)
     m = rows.shape[1]
-    distinct = 1 + (np.diff(ordered, axis=1) > 0).sum(axis=1)
-    middle = ordered[:, m // 2][:, None]
-    # answers that differ from the usual one make a chance match unlikely
-    varied = (distinct >= 3) & ((rows != middle).sum(axis=1) * 3 >= m)
-    frame = pd.DataFrame(rows[varied])
+    frame = pd.DataFrame(rows)
     if not frame.duplicated().any():
         return []
-    place = complete[varied]
     same = frame.groupby(list(frame.columns), sort=False).indices
-    groups = [place[at] for at in same.values() if len(at) > 1]
+    groups = [
+        complete[at]
+        for at in same.values()
+        if len(at) > 1 and _chance(rows, at) < _BY_CHANCE
+    ]
+    if not groups:
+        return []
     told = [listing((row(int(i)) for i in group), 3) for group in groups]
     n = sum(len(group) - 1 for group in groups)
     return [
@@ -85,6 +87,22 @@ def _identical(
             f"{option('person')} if the file has one.",
         )
     ]
+
+
+def _chance(rows: FloatArray, at: IntArray) -> float:
+    """Return how many rows would equal this one by chance among people of its score.
+
+    The frequencies of answers are those of the 10 % of respondents with the nearest
+    scores, the equal rows left out.
+    """
+    one = rows[at[0]]
+    others = np.delete(rows, at, axis=0)
+    if not len(others):
+        return 0.0
+    distance = np.abs(others.sum(axis=1) - one.sum())
+    near = others[np.argsort(distance, kind="stable")[: max(20, len(others) // 10)]]
+    frequency = ((near == one).sum(axis=0) + 0.5) / (len(near) + 1)
+    return float(np.exp(np.log(frequency).sum()) * len(rows))
 
 
 def _straight(
