@@ -38,7 +38,7 @@ def test_checked_values_of_different_people():
     assert feldt.statistic == pytest.approx(7 / 3)
     assert (feldt.df, feldt.df2) == (83, 53)
     assert feldt.p_value == pytest.approx(0.00123, abs=5e-6)
-    matched = compare_alphas(one, two)
+    matched = compare_alphas(one, two, method="moment-matched")
     assert (matched.df, matched.df2) == pytest.approx((72.591, 52.086), abs=5e-4)
     assert matched.p_value == pytest.approx(0.001603, abs=5e-7)
     assert matched.ci_low < 7 / 3 < matched.ci_high
@@ -82,7 +82,7 @@ def test_the_matched_test_keeps_its_level_where_feldts_does_not():
 
 
 def test_the_same_people_by_influence(items):
-    found = compare_alphas(items.iloc[:, :3], items, paired=True)
+    found = compare_alphas(items.iloc[:, :3], items, paired=True, method="influence")
     v = alpha_covariance({"a": items.iloc[:, :3], "b": items})
     t = -np.log(1 - v.estimate)
     se = np.sqrt(v.bonett[0, 0] + v.bonett[1, 1] - 2 * v.bonett[0, 1])
@@ -133,6 +133,7 @@ def test_missing_answers_leave_the_shared_people(items):
     holes.iloc[:4, 0] = holes.iloc[4:9, 3] = np.nan
     one, two = holes.iloc[:, :2], holes.iloc[:, 2:]
     assert compare_alphas(one, two, paired=True, method="feldt").df == 49
+    assert compare_alphas(one, two, paired=True, method="influence").df == 50
     assert compare_alphas(one, two, paired=True).df == 50
 
 
@@ -153,6 +154,111 @@ def test_what_cannot_be_compared_is_refused(items):
     with pytest.raises(DataError, match="must be below 1"):
         compare_alphas(published(1.0, 30, 4), two)
     with pytest.raises(ModelError, match="more than 5 respondents"):
-        compare_alphas(one, published(0.5, 5, 4))
+        compare_alphas(one, published(0.5, 5, 4), method="moment-matched")
+    with pytest.raises(ModelError, match="no F distribution has the mean"):
+        compare_alphas(
+            published(0.2, 8, 2), published(0.95, 8, 2), method="moment-matched"
+        )
     with pytest.raises(DataError, match="same answers"):
         compare_alphas(items, items, paired=True)
+
+
+def test_the_exact_law_is_the_default_and_has_no_order():
+    """METHODS 12.1, row 4; the approximations depend on which alpha comes first."""
+    one, two = published(0.80, 50, 10), published(0.85, 80, 10)
+    found, back = compare_alphas(one, two), compare_alphas(two, one)
+    assert found.p_value == pytest.approx(0.3033589, abs=5e-8)
+    assert back.p_value == pytest.approx(found.p_value, rel=1e-12)
+    assert back.ratio == pytest.approx(1 / found.ratio)
+    # the table's limits are of (1 - A1) / (1 - A2)
+    assert (back.ci_low, back.ci_high) == pytest.approx((0.7695091, 2.248035), rel=2e-7)
+    assert found.ci_low == pytest.approx(1 / back.ci_high, rel=1e-9)
+    assert found.difference_low == pytest.approx(-back.difference_high, rel=1e-9)
+    assert found.difference_low < -0.05 < found.difference_high
+    assert "CI of the difference" in str(found)
+    assert np.isnan(found.df)
+
+
+def test_several_alphas_as_published_and_in_cocron():
+    """Feldt, Woodruff and Salih (1987), as cocron's tests cite them."""
+    found = compare_alphas(
+        published(0.784, 51, 5), published(0.875, 101, 5), published(0.936, 151, 5)
+    )
+    assert found.statistic == pytest.approx(22.926, abs=5e-4)
+    assert found.df == 2
+    r = np.array(
+        [[1, 0.8, 0.6, 0.75], [0, 1, 0.65, 0.7], [0, 0, 1, 0.55], [0, 0, 0, 1]]
+    )
+    alphas = zip((0.857, 0.875, 0.800, 0.833), (50, 40, 35, 25), strict=True)
+    same = compare_alphas(
+        *(published(a, 100, m) for a, m in alphas), paired=True, correlation=r
+    )
+    assert same.statistic == pytest.approx(10.66, abs=5e-3)
+    assert same.p_value == pytest.approx(0.014, abs=5e-4)
+    assert same.df == 3
+    assert "chi-square(3) = 10.66, p = .014" in str(same)
+
+
+def test_the_jackknife_is_leaving_out_one_by_one(items):
+    one, two = items.iloc[:, :2], items.iloc[:, 2:]
+    found = compare_alphas(one, two, paired=True)
+    values = [
+        np.log1p(-cronbach_alpha(two.drop(i), ci=None).estimate)
+        - np.log1p(-cronbach_alpha(one.drop(i), ci=None).estimate)
+        for i in items.index
+    ]
+    n = len(items)
+    se = np.sqrt((n - 1) / n * ((values - np.mean(values)) ** 2).sum())
+    assert found.statistic == pytest.approx(np.log(found.ratio) / se, rel=1e-9)
+    assert found.df == n - 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [10, 30])
+def test_size_of_the_paired_default(n):
+    """The influence test rejected .138 at n = 10 and .073 at n = 30."""
+    rng = np.random.default_rng(n)
+    runs, rejected = 1500, {"jackknife": 0, "influence": 0}
+    for _ in range(runs):
+        latent = rng.normal(size=(n, 1))
+        values = latent + rng.normal(size=(n, 12)) * 1.2
+        for method in rejected:
+            found = compare_alphas(
+                values[:, :6], values[:, 6:], paired=True, method=method
+            )
+            rejected[method] += found.p_value < 0.05
+    assert 0.03 < rejected["jackknife"] / runs < 0.067
+    assert rejected["influence"] / runs > {10: 0.09, 30: 0.06}[n]
+
+
+def test_size_of_tests_of_three_alphas():
+    """Equal alphas: rejections at .05 within three standard errors."""
+    rng = np.random.default_rng(8)
+    runs = 400
+    rejected = {"feldt-woodruff-salih": 0, "jackknife": 0, "different": 0}
+    for _ in range(runs):
+        latent = rng.normal(size=(60, 1))
+        parts = [latent + rng.normal(size=(60, 5)) * 1.2 for _ in range(3)]
+        for method in ("feldt-woodruff-salih", "jackknife"):
+            found = compare_alphas(*parts, paired=True, method=method)
+            rejected[method] += found.p_value < 0.05
+        apart = [
+            rng.normal(size=(60, 1)) + rng.normal(size=(60, 5)) * 1.2 for _ in "abc"
+        ]
+        rejected["different"] += compare_alphas(*apart).p_value < 0.05
+    for name, count in rejected.items():
+        assert abs(count / runs - 0.05) < 0.033, name
+
+
+def test_what_several_alphas_refuse(items):
+    three = [published(0.8, 50, 5)] * 3
+    with pytest.raises(ModelError, match="need correlation="):
+        compare_alphas(*three, paired=True)
+    with pytest.raises(DataError, match="3 x 3 matrix"):
+        compare_alphas(*three, paired=True, correlation=np.ones((2, 2)))
+    with pytest.raises(ModelError, match="needs the items of every alpha"):
+        compare_alphas(*three, paired=True, method="jackknife")
+    with pytest.raises(DataError, match="of the same items"):
+        compare_alphas(items, items, items.iloc[:, :3], paired=True)
+    with pytest.raises(ModelError, match="method must be one of"):
+        compare_alphas(*three, method="exact")

@@ -9,16 +9,35 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import special
 
 from waistats._format import Result, coefficient, interval, level, p_statement
 from waistats._typing import BoolArray, FloatArray
-from waistats.errors import DataError, ModelError, check_conf_level, check_option
+from waistats.errors import (
+    DataError,
+    ModelError,
+    check_conf_level,
+    check_option,
+    listing,
+)
 from waistats.provenance import is_simulated, marked, noted, of_simulated
 from waistats.reliability._items import ItemsLike, match_respondents, read_items
+from waistats.reliability._many_alphas import (
+    cube_root_test,
+    hotelling,
+    jackknife_covariance,
+    log_alpha_without_each,
+)
 from waistats.reliability._moments import alpha_gradient, alpha_of, influence_covariance
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import Sample, impossible, prepare
+from waistats.reliability._two_alphas import (
+    TwoAlphas,
+    difference_limits,
+    p_value,
+    ratio_limits,
+)
 from waistats.reliability.alpha import cronbach_alpha, exactly_one, no_total_variance
 
 MEASURES = ("bonett", "hakstian-whalen", "raw")
@@ -241,8 +260,12 @@ def _alpha_of(name: str, sample: Sample) -> float:
     return alpha
 
 
-INDEPENDENT = ("moment-matched", "feldt")
-PAIRED = ("influence", "feldt")
+INDEPENDENT = ("exact", "moment-matched", "feldt")
+PAIRED = ("jackknife", "influence", "feldt")
+MANY_INDEPENDENT = ("feldt-woodruff-salih",)
+MANY_PAIRED = ("jackknife", "feldt-woodruff-salih")
+# shared respondents below which the influence test rejects too often
+_FEW = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -258,9 +281,9 @@ class AlphaComparison(Result):
     ci_low, ci_high : float
         Limits of the ratio; NaN where the method gives none.
     statistic : float
-        F, or t for alphas of the same people.
+        Feldt's W (the ratio), F, or t for alphas of the same people.
     df, df2 : float
-        Degrees of freedom; ``df2`` is NaN for t.
+        Degrees of freedom; ``df2`` is NaN for t, both are for the exact law.
     p_value : float
         Two-sided.
     method : str
@@ -269,6 +292,11 @@ class AlphaComparison(Result):
         Confidence level of the limits.
     simulated : bool
         Whether the responses of either are SIMULATED.
+    difference_low, difference_high : float
+        Limits of the first population alpha less the second; NaN where the method
+        gives none.
+    notes : tuple of str
+        What a reader must know.
     """
 
     estimate_1: float
@@ -283,12 +311,16 @@ class AlphaComparison(Result):
     method: str
     conf_level: float = 0.95
     simulated: bool = False
+    difference_low: float = np.nan
+    difference_high: float = np.nan
+    notes: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """Return the test in one row."""
         names = (
             *("estimate_1", "estimate_2", "ratio", "ci_low", "ci_high"),
             *("statistic", "df", "df2", "p_value"),
+            *("difference_low", "difference_high"),
         )
         frame = pd.DataFrame({name: [getattr(self, name)] for name in names})
         return marked(frame, self.simulated)
@@ -302,43 +334,111 @@ class AlphaComparison(Result):
         )
 
     def closing(self) -> str:
-        """Return the method and the ratio's interval."""
-        if np.isnan(self.ci_low):
-            return self.method
-        limits = interval(self.ci_low, self.ci_high)
-        return f"{self.method}\n{level(self.conf_level)} CI of the ratio {limits}"
+        """Return the method, the intervals of ratio and difference, and the notes."""
+        lines = [self.method]
+        if not np.isnan(self.ci_low):
+            limits = interval(self.ci_low, self.ci_high)
+            lines.append(f"{level(self.conf_level)} CI of the ratio {limits}")
+        if not np.isnan(self.difference_low):
+            limits = interval(self.difference_low, self.difference_high)
+            lines.append(f"{level(self.conf_level)} CI of the difference {limits}")
+        return "\n".join([*lines, *self.notes])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class AlphasComparison(Result):
+    """A test of three or more alphas being equal in the population.
+
+    Attributes
+    ----------
+    estimates : tuple of float
+        The alphas, in the order given.
+    n, n_items : tuple of int
+        Respondents and items of each.
+    statistic : float
+        Chi-square, or F of the jackknife.
+    df, df2 : float
+        Degrees of freedom; ``df2`` is NaN for chi-square.
+    p_value : float
+        Of the test that all are equal.
+    method : str
+        Which test, in words.
+    simulated : bool
+        Whether the responses of any are SIMULATED.
+    """
+
+    estimates: tuple[float, ...]
+    n: tuple[int, ...]
+    n_items: tuple[int, ...]
+    statistic: float
+    df: float
+    df2: float
+    p_value: float
+    method: str
+    simulated: bool = False
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row an alpha."""
+        frame = pd.DataFrame(
+            {
+                "term": [f"alpha{i + 1}" for i in range(len(self.estimates))],
+                "estimate": self.estimates,
+                "n": self.n,
+                "n_items": self.n_items,
+            }
+        )
+        return marked(frame, self.simulated)
+
+    def heading(self) -> str:
+        """Return the test in a line."""
+        if np.isnan(self.df2):
+            test = f"chi-square({self.df:g}) = {self.statistic:.2f}"
+        else:
+            test = f"F({self.df:g}, {self.df2:g}) = {self.statistic:.2f}"
+        return (
+            f"{len(self.estimates)} alphas{of_simulated(self.simulated)}: {test}, "
+            f"{p_statement(self.p_value)}"
+        )
+
+    def closing(self) -> str:
+        """Return the method."""
+        return self.method
 
 
 def compare_alphas(
     first: ItemsLike | ReliabilityEstimate,
     second: ItemsLike | ReliabilityEstimate,
-    *,
+    *more: ItemsLike | ReliabilityEstimate,
     paired: bool = False,
     method: str | None = None,
-    correlation: float | None = None,
+    correlation: ArrayLike | None = None,
     conf_level: float = 0.95,
-) -> AlphaComparison:
-    r"""Test whether two alphas are equal in the population.
+) -> Any:
+    r"""Test whether two or more alphas are equal in the population.
 
     Parameters
     ----------
-    first, second : items or ReliabilityEstimate
+    first, second, *more : items or ReliabilityEstimate
         Keyed items, or alphas as :func:`cronbach_alpha` returns them (published ones as
         ``ReliabilityEstimate``).
     paired : bool
-        Whether both come from the same people.
+        Whether all come from the same people.
     method : str, optional
-        For different people ``"moment-matched"`` (default) or ``"feldt"``; for the same
-        people ``"influence"`` (default with items) or ``"feldt"``.
-    correlation : float, optional
-        Correlation of the two totals, for ``"feldt"`` of the same people without items.
+        Two alphas of different people: ``"exact"`` (default), or the approximations
+        ``"moment-matched"`` and ``"feldt"``. Of the same people: ``"jackknife"``
+        (default with items), ``"influence"``, or ``"feldt"``. Three or more:
+        ``"feldt-woodruff-salih"``, or ``"jackknife"`` (default with items of the same
+        people).
+    correlation : float or array_like of shape (K, K), optional
+        Correlations of the totals, for published alphas of the same people.
     conf_level : float
-        Confidence level of the interval of the ratio.
+        Confidence level of the intervals of two alphas.
 
     Returns
     -------
-    AlphaComparison
-        The test, two-sided.
+    AlphaComparison or AlphasComparison
+        The test: of two alphas, two-sided with intervals of ratio and difference; or of
+        three and more.
 
     Raises
     ------
@@ -349,18 +449,34 @@ def compare_alphas(
 
     Notes
     -----
-    Different people: :math:`W = (1 - a_2)/(1 - a_1)`. Feldt (1969) refers it to F on
-    :math:`n_1 - 1, n_2 - 1` degrees of freedom, which is liberal for short scales
-    (size .083-.089 at .05 with 4 items); ``"moment-matched"`` takes the degrees of
-    freedom from the mean and variance of the product of the two F laws, which removes
-    that. It needs :math:`n_2 > 5`.
+    *Different people.* Under equal population alphas :math:`(1-a_1)/(1-a_2)` is the ratio
+    of two independent F variables (Feldt, 1969); ``"exact"`` integrates that law
+    numerically. It is exact for normal items with equal error variances, whatever the
+    sizes, does not depend on the order, and gives limits of the ratio
+    :math:`(1-A_2)/(1-A_1)` and, by generalized confidence, of the difference
+    :math:`A_1-A_2`. With unequal error variances its size at .05 is .019 to .063. One F
+    that approximates that law depends on the order: Feldt's, on
+    :math:`n_1-1, n_2-1` degrees of freedom, is liberal for short scales (size .083-.089
+    with 4 items); ``"moment-matched"`` has its mean and variance, and is refused where
+    these do not exist or no F has them (small samples of few items).
 
-    The same people: Feldt (1980),
-    :math:`t = (a_1 - a_2)\sqrt{n-2}/\sqrt{4(1-a_1)(1-a_2)(1-r^2)}` on n - 2, liberal
-    with ceiling effects (size .12-.13); ``"influence"``,
-    :math:`(T_1 - T_2)/\sqrt{v_1 + v_2 - 2c}` on n - 1 with
-    :math:`T = -\ln(1 - a)` and the distribution-free covariance of
-    :func:`alpha_covariance`.
+    *The same people.* ``"jackknife"``: the difference of :math:`-\ln(1-a)` over its
+    leave-one-out standard error, t on n - 1; size at .05 in SIMULATED normal and ceiling
+    answers .043-.056 at n = 10, .046-.053 at 20 to 60. ``"influence"``, the
+    distribution-free covariance of :func:`alpha_covariance`, is too liberal in small
+    samples: .12-.14 at n = 10, .07-.08 at 30, .055-.065 at 150. Feldt (1980),
+    :math:`t=(a_1-a_2)\sqrt{n-2}/\sqrt{4(1-a_1)(1-a_2)(1-r^2)}` on n - 2, is liberal with
+    ceiling effects (.12-.13).
+
+    *Three and more.* Feldt, Woodruff and Salih's (1987) chi-square of
+    :math:`(1-a)^{-1/3}`, as R's ``cocron``; of the same people also Hotelling's F of the
+    jackknife.
+
+    References
+    ----------
+    Feldt, L. S. (1969). Psychometrika, 34, 363-373. Feldt, L. S. (1980). Psychometrika,
+    45, 99-105. Feldt, L. S., Woodruff, D. J., & Salih, F. A. (1987). Applied
+    Psychological Measurement, 11, 93-103.
 
     Examples
     --------
@@ -371,10 +487,90 @@ def compare_alphas(
     alpha = .910 and .790, p = .002
     """
     check_conf_level(conf_level)
+    given = (first, second, *more)
+    simulated = any(is_simulated(x) for x in given)
+    if more:
+        allowed = MANY_PAIRED if paired else MANY_INDEPENDENT
+        if method is not None:
+            check_option("method", method, allowed)
+        found = _many(given, paired, method, correlation)
+        return replace(found, simulated=simulated)
     if method is not None:
         check_option("method", method, PAIRED if paired else INDEPENDENT)
-    found = _compared(first, second, paired, method, correlation, conf_level)
-    return replace(found, simulated=is_simulated(first) or is_simulated(second))
+    if correlation is not None and np.ndim(correlation):
+        raise ModelError("correlation must be one number for two alphas.")
+    between = None if correlation is None else float(np.asarray(correlation))
+    two = _compared(first, second, paired, method, between, conf_level)
+    return replace(two, simulated=simulated)
+
+
+def _many(
+    given: Sequence[Any], paired: bool, method: str | None, correlation: Any
+) -> AlphasComparison:
+    published = any(isinstance(x, ReliabilityEstimate) for x in given)
+    if not paired and correlation is not None:
+        raise ModelError("correlation= is for alphas of the same people: paired=True.")
+    if method == "jackknife" and published:
+        raise ModelError(
+            "method='jackknife' needs the items of every alpha; with estimates alone "
+            "use method='feldt-woodruff-salih' and correlation=."
+        )
+    matrix = None
+    if paired and published:
+        matrix = _correlations(correlation, len(given))
+    elif paired:
+        values, matrix = _shared_values(given)
+        given = values
+    found = [_alpha(x) for x in given]
+    alpha = np.array([x.estimate for x in found])
+    n = np.array([float(x.n) for x in found])
+    m = np.array([float(x.n_items) for x in found])
+    if paired and len(set(n)) > 1:
+        raise DataError(
+            "alphas of the same people must have the same n; got "
+            f"{listing(int(x) for x in n)}."
+        )
+    statistic: float
+    if paired and not published and method != "feldt-woodruff-salih":
+        spread = jackknife_covariance([log_alpha_without_each(x) for x in given])
+        statistic, df, df2, p = hotelling(-np.log1p(-alpha), spread, int(n[0]))
+        how = "The same people: jackknife of -ln(1 - alpha), Hotelling's F."
+    else:
+        statistic, df, p = cube_root_test(alpha, n, m, matrix)
+        df2 = np.nan
+        who = "The same people" if paired else "Different people"
+        how = f"{who}: chi-square of Feldt, Woodruff and Salih (1987)."
+    return AlphasComparison(
+        estimates=tuple(alpha.tolist()),
+        n=tuple(int(x) for x in n),
+        n_items=tuple(int(x) for x in m),
+        statistic=statistic,
+        df=float(df),
+        df2=float(df2),
+        p_value=p,
+        method=how,
+    )
+
+
+def _correlations(given: Any, q: int) -> FloatArray:
+    if given is None:
+        raise ModelError(
+            "alphas of the same people need correlation=, the correlations of their "
+            "totals, or the items of all."
+        )
+    matrix = np.asarray(given, dtype=np.float64)
+    if matrix.ndim == 0:
+        matrix = np.where(np.eye(q, dtype=bool), 1.0, matrix)
+    upper = np.triu_indices(q, 1)
+    if matrix.shape != (q, q) or not (np.abs(matrix[upper]) < 1).all():
+        raise DataError(
+            f"correlation must be a {q} x {q} matrix of numbers between -1 and 1, the "
+            "upper triangle filled."
+        )
+    filled = np.eye(q)
+    filled[upper] = matrix[upper]
+    filled.T[upper] = matrix[upper]
+    return filled
 
 
 def _compared(
@@ -390,18 +586,59 @@ def _compared(
             raise ModelError(
                 "correlation= is for alphas of the same people: paired=True."
             )
-        return _independent(
-            _alpha(first), _alpha(second), method or "moment-matched", conf_level
-        )
+        one, two = _alpha(first), _alpha(second)
+        if method in (None, "exact"):
+            return _exact(one, two, conf_level)
+        return _independent(one, two, method, conf_level)
     published = [isinstance(x, ReliabilityEstimate) for x in (first, second)]
-    if method == "influence" and any(published):
+    if method in ("jackknife", "influence") and any(published):
         raise ModelError(
-            "method='influence' needs the items of both alphas; with estimates alone "
+            f"method={method!r} needs the items of both alphas; with estimates alone "
             "use method='feldt' and correlation=."
         )
     if method == "feldt" or any(published):
         return _feldt_paired(first, second, correlation, conf_level)
-    return _influence_paired(first, second, conf_level)
+    if method == "influence":
+        return _influence_paired(first, second, conf_level)
+    return _jackknife_paired(first, second, conf_level)
+
+
+def _exact(
+    one: ReliabilityEstimate, two: ReliabilityEstimate, conf_level: float
+) -> AlphaComparison:
+    for x in (one, two):
+        if x.n < 2 or x.n_items < 2:
+            raise DataError(
+                "the exact law needs at least 2 respondents and 2 items, but one alpha "
+                f"has {x.n} and {x.n_items}."
+            )
+    # limits of (1 - A2) / (1 - A1), as the ratio is written
+    turned = TwoAlphas(
+        alpha1=two.estimate,
+        n1=int(two.n),
+        m1=int(two.n_items),
+        alpha2=one.estimate,
+        n2=int(one.n),
+        m2=int(one.n_items),
+    )
+    low, high = ratio_limits(turned, conf_level)
+    below, above = difference_limits(turned, conf_level)
+    ratio = (1 - two.estimate) / (1 - one.estimate)
+    return AlphaComparison(
+        estimate_1=one.estimate,
+        estimate_2=two.estimate,
+        ratio=ratio,
+        ci_low=low,
+        ci_high=high,
+        statistic=ratio,
+        df=np.nan,
+        df2=np.nan,
+        p_value=p_value(turned),
+        method="Different people: exact law of Feldt's W.",
+        conf_level=conf_level,
+        difference_low=-above,
+        difference_high=-below,
+    )
 
 
 def _alpha(given: Any) -> ReliabilityEstimate:
@@ -454,7 +691,7 @@ def matched_df(n1: int, m1: int, n2: int, m2: int) -> tuple[float, float]:
         raise ModelError(
             "method='moment-matched' needs more than 5 respondents in the second sample "
             "and more than 4 degrees of freedom of the items in the first; use "
-            "method='feldt'."
+            "method='exact'."
         )
     mean = f4 * f2 / ((f4 - 2) * (f2 - 2))
     square = ((f1 + 2) * f4**2 * (f3 + 2) * f2**2) / (
@@ -462,6 +699,12 @@ def matched_df(n1: int, m1: int, n2: int, m2: int) -> tuple[float, float]:
     )
     df2 = 2 * mean / (mean - 1)
     df1 = 2 * mean**2 / (2 * square - mean * square - mean**2)
+    if not (df1 > 0 and df2 > 0):
+        raise ModelError(
+            "no F distribution has the mean and the variance that method="
+            f"'moment-matched' needs for n = {n1} and {n2}, m = {m1} and {m2}; use "
+            "method='exact'."
+        )
     return df1, df2
 
 
@@ -503,19 +746,57 @@ def _feldt_paired(
 
 def _shared(first: Any, second: Any) -> tuple[Any, Any, float]:
     """Return the items of the people who answered all of both, and r of the totals."""
-    matched, _ = match_respondents({"first": first, "second": second})
-    one, two = (read_items(items).values for items in matched.values())
-    whole = np.isfinite(one.sum(axis=1)) & np.isfinite(two.sum(axis=1))
-    one, two = one[whole], two[whole]
-    if len(one) < 3:
+    values, matrix = _shared_values((first, second))
+    return values[0], values[1], float(matrix[0, 1])
+
+
+def _shared_values(given: Sequence[Any]) -> tuple[list[FloatArray], FloatArray]:
+    """Return the items of the people who answered all, and r of the totals."""
+    named = {f"alpha{i + 1}": items for i, items in enumerate(given)}
+    matched, _ = match_respondents(named)
+    values = [read_items(items).values for items in matched.values()]
+    whole = np.isfinite(np.column_stack([v.sum(axis=1) for v in values])).all(axis=1)
+    values = [v[whole] for v in values]
+    n = int(whole.sum())
+    if n < 3:
         raise DataError(
-            "at least 3 respondents who answered all items of both are needed, but "
-            f"there {'is' if len(one) == 1 else 'are'} {len(one)}."
+            "at least 3 respondents who answered all items of every alpha are needed, "
+            f"but there {'is' if n == 1 else 'are'} {n}."
         )
-    totals = np.column_stack([one.sum(axis=1), two.sum(axis=1)])
+    totals = np.column_stack([v.sum(axis=1) for v in values])
     if not (totals.std(axis=0) > 0).all():
-        raise DataError("both totals must vary among the people they share.")
-    return one, two, float(np.corrcoef(totals.T)[0, 1])
+        raise DataError("every total must vary among the people they share.")
+    return values, np.corrcoef(totals.T)
+
+
+def _jackknife_paired(first: Any, second: Any, conf_level: float) -> AlphaComparison:
+    one, two, _ = _shared(first, second)
+    if one.shape == two.shape and (one == two).all():
+        raise DataError(
+            "the two alphas come from the same answers; their difference is 0."
+        )
+    a, b = _alpha(one), _alpha(two)
+    n = a.n
+    difference = np.log1p(-b.estimate) - np.log1p(-a.estimate)
+    without = log_alpha_without_each(one) - log_alpha_without_each(two)
+    se = float(np.sqrt(jackknife_covariance([without])[0, 0]))
+    if not se > 0:
+        raise DataError("the difference of the alphas does not vary; it is not tested.")
+    t = difference / se
+    half = special.stdtrit(n - 1, (1 + conf_level) / 2) * se
+    return AlphaComparison(
+        estimate_1=a.estimate,
+        estimate_2=b.estimate,
+        ratio=float(np.exp(difference)),
+        ci_low=float(np.exp(difference - half)),
+        ci_high=float(np.exp(difference + half)),
+        statistic=float(t),
+        df=float(n - 1),
+        df2=np.nan,
+        p_value=float(2 * special.stdtr(n - 1, -abs(t))),
+        method="The same people: jackknife of -ln(1 - alpha), t.",
+        conf_level=conf_level,
+    )
 
 
 def _influence_paired(first: Any, second: Any, conf_level: float) -> AlphaComparison:
@@ -548,4 +829,14 @@ def _influence_paired(first: Any, second: Any, conf_level: float) -> AlphaCompar
         p_value=float(2 * special.stdtr(n - 1, -abs(t))),
         method="The same people: distribution-free covariance, Bonett scale.",
         conf_level=conf_level,
+        notes=_small_sample_note(n),
+    )
+
+
+def _small_sample_note(n: int) -> tuple[str, ...]:
+    if n >= _FEW:
+        return ()
+    return (
+        "This test rejects too often in small samples (SIMULATED, at .05: .14 with 10 "
+        f"respondents, .08 with 30; here {n}); method='jackknife' does not.",
     )
