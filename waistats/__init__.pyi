@@ -220,6 +220,10 @@ from .sensitivity.gosh import (
 from .sensitivity.multiverse import (
     multiverse as multiverse,
 )
+from .sensitivity.retrace import (
+    Retraced as Retraced,
+    retrace as retrace,
+)
 from .sensitivity.selection import (
     threshold_selection as threshold_selection,
 )
