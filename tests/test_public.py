@@ -4,6 +4,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 import waistats
 
 CONTRACT = frozenset(
@@ -54,6 +56,24 @@ def test_public_functions_have_docstrings():
         if callable(getattr(waistats, name)) and not getattr(waistats, name).__doc__
     ]
     assert bare == []
+
+
+def test_public_functions_are_documented_as_numpydoc_says():
+    """Every parameter, what is returned, sections in order; results list Attributes."""
+    validate = pytest.importorskip("numpydoc.validate").validate
+    checks = {"PR01", "PR02", "RT03", "SS03", "GL07", "GL08"}
+    named = [getattr(waistats, name) for name in waistats.__all__]
+    named += [getattr(waistats.figures, name) for name in waistats.figures.__all__]
+    found = {}
+    for made in named:
+        if not callable(made):
+            continue
+        errors = validate(f"{made.__module__}.{made.__qualname__}")["errors"]
+        if isinstance(made, type):
+            errors = [e for e in errors if e[0] != "PR01"]
+        if wrong := [said for code, said in errors if code in checks]:
+            found[made.__qualname__] = wrong
+    assert found == {}
 
 
 def test_import_is_light():

@@ -159,6 +159,16 @@ def stem_and_leaf(values: Any) -> str:
     Each line is a tenth with its hundredths, as ``.9 | 0123``; values are cut, not
     rounded, so that .999 stays in the line of .9.
 
+    Parameters
+    ----------
+    values : array_like of float
+        The coefficients; missing ones are left out.
+
+    Returns
+    -------
+    str
+        The display, a line a tenth.
+
     Examples
     --------
     >>> print(stem_and_leaf([.79, .91, .92, .97]))

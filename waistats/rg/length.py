@@ -73,6 +73,18 @@ def mean_inter_item_correlation(estimate: Any, n_items: Any) -> Any:
 
     :math:`\bar r=a/(m-(m-1)a)`: free of length, so versions can be compared on it.
 
+    Parameters
+    ----------
+    estimate : float, array_like or Series
+        Standardized alpha.
+    n_items : int or array_like of int
+        Items behind it.
+
+    Returns
+    -------
+    float, ndarray or Series
+        The correlation, of the shape of ``estimate``.
+
     Examples
     --------
     >>> round(mean_inter_item_correlation(.91, 12), 4)
@@ -87,6 +99,18 @@ def mean_inter_item_correlation(estimate: Any, n_items: Any) -> Any:
 
 def lengthening_factor(estimate: Any, target: Any) -> Any:
     """Return how many times longer a scale must be to reach a target coefficient.
+
+    Parameters
+    ----------
+    estimate : float or array_like
+        The coefficient of the scale as it is, between 0 and 1.
+    target : float or array_like
+        The coefficient that is wanted, between 0 and 1.
+
+    Returns
+    -------
+    float or ndarray
+        2 for twice as many items of the same kind.
 
     Examples
     --------
