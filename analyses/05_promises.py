@@ -2,10 +2,12 @@
 
 Question: how often do intervals cover and tests err, by model, measure and design?
 Reads: nothing; all studies are SIMULATED (promises_simulation.py says how).
-Writes: output/05_promises.csv, output/05_promises.svg.
+Writes: output/05_promises.csv, output/05_promises.svg; with ``dependent``
+        output/05_promises_dependent.csv and output/05_promises_prediction.csv.
 
-``05_promises.py [runs] [dask] [small]``: 1,000 runs a cell by default; on a dask
-cluster; only the cells of 5 and 10 normal samples, to 05_promises_small.
+``05_promises.py [runs] [dask] [small] [dependent]``: 1,000 runs a cell by default; on a
+dask cluster; a few cells only, to files with _small in their names; studies that give
+several coefficients, and prediction intervals (promises_dependent.py).
 """
 
 # %%
@@ -18,6 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import joblib
+import promises_dependent as several
 import promises_simulation as simulation
 
 import waistats as ws
@@ -25,8 +28,23 @@ import waistats as ws
 OUTPUT = Path(__file__).parent / "output"
 
 
-def main(runs: int = 1000, *, cluster: bool = False, small: bool = False) -> None:
+def dependent(runs: int, end: str, *, small: bool) -> None:
+    tables = several.simulate(runs, small=small)
+    for name, frame in zip(("dependent", "prediction"), tables, strict=True):
+        frame = frame.assign(provenance="SIMULATED")
+        frame.to_csv(OUTPUT / f"05_promises_{name}{end}.csv", index=False)
+    print(tables[0].pivot_table("ci_coverage", "studies", "coefficients").round(3))
+
+
+def main(
+    runs: int = 1000,
+    *,
+    cluster: bool = False,
+    small: bool = False,
+    several_coefficients: bool = False,
+) -> None:
     OUTPUT.mkdir(exist_ok=True)
+    end = "_small" if small else ""
     with ExitStack() as stack:
         if cluster:
             from dask.distributed import Client
@@ -35,10 +53,13 @@ def main(runs: int = 1000, *, cluster: bool = False, small: bool = False) -> Non
             options = {"dashboard_address": None} if own else {}
             client = stack.enter_context(Client(**options))
             client.upload_file(simulation.__file__)
+            client.upload_file(several.__file__)
             stack.enter_context(joblib.parallel_config("dask"))
+        if several_coefficients:
+            return dependent(runs, end, small=small)
         frame = simulation.simulate(runs, small=small)
         frame = frame.assign(runs=runs, provenance="SIMULATED")
-    name = "05_promises_small" if small else "05_promises"
+    name = f"05_promises{end}"
     frame.to_csv(OUTPUT / f"{name}.csv", index=False)
     ws.figures.save(simulation.coverage_figure(frame), OUTPUT / f"{name}.svg")
     print(frame.pivot_table("ci_coverage", ["measure", "model"], "test").round(3))
@@ -46,4 +67,5 @@ def main(runs: int = 1000, *, cluster: bool = False, small: bool = False) -> Non
 
 if __name__ == "__main__":
     numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
-    main(*numbers, cluster="dask" in sys.argv, small="small" in sys.argv)
+    words = {"cluster": "dask", "small": "small", "several_coefficients": "dependent"}
+    main(*numbers, **{option: word in sys.argv for option, word in words.items()})

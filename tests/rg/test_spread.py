@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from waistats import ConvergenceError, DataError, ModelError, effect_sizes
-from waistats.meta import bivariate
+from waistats.meta import _unstructured, bivariate
 from waistats.meta.bivariate import (
     evaluate,
     maximise,
@@ -410,7 +410,7 @@ def test_two_samples_are_too_few():
 
 
 def test_no_convergence_is_an_error(monkeypatch):
-    monkeypatch.setattr(bivariate, "MAX_STEPS", 1)
+    monkeypatch.setattr(_unstructured, "MAX_STEPS", 1)
     with pytest.raises(ConvergenceError, match="15 studies did not converge"):
         maximise(problem())
 

@@ -14,10 +14,10 @@ from scipy import sparse
 
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ConvergenceError
+from waistats.meta._optimize import Slopes, damped_newton
 from waistats.meta.multilevel._blocks import dense_blocks
 
 MAX_STEPS = 400
-MAX_HALVINGS = 40
 CONVERGED = 1e-18
 # a step that promises less than this and does not climb meets only rounding
 ROUNDING = 1e-9
@@ -28,9 +28,12 @@ NO_VARIANCE = 1e-8
 class Derivatives(Protocol):
     """A criterion with its first two derivatives in the entries of a covariance."""
 
-    value: float
-    score: FloatArray
-    hessian: FloatArray
+    @property
+    def value(self) -> float: ...
+    @property
+    def score(self) -> FloatArray: ...
+    @property
+    def hessian(self) -> FloatArray: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -205,31 +208,34 @@ def climb(
     (a correlation of 1, a variance of 0) an ordinary stationary point. Newton's steps
     replace negative curvatures by their size, so that saddles repel.
     """
-    phi = start
-    here = at(entries(shape, phi))
-    for _ in range(MAX_STEPS):
-        jacobian = 2 * shape @ phi
-        gradient = here.score @ jacobian
-        curvature = jacobian.T @ here.hessian @ jacobian
-        curvature = curvature + 2 * np.einsum("a,abc->bc", here.score, shape)
-        values, vectors = np.linalg.eigh(curvature)
-        size = np.maximum(np.abs(values), 1e-10 * (1 + np.abs(values).max()))
-        step = vectors @ ((vectors.T @ gradient) / size)
-        promise = float(gradient @ step)
-        if promise < CONVERGED:
-            return here.value, phi
-        # no step longer than the parameters themselves
-        step *= min(1.0, (1 + np.linalg.norm(phi)) / np.linalg.norm(step))
-        for _ in range(MAX_HALVINGS):
-            new = at(entries(shape, phi + step))
-            if new.value > here.value:
-                break
-            step = step / 2
-        else:
-            if promise < ROUNDING:
-                return here.value, phi
-            break
-        phi, here = phi + step, new
+
+    def likelihood(phi: FloatArray) -> tuple[float, Slopes]:
+        here = at(entries(shape, phi))
+
+        def slopes() -> tuple[FloatArray, FloatArray]:
+            jacobian = 2 * shape @ phi
+            curvature = jacobian.T @ here.hessian @ jacobian
+            curvature = curvature + 2 * np.einsum("a,abc->bc", here.score, shape)
+            return here.score @ jacobian, -curvature
+
+        return here.value, slopes
+
+    def shorten(phi: FloatArray, step: FloatArray) -> float:
+        """Return what makes no step longer than the parameters themselves."""
+        return min(1.0, float((1 + np.linalg.norm(phi)) / np.linalg.norm(step)))
+
+    found = damped_newton(
+        likelihood,
+        start,
+        finished=lambda _phi, _step, promise, _value: (
+            "flat" if promise < CONVERGED else None
+        ),
+        shorten=shorten,
+        max_iterations=MAX_STEPS,
+    )
+    stopped = found.status == "stalled" and found.promise < ROUNDING
+    if found.status == "flat" or stopped:
+        return found.value, found.at
     raise ConvergenceError(f"{what} did not converge.")
 
 

@@ -6,13 +6,8 @@ import numpy as np
 from scipy import optimize
 
 from waistats._typing import FloatArray
-from waistats.errors import ConvergenceError
+from waistats.meta._unstructured import climb as climb_forms, entries
 
-MAX_STEPS = 300
-MAX_HALVINGS = 40
-CONVERGED = 1e-15
-# a step that promises less than this and does not climb meets only rounding
-ROUNDING = 1e-9
 GRID = 16
 # of the mean sampling variance
 NO_VARIANCE = 1e-8
@@ -146,45 +141,9 @@ def evaluate(data: Bivariate, theta: FloatArray) -> At:
 def climb(
     data: Bivariate, shape: FloatArray, start: FloatArray
 ) -> tuple[float, FloatArray]:
-    """Return the maximum over parameters phi with theta_a = phi' shape_a phi.
-
-    Quadratic forms keep every step inside the covariances that exist, and make the edge
-    (a correlation of 1, a variance of 0) an ordinary stationary point. Newton's steps
-    take the size of negative curvatures, so that saddles repel.
-    """
-    phi = start
-    at = evaluate(data, shape_theta(shape, phi))
-    for _ in range(MAX_STEPS):
-        jacobian = 2 * shape @ phi
-        gradient = at.score @ jacobian
-        curvature = jacobian.T @ at.hessian @ jacobian
-        curvature = curvature + 2 * np.einsum("a,abc->bc", at.score, shape)
-        values, vectors = np.linalg.eigh(curvature)
-        size = np.maximum(np.abs(values), 1e-10 * (1 + np.abs(values).max()))
-        step = vectors @ ((vectors.T @ gradient) / size)
-        promise = float(gradient @ step)
-        if promise < CONVERGED:
-            return at.value, phi
-        # no step longer than the parameters themselves
-        step *= min(1.0, (1 + np.linalg.norm(phi)) / np.linalg.norm(step))
-        for _ in range(MAX_HALVINGS):
-            new = evaluate(data, shape_theta(shape, phi + step))
-            if new.value > at.value:
-                break
-            step = step / 2
-        else:
-            if promise < ROUNDING:
-                return at.value, phi
-            break
-        phi, at = phi + step, new
-    raise ConvergenceError(
-        f"The bivariate model of {len(data.y)} studies did not converge."
-    )
-
-
-def shape_theta(shape: FloatArray, phi: FloatArray) -> FloatArray:
-    """Return variance, covariance and variance from the parameters, shape (3,)."""
-    return np.einsum("abc,b,c->a", shape, phi, phi)
+    """Return the maximum over parameters phi with theta_a = phi' shape_a phi."""
+    name = f"The bivariate model of {len(data.y)} studies"
+    return climb_forms(lambda theta: evaluate(data, theta), shape, start, name)
 
 
 # Sigma = L L' with phi the lower triangle of L
@@ -223,7 +182,7 @@ def maximise(data: Bivariate) -> BivariateFit:
     ]
     found = [climb(data, _WHOLE, start) for start in starts]
     _, phi = max(found, key=lambda one: one[0])
-    theta = shape_theta(_WHOLE, phi)
+    theta = entries(_WHOLE, phi)
     # the edge is reached to rounding only
     gone = theta[[0, 2]] < NO_VARIANCE
     theta = np.where([gone[0], gone.any(), gone[1]], 0.0, theta)

@@ -77,8 +77,8 @@ def _nested(result: FittedModel) -> str:
     return "multilevel" if isinstance(result, MultilevelResult) else ""
 
 
-def _egger(fit: Model, **options: str) -> tuple[Any, ...]:
-    result = egger_test(fit, **options)
+def _egger(fit: Model, predictor: str = "se") -> tuple[Any, ...]:
+    result = egger_test(fit, predictor=predictor)
     words = _words(_nested(result.fit), result.power.phrase())
     return np.nan, result.statistic, result.p_value, words
 

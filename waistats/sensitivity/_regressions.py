@@ -44,7 +44,7 @@ def nested_p(
     """
     X, sigma2, codes = fit.design.X, fitted.sigma2, list(fit.codes)
     WX = whitened_design(fit, sigma2)
-    bread = np.linalg.inv(X.T @ WX)
+    bread = np.asarray(np.linalg.inv(X.T @ WX), dtype=np.float64)
     beta = bread @ (WX.T @ y)
     rest = y - X @ beta
     cluster = connect(fit.V, fit.codes[0])

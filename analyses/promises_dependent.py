@@ -1,0 +1,175 @@
+"""SIMULATED studies that give several coefficients, and what models say of them.
+
+True values on the Bonett scale are normal between studies (tau) and within (omega).
+Alphas of 12 parallel items come from their exact law, (1 - alpha)/(1 - a) ~ F(n - 1,
+11 (n - 1)); those of a study share respondents: their errors are joined by a normal
+copula of a given correlation. n is log-uniform from 30 to 300, one a study.
+"""
+
+import os
+from itertools import product
+
+import joblib
+import numpy as np
+import pandas as pd
+from scipy import stats
+from tqdm import tqdm
+
+import waistats as ws
+
+MEAN = -np.log(1 - 0.85)
+ITEMS = 12
+STUDIES = (3, 4, 5, 8, 12, 20)
+SPREADS = ((0.0, 0.0), (0.1, 0.1), (0.3, 0.1), (0.1, 0.3), (0.6, 0.2))
+# correlation of errors within a study: of the data, and the model's
+ERRORS = ((0.0, None), (0.6, 0.6), (0.6, None))
+# moderators and small-study checks take several fits a run: in these cells only
+TESTED = (0.3, 0.1), (0.6, 0.6)
+SINGLE = (3, 5, 10, 20, 30, 50, 100)
+TAUS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.6)
+SIZES = {"small": (20, 30, 40, 50), "mixed": (20, 50, 100, 300)}
+LEVEL = 0.05
+
+
+def counts(studies: int, pattern: str) -> np.ndarray:
+    """Return coefficients a study: four each, or from one to many."""
+    if pattern == "equal":
+        return np.full(studies, 4)
+    share = 1.7 ** np.arange(studies) if studies < 9 else 1.25 ** np.arange(studies)
+    return np.maximum(1, np.round(4 * studies * share / share.sum())).astype(int)
+
+
+def draw(rng, studies, pattern, spread, correlation):
+    """Return a table of effects, ``yi, vi`` and two moderators without effect."""
+    study = np.repeat(np.arange(studies), counts(studies, pattern))
+    k = len(study)
+    n = np.floor(np.exp(rng.uniform(np.log(30), np.log(300), studies)))[study]
+    true = MEAN + rng.normal(0, spread[0], studies)[study] + rng.normal(0, spread[1], k)
+    z = np.sqrt(correlation) * rng.normal(size=studies)[study]
+    z = z + np.sqrt(1 - correlation) * rng.normal(size=k)
+    ratio = stats.f.ppf(stats.norm.cdf(z), n - 1, (n - 1) * (ITEMS - 1))
+    place = np.arange(k) - np.r_[0, np.cumsum(np.bincount(study))[:-1]][study]
+    return pd.DataFrame(
+        {
+            "study_id": np.char.add("S", study.astype(str)).astype(object),
+            "coefficient_id": place.astype(str).astype(object),
+            "yi": true + np.log(ratio),
+            "vi": 2 * ITEMS / ((ITEMS - 1) * (n - 2)),
+            "n": n,
+            "measure": "bonett",
+            "by_study": rng.permutation(np.linspace(-1, 1, studies))[study],
+            "by_coefficient": rng.permutation(np.linspace(-1, 1, k)),
+            "one": np.where(study == rng.integers(studies), "a", "b").astype(object),
+        }
+    )
+
+
+def kept(table, spread, assumed, *, tested):
+    """Return what the models keep of their promises on one table."""
+    fit = ws.fit_multilevel(table, within_correlation=assumed)
+    row = fit.predict(back_transform=False).iloc[0]
+    total = float(np.hypot(*spread))
+    inside = (
+        stats.norm.cdf(row.pi_high, MEAN, total)
+        - stats.norm.cdf(row.pi_low, MEAN, total)
+        if total > 0
+        else float(row.pi_low < MEAN < row.pi_high)
+    )
+    found = {
+        "ci_coverage": float(row.ci_low < MEAN < row.ci_high),
+        "ci_width": row.ci_high - row.ci_low,
+        "pi_coverage": inside,
+    }
+    if not tested:
+        return found
+    for name in ("by_study", "by_coefficient", "one"):
+        try:
+            model = ws.fit_multilevel(table, f"~ {name}", within_correlation=assumed)
+            p = model.test().p_value
+        except (ws.ModelError, ws.ConvergenceError):
+            p = float("nan")
+        found[f"moderator_{name}"] = float(p < LEVEL) if np.isfinite(p) else np.nan
+    checks = {
+        "egger": lambda: ws.egger_test(fit),
+        "egger_one_level": lambda: ws.egger_test(ws.fit_meta(table)),
+        "rank": lambda: ws.rank_test(fit),
+    }
+    for name, check in checks.items():
+        try:
+            found[name] = float(check().p_value < LEVEL)
+        except (ws.ModelError, ws.ConvergenceError):
+            found[name] = np.nan
+    return found
+
+
+def cell(setting, seed, runs):
+    """Return one row for one setting: means over runs, and how many there were."""
+    studies, pattern, spread, (correlation, assumed) = setting
+    tested = (spread, (correlation, assumed)) == TESTED
+    rng = np.random.default_rng(seed)
+    rows, lost = [], 0
+    for _ in range(runs):
+        table = draw(rng, studies, pattern, spread, correlation)
+        try:
+            rows.append(kept(table, spread, assumed, tested=tested))
+        except ws.ConvergenceError:
+            lost += 1
+    facts = {
+        "studies": studies,
+        "coefficients": pattern,
+        "tau": spread[0],
+        "omega": spread[1],
+        "correlation": correlation,
+        "assumed": np.nan if assumed is None else assumed,
+    }
+    return facts | pd.DataFrame(rows).mean().to_dict() | {"lost": lost, "runs": runs}
+
+
+def single(setting, seed, runs):
+    """Return one row of one-level models: both kinds of prediction intervals."""
+    k, tau, size = setting
+    rng = np.random.default_rng(seed)
+    n = np.resize(SIZES[size], k)
+    rows = []
+    for _ in range(runs):
+        theta = rng.normal(MEAN, tau, k)
+        error = np.log(rng.f(n - 1, (n - 1) * (ITEMS - 1)))
+        table = pd.DataFrame({"yi": theta + error, "measure": "bonett"})
+        table["vi"] = 2 * ITEMS / ((ITEMS - 1) * (n - 2))
+        table["study_id"] = [f"S{i}" for i in range(k)]
+        fit = ws.fit_meta(table)
+        found = {}
+        for kind in ("confidence-distribution", "metafor"):
+            row = fit.predict(back_transform=False, prediction=kind).iloc[0]
+            low, high = row.pi_low, row.pi_high
+            if tau > 0:
+                inside = np.diff(stats.norm.cdf([low, high], MEAN, tau))[0]
+            else:
+                inside = float(low < MEAN < high)
+            found |= {f"pi_coverage_{kind}": inside, f"pi_width_{kind}": high - low}
+        found["ci_coverage"] = float(row.ci_low < MEAN < row.ci_high)
+        rows.append(found)
+    facts = {"k": k, "tau": tau, "n": size}
+    return facts | pd.DataFrame(rows).mean().to_dict() | {"runs": runs}
+
+
+def spread_out(function, settings, runs, entropy, name):
+    """Return one row a setting, over the processors, the same on any machine."""
+    seeds = np.random.SeedSequence(entropy).spawn(len(settings))
+    parallel = joblib.Parallel(n_jobs=os.cpu_count(), return_as="generator")
+    calls = (
+        joblib.delayed(function)(setting, seed, runs)
+        for setting, seed in zip(settings, seeds, strict=True)
+    )
+    return pd.DataFrame(list(tqdm(parallel(calls), name, len(settings), disable=None)))
+
+
+def simulate(runs, *, small=False):
+    """Return the rows of dependent coefficients and those of one-level predictions."""
+    dependent = list(product(STUDIES, ("equal", "unequal"), SPREADS, ERRORS))
+    alone = list(product(SINGLE, TAUS, SIZES))
+    if small:
+        dependent, alone = dependent[::12], alone[::12]
+    first = spread_out(cell, dependent, runs, 20260101, "dependent")
+    second = spread_out(single, alone, 2 * runs, 20260102, "one level")
+    return first, second
