@@ -21,7 +21,7 @@ def test_cesd_as_published(cesd):
     fit = fit_meta(cesd)
     assert fit.k == 9
     assert fit.estimate == pytest.approx(2.3560697, abs=1e-7)
-    row = fit.predict().iloc[0]
+    row = fit.predict(prediction="metafor").iloc[0]
     values = [row[c] for c in ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")]
     expected = [0.905208, 0.885234, 0.921706, 0.838829, 0.944249]
     assert values == pytest.approx(expected, abs=1e-6)
@@ -32,7 +32,7 @@ def test_cesd_as_published(cesd):
 
 def test_wai_dependence_ignored():
     fit = fit_meta(effect_sizes(load_dataset("wai")))
-    row = fit.predict().iloc[0]
+    row = fit.predict(prediction="metafor").iloc[0]
     assert fit.k == 10
     assert row["estimate"] == pytest.approx(0.9309, abs=5e-5)
     assert (row["ci_low"], row["ci_high"]) == pytest.approx((0.8907, 0.9563), abs=5e-5)
@@ -48,7 +48,7 @@ def test_prints_as_metafor_prints(cesd):
         "Random-Effects Model (k = 9; tau^2 estimator: REML)",
         "tau^2 (estimated amount of total heterogeneity): 0.0461 (SE = 0.0302)",
         "Q(df = 8) = 33.3957, p < .0001",
-        "On the alpha scale: .905, 95% CI [.885, .922], 95% PI [.839, .944]",
+        "On the alpha scale: .905, 95% CI [.885, .922], 95% PI [.834, .946]",
     ):
         assert line in text
     assert "<table>" in fit_meta(cesd)._repr_html_()
@@ -57,8 +57,12 @@ def test_prints_as_metafor_prints(cesd):
 def test_pi_df_option(cesd):
     fit = fit_meta(cesd)
     wide = fit.predict(pi_df="k-p-1").iloc[0]
-    assert wide["pi_low"] < fit.predict().iloc[0]["pi_low"]
-    assert wide["ci_low"] == fit.predict().iloc[0]["ci_low"]
+    plain = fit.predict(prediction="metafor").iloc[0]
+    assert wide["pi_low"] < plain["pi_low"]
+    assert wide["ci_low"] == plain["ci_low"]
+    pd.testing.assert_series_equal(fit.predict(pi_df="k-p").iloc[0], plain)
+    with pytest.raises(ModelError, match="prediction must be"):
+        fit.predict(prediction="riley")
 
 
 def test_formula_terms(mibs):

@@ -53,7 +53,10 @@ def simulated(k: int = 24, seed: int = 4) -> pd.DataFrame:
 
 
 def test_checked_numbers(cesd):
-    found = predict_reliability(cesd, n=[30, 100, 300])
+    with_tau2 = predict_reliability(cesd)
+    assert with_tau2.pi_low[0] == pytest.approx(0.83422, abs=5e-6)
+    assert with_tau2.pi_high[0] == pytest.approx(0.94616, abs=5e-6)
+    found = predict_reliability(cesd, n=[30, 100, 300], prediction="metafor")
     np.testing.assert_allclose(found.estimate, 0.905208, atol=5e-7)
     np.testing.assert_allclose(found.pi_low, 0.838829, atol=5e-7)
     np.testing.assert_allclose(found.pi_high, 0.944249, atol=5e-7)
@@ -63,21 +66,23 @@ def test_checked_numbers(cesd):
         found.observed_above[:, 2], [0.558, 0.575, 0.584], atol=5e-4
     )
     for c, p in ((0.80, 0.99975), (0.85, 0.98372), (0.90, 0.59835)):
-        assert threshold_probability(cesd, c) == pytest.approx(p, abs=5e-6)
+        share = threshold_probability(cesd, c, include_uncertainty=False)
+        assert share == pytest.approx(p, abs=5e-6)
 
 
 def test_matches_metafor_and_r(cesd):
     r = REFERENCE
-    found = predict_reliability(cesd, n=r["sizes"], thresholds=r["cuts"])
-    np.testing.assert_allclose(found.above[0], r["t"], rtol=1e-8)
-    np.testing.assert_allclose(
-        threshold_probability(cesd, r["cuts"]), r["normal"], 1e-8
+    found = predict_reliability(
+        cesd, n=r["sizes"], thresholds=r["cuts"], prediction="metafor"
     )
+    np.testing.assert_allclose(found.above[0], r["t"], rtol=1e-8)
+    plain = threshold_probability(cesd, r["cuts"], include_uncertainty=False)
+    np.testing.assert_allclose(plain, r["normal"], 1e-8)
     np.testing.assert_allclose(found.observed_above[:, 3], r["observed_90"], rtol=1e-8)
     np.testing.assert_allclose(found.observed_low, r["observed_low"], rtol=1e-8)
     np.testing.assert_allclose(found.observed_high, r["observed_high"], rtol=1e-8)
     np.testing.assert_allclose(
-        threshold_probability(cesd, r["cuts"], include_uncertainty=True), r["t"], 1e-8
+        threshold_probability(cesd, r["cuts"], prediction="metafor"), r["t"], 1e-8
     )
     share = threshold_probability(cesd, 0.90, method="calibrated")
     assert share == pytest.approx(r["calibrated_90"])
@@ -85,7 +90,7 @@ def test_matches_metafor_and_r(cesd):
 
 def test_moderators(cesd_table):
     fit = fit_meta(cesd_table, "~ n")
-    found = predict_reliability(fit, new={"n": 200})
+    found = predict_reliability(fit, new={"n": 200}, prediction="metafor")
     for name, value in REFERENCE["at_200"].items():
         np.testing.assert_allclose(getattr(found, name), value, rtol=1e-7)
     mean = predict_reliability(fit)
@@ -121,15 +126,13 @@ def test_limits_of_size(cesd):
     found = predict_reliability(cesd, n=10**9)
     np.testing.assert_allclose(found.observed_low, found.pi_low, rtol=1e-7)
     np.testing.assert_allclose(
-        threshold_probability(cesd, 0.9, n=10**9, include_uncertainty=False),
+        threshold_probability(cesd, 0.9, n=10**9),
         threshold_probability(cesd, 0.9),
         rtol=1e-7,
     )
     # the limit of the interval is exceeded with the matching probability
     limits = [found.pi_low[0], found.pi_high[0]]
-    np.testing.assert_allclose(
-        threshold_probability(cesd, limits, include_uncertainty=True), [0.975, 0.025]
-    )
+    np.testing.assert_allclose(threshold_probability(cesd, limits), [0.975, 0.025])
 
 
 @pytest.mark.parametrize("measure", ["bonett", "hakstian-whalen", "raw"])
@@ -148,8 +151,8 @@ def test_multilevel_sums_its_levels():
     assert found.estimate[0] == pytest.approx(0.755285, abs=1e-6)
     row = fit.predict(back_transform=False).iloc[0]
     v = 2 * 8 / (7 * 98)
-    half = (row["pi_high"] - row["estimate"]) / np.sqrt(fit.tau2 + row["se"] ** 2)
-    wide = half * np.sqrt(fit.tau2 + row["se"] ** 2 + v)
+    half = (row["pi_high"] - row["estimate"]) / np.sqrt(fit.tau2 + fit.se**2)
+    wide = half * np.sqrt(fit.tau2 + fit.se**2 + v)
     assert found.observed_low[0] == pytest.approx(1 - np.exp(-(row["estimate"] - wide)))
     assert "commonest of" in str(predict_reliability(fit, n=100))
 
@@ -230,14 +233,16 @@ def test_no_heterogeneity():
     table = pd.DataFrame({"study_id": list("ABCD"), "estimate": 0.9, "n": 50})
     fit = fit_meta(effect_sizes(table.assign(n_items=12)), small_sample="wald")
     assert fit.tau2 == 0
-    assert threshold_probability(fit, 0.85) == 1
-    assert threshold_probability(fit, 0.95) == 0
+    assert threshold_probability(fit, 0.85, include_uncertainty=False) == 1
+    assert threshold_probability(fit, 0.95, include_uncertainty=False) == 0
+    # the mean is still estimated
+    assert 0.99 < threshold_probability(fit, 0.85) < 1
     common = fit_meta(effect_sizes(table.assign(n_items=12)), method="CE")
     assert "has no heterogeneity" in str(predict_reliability(common))
 
 
 def test_practice_table(cesd):
-    table = practice_table(cesd, sd=9).set_index("quantity")
+    table = practice_table(cesd, sd=9, prediction="metafor").set_index("quantity")
     assert table.loc["alpha", "pi_low"] == pytest.approx(0.838829, abs=5e-7)
     sem = table.loc["standard error (measurement)"]
     assert sem["estimate"] == pytest.approx(9 * np.sqrt(1 - 0.905208), abs=1e-4)

@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from waistats import effect_sizes, fit_meta, fit_multilevel, load_dataset
 from waistats.errors import DataError, ModelError
+from waistats.measures import back_transform
 from waistats.meta.varying import fit_varying_coefficient
 from waistats.sensitivity._multiverse_tables import mean_per_study, one_per_study
 from waistats.sensitivity.deletion import influence
@@ -53,7 +55,7 @@ def test_rows_are_the_fits_they_name(found, mibs):
         dependence="ignored",
         exclusion="none",
     )
-    expected = fit_meta(effect_sizes(mibs)).predict().iloc[0]
+    expected = fit_meta(effect_sizes(mibs)).predict(prediction="metafor").iloc[0]
     names = ["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]
     np.testing.assert_allclose(row[names].astype(float), expected[names], rtol=1e-9)
 
@@ -73,13 +75,24 @@ def test_rows_are_the_fits_they_name(found, mibs):
         weights="n",
     )
     np.testing.assert_allclose(
-        row[names].astype(float), expected.predict().iloc[0][names], rtol=1e-9
+        row[names].astype(float),
+        expected.predict(prediction="metafor").iloc[0][names],
+        rtol=1e-9,
     )
     assert row["k"] == row["n_studies"] == len(table)
 
     fit = fit_multilevel(effect_sizes(mibs))
+    # the model's own, t on studies - 1
+    half = stats.t.ppf(0.975, mibs["study_id"].nunique() - 1) * fit.se
+    own = pd.DataFrame(
+        {
+            "estimate": back_transform([fit.estimate], "bonett"),
+            "ci_low": back_transform([fit.estimate - half], "bonett"),
+            "ci_high": back_transform([fit.estimate + half], "bonett"),
+        }
+    )
     for kind, limits in (
-        (("multilevel", "t"), fit.predict()),
+        (("multilevel", "t"), own),
         (("multilevel-robust", "cr2"), fit.robust().predict()),
     ):
         row = pick(
@@ -247,10 +260,12 @@ def test_worst_case_is_the_fit_with_rows_added():
     more = fit_meta(effect_sizes(pd.concat([table, extra], ignore_index=True)))
     names = ["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]
     np.testing.assert_allclose(
-        frame.loc[3, names].astype(float), more.predict().iloc[0], rtol=1e-9
+        frame.loc[3, names].astype(float),
+        more.predict(prediction="metafor").iloc[0],
+        rtol=1e-9,
     )
     assert frame["tau2"][3] == pytest.approx(more.tau2, rel=1e-8)
-    plain = fit_meta(effect_sizes(table)).predict().iloc[0]
+    plain = fit_meta(effect_sizes(table)).predict(prediction="metafor").iloc[0]
     np.testing.assert_allclose(frame.loc[0, names].astype(float), plain, rtol=1e-10)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from waistats._format import Result
 from waistats._frames import as_frame
 from waistats._frozen import Frozen
-from waistats._typing import FloatArray
+from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.measures import ALPHA_TYPES, MEASURES, with_identifiers
 from waistats.provenance import marked
@@ -173,3 +173,41 @@ def _check_types(kinds: set[str], moderators: str | None) -> None:
             f"Kinds of coefficients are mixed: {listing(sorted(families))}. Fit one "
             "kind at a time, or make coefficient_type a moderator."
         )
+
+
+def independence_notes(
+    used: Effects, variables: tuple[str, ...], joined: IntArray | None = None
+) -> tuple[str, ...]:
+    """Return what a model takes for granted of its rows and should not.
+
+    Parameters
+    ----------
+    used : Effects
+        The rows.
+    variables : tuple of str
+        Columns of the moderators.
+    joined : ndarray of int, shape (k,), optional
+        Groups of rows that the model takes as dependent; none by default.
+    """
+    notes = []
+    if "study_id" in used.source:
+        studies = used.source["study_id"].to_numpy(dtype=object)[used.rows]
+        groups = np.arange(len(studies)) if joined is None else joined
+        pairs = pd.DataFrame({"study": studies, "group": groups}).drop_duplicates()
+        repeated = int((pairs["study"].value_counts() > 1).sum())
+        if repeated:
+            some = "study gives" if repeated == 1 else "studies give"
+            notes.append(
+                f"{repeated} {some} more than one coefficient, and this model takes "
+                "them as independent: intervals are too narrow and tests reject too "
+                "often. fit_multilevel() with study_id as a level models the dependence."
+            )
+    if "scale" not in variables:
+        scales = sorted(_values(used.source, "scale", used.rows) - {""})
+        if len(scales) > 1:
+            notes.append(
+                f"Scales are pooled together: {listing(scales)}. A total and its "
+                "subscales share items; fit one scale at a time, or make scale a "
+                "moderator."
+            )
+    return tuple(notes)

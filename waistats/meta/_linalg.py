@@ -210,3 +210,16 @@ def ols_trace_PVPV(v: FloatArray, X: FloatArray) -> FloatArray:
     C = inverse(cross(X, np.ones_like(v)))
     CXVX = product(C, cross(X, v))
     return (v**2).sum(0) - 2 * trace(C, cross(X, v**2)) + trace(CXVX, CXVX)
+
+
+def even_basis(X: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return a basis of the columns of X of even size, and what leads back.
+
+    Normal equations square the condition of a design: of a moderator such as a date,
+    far from 0 for its spread, half of the digits would be lost.
+    """
+    k, p = X.shape
+    if p == 1 or k < p:
+        return X, np.eye(p)
+    Q, R = np.linalg.qr(X / np.sqrt(k))
+    return Q * np.sqrt(k), np.linalg.inv(R)

@@ -15,6 +15,9 @@ from waistats.measures import back_transform
 from waistats.meta._design import Design
 from waistats.meta._distributions import critical
 
+# limits on the alpha scale that are further apart are not shown
+WIDEST = 1.0
+
 
 def baseline(data: pd.DataFrame) -> dict[str, Any]:
     """Return the mean of numeric variables and the first level of the others."""
@@ -160,6 +163,18 @@ def prediction_frame(
     far = critical(conf_level, pi_df) * np.sqrt(variance + between)
     columns = [center, se, center - half, center + half, center - far, center + far]
     return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
+
+
+def too_wide(low: float, high: float, measure: str | None) -> str:
+    """Return why limits on the alpha scale are not shown; empty where they are.
+
+    Limits further apart than 0 and 1 say less than that reliability is a reliability.
+    """
+    if np.isnan(low) or np.isnan(high):
+        return "too few studies"
+    if measure is not None and not high - low <= WIDEST:
+        return "too few studies: wider than from 0 to 1"
+    return ""
 
 
 def on_alpha_scale(frame: pd.DataFrame, measure: str | None) -> pd.DataFrame:

@@ -2,25 +2,89 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 from numpy.polynomial import legendre
+from scipy import special
 
 from waistats._typing import FloatArray
 from waistats.meta._distributions import (
     chi2_cdf,
     chi2_ppf,
     chi2_sf,
+    critical,
     mixture_cdf,
     mixture_quantiles,
 )
-from waistats.meta._linalg import dot, weighted_fit
+from waistats.meta._linalg import dot, even_basis, weighted_fit
 
-PREDICTIONS = ("confidence-distribution", "metafor")
+DEFAULT_PREDICTION = "confidence-distribution"
+PREDICTIONS = (DEFAULT_PREDICTION, "metafor")
 NODES = 64
 MAX_ITERATIONS = 100
 # coefficients up to which the whole mass at tau2 = 0 counts
 FULL_MASS = 30
+
+
+class Distribution(Protocol):
+    """The true values of new populations, on the model's scale, for design rows."""
+
+    def limits(
+        self, rows: FloatArray, conf_level: float, extra: FloatArray | float = 0.0
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return equal-tailed limits for rows (n, p), each (n,)."""
+
+    def above(
+        self, rows: FloatArray, thresholds: FloatArray, extra: FloatArray | float = 0.0
+    ) -> FloatArray:
+        """Return probabilities of exceeding thresholds (c,) for rows, (n, c)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Student:
+    r"""A t, or a normal without ``df``, around :math:`x'b` with a given variance.
+
+    Attributes
+    ----------
+    beta, cov : ndarray, shapes (p,) and (p, p)
+        Coefficients and their covariance.
+    tau2 : float
+        Variance of true values, taken as known.
+    df : float or None
+        Degrees of freedom; below 1 there are no limits.
+    """
+
+    beta: FloatArray
+    cov: FloatArray
+    tau2: float
+    df: float | None
+
+    def _spread(
+        self, rows: FloatArray, extra: FloatArray | float
+    ) -> tuple[FloatArray, FloatArray]:
+        variance = np.einsum("ij,jk,ik->i", rows, self.cov, rows)
+        return rows @ self.beta, np.sqrt(variance + self.tau2 + extra)
+
+    def limits(
+        self, rows: FloatArray, conf_level: float, extra: FloatArray | float = 0.0
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the equal-tailed limits for design rows (n, p), each (n,)."""
+        center, sd = self._spread(rows, extra)
+        half = critical(conf_level, self.df) * sd
+        return center - half, center + half
+
+    def above(
+        self, rows: FloatArray, thresholds: FloatArray, extra: FloatArray | float = 0.0
+    ) -> FloatArray:
+        """Return probabilities of exceeding thresholds (c,) for rows, (n, c)."""
+        center, sd = self._spread(rows, extra)
+        distance = center[:, None] - thresholds
+        with np.errstate(divide="ignore", invalid="ignore"):
+            z = distance / sd[:, None]
+        # without any spread everything lies on one side
+        z = np.where(np.isnan(z) & (distance == 0), -np.inf, z)
+        return special.ndtr(z) if self.df is None else special.stdtr(self.df, z)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -194,6 +258,7 @@ def predictive(
        random-effects meta-analysis: A confidence distribution approach. Statistical
        Methods in Medical Research, 28, 1689-1702.
     """
+    X, back = even_basis(X)
     # effects far from 0 would cost digits
     start = weighted_fit(y[:, None], v[:, None], X, np.zeros(1))
     residual = start.r.reshape(-1, 1)
@@ -210,4 +275,9 @@ def predictive(
         beta = np.tile(bread @ (AX.T @ residual), (1, m))
         meat = np.einsum("kp,km,kq->pqm", AX, v[:, None] + tau2, AX, optimize=True)
         cov = np.einsum("ap,pqm,qb->abm", bread, meat, bread, optimize=True)
-    return Predictive(tau2=tau2, weight=weight, beta=start.b + beta, cov=cov)
+    return Predictive(
+        tau2=tau2,
+        weight=weight,
+        beta=back @ (start.b + beta),
+        cov=np.einsum("ap,pqm,bq->abm", back, cov, back, optimize=True),
+    )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._format import fixed
 from waistats._typing import FloatArray
 from waistats.errors import (
     ConvergenceError,
@@ -22,16 +23,17 @@ from waistats.meta._design import (
     intercept_only,
     with_complete_moderators,
 )
-from waistats.meta._distributions import chi2_sf
-from waistats.meta._effects import Effects, usable_effects
-from waistats.meta._linalg import log_likelihood, weighted_fit
+from waistats.meta._distributions import chi2_cdf, chi2_sf
+from waistats.meta._effects import Effects, independence_notes, usable_effects
+from waistats.meta._linalg import even_basis, log_likelihood, weighted_fit
 from waistats.meta.fit_many import SMALL_SAMPLE, fit_batch, scale_factor
 from waistats.meta.heterogeneity import tau2_se
 from waistats.meta.results import MetaResult
 from waistats.meta.tau2 import check_method, estimate_tau2
 
-# Q per degree of freedom below which effects are suspiciously alike
-COLLAPSED = 0.1
+# Q is far below its degrees of freedom where it is less than this share of them, or
+# where chi-square is below it this rarely
+COLLAPSED, RARELY = 0.1, 0.01
 
 
 def fit_meta(
@@ -88,6 +90,8 @@ def fit_meta(
     :math:`y = X\beta + u + e` with :math:`u\sim N(0,\tau^2)`, :math:`e_i\sim N(0,v_i)`;
     :math:`b=(X'WX)^{-1}X'Wy`, :math:`W=\operatorname{diag}(1/(v_i+\tau^2))`, covariance
     :math:`(X'WX)^{-1}` times :math:`s^2=(y-Xb)'W(y-Xb)/(k-p)` with Knapp-Hartung [1]_.
+    Where Q is far below its degrees of freedom (less than a tenth of them, or a lower
+    tail of 1%) that factor would be too small: the ad-hoc form is used and noted.
     Rows are taken as independent; `fit_multilevel` is for coefficients that share
     samples. The results equal metafor's ``rma`` at its tightest tolerance. Under REML
     the log-likelihood has metafor's constant, and BIC uses ln(k - p).
@@ -105,7 +109,7 @@ def fit_meta(
     ...      "n": [84, 54, 231, 120], "n_items": [36, 12, 12, 12]})
     >>> fit_meta(effect_sizes(table)).predict().round(3)
        estimate  ci_low  ci_high  pi_low  pi_high
-    0      0.89   0.769    0.948   0.473    0.977
+    0      0.89   0.769    0.948   0.418    0.979
     """
     method = check_method(method)
     check_option("small_sample", small_sample, SMALL_SAMPLE)
@@ -148,8 +152,13 @@ def fit_design(
             "Knapp-Hartung; use fewer moderators or small_sample='wald'."
         )
     y, v = used.yi, used.vi
-    X, back = _even_basis(design.X)
+    X, back = even_basis(design.X)
     batch = fit_batch(y[:, None], v[:, None], X, method, small_sample)
+    Q = float(batch.Q[0])
+    adhoc = method != "CE" and small_sample == "knapp-hartung" and collapsed(Q, k - p)
+    if adhoc:
+        small_sample = "knapp-hartung-adhoc"
+        batch = fit_batch(y[:, None], v[:, None], X, method, small_sample)
     if not batch.converged[0]:
         raise ConvergenceError(
             f"{method} did not converge for these {k} coefficients (formula "
@@ -159,18 +168,17 @@ def fit_design(
     beta, cov = batch.beta[:, 0], batch.cov[:, :, 0]
     if weights is not None:
         beta, cov = _weighted(y, v, X, weights, tau2, small_sample)
-    Q = float(batch.Q[0])
-    said = list(notes)
+    said = [*notes, *independence_notes(used, design.variables)]
     if method == "CE" and small_sample != "wald":
         said.append(
             "Knapp-Hartung with a common-effect model scales its standard error by the "
             "observed heterogeneity; small_sample='wald' gives the model's own."
         )
-    elif k > p and COLLAPSED * (k - p) > Q and small_sample != "wald":
+    elif adhoc:
         said.append(
-            "These coefficients are more alike than their sampling errors let expect, "
-            "and Knapp-Hartung takes that for precision: the interval is too narrow. "
-            "small_sample='wald' gives the model's own."
+            f"These coefficients are less variable than sampling error predicts (Q = "
+            f"{fixed(Q, 2)} on {k - p} df), so the Knapp-Hartung standard error would be "
+            "too small; the plain one is used, which is knapp-hartung-adhoc."
         )
     return MetaResult(
         tau2=tau2,
@@ -194,21 +202,13 @@ def fit_design(
             log_likelihood=partial(_likelihood, y, v, X, beta, tau2, method),
         ),
         weights=weights,
-        notes=tuple(said),
+        fit_notes=tuple(said),
     )
 
 
-def _even_basis(X: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return a basis of the columns of X of even size, and what leads back.
-
-    Normal equations square the condition of a design: of a moderator such as a date,
-    far from 0 for its spread, half of the digits would be lost.
-    """
-    k, p = X.shape
-    if p == 1 or k < p:
-        return X, np.eye(p)
-    Q, R = np.linalg.qr(X / np.sqrt(k))
-    return Q * np.sqrt(k), np.linalg.inv(R)
+def collapsed(Q: float, df: int) -> bool:
+    """Return whether effects vary far less than sampling error predicts."""
+    return df > 0 and bool(COLLAPSED * df > Q or chi2_cdf(Q, df) < RARELY)
 
 
 def _weights(weights: Any, used: Effects) -> FloatArray | None:

@@ -13,15 +13,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from waistats._format import count, fixed
 from waistats._typing import FloatArray
-from waistats.errors import DataError, ModelError, listing
+from waistats.errors import DataError, ModelError, check_option, listing
 from waistats.instruments.forms import bundled_forms, forms_called
 from waistats.measures import ALPHA_TYPES, alpha_variance, back_transform, transform
-from waistats.meta._distributions import critical
-from waistats.meta.multilevel.robust import RobustResult
+from waistats.meta._prediction import (
+    DEFAULT_PREDICTION,
+    PREDICTIONS,
+    Distribution,
+    Student,
+)
 from waistats.meta.results import FittedModel
 from waistats.practice._source import check_range, numbers
 from waistats.rg.as_model import as_model
@@ -185,10 +188,10 @@ def _items(model: FittedModel, instrument: str | None) -> tuple[float, list[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Choice:
-    """A model, its cluster-robust coefficients where it has them, and notes."""
+    """A model, the kind of its prediction interval, and notes."""
 
     model: FittedModel
-    robust: RobustResult | None = None
+    prediction: str = DEFAULT_PREDICTION
     notes: tuple[str, ...] = ()
 
 
@@ -204,14 +207,19 @@ def choose_model(
     fewer than three studies of that kind, the overall model.
     """
     if isinstance(source, Pooled):
-        return Choice(model=source.fit, robust=source.robust)
+        return Choice(
+            model=source.fit, prediction=source.prediction, notes=source.notes
+        )
     if not isinstance(source, RGStudy):
-        return Choice(model=as_model(source))
+        model = as_model(source)
+        return Choice(model=model, notes=model.notes)
     given = {name: value for name, value in facts.items() if value is not None}
     columns = list(new.columns) if isinstance(new, pd.DataFrame) else list(new or {})
     moderated = source.moderator_model
     if moderated is not None and {*given, *columns} & set(moderated.design.variables):
-        return Choice(model=moderated)
+        return Choice(
+            model=moderated, prediction=source.prediction, notes=moderated.notes
+        )
     if isinstance(new, Mapping):
         given |= {c: v for c, v in new.items() if c in FACTS and isinstance(v, str)}
     return _of_cell(source, given)
@@ -230,7 +238,9 @@ def _of_cell(study: RGStudy, given: Mapping[str, Any]) -> Choice:
             rows = rows[rows[name].astype(str) == wanted]
             words.append(f"{name} {wanted}")
     overall = Choice(
-        model=as_model(study), robust=study.pooled.robust if study.pooled else None
+        model=as_model(study),
+        prediction=study.prediction,
+        notes=study.pooled.notes if study.pooled else (),
     )
     if len(rows) == overall.model.k and not words:
         return overall
@@ -240,72 +250,76 @@ def _of_cell(study: RGStudy, given: Mapping[str, Any]) -> Choice:
         if "scale" in given:
             raise ModelError(f"{few}.")
         note = f"{few}; the prediction is that of the overall model."
-        return replace(overall, notes=(note,))
+        return replace(overall, notes=(note, *overall.notes))
     pooled = pool(
         rows.reset_index(drop=True),
         method=study.method,
         conf_level=study.conf_level,
         within_correlation=study.within_correlation,
+        prediction=study.prediction,
     )
     note = f"From the {count(pooled.fit.k)} coefficients with {what}."
-    return Choice(model=pooled.fit, robust=pooled.robust, notes=(note,))
+    return Choice(
+        model=pooled.fit, prediction=study.prediction, notes=(note, *pooled.notes)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Predictive:
-    """Predictive distributions on the model's scale; every array has shape (rows,).
+    """Predictive distributions of populations, and of samples of them.
 
     Attributes
     ----------
-    center, se : ndarray
-        Predicted mean and its standard error.
-    tau2 : float
-        Variance of true values around it.
-    sampling : ndarray
+    model : FittedModel
+        The model that answers.
+    rows : ndarray, shape (rows, p)
+        Design rows of the populations.
+    center, low, high : ndarray, shape (rows,)
+        Expected value and its interval, on the model's scale.
+    sampling : ndarray, shape (rows,)
         Variance of a sample's value around the true one; NaN without a planned n.
-    df : float or None
-        Degrees of freedom; None for the normal.
-    measure : str
-        The scale.
+    prediction : str
+        Kind of the prediction interval.
     """
 
+    model: FittedModel
+    rows: FloatArray
     center: FloatArray
-    se: FloatArray
-    tau2: float
+    low: FloatArray
+    high: FloatArray
     sampling: FloatArray
-    df: float | None
-    measure: str
+    prediction: str
 
-    def variance(self, *, observed: bool, uncertainty: bool) -> FloatArray:
-        """Return the variance of true, or of observed, values."""
-        total = np.full(self.center.shape, self.tau2)
-        total = total + (self.sampling if observed else 0.0)
-        return total + (self.se**2 if uncertainty else 0.0)
+    @property
+    def measure(self) -> str:
+        """The scale."""
+        return str(self.model.measure)
 
     def interval(
         self, conf_level: float, *, observed: bool
     ) -> tuple[FloatArray, FloatArray]:
         """Return the limits of the prediction interval, turned back."""
-        spread = np.sqrt(self.variance(observed=observed, uncertainty=True))
-        half = critical(conf_level, self.df) * spread
-        return (
-            back_transform(self.center - half, self.measure),
-            back_transform(self.center + half, self.measure),
-        )
+        extra = self.sampling if observed else 0.0
+        if observed and np.isnan(self.sampling).all():
+            return self.sampling, self.sampling
+        spread = self.model.predictive(self.prediction)
+        low, high = spread.limits(self.rows, conf_level, extra)
+        return back_transform(low, self.measure), back_transform(high, self.measure)
 
     def above(
         self, threshold: FloatArray, *, observed: bool, uncertainty: bool
     ) -> FloatArray:
         """Return probabilities of exceeding thresholds, shape (rows, thresholds)."""
-        distance = self.center[:, None] - transform(threshold, self.measure)
-        spread = np.sqrt(self.variance(observed=observed, uncertainty=uncertainty))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            z = distance / spread[:, None]
-        # without any spread everything lies on one side
-        z = np.where(np.isnan(z) & (distance == 0), -np.inf, z)
-        if uncertainty and self.df is not None:
-            return special.stdtr(self.df, z)
-        return special.ndtr(z)
+        model, extra = self.model, self.sampling if observed else 0.0
+        cuts = transform(threshold, self.measure)
+        if observed and np.isnan(self.sampling).all():
+            return np.full((len(self.rows), len(cuts)), np.nan)
+        spread: Distribution = Student(
+            beta=model.beta, cov=np.zeros_like(model.cov), tau2=model.tau2, df=None
+        )
+        if uncertainty:
+            spread = model.predictive(self.prediction)
+        return spread.above(self.rows, cuts, extra)
 
 
 def predictive(
@@ -313,6 +327,9 @@ def predictive(
     rows: pd.DataFrame,
     n: FloatArray | None = None,
     n_items: FloatArray | None = None,
+    *,
+    prediction: str = DEFAULT_PREDICTION,
+    conf_level: float | None = None,
 ) -> Predictive:
     """Return the predictive distributions for populations, and samples of size n."""
     if model.measure is None:
@@ -320,20 +337,21 @@ def predictive(
             "The effects do not say which scale they are on, so that there is no way "
             "back to alpha. effect_sizes() adds the column 'measure'."
         )
-    frame = model.predict(rows, back_transform=False)
-    center = frame["estimate"].to_numpy(dtype=float)
-    sampling = np.full(len(center), np.nan)
+    design = model.design.rows(rows)
+    found = model.contrasts(design, conf_level)
+    sampling = np.full(len(design), np.nan)
     if n is not None and n_items is not None:
         check_kind(model)
-        expected = back_transform(center, model.measure)
+        expected = back_transform(found.estimate, model.measure)
         sampling = alpha_variance(expected, n, n_items, model.measure)
     return Predictive(
-        center=center,
-        se=frame["se"].to_numpy(dtype=float),
-        tau2=model.tau2,
+        model=model,
+        rows=design,
+        center=found.estimate,
+        low=found.ci_low,
+        high=found.ci_high,
         sampling=sampling,
-        df=model.df,
-        measure=model.measure,
+        prediction=prediction,
     )
 
 
@@ -357,7 +375,7 @@ class Plan:
     Attributes
     ----------
     model : FittedModel
-        The model that answers; ``robust`` its cluster-robust coefficients, or None.
+        The model that answers.
     rows : DataFrame
         The populations.
     spread : Predictive
@@ -369,7 +387,6 @@ class Plan:
     """
 
     model: FittedModel
-    robust: RobustResult | None
     rows: pd.DataFrame
     spread: Predictive
     n: FloatArray
@@ -383,14 +400,20 @@ def prepare(
     new: pd.DataFrame | Mapping[str, Any] | None,
     n: Any,
     n_items: Any,
+    *,
+    prediction: str | None = None,
+    conf_level: float | None = None,
 ) -> Plan:
     """Return the populations with their predictive distributions."""
     choice = choose_model(source, facts, new)
     model = choice.model
+    kind = choice.prediction if prediction is None else prediction
+    check_option("prediction", kind, PREDICTIONS)
+    options: dict[str, Any] = {"prediction": kind, "conf_level": conf_level}
     rows, notes = profiles(model, facts, new, n_items)
     size = items = np.full(len(rows), np.nan)
     if n is None:
-        spread = predictive(model, rows)
+        spread = predictive(model, rows, **options)
     else:
         size = _sizes(n, 4 if model.measure == "fisher-z" else 3)
         if len(rows) == 1 and len(size) > 1:
@@ -404,10 +427,9 @@ def prepare(
         items, more = items_of(model, rows)
         notes = (*notes, *more)
         check_range("n_items", items, 2, np.inf)
-        spread = predictive(model, rows, size, items)
+        spread = predictive(model, rows, size, items, **options)
     return Plan(
         model=model,
-        robust=choice.robust,
         rows=rows,
         spread=spread,
         n=size,

@@ -9,7 +9,7 @@ import pandas as pd
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.meta.results import FittedModel
-from waistats.rg.as_model import as_model
+from waistats.rg.as_model import as_model, pooled_row
 from waistats.rg.pooling import Pooled
 from waistats.rg.study import RGStudy
 
@@ -34,7 +34,7 @@ def alpha_points(source: Any) -> FloatArray:
             "The effects do not say which scale they are on, so that there is no way "
             "back to alpha. effect_sizes() adds the column 'measure'."
         )
-    return model.predict()[list(POINTS)].to_numpy(dtype=float)[0]
+    return pooled_row(source, back_transform=True)[list(POINTS)].to_numpy(dtype=float)
 
 
 def numbers(name: str, values: Any) -> FloatArray:

@@ -31,6 +31,7 @@ def practice_table(
     width: float = 0.05,
     thresholds: Sequence[float] = THRESHOLDS,
     conf_level: float | None = None,
+    prediction: str | None = None,
 ) -> pd.DataFrame:
     """Return what a clinician or planner takes away from a pooled reliability.
 
@@ -56,13 +57,16 @@ def practice_table(
         Alphas to exceed.
     conf_level : float, optional
         Level of intervals and tests; that of the model by default.
+    prediction : {"confidence-distribution", "metafor"}, optional
+        Kind of the prediction intervals; see `predict_reliability`.
 
     Returns
     -------
     DataFrame
         ``quantity, estimate, pi_low, pi_high``: at the expected alpha and at both ends
         of the prediction interval of a new population's true alpha. Probabilities have
-        an estimate only; the alpha of a planned sample has its own interval.
+        an estimate only; the alpha of a planned sample has its own interval. What a
+        reader must know is in ``attrs["notes"]``.
 
     Raises
     ------
@@ -79,8 +83,8 @@ def practice_table(
     >>> practice_table(fit_meta(effect_sizes(table)), sd=9).round(2).head(3)
                            quantity  estimate  pi_low  pi_high
     0                         alpha      0.91    0.83     0.95
-    1  standard error (measurement)      2.76    3.72     2.05
-    2      reliable change, 95% (±)      7.66   10.32     5.69
+    1  standard error (measurement)      2.76    3.75     2.06
+    2      reliable change, 95% (±)      7.66   10.40     5.71
     """
     if len(prepare(source, {}, new, None, n_items).rows) != 1:
         raise ModelError("practice_table is for one population; pass one row of new.")
@@ -91,6 +95,7 @@ def practice_table(
         n_items=n_items,
         thresholds=thresholds,
         conf_level=conf_level,
+        prediction=prediction,
     )
     s = np.ones(()) if sd is None else numbers("sd", sd)
     check_positive("sd", s)
@@ -129,6 +134,7 @@ def practice_table(
             text = f"P(alpha > {coefficient(cut, 2)}) {sample}"
             rows.append((text, p, *none))
     table = pd.DataFrame(rows, columns=["quantity", "estimate", "pi_low", "pi_high"])
+    table.attrs["notes"] = predicted.notes
     return marked(table, predicted.simulated)
 
 

@@ -11,9 +11,8 @@ from waistats._format import Result, coefficient, frame_text, level
 from waistats._typing import FloatArray
 from waistats.errors import check_conf_level
 from waistats.measures import back_transform
-from waistats.meta._distributions import critical
 from waistats.meta.results import FittedModel
-from waistats.practice._population import FACTS, Plan, prepare
+from waistats.practice._population import FACTS, prepare
 from waistats.practice._source import check_range, numbers
 from waistats.provenance import marked, of_simulated
 
@@ -139,6 +138,7 @@ def predict_reliability(
     thresholds: Sequence[float] = THRESHOLDS,
     include_uncertainty: bool = True,
     conf_level: float | None = None,
+    prediction: str | None = None,
 ) -> ReliabilityPrediction:
     r"""Predict the reliability that a new population, or a sample of it, will show.
 
@@ -161,10 +161,13 @@ def predict_reliability(
     thresholds : sequence of float, default (.70, .80, .90)
         Alphas to exceed.
     include_uncertainty : bool, default True
-        Whether probabilities include that the model is estimated, as the intervals do;
-        without, they are the default of `threshold_probability` for true alphas.
+        Whether probabilities include that mean and heterogeneity are estimated, as the
+        intervals do.
     conf_level : float, optional
         Level of the intervals; that of the model by default.
+    prediction : {"confidence-distribution", "metafor"}, optional
+        Kind of the prediction intervals and of the probabilities, as in
+        `FittedModel.predict`; that of a study by default.
 
     Returns
     -------
@@ -180,12 +183,12 @@ def predict_reliability(
 
     Notes
     -----
-    With :math:`T=x'b` on the model's scale, the interval of the true alpha is
-    :math:`T\pm t\sqrt{se^2+\tau^2}`, and of the alpha that a sample of n' shows
-    :math:`T\pm t\sqrt{se^2+\tau^2+v(n')}`, on the Bonett scale
-    :math:`v=2m/((m-1)(n'-2))`; on the others v is taken at the expected alpha. The ends
-    are turned back. :math:`\tau^2` sums all levels of a multilevel model. The interval
-    of the expected alpha is cluster-robust where a study has it so.
+    The interval of the expected alpha is the one that the model prints. The true alpha
+    of a new population has the predictive distribution of `FittedModel.predict`, with
+    the uncertainty of mean and heterogeneity; the alpha that a sample of n' shows has
+    in addition the variance :math:`v(n')`, on the Bonett scale
+    :math:`2m/((m-1)(n'-2))`; on the others it is taken at the expected alpha. The ends
+    are turned back.
 
     Examples
     --------
@@ -197,23 +200,25 @@ def predict_reliability(
     >>> predicted = predict_reliability(fit_meta(effect_sizes(table)), n=[30, 300])
     >>> predicted.to_frame()[["n", "estimate", "observed_low", "observed_high"]].round(3)
          n  estimate  observed_low  observed_high
-    0   30     0.906         0.749          0.964
-    1  300     0.906         0.821          0.950
+    0   30     0.906         0.789          0.957
+    1  300     0.906         0.823          0.949
     """
     facts = dict(zip(FACTS, (instrument, rater, modality), strict=False))
-    plan = prepare(source, facts, new, n, n_items)
+    if conf_level is not None:
+        check_conf_level(conf_level)
+    cuts = check_thresholds(thresholds)
+    plan = prepare(
+        source, facts, new, n, n_items, prediction=prediction, conf_level=conf_level
+    )
     model, spread = plan.model, plan.spread
     shown = model.conf_level if conf_level is None else conf_level
-    check_conf_level(shown)
-    cuts = check_thresholds(thresholds)
-    half = _half_width(plan, shown)
     low, high = spread.interval(shown, observed=False)
     observed = spread.interval(shown, observed=True)
     back = model.measure or "raw"
     return ReliabilityPrediction(
         estimate=back_transform(spread.center, back),
-        ci_low=back_transform(spread.center - half, back),
-        ci_high=back_transform(spread.center + half, back),
+        ci_low=back_transform(spread.low, back),
+        ci_high=back_transform(spread.high, back),
         pi_low=low,
         pi_high=high,
         observed_low=observed[0],
@@ -231,15 +236,6 @@ def predict_reliability(
         simulated=model.simulated,
         notes=(*plan.notes, *_model_notes(model)),
     )
-
-
-def _half_width(plan: Plan, conf_level: float) -> FloatArray:
-    """Return half the width of the expected value's interval: robust where there is."""
-    if plan.robust is None or plan.model.has_moderators:
-        return critical(conf_level, plan.model.df) * plan.spread.se
-    row = plan.robust.to_frame().iloc[0]
-    width = critical(conf_level, float(row["df"])) * float(row["se"])
-    return np.full(plan.spread.se.shape, width)
 
 
 def check_thresholds(thresholds: Any) -> FloatArray:

@@ -21,8 +21,9 @@ def threshold_probability(
     n: Any = None,
     new: pd.DataFrame | Mapping[str, Any] | None = None,
     n_items: Any = None,
-    include_uncertainty: bool | None = None,
+    include_uncertainty: bool = True,
     method: str = "normal",
+    prediction: str | None = None,
 ) -> Any:
     r"""Return the probability that reliability exceeds a threshold.
 
@@ -39,14 +40,17 @@ def threshold_probability(
         Values of the moderators, a row a population.
     n_items : int, optional
         Items of the planned scale, where the fitted rows differ.
-    include_uncertainty : bool, optional
-        Whether to include that the model itself is estimated. By default not without
-        ``n``, which gives the share of populations above the threshold, and so with
-        ``n``, which gives the probability for one planned sample. With few studies the
-        share without uncertainty looks far too sure.
+    include_uncertainty : bool, default True
+        Whether to include that mean and heterogeneity are estimated: the probability
+        for one new population. Without, it is the share of populations above the
+        threshold, were the estimates the truth; with few studies that looks far too
+        sure.
     method : {"normal", "calibrated"}
         Normal true values; or the share of the fitted studies' own calibrated values,
         which assumes no distribution but is coarse (only without ``n``).
+    prediction : {"confidence-distribution", "metafor"}, optional
+        The predictive distribution, as in `FittedModel.predict`; that of a study by
+        default.
 
     Returns
     -------
@@ -63,10 +67,18 @@ def threshold_probability(
 
     Notes
     -----
-    :math:`\Phi((\mu-T(c))/\tau)`, with uncertainty
-    :math:`F_t((\mu-T(c))/\sqrt{\tau^2+se^2})` on the model's degrees of freedom; for a
-    sample of n' its sampling variance :math:`v(n')` joins :math:`\tau^2`. Calibrated
-    values are :math:`\mu+\sqrt{\tau^2/(\tau^2+v_i)}\,(y_i-\mu)` [1]_.
+    One minus the predictive distribution function at :math:`T(c)`: a mixture over the
+    confidence distribution of :math:`\tau^2` for one-level models,
+    :math:`F_t((x'b-T(c))/\sqrt{\tau^2+se^2})` on studies - p with several levels. For a
+    sample of n' its sampling variance :math:`v(n')` joins. Without uncertainty it is
+    :math:`\Phi((x'b-T(c))/\tau)`. Calibrated values are
+    :math:`\mu+\sqrt{\tau^2/(\tau^2+v_i)}\,(y_i-\mu)` [1]_.
+
+    *Calibration.* Simulated (5 to 50 studies, :math:`\tau` .1 to .5, true
+    probabilities .5 to .99), stated and true probabilities differ by at most .03 in
+    each decile of stated ones above .6; without uncertainty stated ones of .9 and more
+    are .08 too high. Below .6 stated probabilities are too low there, since no true one
+    is below .5.
 
     References
     ----------
@@ -82,21 +94,21 @@ def threshold_probability(
     ...      "n": [84, 54, 231, 120, 90], "n_items": 12})
     >>> fit = fit_meta(effect_sizes(table))
     >>> round(threshold_probability(fit, .85), 3)
-    0.993
+    0.951
     >>> threshold_probability(fit, [.80, .90], n=60).round(3)
-    array([0.97 , 0.574])
+    array([0.98 , 0.585])
     """
     check_option("method", method, ("normal", "calibrated"))
     cuts = check_thresholds(threshold)
     if method == "calibrated" and n is not None:
         raise ModelError("method='calibrated' is for true alphas; leave n out.")
-    plan = prepare(source, {}, new, n, n_items)
+    plan = prepare(source, {}, new, n, n_items, prediction=prediction)
     if method == "calibrated":
         found = _calibrated(plan.model, plan.spread.center, cuts)
     else:
-        observed = n is not None
-        uncertain = observed if include_uncertainty is None else include_uncertainty
-        found = plan.spread.above(cuts, observed=observed, uncertainty=uncertain)
+        found = plan.spread.above(
+            cuts, observed=n is not None, uncertainty=include_uncertainty
+        )
     if np.ndim(threshold) == 0:
         found = found[:, 0]
     many = len(plan.rows) > 1 or np.ndim(n) > 0 or isinstance(new, pd.DataFrame)

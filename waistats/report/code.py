@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from waistats._files import guarded
+from waistats.meta._prediction import DEFAULT_PREDICTION
 from waistats.meta.multilevel.fit import MultilevelResult
 from waistats.rg.descriptives import CELL
 from waistats.rg.study import RGStudy
@@ -37,6 +38,35 @@ _CONTROL = "control = list(threshold = 1e-12, tol = 1e-12, maxiter = 1000)"
 _R_FORMULA = re.compile(r"[\w\s~+*:().^-]+")
 
 
+# the mixture over the confidence distribution of tau2 (Nagashima et al., 2019)
+_R_PREDICTION = (
+    "# prediction interval with the uncertainty of tau2",
+    "predictive <- function(y, v, level) {",
+    "  df <- length(y) - 1",
+    "  Q <- function(t) { w <- 1 / (v + t); sum(w * (y - sum(w * y) / sum(w))^2) }",
+    "  b <- 1 / sqrt(4 - 1 / (1:63)^2)  # 64 nodes of Gauss and Legendre on (0, 1)",
+    "  J <- matrix(0, 64, 64)",
+    "  J[cbind(1:63, 2:64)] <- b",
+    "  J[cbind(2:64, 1:63)] <- b",
+    "  nodes <- eigen(J)",
+    "  s <- (nodes$values + 1) / 2",
+    "  rest <- pchisq(Q(0), df)",
+    "  top <- sum((y - mean(y))^2)",
+    "  t <- sapply(qchisq(rest * (1 - s)^3, df), function(q)",
+    "    uniroot(function(t) Q(t) - q, c(0, top / q), tol = 1e-14,",
+    "            maxiter = 5000)$root)",
+    "  p <- c((1 - rest) * min(1, 30 / (df + 1)),",
+    "         3 * rest * (1 - s)^2 * nodes$vectors[1, ]^2)",
+    "  t <- c(0, t)",
+    "  m <- sapply(t, function(t) weighted.mean(y, 1 / (v + t)))",
+    "  sd <- sqrt(t + 1 / sapply(t, function(t) sum(1 / (v + t))))",
+    "  sapply(c(1 - level, 1 + level) / 2, function(a)",
+    "    uniroot(function(x) sum(p * pnorm((x - m) / sd)) / sum(p) - a,",
+    "            range(m + qnorm(a) * sd), tol = 1e-12)$root)",
+    "}",
+)
+
+
 def python_code(study: RGStudy, file: str = "coefficients.csv") -> str:
     """Return Python that runs the same study on the coefficients of a file."""
     options = []
@@ -52,6 +82,8 @@ def python_code(study: RGStudy, file: str = "coefficients.csv") -> str:
         options.append(f"bias={study.bias!r}")
     if study.conf_level != 0.95:
         options.append(f"conf_level={study.conf_level!r}")
+    if study.prediction != DEFAULT_PREDICTION:
+        options.append(f"prediction={study.prediction!r}")
     if study.within_correlation is not None:
         options.append(f"within_correlation={study.within_correlation!r}")
     if study.candidates is not None:
@@ -84,14 +116,22 @@ def r_code(study: RGStudy) -> str:
     if isinstance(study.pooled.fit, MultilevelResult):
         lines += _three_levels(study)
     else:
+        adhoc = study.pooled.fit.small_sample == "knapp-hartung-adhoc"
         lines += [
             f'res <- rma(yi, vi, data = dat, method = "{_method(study)}", '
-            f'test = "knha", level = {100 * study.conf_level:.12g},',
+            f'test = "{"adhoc" if adhoc else "knha"}", '
+            f"level = {100 * study.conf_level:.12g},",
             f"           {_CONTROL})",
             "res",
             *(["confint(res)"] if study.method != "CE" else []),
             "predict(res, transf = back)",
         ]
+        if study.method != "CE" and study.prediction == DEFAULT_PREDICTION:
+            lines += [
+                *_R_PREDICTION,
+                f"prediction <- back(with(dat, predictive(yi, vi, {study.conf_level!r})))",
+                "prediction",
+            ]
     lines += _moderators(study)
     return "\n".join(lines) + "\n"
 
@@ -132,6 +172,15 @@ def _three_levels(study: RGStudy) -> list[str]:
         "res",
         "predict(res, transf = back)",
     ]
+    if study.prediction == DEFAULT_PREDICTION:
+        lines += [
+            "# the prediction interval that this report gives: t on studies - 1",
+            f"far <- qt({(1 + study.conf_level) / 2!r}, "
+            "length(unique(dat$study_id)) - 1) *",
+            "  sqrt(res$se^2 + sum(res$sigma2))",
+            "prediction <- back(c(res$b) + c(-far, far))",
+            "prediction",
+        ]
     if study.pooled.robust is not None:
         lines += [
             "library(clubSandwich)  # the interval that this report gives",
@@ -167,6 +216,8 @@ def _moderators(study: RGStudy) -> list[str]:
             "              random = ~ 1 | study_id/coefficient_id,",
             f'              method = "{model.method}", test = "t")',
             "mod",
+            "library(clubSandwich)  # the tests that this report gives",
+            'coef_test(mod, vcov = "CR2", cluster = dat$study_id)',
         ]
     return [
         *lines,

@@ -1,17 +1,17 @@
 """What was given to a figure or table -> the model in it, and its pooled row."""
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from waistats.errors import ModelError
+from waistats.meta._prediction import DEFAULT_PREDICTION
 from waistats.meta.multilevel.fit import MultilevelResult
 from waistats.meta.results import MetaResult
-from waistats.rg.pooling import Pooled
+from waistats.rg.pooling import ENDS, Pooled
 from waistats.rg.study import RGStudy
 from waistats.sensitivity.trim_and_fill import TrimAndFill
-
-_ENDS = ["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]
 
 
 def as_model(result: Any) -> MetaResult | MultilevelResult:
@@ -51,15 +51,20 @@ def as_independent(result: Any) -> MetaResult | MultilevelResult:
     return pooled.independent if isinstance(pooled, Pooled) else as_model(result)
 
 
-def pooled_row(result: Any, back_transform: bool = False) -> pd.Series:
+def pooled_row(
+    result: Any, back_transform: bool = False, *, prediction: str | None = None
+) -> pd.Series:
     """Return ``estimate, ci_low, ci_high, pi_low, pi_high`` of a pooled mean.
 
-    The interval of a study is its cluster-robust one where it has one.
+    The interval of a study is the one that it prints, with its prediction interval
+    unless ``prediction`` says which.
     """
-    model = as_model(result)
-    row = model.predict(back_transform=back_transform)[_ENDS].iloc[0].astype(float)
     pooled = result.pooled if isinstance(result, RGStudy) else result
-    if isinstance(pooled, Pooled) and pooled.robust is not None:
-        robust = pooled.robust.predict(back_transform=back_transform).iloc[0]
-        row["ci_low"], row["ci_high"] = robust["ci_low"], robust["ci_high"]
-    return row
+    if isinstance(pooled, Pooled):
+        if prediction is not None:
+            pooled = replace(pooled, prediction=prediction)
+        return pd.Series(pooled.interval(back_transform=back_transform))
+    row = as_model(result).predict(
+        back_transform=back_transform, prediction=prediction or DEFAULT_PREDICTION
+    )
+    return row[list(ENDS)].iloc[0].astype(float)

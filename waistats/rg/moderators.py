@@ -12,7 +12,7 @@ from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel.fit import fit_multilevel
 from waistats.provenance import is_simulated, marked
 from waistats.rg.compare_samples import on_one_metric
-from waistats.rg.pooling import POOLED, pooled_row
+from waistats.rg.pooling import POOLED, cell_row
 
 # name in the table -> term of the formula
 CANDIDATES: Mapping[str, str] = {
@@ -189,6 +189,6 @@ def pooled_levels(
             continue
         for level, index in used.groupby(used[name].astype("object")).indices.items():
             head = {"moderator": name, "level": str(level)}
-            rows.append(head | pooled_row(used.iloc[index], **options))
+            rows.append(head | cell_row(used.iloc[index], **options))
     out = pd.DataFrame(rows, columns=["moderator", "level", *POOLED])
     return marked(out, is_simulated(used))

@@ -1,8 +1,6 @@
-"""Which rows the overall model pools: one scale, alphas only.
+"""One pooled reliability, its interval and notes; cells; and which rows are pooled.
 
-One pooled reliability: one level where rows are independent, three where not.
-
-Pooled reliability cell by cell, and what is too small to pool.
+One level where rows are independent, three where studies give several coefficients.
 """
 
 from collections.abc import Sequence
@@ -13,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from waistats._frozen import Frozen
-from waistats.errors import ConvergenceError, ModelError
-from waistats.measures import ALPHA_TYPES, back_transform
+from waistats.errors import ModelError, check_option
+from waistats.measures import ALPHA_TYPES
+from waistats.meta._predict import too_wide
+from waistats.meta._prediction import DEFAULT_PREDICTION, PREDICTIONS
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel.fit import MultilevelResult, fit_multilevel
 from waistats.meta.multilevel.robust import RobustResult
@@ -24,8 +24,14 @@ from waistats.rg.descriptives import cells_of, grouping, kinds, levels
 
 # Below this no random-effects model: the spread of so few cannot be told.
 FEWEST_TO_POOL = 3
-# Below this Satterthwaite's approximation is not to be trusted.
-FEWEST_DF = 4
+
+# ends of a pooled mean's intervals
+ENDS = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
+POOLED = (
+    "k", "k_studies", "n", "estimate", "ci_low", "ci_high", "pi_low", "pi_high",
+    "tau2", "I2", "Q", "Q_df", "Q_p", "model", "note",
+)  # fmt: skip
+DESCRIPTIVE_ONLY = f"descriptive only: fewer than {FEWEST_TO_POOL} studies"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,21 +44,20 @@ class Pooled(Frozen):
         The model: one level if no study gives two coefficients, else three.
     independent : MetaResult
         The one-level model, as if all coefficients were independent.
-    robust : RobustResult or None
-        CR2 of the three-level model; None with one level, and where its degrees of
-        freedom are below 4, too few to trust.
-    note : str
-        What a reader must know of the interval; empty otherwise.
     n_studies : int
         Studies; ``n`` sums respondents over coefficients.
+    prediction : str
+        The prediction interval: ``"confidence-distribution"`` or ``"metafor"``.
+    pool_notes : tuple of str
+        What was decided in pooling.
     """
 
     fit: MetaResult | MultilevelResult
     independent: MetaResult
-    robust: RobustResult | None
     n_studies: int
     n: float
-    note: str = ""
+    prediction: str = DEFAULT_PREDICTION
+    pool_notes: tuple[str, ...] = ()
 
     @property
     def simulated(self) -> bool:
@@ -64,20 +69,71 @@ class Pooled(Frozen):
         """Whether studies give more than one coefficient."""
         return isinstance(self.fit, MultilevelResult)
 
+    @property
+    def robust(self) -> RobustResult | None:
+        """CR2 of the three-level model where the interval is its; None otherwise."""
+        if not isinstance(self.fit, MultilevelResult):
+            return None
+        basis = self.fit.contrasts(np.ones((1, 1))).basis
+        return self.fit.robust() if basis == ("CR2",) else None
+
+    @property
+    def model(self) -> str:
+        """Name of the model and of its interval."""
+        if isinstance(self.fit, MultilevelResult):
+            basis = self.fit.contrasts(np.ones((1, 1))).basis
+            return "three levels, CR2" if basis == ("CR2",) else "three levels, t"
+        return {
+            "knapp-hartung": "one level, Knapp-Hartung",
+            "knapp-hartung-adhoc": "one level, Knapp-Hartung ad hoc",
+            "wald": "one level, Wald",
+        }[self.fit.small_sample]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of the model, its interval and its limits."""
+        return (*self.pool_notes, *self.fit.notes, *self._limits()[1])
+
+    @property
+    def note(self) -> str:
+        """The notes in one text; empty for none."""
+        return " ".join(self.notes)
+
+    def interval(self, *, back_transform: bool = True) -> dict[str, float]:
+        """Return ``estimate, ci_low, ci_high, pi_low, pi_high``.
+
+        Limits that say nothing are withheld (NaN), with a note.
+        """
+        row = self.fit.predict(
+            back_transform=back_transform, prediction=self.prediction
+        ).iloc[0]
+        withheld = self._limits()[0]
+        return {
+            name: float("nan") if name in withheld else float(row[name])
+            for name in ENDS
+        }
+
+    def _limits(self) -> tuple[set[str], tuple[str, ...]]:
+        """Return the columns of limits that are not shown, and why."""
+        row = self.fit.predict(prediction=self.prediction).iloc[0]
+        withheld: set[str] = set()
+        notes = []
+        for kind, name in (("ci", "confidence"), ("pi", "prediction")):
+            low, high = float(row[f"{kind}_low"]), float(row[f"{kind}_high"])
+            why = too_wide(low, high, self.fit.measure)
+            if why:
+                withheld |= {f"{kind}_low", f"{kind}_high"}
+                notes.append(f"The {name} interval is withheld ({why}).")
+        return withheld, tuple(notes)
+
     def row(self) -> dict[str, Any]:
         """Return the pooled numbers on the alpha scale, for a frame."""
-        predicted = self.fit.predict().iloc[0].drop("provenance", errors="ignore")
-        predicted = predicted.to_dict()
-        if self.robust is not None:
-            interval = self.robust.predict().iloc[0]
-            predicted["ci_low"] = interval["ci_low"]
-            predicted["ci_high"] = interval["ci_high"]
         fit = self.fit
         return {
             "k": fit.k,
             "k_studies": self.n_studies,
             "n": self.n,
-            **predicted,
+            **self.interval(),
             "tau2": fit.tau2,
             "I2": fit.I2,
             "Q": fit.Q,
@@ -87,13 +143,6 @@ class Pooled(Frozen):
             "note": self.note,
         }
 
-    @property
-    def model(self) -> str:
-        """Name of the model and of its interval."""
-        if not self.dependent:
-            return "one level, Knapp-Hartung"
-        return "three levels, CR2" if self.robust is not None else "three levels, t"
-
 
 def pool(
     effects: pd.DataFrame,
@@ -102,6 +151,7 @@ def pool(
     conf_level: float = 0.95,
     within_correlation: float | None = None,
     V: Any = None,
+    prediction: str = DEFAULT_PREDICTION,
 ) -> Pooled:
     """Pool effects by the model that their dependence asks for.
 
@@ -117,46 +167,54 @@ def pool(
         raise ModelError(
             f"{n_studies} studies are too few to pool; describe them instead."
         )
+    check_option("prediction", prediction, PREDICTIONS)
     independent = fit_meta(effects, method=method, conf_level=conf_level)
-    n = float(pd.to_numeric(used["n"]).sum())
     fit: MetaResult | MultilevelResult = independent
-    robust, note = None, ""
+    notes: tuple[str, ...] = kr20_note(used)
     if studies.duplicated().any():
-        three = fit_multilevel(
+        fit = fit_multilevel(
             effects,
-            method=method if method in {"ML", "REML"} else "REML",
+            method=likelihood(method),
             conf_level=conf_level,
             within_correlation=within_correlation,
             V=V,
         )
-        fit, robust = three, _robust(three)
-        if robust is None:
-            note = "too few studies for a robust interval; the model's own"
+        notes += method_note(method)
     return Pooled(
         fit=fit,
         independent=independent,
-        robust=robust,
         n_studies=n_studies,
-        n=n,
-        note=note,
+        n=float(pd.to_numeric(used["n"]).sum()),
+        prediction=prediction,
+        pool_notes=notes,
     )
 
 
-def _robust(fit: MultilevelResult) -> RobustResult | None:
-    """Return CR2, or None where the clusters are too few for it to be defined."""
-    try:
-        robust = fit.robust()
-        df = float(robust.to_frame()["df"].iloc[0])
-    except (ModelError, ConvergenceError):
-        return None
-    return robust if np.isfinite(df) and df >= FEWEST_DF else None
+def likelihood(method: str) -> str:
+    """Return the estimator of a three-level model: ML where asked for, else REML."""
+    return method if method in {"ML", "REML"} else "REML"
 
 
-POOLED = (
-    "k", "k_studies", "n", "estimate", "ci_low", "ci_high", "pi_low", "pi_high",
-    "tau2", "I2", "Q", "Q_df", "Q_p", "model", "note",
-)  # fmt: skip
-DESCRIPTIVE_ONLY = f"descriptive only: fewer than {FEWEST_TO_POOL} studies"
+def method_note(method: str) -> tuple[str, ...]:
+    """Return that an estimator of one level was not used with three."""
+    if likelihood(method) == method:
+        return ()
+    return (
+        f"Studies give several coefficients: the three-level model is fitted by REML, "
+        f"since {method} is an estimator of one level.",
+    )
+
+
+def kr20_note(effects: pd.DataFrame) -> tuple[str, ...]:
+    """Return that KR-20 is pooled with alpha, of which it is a case."""
+    found = kinds(effects).value_counts()
+    if "kr20" not in found or len(found) == 1:
+        return ()
+    n = int(found["kr20"])
+    return (
+        f"{n} of {len(effects)} {'is' if n == 1 else 'are'} KR-20, which is alpha of "
+        "items scored 0 and 1.",
+    )
 
 
 def pooled_cells(
@@ -170,9 +228,10 @@ def pooled_cells(
         A table from `effect_sizes`.
     by : sequence of str
         Columns that make the cells; absent ones are ignored. Kinds of coefficients are
-        kept apart.
+        kept apart, but for alpha and KR-20, which are one kind here as in the overall
+        model.
     **options
-        Of `pool`: ``method, conf_level, within_correlation``.
+        Of `pool`: ``method, conf_level, within_correlation, V, prediction``.
 
     Returns
     -------
@@ -182,16 +241,26 @@ def pooled_cells(
     """
     used = effects[effects["yi"].notna()].reset_index(drop=True)
     columns = grouping(used, by)
-    keys = levels(used, columns).assign(coefficient_type=kinds(used))
+    keys = levels(used, columns).assign(coefficient_type=families(used))
     rows: list[dict[str, Any]] = []
     for key, index in cells_of(keys):
         cell = dict(zip(keys.columns, key, strict=True))
-        rows.append(cell | pooled_row(used.iloc[index], **options))
+        own = kinds(used.iloc[index]).unique()
+        if len(own) == 1:
+            cell["coefficient_type"] = own[0]
+        rows.append(cell | cell_row(used.iloc[index], **options))
     out = pd.DataFrame(rows, columns=[*keys.columns, *POOLED])
     return marked(out, is_simulated(used))
 
 
-def pooled_row(effects: pd.DataFrame, **options: Any) -> dict[str, Any]:
+def families(table: pd.DataFrame) -> pd.Series:
+    """Return each row's kind of coefficient, alpha and KR-20 as one where both occur."""
+    found = kinds(table)
+    both = set(found) >= ALPHA_TYPES
+    return found.where(~found.isin(ALPHA_TYPES), "alpha") if both else found
+
+
+def cell_row(effects: pd.DataFrame, **options: Any) -> dict[str, Any]:
     """Return the pooled numbers of some rows, or their counts and why not."""
     if effects["study_id"].nunique() < FEWEST_TO_POOL:
         return {
@@ -201,29 +270,6 @@ def pooled_row(effects: pd.DataFrame, **options: Any) -> dict[str, Any]:
             "note": DESCRIPTIVE_ONLY,
         }
     return pool(effects, **options).row()
-
-
-def shrunken(pooled: Pooled) -> pd.DataFrame:
-    r"""Return each coefficient drawn towards the mean by its own imprecision.
-
-    ``study_id, coefficient_id, estimate, ci_low, ci_high`` on the alpha scale:
-    :math:`\lambda\mu+(1-\lambda)y_i`, :math:`\lambda=v_i/(v_i+\tau^2)`, of the
-    one-level model.
-    """
-    fit = pooled.independent
-    y, v = fit.effects.yi, fit.effects.vi
-    share = v / (v + fit.tau2) if fit.tau2 > 0 else np.ones(len(v))
-    center = share * fit.estimate + (1 - share) * y
-    se = np.sqrt((1 - share) * v + share**2 * fit.se**2)
-    half = 1.959963984540054 * se
-    table = fit.effects.table[["study_id", "coefficient_id"]].copy()
-    for name, values in (
-        ("estimate", center),
-        ("ci_low", center - half),
-        ("ci_high", center + half),
-    ):
-        table[name] = back_transform(values, fit.measure) if fit.measure else values
-    return marked(table, fit.effects.simulated)
 
 
 TOTAL = "total"

@@ -4,7 +4,7 @@ The whole study in one call.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from waistats.measures import (
     variance_known,
 )
 from waistats.meta._covariance import SamplingCovariance, follow
+from waistats.meta._prediction import DEFAULT_PREDICTION, PREDICTIONS
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel.fit import MultilevelResult, fit_multilevel
 from waistats.meta.results import MetaResult
@@ -51,19 +52,18 @@ from waistats.rg.pooling import (
     FEWEST_TO_POOL,
     POOLED,
     Pooled,
+    cell_row,
     default_title,
+    likelihood,
     main_rows,
     main_scale,
+    method_note,
     pool,
     pooled_cells,
-    pooled_row,
-    shrunken,
 )
 from waistats.rg.robustness import robustness
 from waistats.sensitivity.deletion import influence, leave_one_out
 from waistats.sensitivity.multiverse import Multiverse, multiverse
-
-PREDICTIONS = ("confidence-distribution", "metafor")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -89,6 +89,8 @@ class RGStudy(Result):
         are never pooled together.
     pooled : Pooled or None
         The overall model; None with fewer than three studies.
+    prediction : str
+        The prediction interval of one-level models.
     formula : str or None
         Moderators of ``moderator_model``.
     simulated : bool
@@ -120,7 +122,7 @@ class RGStudy(Result):
     candidates: tuple[str, ...] | None = None
     bias: str = "none"
     V: SamplingCovariance | None = field(default=None, repr=False)
-    prediction: str = "confidence-distribution"
+    prediction: str = DEFAULT_PREDICTION
     screening: Any = field(default=None, repr=False)
     coders: Any = field(default=None, repr=False)
     texts: Any = field(default=None, repr=False)
@@ -197,16 +199,16 @@ class RGStudy(Result):
         whole = "scale" in self.formula or "coefficient_type" in self.formula
         rows = alphas if whole else self.main_rows
         if rows["study_id"].duplicated().any():
-            method = self.method if self.method in {"ML", "REML"} else "REML"
-            return fit_multilevel(
+            fit = fit_multilevel(
                 rows,
                 self.formula,
-                method=method,
+                method=likelihood(self.method),
                 conf_level=self.conf_level,
                 within_correlation=self._options["within_correlation"],
                 V=self.V,
                 missing_moderators=self.missing_moderators,
             )
+            return replace(fit, fit_notes=(*method_note(self.method), *fit.fit_notes))
         return fit_meta(
             rows,
             self.formula,
@@ -264,10 +266,8 @@ class RGStudy(Result):
 
     @cached_property
     def shrunken(self) -> pd.DataFrame:
-        """Each study's coefficient drawn towards the mean by its imprecision."""
-        self._model  # noqa: B018
-        assert self.pooled is not None
-        return shrunken(self.pooled)
+        """Each coefficient drawn towards the mean by its imprecision; `true_values`."""
+        return self._model.true_values(self.conf_level)
 
     @property
     def stem_and_leaf(self) -> str:
@@ -295,6 +295,7 @@ class RGStudy(Result):
             if self.V is not None
             else self.within_correlation,
             "V": self.V,
+            "prediction": self.prediction,
         }
 
     def to_frame(self) -> pd.DataFrame:
@@ -303,7 +304,9 @@ class RGStudy(Result):
 
     def summary(self) -> pd.DataFrame:
         """Return the overall result in one row, on the alpha scale."""
-        row = pooled_row(self.main_rows, **self._options)
+        row = cell_row(self.main_rows, **self._options)
+        if self.pooled is not None:
+            row = self.pooled.row()
         frame = pd.DataFrame([{"scale": self.main_scale} | row])
         return marked(frame, self.simulated)
 
@@ -321,6 +324,8 @@ class RGStudy(Result):
             f"pooled; {count(left)} cannot.",
         ]
         lines.append(self.sentence())
+        if self.pooled is not None:
+            lines += self.pooled.notes
         return "\n".join(lines)
 
     def sentence(self) -> str:
@@ -394,7 +399,7 @@ def generalize(
     candidates: Sequence[str] | None = None,
     title: str | None = None,
     V: Any = None,
-    prediction: str = "confidence-distribution",
+    prediction: str = DEFAULT_PREDICTION,
     screening: Any = None,
     coders: Any = None,
     texts: Any = None,
@@ -434,7 +439,8 @@ def generalize(
         ``reliability_by_study(..., covariance=True)`` puts there. Its variances
         replace ``vi``; studies that it leaves out keep theirs.
     prediction : {"confidence-distribution", "metafor"}
-        Kind of the prediction intervals; see `fit_meta`.
+        Prediction intervals of one-level models: with the uncertainty of the
+        heterogeneity variance, or metafor's; see `FittedModel.predict`.
     screening : DataFrame, optional
         Log of the search, as for `flow_counts`.
     coders : DataFrame or sequence of DataFrame, optional
@@ -461,15 +467,16 @@ def generalize(
     -----
     Alpha and KR-20 are pooled; other kinds of coefficients have cells of their own.
     Totals and subscales are never pooled together. Where studies give several
-    coefficients the model has three levels, and its interval is cluster-robust (CR2)
-    if there are enough studies. A cell of fewer than three studies is described only.
+    coefficients the model has three levels, fitted by REML (or ML), and its interval
+    is cluster-robust (CR2) if there are enough studies. A cell of fewer than three
+    studies is described only.
 
     Examples
     --------
     >>> from waistats import generalize, load_dataset
     >>> print(generalize(load_dataset("cesd")).sentence())
     Overall (total, k = 9, one level, Knapp-Hartung): alpha = .905, 95% CI [.885, .922],
-    95% PI [.839, .944], I2 = 81.4%
+    95% PI [.834, .946], I2 = 81.4%
     """
     check_option("measure", measure, MEASURES)
     check_option("prediction", prediction, PREDICTIONS)
@@ -512,6 +519,7 @@ def generalize(
             conf_level=conf_level,
             within_correlation=None if known is not None else within_correlation,
             V=known,
+            prediction=prediction,
         )
     study = RGStudy(
         title=visible(title or default_title(used)),
@@ -520,6 +528,7 @@ def generalize(
         measure=measure,
         method=method,
         bias=bias,
+        prediction=prediction,
         conf_level=conf_level,
         main_scale=scale,
         pooled=pooled,
@@ -528,7 +537,6 @@ def generalize(
         simulated=is_simulated(effects),
         candidates=None if candidates is None else tuple(candidates),
         V=known,
-        prediction=prediction,
         screening=screening,
         coders=coders,
         texts=texts,

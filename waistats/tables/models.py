@@ -75,7 +75,7 @@ def pooled(results: Any, *, title: str = "Pooled Reliability") -> "GT":
     ...      "n": [84, 54, 120], "n_items": [36, 12, 12]})
     >>> print(tables.to_csv(pooled(fit_meta(effect_sizes(table)))))
     ,k,Studies,α,95% CI,95% PI,τ²,I² (%)
-    Coefficient alpha,3,3,.87,"[.63, .95]","[.10, .98]",0.144,84.3
+    Coefficient alpha,3,3,.87,"[.63, .95]","[-.09, .98]",0.144,84.3
     <BLANKLINE>
     """
     if isinstance(results, RGStudy):

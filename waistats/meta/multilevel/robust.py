@@ -11,16 +11,20 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, special
 
-from waistats._format import Result, coefficient, interval, level
-from waistats._typing import FloatArray, IntArray
+from waistats._format import Result, coefficient, fixed, interval, level, p_statement
+from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.measures import back_transform as turn_back
+from waistats.meta._contrasts import Contrasts, model_contrasts
 from waistats.meta._design import Design, term_names
 from waistats.meta._distributions import f_sf
+from waistats.meta._verdict import SMALLEST_DF as SMALLEST_DF, enough_df
+from waistats.meta._wald import TestResult
 from waistats.meta.multilevel._blocks import dense_blocks, padded_rows
-from waistats.meta.results import TestResult
 from waistats.provenance import marked, of_simulated
 
 DECIDES_ALONE = 1e-9
+# share of a contrast's variance that one cluster may decide alone
+DECIDED = 1e-8
 SINGULAR = 1e-12
 
 
@@ -38,17 +42,47 @@ class Sandwich:
         G_j'X_j.
     bread : array, shape (p, p)
         (X'M^-1X)^-1.
+    alone : tuple of (int, array of shape (p, r))
+        Clusters that alone decide something: their code, and what of the coefficients.
     """
 
     scores: FloatArray
     own: FloatArray
     cross: FloatArray
     bread: FloatArray
+    alone: tuple[tuple[int, FloatArray], ...] = ()
 
     @property
     def cov(self) -> FloatArray:
         """The CR2 covariance of the coefficients."""
         return self.scores.T @ self.scores
+
+    @property
+    def expected(self) -> FloatArray:
+        """Expectation of `cov` under the model: bread less what one cluster decides."""
+        shared = self.cross @ self.bread @ self.cross.mT
+        return (self.own - shared).sum(axis=0)
+
+    def decided(self, contrasts: FloatArray) -> BoolArray:
+        r"""Return whether one cluster alone decides each contrast (rows), (n,).
+
+        Without that cluster the contrast cannot be estimated. The cluster has no
+        residual there, so that CR2 says nothing of how studies vary: it is unbiased
+        under the model, :math:`\sum_j p_{jj}=c'Bc`, but not for such contrasts.
+        """
+        found = np.zeros(len(contrasts), dtype=bool)
+        for row, contrast in enumerate(contrasts):
+            found[row] = bool(self.deciders(contrast))
+        return found
+
+    def deciders(self, contrast: FloatArray) -> list[int]:
+        """Return the codes of the clusters that alone decide part of a contrast (p,)."""
+        whole = float(contrast @ self.bread @ contrast)
+        return [
+            code
+            for code, part in self.alone
+            if float(((contrast @ part) ** 2).sum()) > DECIDED * whole
+        ]
 
 
 def working_blocks(
@@ -105,7 +139,7 @@ def sandwich(
        Statistics, 36, 672-683.
     """
     half = np.linalg.cholesky(bread)
-    scores, own, cross = [], [], []
+    scores, own, cross, decisive = [], [], [], []
     for rows in padded_rows(cluster):
         real = rows >= 0
         M = working_blocks(rows, V, codes, sigma2)
@@ -119,6 +153,10 @@ def sandwich(
         WX = np.linalg.solve(M, Xj)
         share = np.linalg.eigvalsh(half.T @ Xj.mT @ WX @ half)
         alone = (share > 1 - DECIDES_ALONE).sum(axis=1, keepdims=True)
+        for j in np.flatnonzero(alone[:, 0]):
+            vectors = np.linalg.eigh(half.T @ Xj[j].T @ WX[j] @ half)[1]
+            part = half @ vectors[:, -alone[j, 0] :]
+            decisive.append((int(cluster[rows[j, 0]]), part))
         kept = (np.arange(value.shape[1]) >= alone) & (value > 0)
         root = np.where(kept, 1 / np.sqrt(np.where(kept, value, 1.0)), 0.0)
         A = D.mT @ (vector * root[:, None, :]) @ vector.mT @ D
@@ -131,6 +169,7 @@ def sandwich(
         own=np.concatenate(own),
         cross=np.concatenate(cross),
         bread=bread,
+        alone=tuple(decisive),
     )
 
 
@@ -160,6 +199,29 @@ def satterthwaite(parts: Sandwich, contrasts: FloatArray) -> FloatArray:
     )
 
 
+def robust_contrasts(
+    parts: Sandwich, rows: FloatArray, beta: FloatArray, conf_level: float
+) -> Contrasts:
+    """Return CR2 intervals of contrasts (n, p); NaN where one cluster alone decides."""
+    estimate = rows @ beta
+    df = satterthwaite(parts, rows)
+    df = np.where(parts.decided(rows), np.nan, df)
+    variance = np.einsum("np,pr,nr->n", rows, parts.cov, rows)
+    se = np.where(np.isnan(df), np.nan, np.sqrt(variance))
+    half = special.stdtrit(df, (1 + conf_level) / 2) * se
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = estimate / se
+    return Contrasts(
+        estimate=estimate,
+        se=se,
+        df=df,
+        statistic=statistic,
+        p_value=2 * special.stdtr(df, -np.abs(statistic)),
+        ci_low=estimate - half,
+        ci_high=estimate + half,
+    )
+
+
 def hotelling(
     parts: Sandwich, contrasts: FloatArray, beta: FloatArray
 ) -> tuple[float, float, float]:
@@ -178,11 +240,8 @@ def hotelling(
        Behavioral Statistics, 40, 604-634.
     """
     q = len(contrasts)
-    # the model's expectation of the robust covariance: CBC' but for what a cluster alone
-    # decides, which no residual shows
-    expected = parts.own - parts.cross @ parts.bread @ parts.cross.mT
-    value, vector = np.linalg.eigh(contrasts @ expected.sum(axis=0) @ contrasts.T)
     undefined = float("nan"), float(q), float("nan")
+    value, vector = np.linalg.eigh(contrasts @ parts.expected @ contrasts.T)
     if value[0] <= SINGULAR * value[-1]:
         return undefined
     T = (vector / np.sqrt(value)) @ vector.T @ contrasts
@@ -205,8 +264,6 @@ def hotelling(
     return Q * (eta - q + 1) / (eta * q), float(q), float(eta - q + 1)
 
 
-# Tipton (2015): below this, t with Satterthwaite's degrees of freedom is off
-SMALLEST_DF = 4
 WARNING = "too few clusters to trust"
 
 
@@ -232,6 +289,8 @@ class RobustResult(Result):
         The design that was fitted.
     parts : Sandwich
         What the tests are made of.
+    labels : tuple of str
+        Names of the clusters by their codes; empty where they are not known.
     """
 
     beta: FloatArray
@@ -243,6 +302,7 @@ class RobustResult(Result):
     simulated: bool
     design: Design = field(repr=False)
     parts: Sandwich = field(repr=False)
+    labels: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def cov(self) -> FloatArray:
@@ -254,44 +314,47 @@ class RobustResult(Result):
         """HTZ test of all moderators; without moderators, of the mean against 0."""
         return self.test()
 
-    def _rows(self, contrasts: FloatArray) -> dict[str, FloatArray]:
-        estimate = contrasts @ self.beta
-        df = satterthwaite(self.parts, contrasts)
-        variance = np.einsum("np,pr,nr->n", contrasts, self.cov, contrasts)
-        se = np.where(np.isnan(df), np.nan, np.sqrt(variance))
-        half = special.stdtrit(df, (1 + self.conf_level) / 2) * se
-        return {
-            "estimate": estimate,
-            "se": se,
-            "df": df,
-            "ci_low": estimate - half,
-            "ci_high": estimate + half,
-        }
-
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a coefficient, on the model's scale."""
-        row = self._rows(np.eye(len(self.beta)))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            statistic = row["estimate"] / row["se"]
-        frame = pd.DataFrame(
-            {
-                "term": list(self.design.names),
-                "estimate": row["estimate"],
-                "se": row["se"],
-                "statistic": statistic,
-                "df": row["df"],
-                "p_value": 2 * special.stdtr(row["df"], -np.abs(statistic)),
-                "ci_low": row["ci_low"],
-                "ci_high": row["ci_high"],
-            }
-        )
+        """Return one row a coefficient, on the model's scale.
+
+        A contrast that one cluster alone decides has no robust test: its columns are
+        NaN, and ``note`` says which cluster, and what the model's own test is.
+        """
+        each = np.eye(len(self.beta))
+        frame = robust_contrasts(
+            self.parts, each, self.beta, self.conf_level
+        ).to_frame()
+        frame.insert(0, "term", list(self.design.names))
+        frame["note"] = [self._note(row) for row in each]
         return marked(frame, self.simulated)
+
+    def _note(self, contrast: FloatArray) -> str:
+        """Return which cluster decides a contrast, and the model's own test of it."""
+        if not self.parts.decided(contrast[None])[0]:
+            return ""
+        df = float(self.n_clusters - len(self.beta))
+        own = model_contrasts(
+            contrast[None], self.beta, self.parts.bread, df, self.conf_level
+        )
+        test = (
+            f"t({df:g}) = {fixed(own.statistic[0])}, {p_statement(own.p_value[0], 4)}"
+        )
+        return (
+            f"no robust test: {self.decided_by(contrast)} alone decides it; "
+            f"the model's own: {test if df > 0 else 'none, without degrees of freedom'}"
+        )
+
+    def decided_by(self, contrast: FloatArray) -> str:
+        """Return the names of the clusters that alone decide part of a contrast."""
+        names = self.labels or tuple(f"cluster {j + 1}" for j in range(self.n_clusters))
+        return " and ".join(names[j] for j in self.parts.deciders(contrast))
 
     def test(self, terms: str | list[str] | None = None) -> TestResult:
         """Test that terms of the formula have no effect; all moderators by default.
 
         Hotelling's T-squared with estimated degrees of freedom (HTZ), as clubSandwich's
-        ``Wald_test``; NaN where the clusters are too few for it.
+        ``Wald_test``; NaN where the clusters are too few for it, or one of them alone
+        decides what is tested.
         """
         columns = list(term_names(self.design, terms))
         contrasts = np.eye(len(self.beta))[columns]
@@ -300,6 +363,8 @@ class RobustResult(Result):
         else:
             name = terms if isinstance(terms, str) else ", ".join(terms)
         F, q, df = hotelling(self.parts, contrasts, self.beta)
+        if self.parts.decided(contrasts).any():
+            F = df = float("nan")
         return TestResult(
             name=name,
             statistic=F,
@@ -308,6 +373,7 @@ class RobustResult(Result):
             distribution="F",
             df_denominator=df,
             simulated=self.simulated,
+            basis="CR2",
         )
 
     def predict(
@@ -337,7 +403,9 @@ class RobustResult(Result):
             rows = np.ones((1, 1))
         else:
             rows = self.design.X
-        frame = pd.DataFrame(self._rows(rows))
+        found = robust_contrasts(self.parts, rows, self.beta, self.conf_level)
+        names = ["estimate", "se", "df", "ci_low", "ci_high"]
+        frame = found.to_frame()[names]
         if isinstance(new, pd.DataFrame):
             frame.index = new.index
         if not back_transform:
@@ -361,6 +429,10 @@ class RobustResult(Result):
         parts.append(f"Model Results{scale}, Satterthwaite df:")
         return "\n\n".join(parts)
 
+    def shown(self) -> pd.DataFrame:
+        """Return the coefficients; the notes stand below."""
+        return self.to_frame().drop(columns="note")
+
     def closing(self) -> str:
         """Return the mean on the alpha scale and a warning for small df."""
         lines = []
@@ -370,15 +442,17 @@ class RobustResult(Result):
                 f"On the alpha scale: {coefficient(row.estimate)}, "
                 f"{level(self.conf_level)} CI {interval(row.ci_low, row.ci_high)}"
             )
-        df = satterthwaite(self.parts, np.eye(len(self.beta)))
+        each = self.to_frame()
+        lines += [f"{row.term}: {row.note}." for row in each.itertuples() if row.note]
         few = [
-            name
-            for name, value in zip(self.design.names, df, strict=True)
-            if not value >= SMALLEST_DF
+            row.term
+            for row in each.itertuples()
+            if not row.note and not enough_df(row.df)
         ]
         if few:
             lines.append(f"df below {SMALLEST_DF} for {', '.join(few)}: {WARNING}.")
         joint = self.omnibus.df_denominator
-        if len(self.beta) > 1 and not joint >= SMALLEST_DF:
-            lines.append(f"df of the joint test below {SMALLEST_DF}: {WARNING}.")
+        if len(self.beta) > 1 and not enough_df(joint):
+            why = f"df of the joint test below {SMALLEST_DF}: {WARNING}."
+            lines.append("No robust joint test." if np.isnan(joint) else why)
         return "\n".join(lines)
