@@ -82,7 +82,8 @@ def identifiers(
     values : Series
         The cells.
     names : mapping, optional
-        Names of codes, from value labels or from the spelling of a text file.
+        Names of codes, from value labels or from the spelling of a text file. A name
+        that an unlabelled value has, too, gets its code in brackets.
     missing : set of str
         Words, in lower case, that say that nothing is there.
     """
@@ -91,6 +92,8 @@ def identifiers(
     )
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = series.astype(object)
+    if names:
+        names = _apart(series, names)
     kind = pd.api.types.infer_dtype(series) if series.dtype == object else "typed"
     if kind not in ("typed", "string"):
         # True and 1, or 1.0 and 1, are one key to a dictionary: name each cell
@@ -106,6 +109,17 @@ def identifiers(
         texts = [known[code] if code >= 0 else None for code in codes]
     named = [pd.NA if text is None else text for text in texts]
     return pd.Series(named, index=series.index, dtype=object)
+
+
+def _apart(values: "pd.Series[Any]", names: Mapping[Any, str]) -> Mapping[Any, str]:
+    """Return names that differ from those of the values without a name."""
+    others = {identifier(v) for v in pd.unique(values) if _named(v, "", names) == ""}
+    if others.isdisjoint(names.values()):
+        return names
+    return {
+        code: f"{name} [{identifier(code)}]" if name in others else name
+        for code, name in names.items()
+    }
 
 
 def _named(cell: Any, text: str | None, names: Mapping[Any, str] | None) -> str | None:

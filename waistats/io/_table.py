@@ -211,6 +211,8 @@ def text_cells(cells: "pd.Series[Any]", style: NumberStyle) -> Iterable[str]:
 
 # Beyond so many numbers a column is measured, and names nothing.
 _MOST_NAMES = 2000
+_MOST_ANSWERS = 12
+_WHOLE = re.compile(r"-?\d+([.,]0*)?", re.ASCII)
 _LEADING = re.compile(r"[+-]?0\d", re.ASCII)
 
 
@@ -219,18 +221,25 @@ def spelling(
 ) -> dict[Any, str] | None:
     """Return how numbers were spelled where that is not their shortest form.
 
-    None where numbers would lose a difference or a leading zero: 1.1 and 1.10, 01.
+    None where numbers would lose a difference or a leading zero: 1.1 and 1.10, 01. A
+    few whole numbers are answers, also where some are written 3.0.
     """
     spelled: dict[Any, str] = {}
+    twice = False
     # a dictionary of cells is a list of the different ones
     for cell, value in dict(zip(cells.tolist(), values.tolist(), strict=True)).items():
         if value != value:
             continue
         text = identifier(cell) or ""
-        if spelled.setdefault(value, text) != text or _LEADING.match(text):
+        if _LEADING.match(text) or abs(value) >= 2**53:
             return None
-    if any(abs(value) >= 2**53 for value in spelled):
-        return None
+        if spelled.setdefault(value, text) != text:
+            twice = True
+            if not _WHOLE.fullmatch(text) or not _WHOLE.fullmatch(spelled[value]):
+                return None
+    if twice:
+        # 3 and 3.0 are answers; many different numbers may be anything
+        return {} if len(spelled) <= _MOST_ANSWERS else None
     odd = {value: text for value, text in spelled.items() if identifier(value) != text}
     return odd if len(odd) <= _MOST_NAMES else {}
 

@@ -7,12 +7,8 @@ import pytest
 from waistats.errors import DataError
 from waistats.reliability.by_study import _query as batches
 from waistats.reliability.by_study._layout import Layout, plan_scales
-from waistats.reliability.by_study._query import (
-    Answers,
-    ibis_calls,
-    open_source,
-    sums_query,
-)
+from waistats.reliability.by_study._query import Answers, sums_query
+from waistats.reliability.by_study._sources import ibis_calls, open_source
 from waistats.reliability.by_study.api import reliability_by_study
 
 ibis = pytest.importorskip("ibis")
@@ -146,7 +142,7 @@ def test_csv_files_that_need_care_are_read_with_care(tmp_path):
     with pytest.raises(DataError, match="Never"):
         reliability_by_study(tmp_path / "words.csv", study="study", items=["a", "b"])
     frame.to_parquet(tmp_path / "words.parquet")
-    with pytest.raises(DataError, match="items must be numeric, but b is string"):
+    with pytest.raises(DataError, match="items must be numeric, but b: 'Never'"):
         reliability_by_study(
             tmp_path / "words.parquet", study="study", items=["a", "b"]
         )
@@ -349,7 +345,7 @@ def test_without_ibis_files_are_read_into_memory(
     answers, parquet, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(
-        "waistats.reliability.by_study._query.find_spec", lambda name: None
+        "waistats.reliability.by_study._sources.find_spec", lambda name: None
     )
     expected = reliability_by_study(answers, study="study", instrument="WAI-S")
     same(reliability_by_study(parquet, study="study", instrument="WAI-S"), expected)

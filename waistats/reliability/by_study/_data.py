@@ -9,12 +9,11 @@ import pandas as pd
 
 from waistats._caller import option
 from waistats._typing import FloatArray
-from waistats.errors import DataError, ModelError, listing
+from waistats.errors import ModelError, listing
 from waistats.instruments._findings import Finding
 from waistats.instruments._gate import GateOptions
 from waistats.instruments.forms import Instrument, get_instrument
 from waistats.io._where import read_where, where_columns
-from waistats.io.readers import read_responses
 from waistats.reliability.by_study._intake import Key, Part, StudyFrame, study_frame
 from waistats.reliability.by_study._layout import (
     Layout,
@@ -25,15 +24,18 @@ from waistats.reliability.by_study._layout import (
 )
 from waistats.reliability.by_study._query import (
     Answers,
-    Source,
     long_items,
-    numeric_columns,
-    open_source,
     query_summaries,
     study_batches,
     widened,
 )
 from waistats.reliability.by_study._query_gate import query_gate, without_blanks
+from waistats.reliability.by_study._sources import (
+    Reading,
+    Source,
+    open_source,
+    typed_source,
+)
 from waistats.reliability.by_study._summaries import Summary, joined, summarise
 
 
@@ -200,20 +202,19 @@ class StudySums:
 
 
 def open_studies(data: Any, question: Question) -> pd.DataFrame | Source:
-    """Return a frame, or a source whose answers are known to be numbers."""
-    source = open_source(data)
+    """Return a frame, or a source whose answers are numbers and whose keys are text."""
+    layout = question.layout
+    named = [] if layout.long is None else [layout.long.item]
+    reading = Reading(keys=tuple(dict.fromkeys([*layout.keys, *named])))
+    source = open_source(data, reading)
     if isinstance(source, pd.DataFrame):
         return source
-    question.layout.check(source.columns)
-    bad = numeric_columns(source.table, _answered(source, question))
-    if bad and source.path is not None:
-        # worded answers and decimal commas are for the careful reader
-        return read_responses(source.path)
-    if bad:
-        raise DataError(
-            f"items must be numeric, but {listing(bad)}. Turn words into numbers "
-            f"first, with {option('labels')} of read_responses."
-        )
+    layout.check(source.columns)
+    answers = [str(column) for column in _answered(source, question)]
+    typed = typed_source(source, reading.keys, answers, reading)
+    if isinstance(typed, pd.DataFrame):
+        return typed
+    source = typed
     source, found = without_blanks(source, question.layout)
     question.say(found)
     return source

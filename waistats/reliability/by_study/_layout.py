@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._identifiers import column_names, identifiers
 from waistats._typing import IntArray
 from waistats.errors import DataError, ModelError, listing, near
 from waistats.instruments.forms import Instrument, get_instrument
 from waistats.instruments.scoring import item_columns
+from waistats.io._table import number_style, parse_numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,16 +194,8 @@ class Samples:
 
 
 def as_text(values: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return identifiers as stripped text; whole numbers without decimals."""
-    codes, distinct = pd.factorize(values)
-    texts = np.array([*(_text(value) for value in distinct), pd.NA], dtype=object)
-    return pd.Series(texts[codes], index=values.index, dtype=object)
-
-
-def _text(value: Any) -> object:
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        value = int(value)
-    return str(value).strip() or pd.NA
+    """Return identifiers as text: as spelled, typed numbers in their shortest form."""
+    return identifiers(values)
 
 
 def check_columns(known: Sequence[object], wanted: dict[str, Sequence[object]]) -> None:
@@ -222,8 +216,11 @@ def check_columns(known: Sequence[object], wanted: dict[str, Sequence[object]]) 
 def study_texts(
     data: pd.DataFrame, columns: Sequence[str]
 ) -> dict[str, "pd.Series[Any]"]:
-    """Return the identifiers that the columns hold, as text."""
-    return {column: as_text(data[column]) for column in columns}
+    """Return the identifiers that the columns hold, as text; labels name codes."""
+    return {
+        column: identifiers(data[column], column_names(data, column))
+        for column in columns
+    }
 
 
 def group_samples(
@@ -264,7 +261,8 @@ def group_samples(
     for column in by:
         frame[column] = texts[column].iloc[first].to_numpy(dtype=object)
     for column in carry:
-        frame[column] = joined_values(data[column], codes, len(first))
+        values = study_texts(data, [column])[column]
+        frame[column] = joined_values(values, codes, len(first))
     return Samples(codes=codes, frame=frame)
 
 
@@ -425,7 +423,7 @@ class Layout:
             return data
         long = self.long
         keys = [self.study, *self.by, *long.person]
-        texts = {column: as_text(data[column]) for column in (*keys, long.item)}
+        texts = study_texts(data, [*keys, long.item])
         empty = {c: data.index[t.isna().to_numpy()] for c, t in texts.items()}
         told = [f"{c} in row {listing(rows)}" for c, rows in empty.items() if len(rows)]
         if told:
@@ -446,19 +444,23 @@ class Layout:
                 f"{listing(rows)}. Delete the repeated rows, or name every column that "
                 "identifies a respondent in person=: client and session, say."
             )
-        numbers = pd.to_numeric(data[long.value], errors="coerce")
-        wrong = data.index[(numbers.isna() & data[long.value].notna()).to_numpy()]
+        cells = data[long.value]
+        numbers, unread = parse_numbers(cells, number_style(cells))
+        wrong = data.index[sorted(unread)]
         if len(wrong):
             raise DataError(
                 f"{long.value} must be numeric, but is not in row {listing(wrong)}."
             )
         first = np.unique(person, return_index=True)[1]
         answers = np.full((len(first), len(items)), np.nan)
-        answers[person, item] = numbers.to_numpy(dtype=float, na_value=np.nan)
+        answers[person, item] = numbers
         names = [item_name(str(text), long.item) for text in items]
         rest = [c for c in data.columns if c not in (long.item, long.value)]
         wide = data[rest].iloc[first].reset_index(drop=True)
-        return pd.concat([wide, pd.DataFrame(answers, columns=names)], axis=1)
+        found = pd.concat([wide, pd.DataFrame(answers, columns=names)], axis=1)
+        # rows are persons now, and no longer those of the file
+        found.attrs = {k: v for k, v in data.attrs.items() if k != "first_row"}
+        return found
 
 
 def with_form(samples: pd.DataFrame, plan: ScalePlan) -> pd.DataFrame:

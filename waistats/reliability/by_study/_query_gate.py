@@ -40,12 +40,11 @@ from waistats.instruments._key_evidence import (
 from waistats.reliability.by_study._layout import Layout, ScalePlan, as_text
 from waistats.reliability.by_study._query import (
     Answers,
-    Source,
     _given,
-    fetch,
     item_number,
     origins,
 )
+from waistats.reliability.by_study._sources import Source, fetch
 
 _MOST_VALUES = 200
 

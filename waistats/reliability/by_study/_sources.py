@@ -32,6 +32,8 @@ FILE, ROW = "waistats_file", "waistats_row"
 _PARQUET = (".parquet", ".pq")
 # Bytes of text up to which files are read in memory, where every check is at hand.
 _WHOLE = 8_000_000
+# Bytes of files that are read in memory where their cells need care.
+_MOST_READ = 1_000_000_000
 # Bytes that show how a text file is built, and rows that show who exported it.
 _HEAD = 1_000_000
 _FIRST = 3
@@ -343,10 +345,13 @@ def typed_source(
         table = table.filter(_any_filled(table, [*keys, *answers], source.columns))
     try:
         if texts and fetch(table.aggregate(bad=_bad(table, texts)))["bad"][0]:
+            _refuse_large(source, table, texts)
             return read_files(source.paths, reading)
         if not texts:
             # reading is late: a damaged file shows here
             fetch(table.aggregate(n=table.count()))
+    except WordsError:
+        raise
     except DataError:
         # what DuckDB cannot parse, the careful reader reads or refuses by line
         return read_files(source.paths, reading)
@@ -355,6 +360,24 @@ def typed_source(
         if name in schema and schema[name].is_string():
             changed[name] = _name_of_text(table[name])
     return replace(source, table=table.mutate(**changed)) if changed else source
+
+
+def _refuse_large(source: Source, table: Any, texts: Sequence[str]) -> None:
+    """Raise a DataError for words in files that are too large to be read in memory."""
+    if sum(path.stat().st_size for path in source.paths) <= _MOST_READ:
+        return
+    told = []
+    for name in texts:
+        column = table[name]
+        bad = table.filter(_number_of_text(column)[1])
+        words = fetch(bad.select(word=bad[name]).distinct().limit(3))["word"]
+        if len(words):
+            told.append(f"{name}: {listing(map(repr, words))}")
+    raise WordsError(_not_numeric(told).args[0])
+
+
+class WordsError(DataError):
+    """Words among the answers of files that are too large to be read in memory."""
 
 
 def _not_numeric(columns: Sequence[str]) -> DataError:
