@@ -151,6 +151,9 @@ from .reliability.multilevel import (
 from .reliability.omega import (
     omega_total as omega_total,
 )
+from .reliability.omega_categorical import (
+    omega_categorical as omega_categorical,
+)
 from .reliability.omega_hierarchical import (
     omega_hierarchical as omega_hierarchical,
 )

@@ -190,6 +190,13 @@ def nearest_definite(correlation: FloatArray) -> tuple[FloatArray, bool]:
 
 def resampled_polychorics(fit: Polychoric, n_resamples: int, seed: Seed) -> FloatArray:
     """Return unsmoothed polychoric matrices (B, m, m) of resampled respondents."""
+    return resampled_parts(fit, n_resamples, seed)[1]
+
+
+def resampled_parts(
+    fit: Polychoric, n_resamples: int, seed: Seed
+) -> tuple[FloatArray, FloatArray]:
+    """Return thresholds (B, m, K + 1) and polychoric matrices (B, m, m)."""
     codes, (first, second) = fit.codes, fit.pairs
     n, m = codes.shape
     size = fit.thresholds.shape[1] - 1
@@ -214,7 +221,7 @@ def resampled_polychorics(fit: Polychoric, n_resamples: int, seed: Seed) -> Floa
             max_iterations=60,
         )
         matrices[:, i, j] = matrices[:, j, i] = rho
-    return matrices
+    return thresholds, matrices
 
 
 def ordinal_alpha(
@@ -373,7 +380,7 @@ def ordinal_omega(
     2012). With ``"minres"`` the loadings are those of lavaan's categorical one-factor
     model with ``estimator = "ULS"``. It is not the categorical omega of Green and Yang
     (2009), which semTools and MBESS give and which is on the scale of the sum of the
-    answers.
+    answers: :func:`omega_categorical`.
 
     Examples
     --------

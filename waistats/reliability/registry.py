@@ -17,7 +17,9 @@ from waistats.reliability.alpha import (
     kr20,
     standardized_alpha,
 )
+from waistats.reliability.glb import greatest_lower_bound
 from waistats.reliability.omega import OmegaForm, omega_total
+from waistats.reliability.omega_categorical import omega_categorical
 from waistats.reliability.omega_hierarchical import omega_hierarchical
 from waistats.reliability.ordinal import ordinal_alpha, ordinal_omega
 from waistats.reliability.split_half import split_half
@@ -111,6 +113,15 @@ COEFFICIENTS: dict[str, Coefficient] = {
     "split_half": Coefficient(
         function=split_half,
         intervals=(*DELTA_INTERVALS, "fisher-z"),
+    ),
+    "glb": Coefficient(
+        function=greatest_lower_bound,
+        intervals=DELTA_INTERVALS,
+    ),
+    "omega_categorical": Coefficient(
+        function=omega_categorical,
+        intervals=ORDINAL_INTERVALS,
+        from_moments=False,
     ),
     "ordinal_omega": Coefficient(
         function=ordinal_omega,
