@@ -33,8 +33,8 @@ from waistats.report.blocks import (
     whole,
 )
 from waistats.report.text import name_words
-from waistats.rg.compare_samples import on_one_metric
-from waistats.rg.moderators import PER_LEVEL, moderator_term
+from waistats.rg.moderators import moderator_term, tested_rows
+from waistats.rg.pooling import likelihood
 from waistats.rg.spread import SpreadResult, spread_analysis
 from waistats.rg.study import RGStudy
 
@@ -207,15 +207,8 @@ def _screen(tested: pd.DataFrame) -> Block:
 def _drawn(study: RGStudy, row: pd.Series) -> Block:
     """Return the figure of a tested moderator, from the rows it was tested on."""
     name = str(row["moderator"])
-    table, metric = on_one_metric(study.main_rows, name)
     number = row["kind"] == "number"
-    blank = table[name].isna() | (table[name].astype(str).str.strip() == "")
-    rows = table[~blank]
-    if not number:
-        counts = rows[name].astype(str).value_counts()
-        rows = rows[rows[name].astype(str).isin(counts.index[counts >= PER_LEVEL])]
-        rows = rows.assign(**{name: rows[name].astype(str)})
-    rows = rows.reset_index(drop=True)
+    rows, metric, _ = tested_rows(study.main_rows, name)
     dependent = rows["study_id"].astype(str).duplicated().any()
     words = name_words(name) + (f" ({metric})" if metric else "")
     if not number and not dependent and len(rows) <= MANY:
@@ -229,9 +222,12 @@ def _drawn(study: RGStudy, row: pd.Series) -> Block:
     formula = f"~ {moderator_term(name, number=number)}"
     model: Any
     if dependent:
-        method = study.method if study.method in {"ML", "REML"} else "REML"
         model = fit_multilevel(
-            rows, formula, method=method, conf_level=study.conf_level
+            rows,
+            formula,
+            method=likelihood(study.method),
+            conf_level=study.conf_level,
+            V=study.V,
         )
     else:
         model = fit_meta(

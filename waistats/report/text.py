@@ -208,13 +208,16 @@ def moderators_sentence(study: RGStudy) -> str:
     """Return which moderators the screen finds."""
     tested = study.screen[study.screen["p_value"].notna()]
     if len(tested) == 0:
-        return "No moderator has enough coefficients to be tested."
-    found = tested[tested["p_adjusted"] < 1 - study.conf_level]
+        return "No moderator has enough studies to be tested."
+    found = tested[tested["explains"].astype(bool)]
     if len(found) == 0:
-        names = ", ".join(name_words(name) for name in tested["moderator"])
+        names = "; ".join(
+            f"{name_words(row['moderator'])} ({row['why']})"
+            for _, row in tested.iterrows()
+        )
         return (
-            "Moderators tested one at a time, none significant after adjustment: "
-            f"{names}."
+            "Moderators tested one at a time, none of which can be said to explain "
+            f"differences: {names}."
         )
     head = f"Of {len(tested)} moderators tested one at a time, "
     words = [

@@ -1,18 +1,23 @@
-"""One moderator at a time, by the rules of thumb for how many coefficients it needs."""
+"""One moderator at a time, by the rules of thumb for how many studies it needs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from waistats.errors import ConvergenceError, DataError, ModelError
+from waistats._typing import FloatArray
+from waistats.errors import ConvergenceError, DataError, ModelError, listing
 from waistats.meta._formula import in_formula
+from waistats.meta._verdict import verdict
 from waistats.meta.fit import fit_meta
-from waistats.meta.multilevel.fit import fit_multilevel
+from waistats.meta.multilevel._intervals import study_text
+from waistats.meta.multilevel.fit import MultilevelResult, fit_multilevel
+from waistats.meta.results import MetaResult
 from waistats.provenance import is_simulated, marked
 from waistats.rg.compare_samples import on_one_metric
-from waistats.rg.pooling import POOLED, cell_row
+from waistats.rg.pooling import POOLED, cell_row, likelihood, method_note
 
 # name in the table -> term of the formula
 CANDIDATES: Mapping[str, str] = {
@@ -31,10 +36,12 @@ CANDIDATES: Mapping[str, str] = {
     "pct_female": "pct_female",
     "year": "year",
 }
+# studies that a number needs, and each level of a category
 PER_NUMBER, PER_LEVEL = 10, 4
 COLUMNS = (
-    "moderator", "kind", "k", "k_missing", "n_levels", "statistic", "df",
-    "df_denominator", "p_value", "p_adjusted", "R2", "tau2", "model", "note",
+    "moderator", "kind", "k", "k_studies", "k_missing", "n_levels", "statistic", "df",
+    "df_denominator", "p_value", "p_adjusted", "R2", "tau2", "model", "explains",
+    "why", "note",
 )  # fmt: skip
 
 
@@ -77,14 +84,20 @@ def screen_moderators(
     Returns
     -------
     DataFrame
-        A row a moderator: ``moderator, kind, k, k_missing, n_levels, statistic, df,
-        df_denominator, p_value, p_adjusted, R2, tau2, model, note``. Numbers need ten
-        coefficients, categories four a level (smaller levels are left out, and counted
-        in ``k_missing``); what has fewer is descriptive only. Dependent coefficients
-        are tested with CR2 (HTZ), independent ones by Knapp and Hartung.
+        A row a moderator: ``moderator, kind, k, k_studies, k_missing, n_levels,
+        statistic, df, df_denominator, p_value, p_adjusted, R2, tau2, model, explains,
+        why, note``. Numbers need ten studies, categories four a level (smaller levels
+        are left out, and counted in ``k_missing``); what has fewer is descriptive only.
+        Dependent coefficients are tested with CR2 (HTZ), or by the model's own test on
+        studies - p where that is safer; independent ones by Knapp and Hartung.
 
     Notes
     -----
+    ``explains`` says whether words such as "explains" are allowed, and ``why``: not
+    without a significant adjusted test, below 4 degrees of freedom, where one study
+    alone decides the contrast, or where another moderator is the same contrast in these
+    rows. Such a pair is tested once.
+
     Score means and SDs are tested on one metric: in per cent of the possible score,
     where ``response_min, response_max`` and ``score_metric`` (or a bundled form) tell
     it. Scores whose metric is not known are left out, unless all are of one form; the
@@ -94,79 +107,219 @@ def screen_moderators(
 
     used = effects[effects["yi"].notna()].reset_index(drop=True)
     names = list(CANDIDATES if candidates is None else candidates)
-    rows = [
+    tests = [
         _screen_one(used, name, method, conf_level, V) for name in names if name in used
     ]
-    out = pd.DataFrame(rows, columns=list(COLUMNS))
+    _merge(tests)
+    out = pd.DataFrame([test.row for test in tests], columns=list(COLUMNS))
     tested = out["p_value"].notna().to_numpy()
     if tested.any():
         values = out.loc[tested, "p_value"].to_numpy(dtype=float)
         out.loc[tested, "p_adjusted"] = multipletests(values, method=adjust)[1]
+    said = [
+        verdict(
+            float(p),
+            float(df),
+            conf_level=conf_level,
+            decided_by=test.decided_by,
+            same_as=test.same_as,
+        )
+        for test, p, df in zip(
+            tests,
+            out["p_adjusted"].astype(float),
+            out["df_denominator"].astype(float),
+            strict=True,
+        )
+    ]
+    out["explains"] = np.array([one.explains for one in said], dtype=bool)
+    out["why"] = np.array([one.why for one in said], dtype=object)
     return marked(out, is_simulated(used))
 
 
+@dataclass(slots=True)
+class _Test:
+    """The test of one moderator: its row, its contrast, and what limits its words."""
+
+    name: str
+    row: dict[str, Any]
+    rows: FloatArray | None = None
+    X: FloatArray | None = None
+    decided_by: str = ""
+    same_as: tuple[str, ...] = ()
+
+    def note(self, words: str) -> None:
+        """Add words to the note of the row."""
+        known = self.row.get("note") or ""
+        self.row["note"] = f"{known}; {words}" if known else words
+
+
+def tested_rows(used: pd.DataFrame, name: str) -> tuple[pd.DataFrame, str, int]:
+    """Return the rows on which a moderator is tested.
+
+    Parameters
+    ----------
+    used : DataFrame
+        Effects of one kind of coefficient, all with ``yi``.
+    name : str
+        The column.
+
+    Returns
+    -------
+    tuple of DataFrame, str and int
+        Rows with a value, those of small levels of a category left out; the metric of
+        scores in words; and the number of levels, 0 for a number.
+    """
+    table, metric = on_one_metric(used, name)
+    blank = table[name].isna() | (table[name].astype(str).str.strip() == "")
+    number = _is_number(table[name])
+    there = table[~blank].reset_index(drop=True)
+    if number:
+        return there, metric, 0
+    there[name] = there[name].astype(str)
+    studies = there.groupby(name)["study_id"].nunique()
+    kept = sorted(studies.index[studies >= PER_LEVEL])
+    there = there[there[name].isin(kept)].reset_index(drop=True)
+    return there, metric, len(kept)
+
+
+def level_counts(used: pd.DataFrame, name: str) -> str:
+    """Return how many studies have each level, ``inpatient 1, outpatient 7``."""
+    there = used[used[name].notna() & (used[name].astype(str).str.strip() != "")]
+    studies = there.groupby(there[name].astype(str))["study_id"].nunique()
+    if len(studies) < 2:
+        return ""
+    return listing(f"{level} {count}" for level, count in studies.items())
+
+
 def _screen_one(
-    used: pd.DataFrame, name: str, method: str, conf_level: float, V: Any
-) -> dict[str, Any]:
-    used, note = on_one_metric(used, name)
-    blank = used[name].isna() | (used[name].astype(str).str.strip() == "")
-    there = used[~blank].reset_index(drop=True)
+    effects: pd.DataFrame, name: str, method: str, conf_level: float, V: Any
+) -> _Test:
+    used = effects.assign(**{_ROW: np.arange(len(effects))})
+    there, metric, n_levels = tested_rows(used, name)
     number = _is_number(used[name])
+    n_studies = int(there["study_id"].nunique())
     row: dict[str, Any] = {
         "moderator": name,
         "kind": "number" if number else "category",
+        "k": len(there),
+        "k_studies": n_studies,
+        "k_missing": len(used) - len(there),
+        "note": metric,
     }
     if not number:
-        counts = there[name].astype(str).value_counts()
-        kept = sorted(counts.index[counts >= PER_LEVEL])
-        there = there[there[name].astype(str).isin(kept)].reset_index(drop=True)
-        row["n_levels"] = len(kept)
-    row |= {"k": len(there), "k_missing": len(used) - len(there)}
-    if number and len(there) < PER_NUMBER:
-        why = f"descriptive only: fewer than {PER_NUMBER} with a value"
-        return row | {"note": f"{why} ({note})" if note else why}
-    if not number and row["n_levels"] < 2:
-        return row | {"note": f"descriptive only: no two levels with {PER_LEVEL} each"}
-    if number and there[name].nunique() < 2:
-        return row | {"note": "descriptive only: does not vary"}
-    term = moderator_term(name, number=number)
-    if not number:
-        there[name] = there[name].astype(str)
+        row["n_levels"] = n_levels
+    test = _Test(name, row)
+    why = ""
+    if number and n_studies < PER_NUMBER:
+        why = f"descriptive only: fewer than {PER_NUMBER} studies with a value"
+    elif not number and n_levels < 2:
+        why = f"descriptive only: no two levels with {PER_LEVEL} studies each"
+        if counts := level_counts(used, name):
+            why += f" ({counts})"
+    elif number and there[name].nunique() < 2:
+        why = "descriptive only: does not vary"
+    if why:
+        row["note"] = f"{why} ({metric})" if metric else why
+        return test
+    formula = f"~ {moderator_term(name, number=number)}"
     try:
-        return row | _test(there, f"~ {term}", method, conf_level, V) | {"note": note}
+        _test(test, there, formula, method, conf_level, V)
     except (ModelError, DataError, ConvergenceError) as error:
-        return row | {"note": f"not estimable: {error}"}
+        row["note"] = f"not estimable: {error}"
+    return test
+
+
+# a column that remembers the rows
+_ROW = "row of the screen"
 
 
 def _test(
-    table: pd.DataFrame, formula: str, method: str, conf_level: float, V: Any
-) -> dict[str, Any]:
-    """Return the test of one moderator, robust where studies give several rows."""
+    test: _Test,
+    table: pd.DataFrame,
+    formula: str,
+    method: str,
+    conf_level: float,
+    V: Any,
+) -> None:
+    """Test one moderator, with three levels where studies give several rows."""
+    model: MetaResult | MultilevelResult
     if table["study_id"].astype(str).duplicated().any():
-        likelihood = method if method in {"ML", "REML"} else "REML"
         model = fit_multilevel(
-            table, formula, method=likelihood, conf_level=conf_level, V=V
+            table, formula, method=likelihood(method), conf_level=conf_level, V=V
         )
-        test = model.robust().omnibus
-        null = fit_multilevel(table, method=likelihood, conf_level=conf_level, V=V).tau2
-        label, tau2 = "three levels, CR2", model.tau2
-        share = 100 * (null - tau2) / null if null > 0 else np.nan
-        r2 = max(0.0, share) if np.isfinite(share) else np.nan
-        if not np.isfinite(test.p_value):
-            test, label = model.omnibus, "three levels, t"
+        found = model.omnibus
+        label = "three levels, CR2" if found.basis == "CR2" else "three levels, t"
+        test.decided_by = model.decided_by()
+        for words in method_note(method):
+            test.note(words.rstrip("."))
     else:
-        fit = fit_meta(table, formula, method=method, conf_level=conf_level)
-        test, r2, tau2 = fit.omnibus, fit.R2, fit.tau2
-        label = "one level, Knapp-Hartung"
-    return {
-        "statistic": test.statistic,
-        "df": test.df,
-        "df_denominator": test.df_denominator,
-        "p_value": test.p_value,
-        "R2": r2,
-        "tau2": tau2,
+        model = fit_meta(table, formula, method=method, conf_level=conf_level)
+        found, label = model.omnibus, "one level, Knapp-Hartung"
+        if model.small_sample == "knapp-hartung-adhoc":
+            label = "one level, Knapp-Hartung ad hoc"
+        test.decided_by = alone_decides(model)
+    if test.decided_by:
+        test.note(f"{test.decided_by} alone decides this contrast")
+    test.rows, test.X = table[_ROW].to_numpy(), model.design.X
+    test.row |= {
+        "statistic": found.statistic,
+        "df": found.df,
+        "df_denominator": found.df_denominator,
+        "p_value": found.p_value,
+        "R2": model.R2,
+        "tau2": model.tau2,
         "model": label,
     }
+
+
+def alone_decides(model: MetaResult) -> str:
+    """Return the study without which the moderators cannot be estimated; or nothing."""
+    X = model.design.X
+    p = X.shape[1]
+    for study, rows in model.effects.table.groupby("study_id").indices.items():
+        rest = np.delete(X, rows, axis=0)
+        if np.linalg.matrix_rank(rest) < p:
+            return study_text(str(study))
+    return ""
+
+
+def _merge(tests: list[_Test]) -> None:
+    """Leave one test of moderators that are the same contrast in their rows."""
+    for i, one in enumerate(tests):
+        for other in tests[i + 1 :]:
+            if not _same_contrast(one, other):
+                continue
+            one.same_as = (*one.same_as, other.name)
+            other.same_as = (*other.same_as, one.name)
+    for i, test in enumerate(tests):
+        if not test.same_as:
+            continue
+        before = {other.name for other in tests[:i]}
+        first = next((name for name in test.same_as if name in before), None)
+        names = " and ".join(test.same_as)
+        test.note(f"the same contrast as {names} in these rows")
+        if first is not None:
+            test.note(f"tested once, under {first}")
+            for column in ("statistic", "df", "df_denominator", "p_value"):
+                test.row[column] = np.nan
+
+
+def _same_contrast(one: _Test, other: _Test) -> bool:
+    """Return whether two moderators span the same differences between their rows."""
+    if one.rows is None or other.rows is None or one.X is None or other.X is None:
+        return False
+    _, first, second = np.intersect1d(one.rows, other.rows, return_indices=True)
+    if len(first) < min(len(one.rows), len(other.rows)):
+        return False
+    A, B = one.X[first], other.X[second]
+    ranks = {int(np.linalg.matrix_rank(_unit(M))) for M in (A, B, np.hstack([A, B]))}
+    return len(ranks) == 1 and ranks != {1}
+
+
+def _unit(X: FloatArray) -> FloatArray:
+    """Return columns of length 1, so that ranks do not depend on units."""
+    length = np.linalg.norm(X, axis=0)
+    return X / np.where(length > 0, length, 1.0)
 
 
 def pooled_levels(

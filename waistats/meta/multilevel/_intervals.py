@@ -58,7 +58,12 @@ def names_of(code: IntArray, effects: Effects, column: str) -> tuple[str, ...]:
         return tuple(f"cluster {j + 1}" for j in range(n))
     frame = pd.DataFrame({"code": code, "name": table[column].astype(str).to_numpy()})
     found = frame.groupby("code")["name"].unique()
-    return tuple(" + ".join(map(str, found[j])) for j in range(n))
+    return tuple(" + ".join(map(study_text, found[j])) for j in range(n))
+
+
+def study_text(name: str) -> str:
+    """Return a study in a sentence: ``study 8`` where its name is no word."""
+    return name if name[:1].isalpha() else f"study {name}"
 
 
 def interval_notes(fit: "MultilevelResult") -> tuple[str, ...]:
