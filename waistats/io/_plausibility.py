@@ -19,6 +19,7 @@ from waistats.instruments.forms import (
 from waistats.instruments.identification import RATERS, identify_instrument
 from waistats.io._rules import Rows, about_table, is_coding_sheet
 from waistats.io._table import Finding, decimals
+from waistats.measures import ALPHA_TYPES, kinds_of
 
 # Numbers that people type for "not known".
 _CODES = (-999, -99, -9, 99, 999, 9999)
@@ -244,7 +245,12 @@ def form_doubts(rows: Rows) -> list[Finding]:
         (_wrong_length, "n_items", _odd_lengths(rows) & ~rows.filled("modified")),
         (_wrong_answers, "response_max", answers & ~settled),
         (_wrong_scores, "score_mean", _odd_means(rows, limits)),
-        (_wrong_spread, "score_sd", _odd_spreads(rows, limits)),
+        (_wrong_spread, "score_sd", rows.filled("score_sd")),
+        (
+            _impossible_alpha,
+            "estimate",
+            rows.own & rows.filled("score_mean") & rows.filled("score_sd"),
+        ),
     ):
         told = _each(rows, rule, mask & rows.sound)
         broken = np.array([bool(text) for text in told], dtype=bool)
@@ -267,6 +273,8 @@ _ADVICE = {
     "with the source.",
     "score_sd": "Compare it with the source: the metric of sums and item means may be "
     "mixed up.",
+    "estimate": "Compare alpha, mean, SD and the range of answers with the source: one of "
+    "them is that of another sample, scale or metric.",
 }
 
 
@@ -311,28 +319,22 @@ def _odd_means(rows: Rows, limits: FloatArray) -> BoolArray:
     return ~np.isnan(mean) & (~fits | rows.filled("score_metric"))
 
 
-def _odd_spreads(rows: Rows, limits: FloatArray) -> BoolArray:
-    """Return rows whose SD is larger than half the range of sums, 0, or of a metric."""
-    low, high, items = limits.T
-    sd = rows.numbers("score_sd")
-    with np.errstate(invalid="ignore"):
-        fits = (sd > 0) & (sd <= (high - low) * items / 2)
-    return ~np.isnan(sd) & (~fits | rows.filled("score_metric"))
-
-
 def _each(rows: Rows, rule: Callable[..., str], mask: BoolArray) -> list[str]:
     """Return what a rule says of every row of a mask, ``""`` for nothing."""
     columns = {name: rows.folded(name) for name in ("scale", "rater")}
     labels, forms = rows.texts("instrument_label"), rows.texts("instrument")
     names = (
         "n_items", "response_min", "response_max", "score_mean", "score_sd", "n",
+        "estimate",
     )  # fmt: skip
     numbers = {name: rows.numbers(name) for name in names}
     metrics, changes = rows.texts("score_metric"), rows.texts("modified")
+    kinds = kinds_of(rows.frame)
     told = [""] * len(rows)
     for i in np.flatnonzero(mask).tolist():
         facts: dict[str, Any] = {name: values[i] for name, values in numbers.items()}
         facts |= {name: values[i] for name, values in columns.items()}
+        facts["type"] = kinds[i]
         facts |= {"label": labels[i], "metric": metrics[i], "modified": changes[i]}
         told[i] = rule(bundled_forms().get(forms[i]), facts)
     return told
@@ -429,9 +431,73 @@ def _wrong_spread(form: Instrument | None, facts: dict) -> str:
         return ""
     if sd == 0:
         return "is 0: no score varies, and no reliability is defined"
-    factor = 1 if facts["metric"] == "item_mean" else items
-    # of n values between two ends, half at each end spread most
-    most = (high - low) * factor / 2 * (np.sqrt(n / (n - 1)) if n > 1 else 1.0)
-    if np.isnan(most) or sd <= most:
+    mean, sd, factor = _on_item_metric(low, high, items, facts)
+    most = _widest(low, high, mean, n)
+    if np.isnan(most) or sd <= most + _half(factor):
         return ""
-    return f"is {sd:g}, more than the {most:.3g} that is possible"
+    given = "" if np.isnan(mean) else f" with a mean of {facts['score_mean']:g}"
+    return (
+        f"is {facts['score_sd']:g}, more than the {most * factor:.3g} that is possible"
+        f"{given}"
+    )
+
+
+def _half(factor: float) -> float:
+    """Return half a unit of the last decimal of a printed SD, on the item metric.
+
+    Sums are printed to one decimal, item means to two.
+    """
+    return 0.005 if factor == 1 else 0.05 / factor
+
+
+def _on_item_metric(
+    low: float, high: float, items: float, facts: dict
+) -> tuple[float, float, float]:
+    """Return mean and SD on the metric of item means, and what leads back."""
+    mean, sd = facts["score_mean"], facts["score_sd"]
+    item_mean = facts["metric"] == "item_mean" or (
+        facts["metric"] != "sum" and low <= mean <= high and not items * low <= mean
+    )
+    factor = 1.0 if item_mean else items
+    return mean / factor, sd / factor, factor
+
+
+def _widest(low: float, high: float, mean: float, n: float) -> float:
+    """Return the largest SD of n values between two ends, with this mean if it is known.
+
+    All values lie at the ends (Bhatia and Davis, 2000): sqrt((high - mean)(mean - low)).
+    """
+    middle = (low + high) / 2 if np.isnan(mean) else mean
+    if np.isnan(middle) or not low <= middle <= high:
+        return np.nan
+    corrected = np.sqrt(n / (n - 1)) if n > 1 else 1.0
+    return float(np.sqrt((high - middle) * (middle - low)) * corrected)
+
+
+def _impossible_alpha(form: Instrument | None, facts: dict) -> str:
+    """Return that alpha is below what mean, SD and range of the scores allow.
+
+    Item variances sum to at most m (high - mean)(mean - low), so with s the SD of item
+    means alpha is at least m/(m - 1) [1 - (high - mean)(mean - low) / (m s^2)].
+    """
+    low, high, m = score_limits(form, facts)
+    alpha, n = facts["estimate"], facts["n"]
+    if facts["type"] not in ALPHA_TYPES or np.isnan(alpha) or not m > 1:
+        return ""
+    if facts["metric"] not in ("sum", "item_mean") and not m * low > high:
+        # sums and item means cannot be told apart
+        return ""
+    mean, sd, factor = _on_item_metric(low, high, m, facts)
+    # as far as rounding may move what is printed
+    sd = sd - _half(factor)
+    widest = _widest(low, high, mean, n)
+    if np.isnan(mean) or np.isnan(widest) or not 0 < sd <= widest:
+        return ""
+    least = m / (m - 1) * (1 - widest**2 / (m * sd**2))
+    if alpha + 0.005 >= least:
+        return ""
+    return (
+        f"is impossible for the printed scores: with a mean of {facts['score_mean']:g}, an "
+        f"SD of {facts['score_sd']:g} and answers from {low:g} to {high:g}, alpha of "
+        f"{m:g} items is at least {least:.2f}"
+    )

@@ -315,10 +315,13 @@ class Finding:
 
 
 def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:
-    """Return findings as a frame, errors first, then in the order of the table."""
+    """Return findings as a frame, errors first, then in the order of the table.
+
+    A note that repeats is one line with the places and their count.
+    """
     rank = {"error": 0, "warning": 1, "note": 2}
     ordered = sorted(
-        findings,
+        _collapsed(findings),
         key=lambda f: (rank[f.severity], -1 if f.row is None else f.row),
     )
     return pd.DataFrame(
@@ -332,6 +335,59 @@ def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:
             "advice": [f.advice for f in ordered],
         }
     )
+
+
+# As many equal notes make one line.
+_REPEATED = 3
+
+
+def _collapsed(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings, notes of one rule in one line where there are several."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for i, f in enumerate(findings):
+        alike = f.severity == "note" and f.row is not None
+        key = (f.column, f.rule, f.advice) if alike else (str(i),)
+        groups.setdefault(key, []).append(f)
+    out: list[Finding] = []
+    for members in groups.values():
+        if len(members) < _REPEATED:
+            out += members
+            continue
+        first = members[0]
+        out.append(
+            replace(
+                first,
+                rule=f"{first.rule} in {len(members)} rows",
+                value="",
+                place=Place(label=_where(members)),
+                row=None,
+                study_id="",
+            )
+        )
+    return out
+
+
+def _where(findings: Sequence[Finding]) -> str:
+    """Return the places of findings, runs of lines in one."""
+    by_prefix: dict[str, list[int]] = {}
+    loose: list[str] = []
+    for f in findings:
+        if f.place is not None and f.place.number is not None:
+            by_prefix.setdefault(f.place.prefix, []).append(f.place.number)
+        elif f.place is not None:
+            loose.append(f.place.label)
+    places = [runs(prefix, numbers) for prefix, numbers in by_prefix.items()]
+    return "; ".join([*places, *loose])
+
+
+def sentences(findings: Sequence[Finding]) -> list[str]:
+    """Return a sentence for each finding, with its place."""
+    return [
+        f"{f.place.label}: {f.text}. {f.advice}"
+        if f.place is not None
+        else f"{f.text}. {f.advice}"
+        for f in findings
+    ]
 
 
 def runs(prefix: str, numbers: Sequence[int]) -> str:
@@ -376,15 +432,7 @@ def _group(findings: Sequence[Finding]) -> str:
         return f"{said}{joint}{', '.join(_each(f) for f in findings)}. {first.advice}"
     values = list(dict.fromkeys(f.value for f in findings if f.value))
     shown = ", ".join(values[:3]) + (", ..." if len(values) > 3 else "")
-    by_prefix: dict[str, list[int]] = {}
-    loose: list[str] = []
-    for f in findings:
-        if f.place is not None and f.place.number is not None:
-            by_prefix.setdefault(f.place.prefix, []).append(f.place.number)
-        elif f.place is not None:
-            loose.append(f.place.label)
-    where = [runs(prefix, numbers) for prefix, numbers in by_prefix.items()] + loose
-    places = "; ".join(where)
+    places = _where(findings)
     told = f"{shown} ({places})" if shown else places
     return f"{said}{joint}{told}. {first.advice}"
 

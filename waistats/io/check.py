@@ -31,6 +31,7 @@ from waistats.io._rules import (
     is_coding_sheet,
     with_status,
 )
+from waistats.io._suspicions import suspicions
 from waistats.io._table import (
     Finding,
     RawTable,
@@ -40,6 +41,7 @@ from waistats.io._table import (
     plain_texts,
     problem,
     quoted,
+    sentences,
 )
 from waistats.measures import (
     KIND_COLUMNS,
@@ -190,6 +192,11 @@ def inspect(
         poolable=~excused & ~wrong,
     )
     findings += [*row_doubts(rows), *form_doubts(rows), *repeated_rows(rows)]
+    doubts = suspicions(rows)
+    findings += doubts
+    # what is doubtful goes with the table to every model and report
+    if said := sentences(doubts):
+        frame.attrs["notes"] = (*frame.attrs.get("notes", ()), *said)
     if is_coding_sheet(frame):
         findings += citation_doubts(rows)
     if not wrong.any():
