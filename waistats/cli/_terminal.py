@@ -9,7 +9,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,12 +56,31 @@ def numbers_of(text: str | None) -> list[int] | None:
     return [int(name) for name in names]
 
 
-def as_typed(command: str, file: Path, options: dict[str, Any]) -> str:
+def wide_of(patterns: Sequence[str] | None) -> dict[str, str] | None:
+    """Return ``alpha_*=scale`` as a mapping; None stays None."""
+    if not patterns:
+        return None
+    pairs = {}
+    for text in patterns:
+        left, equals, right = text.partition("=")
+        if not (equals and left.strip() and right.strip()):
+            raise DataError(
+                f"--wide takes a pair such as 'alpha_*=scale'; got {text!r}."
+            )
+        pairs[left.strip()] = right.strip()
+    return pairs
+
+
+def as_typed(
+    command: str, files: Path | Sequence[Path], options: dict[str, Any]
+) -> str:
     """Return a call as it was typed, without folders and without defaults."""
-    words = ["waistats", command, file.name]
+    paths = [files] if isinstance(files, Path) else files
+    words = ["waistats", command, *(path.name for path in paths)]
     for name, value in options.items():
-        if value is not None:
-            words += [name, str(value)]
+        for each in value if isinstance(value, (list, tuple)) else [value]:
+            if each is not None:
+                words += [name, str(each)]
     return visible(shlex.join(words))
 
 

@@ -1,5 +1,6 @@
 """Commands of a whole study: reproduce, generalize, predict."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +16,14 @@ from waistats.cli._options import (
     Word,
     written,
 )
-from waistats.cli._terminal import as_typed, names_of, numbers_of, pairs_of, progress
+from waistats.cli._terminal import (
+    as_typed,
+    names_of,
+    numbers_of,
+    pairs_of,
+    progress,
+    wide_of,
+)
 
 
 def reproduce(
@@ -52,10 +60,32 @@ def reproduce(
 
 
 def generalize(
-    file: File,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Tables of coefficients, or folders that waistats alpha wrote.",
+            show_default=False,
+        ),
+    ],
     columns: Columns = None,
+    wide: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Several coefficients in a row: columns to the one they make, such as "
+            "'alpha_*=scale'."
+        ),
+    ] = None,
     moderators: Annotated[
-        str | None, typer.Option(help="Formula, such as '~ rater + np.log(n_items)'.")
+        str | None,
+        typer.Option(help="Formula, such as '~ rater + np.log(n_items)'."),
+    ] = None,
+    missing_moderators: Annotated[
+        str,
+        typer.Option(help="Rows without a moderator: error, or drop (they are named)."),
+    ] = "error",
+    candidates: Annotated[
+        str | None,
+        typer.Option(help="Columns to try as moderators one at a time: country,age."),
     ] = None,
     by: Annotated[
         str, typer.Option(help="Columns that make the cells; empty for none.")
@@ -70,23 +100,55 @@ def generalize(
     within_correlation: Annotated[
         float | None, typer.Option(help="Correlation of errors within a study.")
     ] = None,
+    prediction: Annotated[
+        str,
+        typer.Option(help="Prediction intervals: confidence-distribution or metafor."),
+    ] = "confidence-distribution",
+    screening: Annotated[
+        Path | None, typer.Option(help="Log of the search, one row a record.")
+    ] = None,
+    coders: Annotated[
+        list[Path] | None, typer.Option(help="Sheet of a further coder; repeatable.")
+    ] = None,
+    texts: Annotated[
+        Path | None, typer.Option(help="Your own paragraphs, a folder or file.")
+    ] = None,
     conf_level: ConfLevel = 0.95,
     title: Annotated[str | None, typer.Option(help="What is studied.")] = None,
     sheet: Sheet = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of a text file, such as cp1252.")
+    ] = None,
+    skip_rows: Annotated[
+        int, typer.Option(help="Rows above the column names to leave out.")
+    ] = 0,
+    missing_words: Annotated[
+        str | None, typer.Option(help="Words that mean that nothing is there: -,none.")
+    ] = None,
     output: Output = DEFAULT_OUTPUT,
     force: Force = False,
     word: Word = False,
 ) -> None:
-    """Run a reliability generalization study on a table of coefficients."""
+    """Run a reliability generalization study on tables of coefficients."""
     from waistats._files import new_folder
+    from waistats.io._files import read_table
     from waistats.io.readers import read_coefficients
     from waistats.report.folder import write_study
+    from waistats.rg.combine import read_tables
     from waistats.rg.descriptives import CELL
     from waistats.rg.study import generalize as run
 
-    table = read_coefficients(file, columns=pairs_of(columns), sheet=sheet)
+    reading: dict[str, Any] = {
+        "sheet": sheet,
+        "encoding": encoding,
+        "skip_rows": skip_rows,
+        "missing_words": names_of(missing_words),
+    }
+    tables = read_tables(
+        files, columns=pairs_of(columns), wide=wide_of(wide), **reading
+    )
     study = run(
-        table,
+        tables,
         moderators,
         by=names_of(by.strip() or None) or (),
         measure=measure,
@@ -94,22 +156,42 @@ def generalize(
         method=method,
         conf_level=conf_level,
         within_correlation=within_correlation,
+        candidates=names_of(candidates),
         title=title,
+        prediction=prediction,
+        screening=None if screening is None else read_table(screening).frame,
+        coders=[read_coefficients(path) for path in coders] if coders else None,
+        texts=texts,
+        missing_moderators=missing_moderators,
     )
     with new_folder(output, force=force) as folder, progress(1, "report") as bar:
         options = {
             "--columns": columns,
+            "--wide": wide,
             "--moderators": moderators,
+            "--missing-moderators": missing_moderators
+            if missing_moderators != "error"
+            else None,
+            "--candidates": candidates,
             "--by": by if by != ",".join(CELL) else None,
             "--measure": measure if measure != "bonett" else None,
             "--bias": bias if bias != "none" else None,
             "--method": method if method != "REML" else None,
             "--within-correlation": within_correlation,
+            "--prediction": prediction
+            if prediction != "confidence-distribution"
+            else None,
+            "--screening": None if screening is None else screening.name,
+            "--coders": [path.name for path in coders] if coders else None,
+            "--texts": None if texts is None else texts.name,
             "--conf-level": conf_level if conf_level != 0.95 else None,
             "--title": title,
             "--sheet": sheet,
+            "--encoding": encoding,
+            "--skip-rows": skip_rows or None,
+            "--missing-words": missing_words,
         }
-        write_study(study, folder, as_typed("generalize", file, options), word=word)
+        write_study(study, folder, as_typed("generalize", files, options), word=word)
         bar.update()
     print(study)
     if study.moderator_model is not None:

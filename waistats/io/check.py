@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from waistats._caller import option
 from waistats._typing import BoolArray
-from waistats.errors import listing
+from waistats.errors import DataError, listing
 from waistats.io._codebook import (
     Field,
     fields,
@@ -43,6 +46,7 @@ from waistats.io._table import (
     quoted,
     sentences,
 )
+from waistats.io._wide import one_row_each
 from waistats.measures import (
     KIND_COLUMNS,
     REQUIRED,
@@ -64,6 +68,7 @@ def check_coefficients(
     encoding: str | None = None,
     skip_rows: int = 0,
     missing_words: Sequence[str] | None = None,
+    wide: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """List everything that is wrong or doubtful in a coefficient table.
 
@@ -74,7 +79,7 @@ def check_coefficients(
     columns : mapping, optional
         Names in the file to names of the coefficient table, such as
         ``{"alpha": "estimate"}``.
-    sheet, encoding, skip_rows, missing_words
+    sheet, encoding, skip_rows, missing_words, wide
         As for `read_coefficients`.
 
     Returns
@@ -99,16 +104,86 @@ def check_coefficients(
     0  row 1  estimate    error  estimate must be a number below 1, but is 1
     1  row 0  estimate  warning                         estimate is negative
     """
-    table = read_table(
+    table = read_coefficient_table(
         path,
+        columns=columns,
+        wide=wide,
         sheet=sheet,
         encoding=encoding,
         skip_rows=skip_rows,
         missing_words=missing_words,
     )
-    found = findings_frame(inspect(table, columns=columns)[1])
+    found = findings_frame(inspect(table)[1])
     if table.notes:
         found.attrs["notes"] = table.notes
+    return found
+
+
+def read_coefficient_table(
+    path: Source,
+    *,
+    columns: Mapping[str, str] | None = None,
+    wide: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+    **options: Any,
+) -> RawTable:
+    """Return the cells of a coefficient table under the names of the contract.
+
+    Raises
+    ------
+    DataError
+        Where the file cannot be read, or another sheet of it holds the table.
+    """
+    try:
+        table = read_table(path, sheet=sheet, **options)
+    except DataError as error:
+        if sheet is None and (others := _sheets_with_coefficients(path, columns)):
+            raise DataError(f"{error} {_choose(others)}") from None
+        raise
+    table = rename_columns(table, columns or {})
+    if wide:
+        table = one_row_each(table, wide)
+    absent = [name for name in REQUIRED if name not in table.frame]
+    if (
+        absent
+        and sheet is None
+        and (others := _sheets_with_coefficients(path, columns))
+    ):
+        raise DataError(
+            f"{table.source}: the first sheet holds no table of coefficients: it has no "
+            f"column {listing(absent)}. {_choose(others)}"
+        )
+    return table
+
+
+def _choose(sheets: Sequence[str]) -> str:
+    there = "sheet " if len(sheets) == 1 else "sheets "
+    return (
+        f"There is one in {there}{listing(map(repr, sheets))}: choose it with "
+        f"{option('sheet', sheets[0])}."
+    )
+
+
+def _sheets_with_coefficients(
+    path: Source, columns: Mapping[str, str] | None
+) -> list[str]:
+    """Return the further sheets of a workbook whose first row names what is needed."""
+    if not isinstance(path, (str, Path)) or Path(path).suffix.lower() != ".xlsx":
+        return []
+    from openpyxl import load_workbook
+
+    found = []
+    try:
+        book = load_workbook(path, read_only=True)
+        for page in book.worksheets[1:]:
+            first = next(page.iter_rows(max_row=1, values_only=True), ())
+            names = [str(cell).strip() for cell in first if cell is not None]
+            names = [(columns or {}).get(name, name) for name in names]
+            if set(REQUIRED) <= set(names):
+                found.append(str(page.title))
+        book.close()
+    except Exception:  # what is wrong with the file is said by the reader
+        return []
     return found
 
 

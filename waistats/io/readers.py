@@ -33,7 +33,7 @@ from waistats.io._words import (
     label_values,
     learned_words,
 )
-from waistats.io.check import require_coefficients
+from waistats.io.check import read_coefficient_table, require_coefficients
 
 # Of a text column, the most different words that may be answers.
 _MOST_WORDS = 40
@@ -47,6 +47,7 @@ def read_coefficients(
     encoding: str | None = None,
     skip_rows: int = 0,
     missing_words: Sequence[str] | None = None,
+    wide: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Read published reliability coefficients, one row a coefficient.
 
@@ -70,6 +71,10 @@ def read_coefficients(
     missing_words : sequence of str, optional
         Words that mean that nothing is there, besides NA, N/A and NaN; an empty
         sequence turns these off, so that NA is a word.
+    wide : mapping, optional
+        Of a table with several coefficients in a row, a pattern of their columns to the
+        column that takes what differs: ``{"alpha_*": "scale"}`` makes rows of
+        ``alpha_task, alpha_bond, ...``; ``n_items_task, ...`` go with them.
 
     Returns
     -------
@@ -101,14 +106,16 @@ def read_coefficients(
     0        A      0.91   80       12
     1        B      0.87  120       12
     """
-    table = read_table(
+    table = read_coefficient_table(
         path,
+        columns=columns,
+        wide=wide,
         sheet=sheet,
         encoding=encoding,
         skip_rows=skip_rows,
         missing_words=missing_words,
     )
-    frame = require_coefficients(table, columns=columns)
+    frame = require_coefficients(table)
     labels = {k: v for k, v in table.value_labels.items() if k in frame}
     if labels:
         frame.attrs["value_labels"] = labels

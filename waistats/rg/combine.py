@@ -1,13 +1,73 @@
 """Several coefficient tables to one, with nothing counted twice."""
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from waistats._frames import is_frame
 from waistats.errors import DataError, listing
-from waistats.measures import prepared, with_coefficient_ids
+from waistats.io.readers import read_coefficients
+from waistats.measures import prepared, texts_of, with_coefficient_ids
+from waistats.meta._covariance import PAIRS, blocks_of_pairs
+
+
+def read_tables(paths: Sequence[str | Path], **options: Any) -> list[pd.DataFrame]:
+    """Read coefficient tables from files and from folders of `waistats alpha`.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Files, or folders that hold ``coefficients.csv``; a ``covariance.csv`` beside it
+        becomes the table's ``attrs["V"]``.
+    **options
+        Of `read_coefficients`.
+
+    Raises
+    ------
+    DataError
+        For files that cannot be read, the same file twice, folders without a table, and
+        a study that two files have.
+    """
+    tables: list[pd.DataFrame] = []
+    places: dict[str, str] = {}
+    twice: dict[str, list[str]] = {}
+    seen: set[Path] = set()
+    for path in paths:
+        folder = Path(path)
+        file: str | Path = path
+        if folder.is_dir():
+            file = folder / "coefficients.csv"
+            if not file.exists():
+                raise DataError(
+                    f"{folder}: is a folder without coefficients.csv, which `waistats "
+                    "alpha --output` writes. Name the file of coefficients."
+                )
+        if str(file) != "-" and (resolved := Path(file).resolve()) in seen:
+            raise DataError(f"{file}: is named twice. Name each file once.")
+        elif str(file) != "-":
+            seen.add(resolved)
+        table = read_coefficients(file, **options)
+        covariance = Path(file).with_name("covariance.csv")
+        if folder.is_dir() and covariance.exists():
+            pairs = pd.read_csv(covariance, dtype=dict.fromkeys(PAIRS[:3], str))
+            table.attrs["V"], table.attrs["V_measure"] = blocks_of_pairs(
+                pairs, str(covariance)
+            )
+        for study in dict.fromkeys(texts_of(table, "study_id")):
+            first = places.setdefault(study, str(path))
+            if first != str(path):
+                twice.setdefault(study, [first]).append(str(path))
+        tables.append(table)
+    if twice:
+        told = listing(f"{study} ({' and '.join(at)})" for study, at in twice.items())
+        raise DataError(
+            f"These studies appear in more than one file: {told}. Rename them if they "
+            "are different studies, or leave one out."
+        )
+    return tables
 
 
 def combine_tables(coefficients: Any) -> pd.DataFrame:
@@ -32,9 +92,12 @@ def combine_tables(coefficients: Any) -> pd.DataFrame:
             "read_coefficients() reads a file, load_dataset() a bundled table."
         )
     else:
+        hint = "read_coefficients() makes a table of a file"
+        if isinstance(coefficients, (str, Path)):
+            hint = f"read_coefficients({str(coefficients)!r}) reads the file"
         raise DataError(
             "coefficients must be a coefficient table or a list of them; got "
-            f"{type(coefficients).__name__}."
+            f"{type(coefficients).__name__}. {hint}."
         )
     tables = [
         with_coefficient_ids(prepared(table).reset_index(drop=True), at=1)
@@ -70,6 +133,7 @@ def combine_tables(coefficients: Any) -> pd.DataFrame:
                 covariances[i], dict(zip(old, ids, strict=True))
             )
         taken.update(ids)
+    notes = [note for table in tables for note in table.attrs.get("notes", ())]
     for table in tables:
         # pandas compares attrs when it joins frames
         table.attrs = {}
@@ -77,6 +141,8 @@ def combine_tables(coefficients: Any) -> pd.DataFrame:
     whole = pd.concat(frames, ignore_index=True)
     names = list(dict.fromkeys(c for table in tables for c in table.columns))
     whole = whole.reindex(columns=names)
+    if notes:
+        whole.attrs["notes"] = tuple(notes)
     if any(covariances):
         whole.attrs["V"] = {k: v for V in covariances for k, v in V.items()}
         whole.attrs["V_measure"] = scales.pop()
