@@ -13,8 +13,7 @@ from waistats._format import coefficient, fixed, frame_text
 from waistats.datasets.bundled import load_dataset
 from waistats.datasets.simulated_studies import SimulatedStudy, simulate_hanson_study
 from waistats.io._codebook import resource
-from waistats.io._rules import OWN
-from waistats.measures import effect_sizes
+from waistats.measures import OWN, effect_sizes
 from waistats.meta.fit import fit_meta
 from waistats.reliability.by_study.api import reliability_by_study
 from waistats.report.blocks import (

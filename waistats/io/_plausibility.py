@@ -340,7 +340,7 @@ def _each(rows: Rows, rule: Callable[..., str], mask: BoolArray) -> list[str]:
     return told
 
 
-def _label_conflict(form: Instrument | None, facts: dict) -> str:
+def _label_conflict(form: Instrument | None, facts: dict[str, Any]) -> str:
     label = facts["label"]
     called = forms_called(label) if label else []
     if not called or label.casefold() in {n.casefold() for n in family_labels()}:
@@ -367,7 +367,7 @@ def _label_conflict(form: Instrument | None, facts: dict) -> str:
     return f"disagrees with the form. {match.explanation}" if match.conflict else ""
 
 
-def _wrong_length(form: Instrument | None, facts: dict) -> str:
+def _wrong_length(form: Instrument | None, facts: dict[str, Any]) -> str:
     n_items, scale = facts["n_items"], facts["scale"]
     if form is None or np.isnan(n_items):
         return ""
@@ -382,7 +382,7 @@ def _wrong_length(form: Instrument | None, facts: dict) -> str:
     return f"is {n_items:g}, but {form.name} has {expected} in its {scale or 'total'}"
 
 
-def _wrong_answers(form: Instrument | None, facts: dict) -> str:
+def _wrong_answers(form: Instrument | None, facts: dict[str, Any]) -> str:
     if form is None or form.response_min is None or form.response_max is None:
         return ""
     low, high = facts["response_min"], facts["response_max"]
@@ -397,7 +397,9 @@ def _wrong_answers(form: Instrument | None, facts: dict) -> str:
     )
 
 
-def score_limits(form: Instrument | None, facts: dict) -> tuple[float, float, float]:
+def score_limits(
+    form: Instrument | None, facts: dict[str, Any]
+) -> tuple[float, float, float]:
     """Return lowest and highest item score of a row and its items; NaN if unknown."""
     low, high, items = facts["response_min"], facts["response_max"], facts["n_items"]
     if form is None:
@@ -410,7 +412,7 @@ def score_limits(form: Instrument | None, facts: dict) -> tuple[float, float, fl
     return low, high, items
 
 
-def _wrong_scores(form: Instrument | None, facts: dict) -> str:
+def _wrong_scores(form: Instrument | None, facts: dict[str, Any]) -> str:
     low, high, items = score_limits(form, facts)
     mean = facts["score_mean"]
     if np.isnan(mean) or np.isnan(low) or np.isnan(high):
@@ -424,7 +426,7 @@ def _wrong_scores(form: Instrument | None, facts: dict) -> str:
     return f"is {mean:g}, but sums lie from {items * low:g} to {items * high:g}"
 
 
-def _wrong_spread(form: Instrument | None, facts: dict) -> str:
+def _wrong_spread(form: Instrument | None, facts: dict[str, Any]) -> str:
     low, high, items = score_limits(form, facts)
     sd, n = facts["score_sd"], facts["n"]
     if np.isnan(sd):

@@ -1,6 +1,7 @@
 """Pooled reliability of subgroups, and whether they differ."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -188,7 +189,7 @@ def fit_subgroups(
 
 
 def _separate(
-    table: pd.DataFrame, by: str, names: list[str], options: dict
+    table: pd.DataFrame, by: str, names: list[str], options: dict[str, Any]
 ) -> tuple[pd.DataFrame, TestResult, dict[str, MetaResult]]:
     counts = table[by].value_counts()
     single = [name for name in names if counts[name] < 2]
@@ -248,7 +249,7 @@ def _between(
 
 
 def _common(
-    table: pd.DataFrame, by: str, names: list[str], options: dict
+    table: pd.DataFrame, by: str, names: list[str], options: dict[str, Any]
 ) -> tuple[pd.DataFrame, TestResult, dict[str, MetaResult]]:
     column = "subgroup"
     while column in table:

@@ -3,6 +3,8 @@
 What the result means for practice.
 """
 
+from typing import Any
+
 import pandas as pd
 
 from waistats._format import coefficient, count, fixed, level
@@ -61,7 +63,7 @@ def practice(study: RGStudy) -> list[Section]:
     return [Section("practice", "For practice", [Paragraph(words), table])]
 
 
-def _shown(row: dict, column: str) -> str:
+def _shown(row: dict[str, Any], column: str) -> str:
     """Return sizes as whole numbers, coefficients and probabilities without a zero."""
     value, quantity = float(row[column]), str(row["quantity"])
     if quantity.startswith("n "):
