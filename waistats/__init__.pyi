@@ -117,6 +117,11 @@ from .reliability.by_study.api import (
 from .reliability.by_study.items import (
     item_statistics_by_study as item_statistics_by_study,
 )
+from .reliability.change import (
+    limits_of_agreement as limits_of_agreement,
+    reliability_of_change as reliability_of_change,
+    smallest_detectable_change as smallest_detectable_change,
+)
 from .reliability.compare import (
     alpha_covariance as alpha_covariance,
     compare_alphas as compare_alphas,

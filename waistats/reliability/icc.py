@@ -8,13 +8,14 @@ Agreement of raters: intraclass correlations.
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
+from waistats._caller import option
 from waistats._typing import FloatArray
 from waistats.errors import (
     DataError,
@@ -28,6 +29,7 @@ from waistats.provenance import NOTE, is_simulated, marked, noted
 from waistats.reliability._intervals import normal_quantile
 from waistats.reliability._items import read_items
 from waistats.reliability._moments import complete, correlation, mean_and_covariance
+from waistats.reliability._rating_components import rating_components
 from waistats.reliability._result import ReliabilityEstimate
 
 
@@ -38,16 +40,19 @@ class Ratings:
     Attributes
     ----------
     values : ndarray of shape (n, k)
-        One row a target, one column a rater.
+        One row a target, one column a rater; complete.
     n_excluded : int
         Targets left out for a missing rating.
     notes : tuple of str
         What was left out.
+    every : ndarray of shape (N, k)
+        All targets with a rating, NaN where one is missing.
     """
 
     values: FloatArray
     n_excluded: int
     notes: tuple[str, ...]
+    every: FloatArray
 
 
 def read_ratings(
@@ -56,8 +61,9 @@ def read_ratings(
     targets: Hashable | None = None,
     raters: Hashable | None = None,
     ratings: Hashable | None = None,
+    gaps: bool = False,
 ) -> Ratings:
-    """Return complete ratings from a long or a wide table.
+    """Return ratings from a long or a wide table.
 
     Parameters
     ----------
@@ -65,11 +71,13 @@ def read_ratings(
         Long with the three columns named, wide with none named.
     targets, raters, ratings : column names, optional
         Columns of a long table.
+    gaps : bool
+        Whether missing ratings are no reason to leave a target out.
 
     Returns
     -------
     Ratings
-        The targets that every rater rated.
+        The targets that every rater rated, and all.
 
     Raises
     ------
@@ -90,19 +98,38 @@ def read_ratings(
     responses = read_items(wide)
     whole = complete(responses.values)
     n = int(whole.sum())
+    some = np.isfinite(responses.values).any(axis=1)
+    if gaps:
+        unrated = int((~some).sum())
+        notes = (f"{unrated} targets without any rating left out.",) if unrated else ()
+        return Ratings(
+            values=responses.values[whole],
+            n_excluded=unrated,
+            notes=notes + ((NOTE,) if is_simulated(data) else ()),
+            every=responses.values[some],
+        )
     if n < 2:
         raise DataError(
             f"at least 2 targets rated by every rater are needed; there are {n} of "
-            f"{len(whole)}. Leave out raters who rated few targets."
+            f"{len(whole)}. Leave out raters who rated few targets, or use "
+            f"{option('missing', 'reml')}."
         )
     lost = np.flatnonzero(~whole)
     notes: tuple[str, ...] = ()
     if lost.size:
         labels = listing(responses.rows[int(i)] for i in lost)
-        notes = (f"Targets without all ratings, left out: {labels}.",)
+        notes = (
+            f"Targets without all ratings, left out: {labels}.",
+            f"{option('missing', 'reml')} would use them too.",
+        )
     if is_simulated(data):
         notes += (NOTE,)
-    return Ratings(values=responses.values[whole], n_excluded=lost.size, notes=notes)
+    return Ratings(
+        values=responses.values[whole],
+        n_excluded=lost.size,
+        notes=notes,
+        every=responses.values[some],
+    )
 
 
 def _wide(
@@ -277,6 +304,27 @@ _WORDS = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class RatingReliability(ReliabilityEstimate):
+    """An intraclass correlation with the variance components behind it.
+
+    Attributes
+    ----------
+    components : DataFrame
+        ``component`` (target, rater, error), ``variance`` and ``percent`` of a rating's
+        variance. In one-way forms raters are part of the error.
+    n_ratings : int
+        Ratings used.
+    variances : ndarray of shape (q, q)
+        Sampling covariance of the components by restricted maximum likelihood: target,
+        rater where raters are random, error; empty otherwise.
+    """
+
+    components: pd.DataFrame
+    n_ratings: int
+    variances: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+
+
 def intraclass_correlation(
     data: pd.DataFrame | ArrayLike,
     *,
@@ -286,7 +334,8 @@ def intraclass_correlation(
     form: str = "2,1",
     ci: str | None = "f",
     conf_level: float = 0.95,
-) -> ReliabilityEstimate:
+    missing: str = "listwise",
+) -> RatingReliability:
     r"""Return an intraclass correlation of ratings of the same targets.
 
     Parameters
@@ -301,14 +350,19 @@ def intraclass_correlation(
         random sample and their level counts (absolute agreement), 3 these raters only
         (consistency); one rating or the mean of all k.
     ci : {"f"}
-        Interval by the F distribution; None for none.
+        Interval by the F distribution; None for none. With ``missing="reml"`` it is the
+        delta method on -ln(1 - R) of the mean of k ratings.
     conf_level : float
         Confidence level.
+    missing : {"listwise", "reml"}
+        Use the targets that every rater rated; or all ratings there are, by restricted
+        maximum likelihood.
 
     Returns
     -------
-    ReliabilityEstimate
-        Estimate, standard error and interval; ``n`` counts targets, ``n_items`` raters.
+    RatingReliability
+        Estimate, standard error, interval and variance components; ``n`` counts targets,
+        ``n_items`` raters.
 
     Raises
     ------
@@ -328,6 +382,13 @@ def intraclass_correlation(
     without all ratings are left out and counted. The standard error is the delta method
     on independent mean squares, each with variance :math:`2 MS^2/df`.
 
+    With ``missing="reml"`` the variance components are those of lme4's
+    ``lmer(rating ~ (1 | target) + (1 | rater))`` (raters as fixed effects for form 3, none
+    for form 1), as psych's ``ICC(lmer = TRUE)`` has them for complete ratings; psych and
+    pingouin drop a target with a missing rating. It holds where ratings are missing at
+    random. k is then the harmonic mean of the ratings of a target. For complete ratings
+    and positive components it equals the analysis of variance.
+
     Examples
     --------
     >>> shrout_fleiss = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8],
@@ -340,14 +401,27 @@ def intraclass_correlation(
     if ci is not None:
         check_option("ci", ci, ("f", "none"))
     check_conf_level(conf_level)
-    table = read_ratings(data, targets=targets, raters=raters, ratings=ratings)
+    check_option("missing", missing, ("listwise", "reml"))
+    table = read_ratings(
+        data, targets=targets, raters=raters, ratings=ratings, gaps=missing == "reml"
+    )
+    if missing == "reml":
+        return _by_reml(table, form, ci, conf_level)
     squares = mean_squares(table.values)
     _check_spread(squares)
     estimate, se = icc_of(squares, form)
     low, high = icc_limits(squares, form, conf_level)
     if ci in (None, "none"):
         low = high = np.nan
-    return ReliabilityEstimate(
+    error = squares.within if form.startswith("1") else squares.residual
+    parts = {
+        "target": (squares.targets - error) / squares.k,
+        "rater": 0.0
+        if form.startswith("1")
+        else (squares.raters - squares.residual) / squares.n,
+        "error": error,
+    }
+    return RatingReliability(
         coefficient="icc",
         estimate=estimate,
         se=se,
@@ -360,7 +434,81 @@ def intraclass_correlation(
         n_excluded=table.n_excluded,
         method=f"ICC({form}): {_WORDS[form]}.",
         notes=table.notes + _notes(estimate),
+        components=_component_frame(parts, noted(table.notes)),
+        n_ratings=squares.n * squares.k,
     )
+
+
+def _by_reml(
+    table: Ratings, form: str, ci: str | None, conf_level: float
+) -> RatingReliability:
+    model, unit = form.split(",")
+    found = rating_components(table.every, model)
+    counts = np.isfinite(table.every).sum(axis=1)
+    k = len(counts) / (1 / counts).sum()
+    rater = found.rater if model == "2" else 0.0
+    rest = rater + found.error
+    # derivative by target, rater and error of ln of target over the rest
+    by = [1 / max(found.target, 1e-300), -1 / rest, -1 / rest]
+    gradient = np.array(by if model == "2" else [by[0], by[2]])
+    log_se = float(np.sqrt(gradient @ found.covariance @ gradient))
+    per = k if unit == "k" else 1.0
+    estimate = found.target / (found.target + rest / per)
+    se = estimate * (1 - estimate) * log_se
+    low = high = np.nan
+    notes = table.notes + _notes(estimate)
+    if found.at_zero:
+        notes += (
+            f"Variance of {listing(found.at_zero)} is zero at the maximum of the "
+            "likelihood.",
+        )
+    if "target" in found.at_zero:
+        se = np.nan
+    elif ci == "f":
+        # symmetric on -ln(1 - R) of the mean of k ratings
+        mean = found.target / (found.target + rest / k)
+        half = normal_quantile(conf_level) * mean * log_se
+        ends = -np.expm1(np.log1p(-mean) + np.array([half, -half]))
+        if unit == "1":
+            ends = ends / (k - (k - 1) * ends)
+        low, high = (float(x) for x in ends)
+    if model == "2" and found.n_raters < 10:
+        notes += (
+            f"The variance of the raters' levels rests on {found.n_raters - 1} degrees "
+            "of freedom.",
+        )
+    parts = {"target": found.target, "rater": found.rater, "error": found.error}
+    return RatingReliability(
+        coefficient="icc",
+        estimate=float(estimate),
+        se=float(se),
+        ci_low=low,
+        ci_high=high,
+        conf_level=conf_level,
+        ci="delta" if np.isfinite(low) else "",
+        n=found.n,
+        n_items=found.n_raters,
+        n_excluded=table.n_excluded,
+        method=f"ICC({form}): {_WORDS[form]}; restricted maximum likelihood of "
+        f"{found.n_ratings} ratings, k = {k:.2f}.",
+        notes=notes,
+        components=_component_frame(parts, noted(notes)),
+        n_ratings=found.n_ratings,
+        variances=found.covariance,
+    )
+
+
+def _component_frame(parts: dict[str, float], simulated: bool) -> pd.DataFrame:
+    variance = np.array(list(parts.values()))
+    kept = np.maximum(variance, 0.0)
+    frame = pd.DataFrame(
+        {
+            "component": list(parts),
+            "variance": variance,
+            "percent": 100 * kept / kept.sum(),
+        }
+    )
+    return marked(frame, simulated)
 
 
 def intraclass_correlations(
@@ -485,7 +633,7 @@ def test_retest(
     """
     check_option("kind", kind, ("pearson", "icc"))
     check_conf_level(conf_level)
-    pairs = _paired(first, second)
+    pairs = paired_scores(first, second)
     if kind == "icc":
         return intraclass_correlation(pairs, form=form, conf_level=conf_level)
     whole = pairs[~np.isnan(pairs).any(axis=1)]
@@ -525,7 +673,8 @@ def test_retest(
 test_retest.__test__ = False  # type: ignore[attr-defined]
 
 
-def _paired(first: ArrayLike, second: ArrayLike) -> FloatArray:
+def paired_scores(first: ArrayLike, second: ArrayLike) -> FloatArray:
+    """Return two scores of the same people (n, 2); NaN where one is missing."""
     both = [first, second]
     if all(isinstance(x, pd.Series) for x in both) and not first.index.equals(  # type: ignore[union-attr]
         second.index  # type: ignore[union-attr]
