@@ -36,10 +36,18 @@ def pairs_of(text: str | None) -> dict[str, str] | None:
 
 
 def names_of(text: str | None) -> list[str] | None:
-    """Return ``a,b,c`` as a list; None stays None."""
+    """Return ``a,b,c`` as a list; a name with a comma is put in double quotes.
+
+    >>> names_of('q1, "How often, in general"')
+    ['q1', 'How often, in general']
+    """
     if text is None:
         return None
-    names = [name.strip() for name in text.split(",") if name.strip()]
+    import csv
+
+    line = " ".join(text.splitlines())
+    cells = next(csv.reader([line], skipinitialspace=True), [])
+    names = [name.strip() for name in cells if name.strip()]
     if not names:
         raise DataError("An option takes a list of names separated by commas.")
     return names

@@ -36,6 +36,7 @@ FINDINGS = {
     "identical_repeats": "a person is there twice with the same answers",
     "blank_id": "rows without study, person or a column that splits studies",
     "blank_rows": "rows without a single answer",
+    "reading": "what was decided when the file was read",
     "rows_selected": "rows selected by a condition",
     "items_guessed": "items found by their numbers",
     "not_looked_at": "what was not looked at",

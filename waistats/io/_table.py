@@ -510,6 +510,24 @@ class RawTable:
         return Place(label=label, prefix=prefix, number=number)
 
 
+# Jumps in the numbering of rows beyond which they are not kept.
+_MOST_JUMPS = 5000
+
+
+def row_starts(table: RawTable) -> tuple[tuple[int, int], ...]:
+    """Return position and number of each row where the numbering starts or jumps.
+
+    Nothing for a frame of the user, whose rows have labels of their own.
+    """
+    if not table.numbers or table.labels:
+        return ()
+    numbers = np.asarray(table.numbers)
+    jumps = np.flatnonzero(np.diff(numbers) != 1) + 1
+    if len(jumps) > _MOST_JUMPS:
+        return ()
+    return tuple((int(i), int(numbers[i])) for i in (0, *jumps.tolist()))
+
+
 def clean_names(source: str, names: Sequence[Any]) -> list[str]:
     """Return column names as stripped text; a repeated name is a DataError."""
     texts = ["" if name is None else str(name).strip() for name in names]

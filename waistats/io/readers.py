@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
+from waistats._frames import is_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, listing, near
 from waistats.io._codebook import NUMBER_ADVICE, guess_column, tidy_numbers
@@ -21,6 +22,7 @@ from waistats.io._table import (
     plain_text,
     problem,
     quoted,
+    row_starts,
     runs,
     spelling,
     text_cells,
@@ -178,7 +180,8 @@ def read_responses(
         One row a person, columns in the order of the file. ``attrs`` keeps
         ``value_labels`` and ``column_labels`` of SPSS and Stata files (user-missing
         codes of those files are missing), ``spelled`` (how a text file spells numbers,
-        where that is not their shortest form) and ``notes`` (what was decided at
+        where that is not their shortest form), ``file_rows`` (where rows stand in the
+        file) and ``notes`` (what was decided at
         reading).
 
     Raises
@@ -262,6 +265,9 @@ def read_answers(
     error = problem(table.source, answers.findings)
     if error is not None:
         raise error
+    starts = row_starts(table)
+    if long == (None, None, None) and not is_frame(path) and starts:
+        frame.attrs["file_rows"] = starts
     return frame
 
 

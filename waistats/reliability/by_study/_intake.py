@@ -1,5 +1,6 @@
 """Responses in memory through the gate: keyed answers, samples, persons, findings."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -104,13 +105,16 @@ class StudyFrame:
 def row_namer(data: pd.DataFrame) -> Callable[[object], str]:
     """Return how a row's label is called: as the file numbers it, where it is known.
 
-    ``attrs["first_row"]`` is the number that the file gives to the row labelled 0.
+    ``attrs["file_rows"]`` holds, where the numbering of the file starts or jumps, the
+    label of a row and its number in the file.
     """
-    first = data.attrs.get("first_row")
+    starts = data.attrs.get("file_rows", ())
+    labels = [label for label, _ in starts]
 
     def name(label: object) -> str:
-        if isinstance(first, int) and isinstance(label, (int, np.integer)):
-            return f"row {int(label) + first}"
+        if starts and isinstance(label, (int, np.integer)):
+            first, number = starts[max(bisect_right(labels, int(label)) - 1, 0)]
+            return f"row {int(label) - first + number}"
         return f"row {label}"
 
     return name

@@ -459,7 +459,7 @@ class Layout:
         wide = data[rest].iloc[first].reset_index(drop=True)
         found = pd.concat([wide, pd.DataFrame(answers, columns=names)], axis=1)
         # rows are persons now, and no longer those of the file
-        found.attrs = {k: v for k, v in data.attrs.items() if k != "first_row"}
+        found.attrs = {k: v for k, v in data.attrs.items() if k != "file_rows"}
         return found
 
 
