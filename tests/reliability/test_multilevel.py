@@ -15,7 +15,7 @@ from waistats.reliability._sessions import (
     nested_components,
     person_features,
 )
-from waistats.reliability.multilevel import TERMS, multilevel_reliability
+from waistats.reliability.multilevel import LIKELIHOOD, TERMS, multilevel_reliability
 
 HERE = Path(__file__).parents[1] / "reference"
 REFERENCE = json.loads((HERE / "coefficients.json").read_text(encoding="utf-8"))
@@ -52,7 +52,7 @@ def test_balanced_design_is_psychs():
         found.components["variance"], expected["components"], rtol=1e-10
     )
     value = found.to_frame().set_index("term")["estimate"]
-    assert list(value.index) == list(TERMS)
+    assert list(value.index) == [*TERMS, *LIKELIHOOD]
     for ours, theirs in [("RkF", "RkF"), ("R1R", "R1R"), ("RkR", "RkR"), ("RC", "RC")]:
         assert value[ours] == pytest.approx(expected[theirs], rel=1e-10)
     # psych's are by restricted maximum likelihood, found to about 1e-7

@@ -11,7 +11,13 @@ import pandas as pd
 
 from waistats._format import Result, fixed, level
 from waistats._typing import FloatArray
-from waistats.errors import ModelError, check_conf_level, check_option, listing
+from waistats.errors import (
+    ConvergenceError,
+    ModelError,
+    check_conf_level,
+    check_option,
+    listing,
+)
 from waistats.provenance import marked, noted, of_simulated
 from waistats.reliability._bootstrap import (
     KINDS,
@@ -20,16 +26,19 @@ from waistats.reliability._bootstrap import (
     check_resamples,
     resampled_counts,
 )
+from waistats.reliability._intervals import wald_limits
 from waistats.reliability._moments import alpha_of
 from waistats.reliability._sessions import (
     COMPONENTS,
     PersonSums,
+    Sessions,
     crossed_components,
     level_covariances,
     nested_components,
     person_features,
     read_sessions,
 )
+from waistats.reliability._two_level import two_level
 from waistats.reliability.omega import OmegaForm
 
 MEANINGS = {
@@ -46,6 +55,14 @@ MEANINGS = {
     "omega_within": "omega total of deviations from persons' means",
 }
 TERMS = tuple(MEANINGS)
+# the unrestricted model has m (m + 1) parameters: 20 items take some seconds
+MOST_LIKELIHOOD = 20
+LIKELIHOOD = {
+    "alpha_between_ml": "alpha of persons' true means, maximum likelihood",
+    "alpha_within_ml": "alpha of deviations from persons' means, maximum likelihood",
+    "omega_between_ml": "omega total of persons' true means, maximum likelihood",
+    "omega_within_ml": "omega total of deviations, maximum likelihood",
+}
 
 
 def coefficients_of(sums: PersonSums, k: float, *, crossed: bool) -> FloatArray:
@@ -230,8 +247,10 @@ def multilevel_reliability(
 
     ``alpha_between`` and so on are alpha and omega of the between- and within-person
     covariance matrices (Geldhof, Preacher & Zyphur, 2014), estimated without bias from
-    the mean squares; omega is fitted to each level by itself (minimum residuals), not to
-    both at once by maximum likelihood as there.
+    the mean squares; omega is fitted to each level by itself (minimum residuals). Rows
+    that end in ``_ml`` are both at once by maximum likelihood, as there and in lavaan's
+    two-level models, with standard errors from the expected information (normal answers)
+    and limits on -ln(1 - x); persons may have any number of sessions.
     Differences between sessions shared by everyone count as within-person variance
     there, but not in RC.
 
@@ -285,6 +304,9 @@ def multilevel_reliability(
         frame[["se", "ci_low", "ci_high"]] = limits
         notes += lost
     frame["meaning"] = list(MEANINGS.values())
+    likely, said = _likelihood(table, ci, conf_level)
+    frame = pd.concat([frame, likely], ignore_index=True)
+    notes += said
     kept = np.maximum(components, 0)
     shares = pd.DataFrame(
         {
@@ -308,6 +330,30 @@ def multilevel_reliability(
         ci=f"bootstrap ({kind})" if ci == "bootstrap" else "",
         notes=notes,
     )
+
+
+def _likelihood(
+    table: Sessions, ci: str | None, conf_level: float
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return alpha and omega of both levels by maximum likelihood, and notes."""
+    frame = pd.DataFrame({"term": list(LIKELIHOOD)})
+    frame[["estimate", "se", "ci_low", "ci_high"]] = np.nan
+    frame["meaning"] = list(LIKELIHOOD.values())
+    m = table.values.shape[1]
+    if m > MOST_LIKELIHOOD:
+        return frame, (
+            f"Maximum likelihood on two levels is not computed for {m} items (at most "
+            f"{MOST_LIKELIHOOD}).",
+        )
+    try:
+        found = two_level(table.values, table.person)
+    except (ModelError, ConvergenceError) as error:
+        return frame, (f"No maximum likelihood on two levels: {error}",)
+    frame["estimate"] = found.estimates
+    if ci is not None and ci != "none":
+        low, high = wald_limits(found.estimates, found.ses, conf_level, "bonett")
+        frame["se"], frame["ci_low"], frame["ci_high"] = found.ses, low, high
+    return frame, found.notes
 
 
 def _notes(components: FloatArray, estimates: FloatArray) -> tuple[str, ...]:
