@@ -453,7 +453,7 @@ def _half(factor: float) -> float:
 
 
 def _on_item_metric(
-    low: float, high: float, items: float, facts: dict
+    low: float, high: float, items: float, facts: dict[str, Any]
 ) -> tuple[float, float, float]:
     """Return mean and SD on the metric of item means, and what leads back."""
     mean, sd = facts["score_mean"], facts["score_sd"]
@@ -476,7 +476,7 @@ def _widest(low: float, high: float, mean: float, n: float) -> float:
     return float(np.sqrt((high - middle) * (middle - low)) * corrected)
 
 
-def _impossible_alpha(form: Instrument | None, facts: dict) -> str:
+def _impossible_alpha(form: Instrument | None, facts: dict[str, Any]) -> str:
     """Return that alpha is below what mean, SD and range of the scores allow.
 
     Item variances sum to at most m (high - mean)(mean - low), so with s the SD of item
