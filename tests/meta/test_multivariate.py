@@ -160,13 +160,15 @@ def test_contrasts_and_the_joint_test() -> None:
     names = fit.outcomes
     assert frame["contrast"].iloc[0] == f"{names[0]} - {names[1]}"
     c = np.array([1.0, -1.0, 0.0])
-    se = float(np.sqrt(c @ fit.cov @ c))
-    df = min(fit.df[0], fit.df[1])
-    row = frame.iloc[0]
-    assert row.se == pytest.approx(se)
+    row, robust = frame.iloc[0], fit.robust()
+    assert row.basis == "CR2"
+    assert row.se == pytest.approx(float(np.sqrt(c @ robust.cov @ c)))
     assert row.p_value == pytest.approx(
-        2 * stats.t.sf(abs(fit.beta[0] - fit.beta[1]) / se, df)
+        2 * stats.t.sf(abs(fit.beta[0] - fit.beta[1]) / row.se, row.df)
     )
+    plain = fitted("simulated_scales", small_sample="wald").contrasts().iloc[0]
+    assert plain.se == pytest.approx(float(np.sqrt(c @ fit.cov @ c)))
+    assert np.isnan(plain.df)
     assert (frame["p_adjusted"] >= frame["p_value"]).all()
     C = np.array([[-1.0, 1, 0], [-1, 0, 1]])
     F = (C @ fit.beta) @ np.linalg.solve(C @ fit.cov @ C.T, C @ fit.beta) / 2
@@ -174,6 +176,17 @@ def test_contrasts_and_the_joint_test() -> None:
     assert fit.omnibus.df_denominator == fit.df.min()
     # degrees of freedom are studies with an outcome less its one coefficient
     assert (fit.components["studies"] - 1).tolist() == fit.df.tolist()
+
+
+def test_below_four_degrees_of_freedom_the_wider_interval() -> None:
+    fit = fitted("berkey1998")
+    robust, frame = fit.robust().to_frame(), fit.to_frame()
+    own = np.sqrt(np.diag(fit.cov)) * stats.t.ppf(0.975, 4)
+    assert (robust["df"] < 4).all()
+    width = np.maximum((robust["ci_high"] - robust["ci_low"]) / 2, own)
+    np.testing.assert_allclose((frame["ci_high"] - frame["ci_low"]) / 2, width)
+    shown = fit.predict(back_transform=False)
+    np.testing.assert_allclose(shown["ci_low"], frame["ci_low"])
 
 
 def test_rows_of_one_outcome_each_are_one_level_models() -> None:

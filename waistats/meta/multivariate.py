@@ -26,6 +26,7 @@ from waistats.errors import (
     listing,
     near,
 )
+from waistats.meta._contrasts import Contrasts
 from waistats.meta._design import Design, build_design, intercept_only
 from waistats.meta._distributions import chi2_sf, critical, two_sided
 from waistats.meta._effects import Effects, OfEffects, usable_effects
@@ -45,7 +46,13 @@ from waistats.meta.multilevel._data import (
     covariance_notes,
     table_covariance,
 )
-from waistats.meta.multilevel.robust import RobustResult, sandwich
+from waistats.meta.multilevel._intervals import cautious
+from waistats.meta.multilevel.robust import (
+    RobustResult,
+    Sandwich,
+    robust_contrasts,
+    sandwich,
+)
 from waistats.meta.results import (
     TestResult,
     information,
@@ -73,8 +80,8 @@ class MultivariateResult(OfEffects):
         Coefficients on the model's scale, outcome by outcome; ``cov`` (P, P) is their
         covariance.
     df : ndarray, shape (P,), or None
-        Studies with the outcome of a coefficient less the outcome's coefficients; None
-        for the normal.
+        Studies with the outcome of a coefficient less the outcome's coefficients, of the
+        model's own intervals; None for the normal.
     Q, Q_df, Q_p : float
         (Residual) heterogeneity test, with the whole V.
     log_likelihood, aic, bic, aicc : float
@@ -163,33 +170,63 @@ class MultivariateResult(OfEffects):
         """Whether the outcomes have more than a mean each."""
         return self.base.names != ("Intercept",)
 
-    def _tests(self, contrasts: FloatArray, df: FloatArray) -> dict[str, FloatArray]:
-        estimate = contrasts @ self.beta
-        se = np.sqrt(np.einsum("np,pr,nr->n", contrasts, self.cov, contrasts))
+    def _sandwich(self) -> Sandwich:
+        """Return what robust intervals are made of, clustered on studies."""
+        Z = np.eye(len(self.outcomes))[self.outcome]
+        k = self.k
+        member = sparse.csr_array(
+            (np.ones(k), (np.arange(k), self.study)), shape=(k, self.n_studies)
+        )
+        joined = sparse.coo_array(member @ member.T)
+        value = (Z @ self.between @ Z.T)[joined.row, joined.col]
+        G = sparse.csr_array((value, (joined.row, joined.col)), shape=(k, k))
+        X = self.design.X
+        return sandwich(
+            X,
+            self.effects.yi - X @ self.beta,
+            sparse.csr_array(self.V + G),
+            [],
+            np.empty(0),
+            self.cov,
+            self.study,
+        )
+
+    def _contrasts(
+        self, rows: FloatArray, df: FloatArray, conf_level: float | None = None
+    ) -> Contrasts:
+        """Return combinations of coefficients with the intervals that are printed.
+
+        CR2 with Satterthwaite's degrees of freedom; where these are below 4 the wider
+        of it and the model's own.
+        """
+        shown = conf_level or self.conf_level
+        estimate = rows @ self.beta
+        se = np.sqrt(np.einsum("np,pr,nr->n", rows, self.cov, rows))
         plain = self.df is None
-        half = np.array([critical(self.conf_level, None if plain else d) for d in df])
+        each = [None if plain else float(d) for d in df]
+        half = np.array([critical(shown, d) for d in each]) * se
         statistic = estimate / se
-        p = [
-            float(two_sided(t, None if plain else d))
-            for t, d in zip(statistic, df, strict=True)
-        ]
-        return {
-            "estimate": estimate,
-            "se": se,
-            "statistic": statistic,
-            "df": df,
-            "p_value": np.array(p),
-            "ci_low": estimate - half * se,
-            "ci_high": estimate + half * se,
-        }
+        tails = [two_sided(t, d) for t, d in zip(statistic, each, strict=True)]
+        own = Contrasts(
+            estimate=estimate,
+            se=se,
+            df=np.asarray(df, dtype=float),
+            statistic=statistic,
+            p_value=np.array(tails, dtype=float),
+            ci_low=estimate - half,
+            ci_high=estimate + half,
+        )
+        if plain:
+            return own
+        return cautious(robust_contrasts(self._sandwich(), rows, self.beta, shown), own)
 
     def _df(self) -> FloatArray:
         return np.full(len(self.beta), np.nan) if self.df is None else self.df
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a coefficient, on the model's scale; ``term`` is an outcome."""
-        columns = self._tests(np.eye(len(self.beta)), self._df())
-        frame = pd.DataFrame({"term": list(self.design.names), **columns})
+        frame = self._contrasts(np.eye(len(self.beta)), self._df()).to_frame()
+        frame.insert(0, "term", list(self.design.names))
         return marked(frame, self.simulated)
 
     @property
@@ -226,12 +263,11 @@ class MultivariateResult(OfEffects):
         for row, (i, j) in enumerate(pairs):
             C[row, i], C[row, j] = 1.0, -1.0
         df = np.array([min(self._df()[i], self._df()[j]) for i, j in pairs])
-        columns = self._tests(C, df)
-        low, high = columns.pop("ci_low"), columns.pop("ci_high")
+        frame = self._contrasts(C, df).to_frame()
         names = [f"{self.outcomes[i]} - {self.outcomes[j]}" for i, j in pairs]
-        frame = pd.DataFrame({"contrast": names, **columns})
-        frame["p_adjusted"] = _holm(columns["p_value"])
-        frame["ci_low"], frame["ci_high"] = low, high
+        frame.insert(0, "contrast", names)
+        place = list(frame.columns).index("p_value") + 1
+        frame.insert(place, "p_adjusted", _holm(frame["p_value"].to_numpy(dtype=float)))
         return marked(frame, self.simulated)
 
     def test(self, terms: str | list[str]) -> TestResult:
@@ -323,6 +359,10 @@ class MultivariateResult(OfEffects):
                     df=df,
                     pi_df=df,
                 )
+                d = np.array([np.nan if df is None else df])
+                shown = self._contrasts(x, d, conf_level)
+                for name in ("se", "ci_low", "ci_high"):
+                    part[name] = getattr(shown, name)
                 parts.append(part)
         frame = pd.concat(parts, ignore_index=True)
         if back_transform:
@@ -332,26 +372,6 @@ class MultivariateResult(OfEffects):
 
     def robust(self) -> RobustResult:
         """Return the coefficients with CR2 standard errors, clustered on studies."""
-        Z = np.eye(len(self.outcomes))[self.outcome]
-        same = sparse.csr_array(
-            (np.ones(self.k), (np.arange(self.k), self.study)),
-            shape=(self.k, self.n_studies),
-        )
-        joined = sparse.coo_array(same @ same.T)
-        value = (Z @ self.between @ Z.T)[joined.row, joined.col]
-        M = self.V + sparse.csr_array(
-            (value, (joined.row, joined.col)), shape=(self.k, self.k)
-        )
-        X = self.design.X
-        parts = sandwich(
-            X,
-            self.effects.yi - X @ self.beta,
-            sparse.csr_array(M),
-            [],
-            np.empty(0),
-            self.cov,
-            self.study,
-        )
         return RobustResult(
             beta=self.beta,
             cluster="study",
@@ -361,7 +381,7 @@ class MultivariateResult(OfEffects):
             measure=self.measure,
             simulated=self.simulated,
             design=self.design,
-            parts=parts,
+            parts=self._sandwich(),
         )
 
     def heading(self) -> str:
@@ -446,8 +466,9 @@ def fit_multivariate(
     method : {"REML", "ML"}
         Restricted or full maximum likelihood.
     small_sample : {"t", "wald"}
-        t and F on the studies with an outcome less its coefficients, or the normal and
-        chi-square. ``.robust()`` has CR2 standard errors.
+        CR2 with Satterthwaite's degrees of freedom, clustered on studies; where these
+        are below 4 the wider of it and the model's own, t on the studies with an outcome
+        less its coefficients. Or the normal and chi-square.
     conf_level : float, default 0.95
         Level of the intervals.
 
@@ -495,7 +516,7 @@ def fit_multivariate(
     >>> fit.predict().round(3)[["outcome", "estimate", "ci_low", "ci_high"]]
       outcome  estimate  ci_low  ci_high
     0    task     0.882   0.795    0.932
-    1    bond     0.835   0.776    0.879
+    1    bond     0.835   0.775    0.879
     """
     check_option("struct", struct, STRUCTS)
     check_option("method", method, ("REML", "ML"))
