@@ -125,6 +125,17 @@ def prepared(table: Any, required: tuple[str, ...] = REQUIRED) -> pd.DataFrame:
     return with_form_lengths(out)
 
 
+def identifiers_are_text(table: pd.DataFrame) -> bool:
+    """Return whether all identifiers are there as text, so that none would change."""
+    for name in IDS:
+        if name in table and not all(
+            type(cell) is str and cell and cell == cell.strip()
+            for cell in table[name].to_numpy(dtype=object).tolist()
+        ):
+            return False
+    return True
+
+
 def with_identifiers(table: pd.DataFrame) -> pd.DataFrame:
     """Return a copy whose identifiers are text; a blank column of them is left out.
 

@@ -1,5 +1,6 @@
 """Estimates of combinations of coefficients, with the intervals that are printed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,9 @@ import pandas as pd
 
 from waistats._typing import FloatArray
 from waistats.meta._distributions import critical, two_sided
+
+COLUMNS = ("estimate", "se", "statistic", "df", "p_value", "ci_low", "ci_high")
+INDEX = pd.Index(COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,10 +41,13 @@ class Contrasts:
     ci_high: FloatArray
     basis: tuple[str, ...] = ()
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row a combination."""
-        names = ("estimate", "se", "statistic", "df", "p_value", "ci_low", "ci_high")
-        frame = pd.DataFrame({name: getattr(self, name) for name in names})
+    def to_frame(self, terms: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return one row a combination, with its name in ``term`` where it has one."""
+        # one block of numbers: a frame of single columns takes longer than a fit
+        numbers = np.array([getattr(self, name) for name in COLUMNS], dtype=float)
+        frame = pd.DataFrame(numbers.T, columns=INDEX)
+        if terms is not None:
+            frame.insert(0, "term", list(terms))
         return frame.assign(basis=list(self.basis)) if self.basis else frame
 
 

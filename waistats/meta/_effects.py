@@ -1,5 +1,6 @@
 """Which rows of a table enter a model, and which do not and why."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +12,12 @@ from waistats._frames import as_frame
 from waistats._frozen import Frozen
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, ModelError, listing
-from waistats.measures import ALPHA_TYPES, MEASURES, with_identifiers
+from waistats.measures import (
+    ALPHA_TYPES,
+    MEASURES,
+    identifiers_are_text,
+    with_identifiers,
+)
 from waistats.provenance import marked
 
 IDS = ("study_id", "coefficient_id")
@@ -104,7 +110,8 @@ def usable_effects(effects: pd.DataFrame, moderators: str | None = None) -> Effe
         raise DataError(
             f"effects must be a DataFrame from effect_sizes(); got {type(effects)}."
         )
-    effects = with_identifiers(effects)
+    if not identifiers_are_text(effects):
+        effects = with_identifiers(effects)
     absent = [c for c in ("yi", "vi") if c not in effects]
     if absent:
         raise DataError(
@@ -190,11 +197,10 @@ def independence_notes(
         Groups of rows that the model takes as dependent; none by default.
     """
     notes = []
-    if "study_id" in used.source:
-        studies = used.source["study_id"].to_numpy(dtype=object)[used.rows]
-        groups = np.arange(len(studies)) if joined is None else joined
-        pairs = pd.DataFrame({"study": studies, "group": groups}).drop_duplicates()
-        repeated = int((pairs["study"].value_counts() > 1).sum())
+    source = used.source
+    if "study_id" in source:
+        studies = source["study_id"].to_numpy(dtype=object)[used.rows].tolist()
+        repeated = _repeated(studies, joined) if len(set(studies)) < len(studies) else 0
         if repeated:
             some = "study gives" if repeated == 1 else "studies give"
             notes.append(
@@ -203,7 +209,7 @@ def independence_notes(
                 "often. fit_multilevel() with study_id as a level models the dependence."
             )
     if "scale" not in variables:
-        scales = sorted(_values(used.source, "scale", used.rows) - {""})
+        scales = sorted(_values(source, "scale", used.rows) - {""})
         if len(scales) > 1:
             notes.append(
                 f"Scales are pooled together: {listing(scales)}. A total and its "
@@ -211,3 +217,10 @@ def independence_notes(
                 "moderator."
             )
     return tuple(notes)
+
+
+def _repeated(studies: list[str], joined: IntArray | None) -> int:
+    """Return how many studies have rows that are not joined in one group."""
+    groups = range(len(studies)) if joined is None else joined.tolist()
+    parts = Counter(study for study, _ in set(zip(studies, groups, strict=True)))
+    return sum(count > 1 for count in parts.values())

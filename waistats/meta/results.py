@@ -182,9 +182,8 @@ class FittedModel(OfEffects):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a coefficient, on the model's scale."""
-        found = self.contrasts(np.eye(len(self.beta))).to_frame()
-        found.insert(0, "term", list(self.design.names))
-        return marked(found, self.simulated)
+        found = self.contrasts(np.eye(len(self.beta)))
+        return marked(found.to_frame(self.design.names), self.simulated)
 
     def test(self, terms: str | list[str] | None = None) -> TestResult:
         """Test that terms of the formula have no effect; all moderators by default.
