@@ -7,7 +7,8 @@ from hypothesis import given, settings, strategies as st
 from waistats import ConvergenceError, DataError, ModelError, fit_meta_many
 from waistats.meta import fit_many as many
 from waistats.meta._linalg import log_likelihood, weighted_fit
-from waistats.meta.tau2 import METHODS, check_method, estimate_tau2, solve_Q
+from waistats.meta.heterogeneity import tau2_se
+from waistats.meta.tau2 import ESTIMATORS, METHODS, check_method, estimate_tau2, solve_Q
 
 KINDS = ("random", "logarithmic", "tied", "one huge", "outlier", "no tau2", "cauchy")
 
@@ -257,3 +258,20 @@ def test_one_data_set_is_searched_as_many_are(method: str) -> None:
         assert one.converged[0] == two.converged[0]
         assert one.climbs[0] == two.climbs[0]
         assert one.tau2[0] == pytest.approx(two.tau2[0], rel=1e-9, abs=1e-9 * v.min())
+
+
+def test_the_registry_says_what_each_estimator_can():
+    y, v = np.array([0.1, 0.5, 0.2, 0.9]), np.array([0.01, 0.02, 0.03, 0.04])
+    X = np.ones((4, 1))
+    for name in METHODS:
+        entry = ESTIMATORS[name]
+        assert (tau2_se(y, v, X, 0.05, name) > 0) == (entry.standard_error is not None)
+        found = estimate_tau2(y[:, None], v[:, None], X, name)
+        assert (found.n_iter > 0) == (entry.iterative and bool(found.tau2[0] > 0))
+    with pytest.raises(KeyError):
+        estimate_tau2(y[:, None], v[:, None], X, "HSK")
+    with pytest.raises(TypeError):
+        ESTIMATORS["new"] = ESTIMATORS["DL"]
+    with pytest.raises(AttributeError):
+        ESTIMATORS["DL"].iterative = True
+    assert {check_method(name) for name in ("EE", "FE", "CE")} == {"CE"}

@@ -12,7 +12,7 @@ from waistats._format import Result
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import ConvergenceError, DataError, check_option, listing
 from waistats.meta._linalg import CHUNK, cross, trace_P, weighted_fit
-from waistats.meta.tau2 import ITERATIVE, check_method, estimate_tau2
+from waistats.meta.tau2 import ESTIMATORS, check_method, estimate_tau2
 
 SMALL_SAMPLE = ("knapp-hartung", "wald", "knapp-hartung-adhoc")
 
@@ -60,9 +60,13 @@ def fit_batch(
         # tau2 does not depend on the fitted part; without it sums lose no digits
         finite = np.isfinite(start.r)
         residual = start.r if finite.all() else np.where(finite, start.r, 0.0)
-        # SJ alone starts from the spread of the effects themselves
+        # some start from the spread of the effects themselves
         found = estimate_tau2(
-            y if method == "SJ" else residual, v, X, method, thorough=thorough
+            y if ESTIMATORS[method].of_effects else residual,
+            v,
+            X,
+            method,
+            thorough=thorough,
         )
         Q = start.rss
         typical = (k - p) / trace_P(X, start, start.w**2)
@@ -114,7 +118,7 @@ def in_chunks(
     workers = threads or os.cpu_count() or 1
     # two threads on a middling batch beat one piece; the pieces do not depend on the
     # machine, so that its results do not either
-    if method in ITERATIVE and size < 2 * width and size * k > 8_000:
+    if ESTIMATORS[method].iterative and size < 2 * width and size * k > 8_000:
         width = -(-size // 2)
     edges = range(0, size, width)
 

@@ -7,14 +7,10 @@ from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError
 from waistats.meta._distributions import chi2_ppf
 from waistats.meta._linalg import (
-    ols_sums,
-    ols_trace_PVPV,
-    spread,
     trace_P,
-    trace_PP,
     weighted_fit,
 )
-from waistats.meta.tau2 import solve_Q
+from waistats.meta.tau2 import ESTIMATORS, solve_Q
 
 
 def profile_Q(
@@ -80,35 +76,7 @@ def tau2_se(
     :math:`\sqrt{2k^2/((k-p)(\sum w)^2)}`. As in metafor.
     """
     k, p = X.shape
-    y, v = y[:, None], v[:, None]
-    zero = np.zeros(1)
-    if method == "CE" or k <= p:
+    standard_error = ESTIMATORS[method].standard_error
+    if standard_error is None or k <= p:
         return float("nan")
-    at = weighted_fit(y, v, X, np.array([tau2]))
-    if method == "REML":
-        return float(np.sqrt(2 / trace_PP(X, at, at.w**2)[0]))
-    if method == "ML":
-        return float(np.sqrt(2 / (at.w**2).sum()))
-    if method in {"PM", "EB", "PMM", "SJIT"}:
-        return float(np.sqrt(2 * k**2 / (k - p)) / at.w.sum())
-    if method == "HE":
-        pv = float(ols_sums(y, v, X)[1][0])
-        pvpv = float(ols_trace_PVPV(v, X)[0])
-        form = 2 * pvpv + 4 * tau2 * pv + 2 * tau2**2 * (k - p)
-        return float(np.sqrt(form) / (k - p))
-    base = spread(y, v) if method == "SJ" else zero
-    fit = weighted_fit(y, v, X, base)
-    w2 = fit.w**2
-    p1, p2 = float(trace_P(X, fit, w2)[0]), float(trace_PP(X, fit, w2)[0])
-    if method == "SJ":
-        # V is (1/w - base), and PWP^-1 = P, so PV = (P W^-1) - base P
-        b = float(base[0])
-        pvpv = (k - p) - 2 * b * p1 + b**2 * p2
-        pvp = p1 - b * p2
-        form = 2 * pvpv + 4 * tau2 * pvp + 2 * tau2**2 * p2
-        return float(b / (k - p) * np.sqrt(form))
-    form = 2 * (k - p) + 4 * tau2 * p1 + 2 * tau2**2 * p2
-    if method == "DL":
-        return float(np.sqrt(form) / p1)
-    share = 1.0 if method == "HS" else k / (k - p)
-    return float(share * np.sqrt(form) / fit.w.sum())
+    return standard_error(y[:, None], v[:, None], X, tau2)
