@@ -99,6 +99,8 @@ from .practice import (
     reliable_change as reliable_change,
     sample_size_for_alpha as sample_size_for_alpha,
     sample_size_for_correlation as sample_size_for_correlation,
+    sample_size_for_icc as sample_size_for_icc,
+    sample_size_for_omega as sample_size_for_omega,
     standard_error_of_measurement as standard_error_of_measurement,
     threshold_probability as threshold_probability,
 )

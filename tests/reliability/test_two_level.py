@@ -55,10 +55,11 @@ def test_they_stand_beside_the_moment_estimates():
         assert likely["ci_low"] < likely["estimate"] < likely["ci_high"]
 
 
+@pytest.mark.slow
 def test_coverage():
     """SIMULATED persons with 1 to 5 sessions: 95 % intervals of all four."""
     rng = np.random.default_rng(3)
-    persons, m, runs = 80, 4, 150
+    persons, m, runs = 80, 4, 100
     own, within = np.full(m, 0.8), np.full(m, 0.6)
     truth = {}
     for name, lam, rest in (("between", own, 0.16), ("within", within, 0.64)):

@@ -4,6 +4,8 @@ from waistats.practice.overview import practice_table
 from waistats.practice.planning import (
     sample_size_for_alpha,
     sample_size_for_correlation,
+    sample_size_for_icc,
+    sample_size_for_omega,
 )
 from waistats.practice.prediction import ReliabilityPrediction, predict_reliability
 from waistats.practice.scores import (
@@ -29,6 +31,8 @@ __all__ = [
     "reliable_change",
     "sample_size_for_alpha",
     "sample_size_for_correlation",
+    "sample_size_for_icc",
+    "sample_size_for_omega",
     "standard_error_of_measurement",
     "threshold_probability",
 ]

@@ -273,11 +273,19 @@ def icc_limits(
 
 def _absolute_limits(squares: MeanSquares, tail: float) -> tuple[float, float]:
     """Return the limits of ICC(2,1), with Satterthwaite's degrees of freedom."""
-    n, k = squares.n, squares.k
-    b, j, e = squares.targets, squares.raters, squares.residual
-    if e == 0 and j == 0:
+    if squares.residual == 0 and squares.raters == 0:
         return 1.0, 1.0
-    estimate = icc_of(squares, "2,1")[0]
+    parts = np.array([squares.targets, squares.raters, squares.residual])
+    low, high = absolute_limits(parts, squares.n, squares.k, tail)
+    return float(low), float(high)
+
+
+def absolute_limits(
+    parts: FloatArray, n: int, k: int, tail: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return limits (...) of ICC(2,1) from mean squares (3, ...): B, J and E."""
+    b, j, e = parts
+    estimate = (b - e) / (b + (k - 1) * e + k * (j - e) / n)
     # MS_J / MS_E, multiplied through by MS_E so that no residual is no trouble
     level = k * estimate * j
     rest = (n * (1 + (k - 1) * estimate) - k * estimate) * e
@@ -288,6 +296,64 @@ def _absolute_limits(squares: MeanSquares, tail: float) -> tuple[float, float]:
     low = n * (b - upper * e) / (upper * spread + n * b)
     high = n * (lower * b - e) / (spread + n * lower * b)
     return low, high
+
+
+_NODES = 2**12
+_EVEN = 1.2207440846057596
+
+
+def icc_widths(
+    n: int,
+    k: int,
+    form: str,
+    target: float,
+    rater: float,
+    error: float,
+    conf_level: float,
+) -> FloatArray:
+    """Return widths of the F interval of an ICC at equally likely samples.
+
+    Parameters
+    ----------
+    n, k : int
+        Targets and raters.
+    form : str
+        The form.
+    target, rater, error : float
+        Variance components of a rating in the population.
+    conf_level : float
+        Level of the interval.
+
+    Returns
+    -------
+    ndarray of shape (nodes,)
+        Each node stands for the same probability.
+    """
+    tail = (1 - conf_level) / 2
+    if form.startswith("2"):
+        # multiples of powers of the root of x**4 = x + 1 fill the cube evenly
+        steps = _EVEN ** -np.arange(1.0, 4.0)
+        u = (0.5 + np.arange(1, _NODES + 1)[:, None] * steps) % 1
+        df = np.array([n - 1, k - 1, (n - 1) * (k - 1)], dtype=np.float64)
+        chance = special.chdtri(df, 1 - u) / df
+        expected = np.array([k * target + error, n * rater + error, error])
+        low, high = absolute_limits((chance * expected).T, n, k, tail)
+        # beyond 1 / (1 - k) a limit has no mean of ratings to belong to
+        low = np.maximum(low, -1 / (k - 1) + 1e-12)
+        if form.endswith("k"):
+            low, high = (k * x / (1 + (k - 1) * x) for x in (low, high))
+        found: FloatArray = high - low
+        return found
+    df2 = n * (k - 1) if form.startswith("1") else (n - 1) * (k - 1)
+    u = (np.arange(_NODES) + 0.5) / _NODES
+    # for one-way ratings the raters' levels are part of the error
+    ratio = 1 + k * target / (error + (rater if form.startswith("1") else 0.0))
+    statistic = ratio * special.fdtri(n - 1, df2, u)
+    below = statistic / special.fdtri(n - 1, df2, 1 - tail)
+    above = statistic * special.fdtri(df2, n - 1, 1 - tail)
+    if form.endswith("k"):
+        return 1 / below - 1 / above
+    return (above - 1) / (above + k - 1) - (below - 1) / (below + k - 1)
 
 
 def _ratio(top: float, bottom: float) -> float:
