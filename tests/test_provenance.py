@@ -114,6 +114,17 @@ class Made:
         return w.read_coefficients(self._as(w.simulate_literature(60, seed=3).table))
 
     @cached_property
+    def log(self):
+        """A SIMULATED log of a search."""
+        said = ["duplicate"] * 3 + ["excluded_screening"] * 9 + ["included"] * 6
+        frame = pd.DataFrame({"decision": said, "source": "PsycINFO"})
+        return frame.assign(provenance=SIMULATED if self.simulated else "primary")
+
+    @cached_property
+    def rated(self):
+        return self.coefficients.assign(unidim_checked=True, per_subscale_reported=True)
+
+    @cached_property
     def study(self):
         return w.generalize(self.coefficients, "~ rater")
 
@@ -252,6 +263,8 @@ CALLS = {
         w.fit_meta(w.effect_sizes(m.sheet), "~ n_items"), m.sheet
     ),
     "flow_counts": lambda m: w.flow_counts(m.sheet),
+    "prisma_counts": lambda m: w.prisma_counts(m.log),
+    "study_quality": lambda m: w.study_quality(m.sheet),
     "generalize": lambda m: m.study,
     "generalize summary": lambda m: m.study.summary(),
     "practice_table": lambda m: w.practice_table(m.fit, 10),
@@ -270,7 +283,8 @@ WITHOUT = {
     *("sample_size_for_correlation", "simulate_hanson_study", "simulate_literature"),
     *("simulate_responses", "spearman_brown", "standard_error_of_measurement"),
     *("spread_covariance", "stem_and_leaf", "test_retest", "threshold_probability"),
-    *("variance_ratio_test", "write_template"),
+    *("variance_ratio_test", "write_template", "write_texts_template", "read_texts"),
+    *("read_references", "write_references", "rate_quality"),
 }
 
 FIGURES = {
@@ -294,12 +308,22 @@ FIGURES = {
     ),
     "length": lambda m, **o: figures.length(m.lengths, **o),
     "multiverse": lambda m, **o: figures.multiverse(m.multiverse, **o),
+    "prisma": lambda m, **o: figures.prisma(w.prisma_counts(m.log), **o),
     "qq": lambda m, **o: figures.qq(m.fit, **o),
     "radial": lambda m, **o: figures.radial(m.fit, **o),
     "shrinkage": lambda m, **o: figures.shrinkage(m.fit, **o),
+    "traffic_light": lambda m, **o: figures.traffic_light(m.rated, **o),
 }
 
 TABLES = {
+    "agreement": lambda m: tables.agreement(w.compare_coders(m.sheet, m.sheet)),
+    "characteristics": lambda m: tables.characteristics(m.coefficients),
+    "checks": lambda m: tables.checks(m.study),
+    "comparison": lambda m: tables.comparison(w.compare_samples(m.sheet)),
+    "flow": lambda m: tables.flow(w.flow_counts(m.sheet)),
+    "induction": lambda m: tables.induction(w.induction_rate(m.sheet)),
+    "quality": lambda m: tables.quality(m.rated),
+    "spread": lambda m: tables.spread(w.spread_analysis(m.totals)),
     "cells": lambda m: tables.cells(m.study.cells),
     "coefficients": lambda m: tables.coefficients(m.moderated),
     "coefficients robust": lambda m: tables.coefficients(m.multilevel.robust()),

@@ -212,12 +212,28 @@ from .rg.length import (
     mean_inter_item_correlation as mean_inter_item_correlation,
     spearman_brown as spearman_brown,
 )
+from .rg.prisma import (
+    prisma_counts as prisma_counts,
+)
+from .rg.quality import (
+    rate_quality as rate_quality,
+    study_quality as study_quality,
+)
+from .rg.references import (
+    read_references as read_references,
+    write_references as write_references,
+)
 from .rg.spread import (
     spread_analysis as spread_analysis,
 )
 from .rg.study import (
     RGStudy as RGStudy,
     generalize as generalize,
+)
+from .rg.texts import (
+    AuthorTexts as AuthorTexts,
+    read_texts as read_texts,
+    write_texts_template as write_texts_template,
 )
 from .sensitivity.deletion import (
     cumulative as cumulative,

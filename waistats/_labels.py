@@ -1,6 +1,8 @@
-"""A result in words: what its coefficients are called, its numbers in sentences."""
+"""How columns are headed, rounded and explained; a result in words."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,6 +14,135 @@ from waistats._typing import FloatArray
 from waistats.io._codebook import fields
 from waistats.measures import back_transform
 from waistats.meta.results import TestResult
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """How a column is shown wherever it is shown.
+
+    Attributes
+    ----------
+    head : str
+        What stands above it; ``*x*`` is italic, ``_{1}`` below the line.
+    show : str
+        ``"words"``, ``"count"`` (1,234), ``"year"``, ``"coefficient"`` (.91),
+        ``"p"``, ``"df"``, ``"percent"`` (60.8), ``"number"`` (0.123), ``"number2"``
+        (0.12); empty for what the values themselves say.
+    stands_for : str
+        What the head abbreviates, for the note below a table.
+    """
+
+    head: str
+    show: str = ""
+    stands_for: str = ""
+
+
+LABELS: Mapping[str, Label] = {
+    # who and what
+    "study_id": Label("Study", "words"),
+    "sample_id": Label("Sample", "words"),
+    "coefficient_id": Label("Coefficient", "words"),
+    "coefficient_type": Label("Coefficient", "words"),
+    "instrument": Label("Version", "words"),
+    "rater": Label("Rater", "words"),
+    "scale": Label("Scale", "words"),
+    "moderator": Label("Moderator", "words"),
+    "level": Label("Level", "words"),
+    "term": Label("Term", "words"),
+    "variable": Label("Moderator", "words"),
+    "characteristic": Label("Characteristic", "words"),
+    "omitted": Label("Without", "words"),
+    "added": Label("Adding", "words"),
+    "reason": Label("Reason", "words"),
+    "note": Label("Note", "words"),
+    "doi": Label("DOI", "words"),
+    "year": Label("Year", "year"),
+    # how many
+    "n": Label("*N*", "count"),
+    "n_items": Label("Items", "count"),
+    "k": Label("*k*", "count", "number of coefficients"),
+    "k_studies": Label("Studies", "count"),
+    "k_poolable": Label("Poolable", "count"),
+    "k_without_value": Label("Without value", "count"),
+    "k_missing": Label("Missing", "count"),
+    "k_reporting": Label("*k* reporting", "count"),
+    "k_inducing": Label("*k* inducing", "count"),
+    "k0": Label("Filled in", "count"),
+    "n_levels": Label("Levels", "count"),
+    "n_excluded": Label("Left out", "count"),
+    "n_studies": Label("Studies", "count"),
+    "samples": Label("Samples", "count"),
+    "persons": Label("Persons", "count"),
+    # coefficients as they were found
+    "estimate": Label("Estimate", "bounded"),
+    "mean": Label("*M*", "coefficient"),
+    "median": Label("*Mdn*", "coefficient"),
+    "mode": Label("Mode", "coefficient"),
+    "sd": Label("*SD*", "coefficient"),
+    "min": Label("Min", "coefficient"),
+    "max": Label("Max", "coefficient"),
+    "q1": Label("*Q*_{1}", "coefficient"),
+    "q3": Label("*Q*_{3}", "coefficient"),
+    "alpha_if_dropped": Label("α without", "coefficient"),
+    "item_rest_correlation": Label("*r* with rest", "coefficient"),
+    "loading": Label("Loading", "coefficient"),
+    "r2": Label("*r*²", "coefficient"),
+    "change": Label("Change in α", "coefficient3"),
+    "score_mean": Label("*M* (score)", "number2"),
+    "score_sd": Label("*SD* (score)", "number2"),
+    "mean_age": Label("Mean age", "number1"),
+    "pct_female": Label("Female (%)", "percent"),
+    # models
+    "slope": Label("*b*", "number"),
+    "slope_se": Label("*SE*", "number"),
+    "se": Label("*SE*", "number"),
+    "statistic": Label("Statistic", "number2"),
+    "df": Label("*df*", "df"),
+    "p_value": Label("*p*", "p"),
+    "p_adjusted": Label("*p*_{adj}", "p", "p adjusted for the number of tests"),
+    "tau2": Label("τ²", "number", "between-population variance"),
+    "tau": Label("τ", "number", "standard deviation of true values"),
+    "sigma2": Label("σ²", "number"),
+    "I2": Label("*I*² (%)", "percent"),
+    "H2": Label("*H*²", "number2"),
+    "R2": Label("*R*² (%)", "percent", "heterogeneity explained"),
+    "Q": Label("*Q*", "number2"),
+    "Q_df": Label("*df*", "count"),
+    "Q_p": Label("*p*", "p"),
+    "Q_E": Label("*Q*_{E}", "number2", "residual heterogeneity"),
+    "Q_E_df": Label("*df*", "count"),
+    "Q_E_p": Label("*p*", "p"),
+    "aic": Label("AIC", "number2"),
+    "bic": Label("BIC", "number2"),
+    "aicc": Label("AICc", "number2"),
+    "vif": Label("VIF", "number2"),
+    "gvif": Label("GVIF", "number2"),
+    "weight": Label("Weight (%)", "percent"),
+    "yi": Label("*y*", "number"),
+    "vi": Label("*v*", "number"),
+    # deletion
+    "rstudent": Label("Residual", "number"),
+    "dffits": Label("DFFITS", "number"),
+    "cook_d": Label("Cook’s *D*", "number"),
+    "cov_ratio": Label("Cov. ratio", "number"),
+    "tau2_deleted": Label("τ² without", "number"),
+    "Q_deleted": Label("*Q* without", "number2"),
+    "hat": Label("Leverage", "number"),
+}
+# ends of intervals: stem -> how the interval is headed, and what it is
+LIMITS: Mapping[str, tuple[str, str]] = {
+    "slope_ci": ("CI", "confidence interval"),
+    "ci": ("CI", "confidence interval"),
+    "pi": ("PI", "prediction interval for the true value of a new population"),
+    "oi": ("OI", "interval for an observed value"),
+}
+
+
+def plain_head(name: str) -> str:
+    """Return a column name as words: ``birth_place`` is ``Birth place``."""
+    text = name.replace("_", " ").strip()
+    return text[:1].upper() + text[1:]
+
 
 _NOUNS = {
     "alpha": ("Coefficient alpha", "α"),
@@ -47,6 +178,16 @@ def _kind(table: pd.DataFrame) -> tuple[str, str]:
     if len(kinds) == 1:
         return _NOUNS.get(kinds[0], (kinds[0], kinds[0]))
     return _NOUNS["alpha"] if set(kinds) <= {"alpha", "kr20"} else ("Reliability",) * 2
+
+
+def kind_words(kind: str) -> str:
+    """Return what a kind of coefficient is called, such as ``omega total``.
+
+    >>> kind_words("kr20"), kind_words("omega_total")
+    ('KR-20', 'omega total')
+    """
+    said = {"alpha": "alpha", "kr20": "KR-20", "icc": "ICC"}
+    return said.get(kind, kind.replace("_", " "))
 
 
 def noun(table: pd.DataFrame) -> str:
@@ -156,8 +297,11 @@ def column_words(name: str) -> str:
     >>> column_words("pct_female"), column_words("n_items"), column_words("my_column")
     ('Female (%)', 'Number of items', 'My column')
     """
-    text = name.replace("_", " ").strip()
-    return _titles().get(name, text[:1].upper() + text[1:])
+    return _titles().get(name) or _DERIVED.get(name) or plain_head(name)
+
+
+# columns that are made of those of the codebook
+_DERIVED = {"n_options": "Response options", "quality": "Quality (COSMIN)"}
 
 
 def inside_words(name: str) -> str:

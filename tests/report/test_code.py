@@ -12,7 +12,8 @@ import pytest
 from waistats import effect_sizes, fit_meta, generalize, load_dataset, read_coefficients
 from waistats.datasets.simulated_studies import simulate_literature
 from waistats.report.code import python_code, r_code
-from waistats.report.text import limitations, methods_paragraphs
+from waistats.report.limits import limitations
+from waistats.report.text import methods_paragraphs
 
 NEEDED = ("metafor", "clubSandwich", "jsonlite")
 # metafor's optimisers stop earlier than ours

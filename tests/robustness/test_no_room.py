@@ -125,7 +125,7 @@ def test_every_writer_without_room(name, tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", refused)
     monkeypatch.setattr(pd.DataFrame, "to_csv", refused)
     if name == "i.html":
-        monkeypatch.setattr(report_page, "study_page", lambda study: "new")
+        monkeypatch.setattr(report_page, "study_page", lambda *args, **kwargs: "new")
     with pytest.raises(DataError, match="cannot be written") as caught:
         WRITERS[name](target)
     assert str(caught.value).startswith(str(target))

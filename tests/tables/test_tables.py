@@ -21,8 +21,32 @@ from waistats.sensitivity.multiverse import multiverse
 from waistats.sensitivity.selection import threshold_selection
 from waistats.sensitivity.small_study import egger_test, pet_peese, rank_test
 from waistats.sensitivity.trim_and_fill import trim_and_fill
-from waistats.tables._columns import sheet
-from waistats.tables._contents import is_number, read_contents
+from waistats.tables._build import spec
+from waistats.tables._excel import number_format
+from waistats.tables._gt import spec_of, to_gt
+from waistats.tables._typeset import plain, sentence
+
+
+class Contents:
+    """The texts of a table."""
+
+    def __init__(self, table):
+        said = spec_of(table)
+        rows = said.rows()
+        self.title, self.heads, self.right = said.caption, said.heads, said.numeric
+        self.notes = [f"Note. {said.note}"] if said.note else []
+        self.rows = []
+        for group, places in said.grouped():
+            self.rows += [[group]] if group is not None else []
+            self.rows += [rows[i] for i in places]
+
+
+def read_contents(table):
+    return Contents(table)
+
+
+def sheet(frame, **options):
+    return to_gt(spec(frame, explain=False, **options))
 
 
 def coefficients(k=12, seed=2, **columns):
@@ -131,7 +155,7 @@ class TestModels:
         assert [row["α"] for row in rows] == [
             f"{v:.2f}".lstrip("0") for v in frame["estimate"]
         ]
-        assert rows[0]["Change"] == "–"
+        assert rows[0]["Change in α"] == "–"
 
     def test_heterogeneity_and_components(self, model, multilevel):
         rows = cells_of(tables.heterogeneity(model))
@@ -322,7 +346,7 @@ NASTY = pd.DataFrame(
 
 @pytest.fixture
 def nasty():
-    return sheet(NASTY, id="nasty", title="A <title> & more", notes=["x < y", ""])
+    return sheet(NASTY, name="nasty", caption="A <title> & more", notes=["x < y", ""])
 
 
 class TestFiles:
@@ -398,7 +422,7 @@ class TestFiles:
 
     def test_groups_become_rows_that_span(self, tmp_path):
         frame = NASTY.assign(g=["a", "a", "a", "b", "b", "b", "b"])
-        table = sheet(frame, id="g", title="T", groups="g")
+        table = sheet(frame, name="g", caption="T", groups="g")
         assert read_contents(table).rows[0] == ["a"]
         assert r"\multicolumn{3}{l}{b}" in tables.to_latex(table)
         for suffix in ("xlsx", "docx", "csv"):
@@ -408,10 +432,10 @@ class TestFiles:
         table = tables.pooled(model).tab_header("Mine").tab_source_note("More.")
         contents = read_contents(table)
         assert contents.title == "Mine"
-        assert contents.notes[-1] == "More."
+        assert contents.notes[0].endswith(" More.")
 
     def test_unknown_suffix(self, nasty, tmp_path):
-        with pytest.raises(ModelError, match=r"\.html, \.csv, \.tex, \.xlsx, \.docx"):
+        with pytest.raises(ModelError, match=r"\.html, \.csv, \.tex, \.txt, \.xlsx"):
             tables.save_table(nasty, tmp_path / "t.pdf")
 
     def test_no_warning_leaks(self, nasty):
@@ -421,13 +445,39 @@ class TestFiles:
 
 
 class TestTexts:
-    @pytest.mark.parametrize("text", ["1", "-.12", ".91", "1,234", "0.5", "-3"])
-    def test_numbers(self, text):
-        assert is_number(text)
+    @pytest.mark.parametrize(
+        ("text", "form"),
+        [
+            ("1", "0"),
+            ("-.12", ".00"),
+            (".91", ".00"),
+            ("1,234", "#,##0"),
+            ("0.5", "0.0"),
+            ("-3", "0"),
+            ("< .001", '"< .001"'),
+            ("12%", '0"%"'),
+        ],
+    )
+    def test_numbers_have_a_form_in_excel(self, text, form):
+        assert number_format(text) == form
 
-    @pytest.mark.parametrize("text", ["", "–", "-", "1,2", "=1", "+2", "1e5", "< .001"])
+    @pytest.mark.parametrize("text", ["", "–", "-", "1,2", "=1", "+2", "1e5"])
     def test_no_numbers(self, text):
-        assert not is_number(text)
+        assert number_format(text) == ""
+
+    def test_what_is_typeset(self):
+        runs = sentence("F(2, 20) = -1.50, p < .001, tau2 = 0.02 (k = 9), I2 = 8%")
+        assert plain(runs) == "F(2, 20) = −1.50, p < .001, τ² = 0.02 (k = 9), I² = 8%"
+        assert [r.text for r in runs if r.style] == ["F", "p", "k", "I"]
+        # names and identifiers are left alone
+        for text in (
+            "10.1177/0013-1644",
+            "A-1 and B",
+            "vitamin k and N-back",
+            "p-value",
+        ):
+            assert plain(sentence(text)) == text
+            assert not [r for r in sentence(text) if r.style]
 
     def test_terms(self):
         assert term_text("C(`rater role`)[T.observer]") == "rater role: observer"

@@ -9,23 +9,14 @@ import numpy as np
 import pandas as pd
 
 from waistats._files import write_csv
-from waistats._format import coefficient, fixed, frame_text
+from waistats._format import coefficient, frame_text
 from waistats.datasets.bundled import load_dataset
 from waistats.datasets.simulated_studies import SimulatedStudy, simulate_hanson_study
 from waistats.io._codebook import resource
 from waistats.measures import OWN, effect_sizes
 from waistats.meta.fit import fit_meta
 from waistats.reliability.by_study.api import reliability_by_study
-from waistats.report.blocks import (
-    Column,
-    Paragraph,
-    Section,
-    Table,
-    alpha,
-    make_table,
-    text,
-    whole,
-)
+from waistats.report.blocks import Paragraph, Section, Table
 from waistats.report.code import colophon
 from waistats.report.folder import write_parts
 from waistats.report.render_html import render_page
@@ -33,6 +24,7 @@ from waistats.report.render_word import render_document
 from waistats.report.sections import study_sections
 from waistats.rg.induction import InductionRate, induction_rate
 from waistats.rg.study import RGStudy, generalize
+from waistats.tables._build import coefficient_to, fixed_to, spec
 
 SEED = 2002
 
@@ -290,7 +282,7 @@ def write_reproduction(made: Reproduction, folder: Path, *, word: bool = False) 
 def _parts(made: Reproduction) -> dict[str, tuple[RGStudy, list[Section]]]:
     """Return each study with the sections that the report has of it, by file prefix."""
     taught = {
-        "summary", "methods", "descriptives", "pooled", "moderators", "spread",
+        "summary", "methods", "descriptives", "pooled", "parts", "moderators", "spread",
         "sensitivity", "multiverse", "practice", "limitations",
     }  # fmt: skip
     checked = {"summary", "pooled", "sensitivity", "data", "again"}
@@ -336,15 +328,12 @@ def _whole(
 
 
 def _beside(made: Reproduction) -> Section:
-    table = make_table(
+    table = spec(
         made.original,
-        (
-            Column("Fact", "fact", text, False),
-            Column("Hanson et al. (2002)", "original", text, False),
-            Column("Here", "here", text, False),
-        ),
-        "The original study and this collection.",
-        ["What is known of the original comes from its abstract."],
+        name="original",
+        caption="The Original Study and This Collection",
+        notes=["What is known of the original comes from its abstract."],
+        heads={"original": "Hanson et al. (2002)"},
     )
     words = Paragraph(
         "The original described coefficients, unweighted, and correlated them with study "
@@ -358,40 +347,32 @@ def _beside(made: Reproduction) -> Section:
 
 def _truth(made: Reproduction) -> Section:
     covered = int(made.truth["covered"].sum())
-    table = make_table(
-        made.truth,
-        (
-            Column("Version", "instrument", text, False),
-            Column("Rater", "rater", text, False),
-            Column("Scale", "scale", text, False),
-            Column("k", "k", whole),
-            Column("True alpha", "truth", alpha),
-            Column("Pooled alpha", "estimate", alpha),
-            Column(
-                "95% CI", lambda r: f"[{alpha(r['ci_low'])}, {alpha(r['ci_high'])}]"
-            ),
-            Column("True tau", "true_tau", lambda v: fixed(float(v), 3)),
-            Column("tau", "tau", lambda v: fixed(float(v), 3)),
-        ),
-        "SIMULATED: the truth beside the estimates.",
-        [
-            f"{covered} of {len(made.truth)} intervals cover the truth. tau on the "
+    table = spec(
+        made.truth.drop(columns="covered"),
+        name="truth",
+        caption="SIMULATED: The Truth Beside the Estimates",
+        notes=[
+            f"The truth lies in {covered} of {len(made.truth)} intervals. τ is on the "
             "Bonett scale. Scales of one version share their respondents."
         ],
+        heads={"truth": "True α", "estimate": "Pooled α", "true_tau": "True τ"},
+        shows={"truth": coefficient_to(3)},
+        digits=3,
     )
     return Section("b-truth", "The known truth", [table], 3)
 
 
 def _check(made: Reproduction) -> Table:
-    return make_table(
+    seven = fixed_to(7)
+    return spec(
         made.check,
-        (
-            Column("Measure", "measure", text, False),
-            Column("Quantity", "quantity", text, False),
-            Column("waistats", "waistats", lambda v: fixed(float(v), 7)),
-            Column("metafor 3.8-1", "metafor", lambda v: fixed(float(v), 7)),
-            Column("Difference", "difference", lambda v: f"{float(v):.1e}"),
-        ),
-        "CES-D, nine alphas (Bonett, 2010): REML, Knapp-Hartung.",
-        ["metafor's numbers are printed to the digits that were noted."],
+        name="check",
+        caption="CES-D, Nine Alphas (Bonett, 2010): REML, Knapp–Hartung",
+        notes=["The numbers of metafor are printed to the digits that were noted."],
+        heads={"waistats": "waistats", "metafor": "metafor 3.8-1"},
+        shows={
+            "waistats": seven,
+            "metafor": seven,
+            "difference": lambda v: f"{float(v):.1e}",
+        },
     )

@@ -14,10 +14,12 @@ from waistats.figures.influence import influence
 from waistats.figures.items import items
 from waistats.figures.length import length
 from waistats.figures.multiverse import multiverse
+from waistats.figures.prisma import prisma
 from waistats.figures.qq import qq
 from waistats.figures.radial import radial
 from waistats.figures.refits import cumulative, leave_one_out
 from waistats.figures.shrinkage import shrinkage
+from waistats.figures.traffic_light import traffic_light
 
 __all__ = [
     "alt_text",
@@ -36,9 +38,11 @@ __all__ = [
     "leave_one_out",
     "length",
     "multiverse",
+    "prisma",
     "qq",
     "radial",
     "render",
     "save",
     "shrinkage",
+    "traffic_light",
 ]

@@ -15,6 +15,10 @@ from waistats.rg.study import RGStudy
 _PARTS = ("sample_id", "instrument", "rater", "scale", "coefficient_id")
 
 
+# what a bare number of these is called
+_NUMBERED = {"sample_id": "sample", "coefficient_id": "no."}
+
+
 def study_rows(result: Any, labels: str | Sequence[str] | None = None) -> pd.DataFrame:
     """Return the coefficients of a model as a figure needs them.
 
@@ -75,9 +79,54 @@ def check_column(table: pd.DataFrame, name: str) -> None:
         )
 
 
+def study_names(table: pd.DataFrame) -> dict[str, str]:
+    """Return what each study is called: its authors and year, else its identifier.
+
+    A bare number is no name: study 3 is called ``Study 3``.
+    """
+    ids = table["study_id"].astype(str)
+    names: dict[str, str] = {}
+    for study, part in table.groupby(ids, sort=False):
+        names[str(study)] = _authors(part) or _named(str(study))
+    # two publications of one name keep their identifiers
+    twice = pd.Series(names).duplicated(keep=False)
+    return {s: f"{n} ({s})" if twice[s] and n != s else n for s, n in names.items()}
+
+
+def _named(study: str) -> str:
+    return f"Study {study}" if study.replace(".", "").isdigit() else study
+
+
+def _authors(rows: pd.DataFrame) -> str:
+    """Return ``Horvath & Greenberg (1989)`` of the rows of one study; empty if unknown."""
+    if "authors" not in rows:
+        return ""
+    text = next(
+        (str(v).strip() for v in rows["authors"].dropna() if str(v).strip()), ""
+    )
+    # what stands in brackets is a remark
+    if not text or text.startswith("("):
+        return ""
+    if ";" in text or "," in text:
+        people = [p.strip() for p in text.split(";") if p.strip()]
+        text = _joined([p.split(",")[0].strip() for p in people])
+    year = next((v for v in rows["year"].dropna()), None) if "year" in rows else None
+    try:
+        return text if year is None else f"{text} ({int(float(year))})"
+    except ValueError:
+        return f"{text} ({year})"
+
+
+def _joined(surnames: list[str]) -> str:
+    if len(surnames) > 2:
+        return f"{surnames[0]} et al."
+    return " & ".join(surnames)
+
+
 def study_labels(table: pd.DataFrame) -> list[str]:
     """Return a label a row: the study, and what tells its coefficients apart."""
-    label = table["study_id"].astype(str)
+    ids = table["study_id"].astype(str)
+    label = ids.map(study_names(table))
     for name in _PARTS:
         repeated = label.duplicated(keep=False)
         if not repeated.any():
@@ -88,9 +137,11 @@ def study_labels(table: pd.DataFrame) -> list[str]:
         differs = part.groupby(label).transform("nunique") > 1
         # a sample or coefficient often repeats the name of its study
         part = pd.Series(
-            [p.removeprefix(s).lstrip("_ ") for p, s in zip(part, label, strict=True)],
+            [p.removeprefix(s).lstrip("_ ") for p, s in zip(part, ids, strict=True)],
             index=label.index,
         )
+        if name in _NUMBERED:
+            part = part.where(~part.str.isdigit(), f"{_NUMBERED[name]} " + part)
         label = label.mask(repeated & differs & (part != ""), label + ", " + part)
     return list(label)
 

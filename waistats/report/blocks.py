@@ -1,47 +1,32 @@
-"""What a report is made of: sections of paragraphs, tables, figures and code.
-
-Figures drawn for the report, closed when done; SIMULATED ones say so.
-
-Tables that several parts of a report share.
-
-Tables and figures get their numbers; those of SIMULATED data say so.
-"""
+"""What a report is made of: sections of paragraphs, tables, figures and code."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import pandas as pd
-
-from waistats._format import (
-    MISSING,
-    cell,
-    coefficient,
-    count,
-    fixed,
-    interval,
-    p_value,
-    percent,
-)
 from waistats.figures._alt import is_marked, mark_simulated
-from waistats.figures._style import alt_text, drawing, figure_of
+from waistats.figures._style import alt_text, drawing, figure_of, render
 from waistats.provenance import SIMULATED
-from waistats.report.text import name_words
+from waistats.tables._spec import Link, TableSpec
 
-# characters from which a cell holds a sentence, columns that a page holds upright
-SENTENCE, WIDE = 60, 13
+Table = TableSpec
 
-Show = Callable[[Any], str]
+__all__ = [
+    "Block", "Card", "Cards", "Code", "Download", "Drawing", "Figure", "Link",
+    "Listing", "Paragraph", "Section", "Table", "embed", "figures_of", "inline_svg",
+    "numbered", "prefixed", "said_simulated", "words_of",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Words."""
+    """Words; ``tone`` is lead, warning or note; ``copied`` gives a button to copy it."""
 
     text: str
-    kind: str = "paragraph"
     tone: str = ""
+    copied: bool = False
+    kind: str = "paragraph"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,50 +44,6 @@ class Code:
     text: str
     caption: str = ""
     kind: str = "code"
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Words that lead to a section of the same report."""
-
-    text: str
-    section: str
-
-    def __str__(self) -> str:
-        return self.text
-
-    def __len__(self) -> int:
-        return len(self.text)
-
-
-Cell = str | Link
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table of texts; ``numeric`` says which columns are aligned as numbers."""
-
-    caption: str
-    headers: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-    numeric: Sequence[bool]
-    notes: Sequence[str] = ()
-    sortable: bool = False
-    number: int = 0
-    kind: str = "table"
-
-    @property
-    def long(self) -> list[bool]:
-        """Which columns hold sentences."""
-        return [
-            any(len(row[j]) > SENTENCE for row in self.rows)
-            for j in range(len(self.headers))
-        ]
-
-    @property
-    def wide(self) -> bool:
-        """Whether the table needs a page on its side: many columns, some of sentences."""
-        return len(self.headers) > WIDE and any(self.long)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +69,7 @@ class Download:
     name: str
     content: bytes
     text: str
+    mime: str = "text/csv"
     kind: str = "download"
 
 
@@ -141,8 +83,6 @@ class Drawing:
 
     def render(self, format: str, dpi: float = 150) -> bytes:
         """Return the bytes of a file."""
-        from waistats.figures._style import render
-
         if (format, dpi) not in self.made:
             self.made[format, dpi] = render(self.figure, format, dpi=dpi)
         return self.made[format, dpi]
@@ -155,16 +95,17 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A drawing with its caption; ``name`` is that of its files."""
+    """A drawing with its title and note; ``name`` is that of its files."""
 
     name: str
     drawing: Drawing
     caption: str
+    note: str = ""
     number: int = 0
     kind: str = "figure"
 
 
-Block = Paragraph | Listing | Code | Table | Cards | Download | Figure
+Block = Paragraph | Listing | Code | TableSpec | Cards | Download | Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,97 +120,7 @@ class Section:
     @property
     def wide(self) -> bool:
         """Whether a table of the section needs a page on its side."""
-        return any(isinstance(b, Table) and b.wide for b in self.blocks)
-
-
-def text(value: Any) -> str:
-    """Return a word, a dash for a missing one."""
-    if value is None or value is pd.NA or value != value or value == "":
-        return MISSING
-    return str(value)
-
-
-def plain(value: Any) -> str:
-    """Return a value by its type, as results print it."""
-    return cell("", value, 3)
-
-
-def alpha_interval(row: Any, low: str = "ci_low", high: str = "ci_high") -> str:
-    """Return an interval of coefficients in brackets."""
-    return interval(_number(row[low]), _number(row[high]))
-
-
-def _number(value: Any) -> float:
-    return float("nan") if value is None or value is pd.NA else float(value)
-
-
-def alpha(value: Any) -> str:
-    """Return a coefficient with three decimals."""
-    return coefficient(_number(value))
-
-
-def two(value: Any) -> str:
-    """Return a coefficient with two decimals."""
-    return coefficient(_number(value), 2)
-
-
-def whole(value: Any) -> str:
-    """Return a count."""
-    return count(_number(value))
-
-
-def year(value: Any) -> str:
-    """Return a year, without a thousands comma."""
-    number = _number(value)
-    return MISSING if number != number else str(int(number))
-
-
-def decimals(digits: int) -> Show:
-    """Return a formatter with a fixed count of decimals."""
-    return lambda value: fixed(_number(value), digits)
-
-
-def probability(value: Any) -> str:
-    """Return a p value."""
-    return p_value(_number(value))
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a shown table: its heading, its source and how it is written."""
-
-    header: str
-    source: str | Callable[[Any], Cell]
-    show: Show = text
-    numeric: bool = True
-
-
-def make_table(
-    frame: pd.DataFrame,
-    columns: Sequence[Column],
-    caption: str,
-    notes: Sequence[str] = (),
-    *,
-    sortable: bool = False,
-) -> Table:
-    """Return a table of those columns whose source the frame has."""
-    kept = [c for c in columns if callable(c.source) or c.source in frame]
-    rows = []
-    for _, row in frame.iterrows():
-        rows.append(
-            [
-                c.source(row) if callable(c.source) else c.show(row[c.source])
-                for c in kept
-            ]
-        )
-    return Table(
-        caption=caption,
-        headers=[c.header for c in kept],
-        rows=rows,
-        numeric=[c.numeric for c in kept],
-        notes=list(notes),
-        sortable=sortable,
-    )
+        return any(isinstance(b, TableSpec) and b.wide for b in self.blocks)
 
 
 # Figures are drawn for a printed column: a page has room for more, and what is narrower
@@ -277,7 +128,9 @@ def make_table(
 ENLARGED, LEAST = 1.3, 0.8
 
 
-def embed(name: str, drawn: Any, caption: str, *, simulated: bool = False) -> Figure:
+def embed(
+    name: str, drawn: Any, caption: str, note: str = "", *, simulated: bool = False
+) -> Figure:
     """Return a drawn figure for a report, out of pyplot's hands."""
     import matplotlib.pyplot as plt
 
@@ -286,7 +139,7 @@ def embed(name: str, drawn: Any, caption: str, *, simulated: bool = False) -> Fi
         mark_simulated(figure)
     plt.close(figure)
     _settle(figure)
-    return Figure(name, Drawing(figure, alt_text(figure)), caption)
+    return Figure(name, Drawing(figure, alt_text(figure)), caption, note)
 
 
 def _settle(figure: Any) -> None:
@@ -315,51 +168,12 @@ def _width(match: re.Match[str]) -> str:
     return f' style="width:{ENLARGED * points:.0f}pt;min-width:{LEAST * points:.0f}pt"'
 
 
-CELL_COLUMNS = (
-    Column("Version", "instrument", text, False),
-    Column("Rater", "rater", text, False),
-    Column("Scale", "scale", text, False),
-    Column("Coefficient", "coefficient_type", text, False),
-)
-
-
-def pooled_table(frame: pd.DataFrame, caption: str, shown: str) -> Block:
-    """Return pooled reliability a row a cell."""
-    notes = []
-    if (frame["note"] != "").any():
-        notes.append("Cells of fewer than three studies are described only.")
-    return make_table(
-        frame,
-        (
-            Column("Moderator", "moderator", name_words, False),
-            Column("Level", "level", text, False),
-            *CELL_COLUMNS,
-            Column("k", "k", whole),
-            Column("Studies", "k_studies", whole),
-            Column("N", "n", whole),
-            Column("Alpha", "estimate", alpha),
-            Column(f"{shown} CI", alpha_interval),
-            Column(f"{shown} PI", lambda r: alpha_interval(r, "pi_low", "pi_high")),
-            Column("tau2", "tau2", decimals(3)),
-            Column("I2", "I2", lambda v: percent(v)),
-            Column("Model", lambda r: text(r["note"] or r["model"]), numeric=False),
-        ),
-        caption,
-        notes,
-    )
-
-
-def degrees(row: Any) -> str:
-    """Return numerator and denominator degrees of freedom."""
-    return f"{fixed(row['df'], 0)}, {fixed(row['df_denominator'], 1)}"
-
-
 def said_simulated(sections: Iterable[Section]) -> list[Section]:
     """Return sections whose captions of tables and figures say SIMULATED."""
 
     def said(block: Block) -> Block:
-        if isinstance(block, (Table, Figure)) and SIMULATED not in block.caption:
-            return replace(block, caption=f"{SIMULATED} data: {block.caption}")
+        if isinstance(block, (TableSpec, Figure)) and SIMULATED not in block.caption:
+            return replace(block, caption=f"{block.caption} ({SIMULATED} data)")
         return block
 
     return [replace(s, blocks=[said(b) for b in s.blocks]) for s in sections]
@@ -369,18 +183,14 @@ def prefixed(sections: Iterable[Section], prefix: str) -> list[Section]:
     """Return sections whose ids, and the links to them, start with a prefix."""
 
     def moved(block: Block) -> Block:
-        if not isinstance(block, Table):
+        if not isinstance(block, TableSpec):
             return block
-        rows = [
-            [
-                Link(cell.text, _with(prefix, cell.section))
-                if isinstance(cell, Link)
-                else cell
-                for cell in row
-            ]
-            for row in block.rows
-        ]
-        return replace(block, rows=rows)
+        frame = block.frame
+        for name in frame.columns:
+            if any(isinstance(value, Link) for value in frame[name]):
+                linked = [_relinked(value, prefix) for value in frame[name]]
+                frame = frame.assign(**{name: linked})
+        return replace(block, frame=frame)
 
     return [
         replace(s, id=prefix + s.id, blocks=[moved(b) for b in s.blocks])
@@ -388,9 +198,11 @@ def prefixed(sections: Iterable[Section], prefix: str) -> list[Section]:
     ]
 
 
-def _with(prefix: str, section: str) -> str:
+def _relinked(value: Any, prefix: str) -> Any:
     # a page has one colophon
-    return section if section == "colophon" else prefix + section
+    if not isinstance(value, Link) or value.section == "colophon":
+        return value
+    return Link(value.text, prefix + value.section)
 
 
 def numbered(sections: Iterable[Section]) -> list[Section]:
@@ -398,7 +210,7 @@ def numbered(sections: Iterable[Section]) -> list[Section]:
     counts = {"table": 0, "figure": 0}
 
     def counted(block: Block) -> Block:
-        if not isinstance(block, (Table, Figure)):
+        if not isinstance(block, (TableSpec, Figure)):
             return block
         counts[block.kind] += 1
         return replace(block, number=counts[block.kind])
@@ -411,7 +223,7 @@ def figures_of(sections: Iterable[Section]) -> list[Figure]:
     return [b for s in sections for b in s.blocks if isinstance(b, Figure)]
 
 
-def words_of(sections: Sequence[Section]) -> list[str]:
+def words_of(sections: Iterable[Section]) -> list[str]:
     """Return every sentence of sections: paragraphs, lists, captions and notes."""
     words: list[str] = []
     for section in sections:
@@ -421,7 +233,7 @@ def words_of(sections: Sequence[Section]) -> list[str]:
             elif isinstance(block, Listing):
                 words += block.items
             elif isinstance(block, Figure):
-                words.append(block.caption)
-            elif isinstance(block, Table):
+                words += [block.caption, block.note]
+            elif isinstance(block, TableSpec):
                 words += [block.caption, *block.notes]
-    return words
+    return [word for word in words if word]

@@ -88,6 +88,10 @@ def python_code(study: RGStudy, file: str = "coefficients.csv") -> str:
         options.append(f"within_correlation={study.within_correlation!r}")
     if study.candidates is not None:
         options.append(f"candidates={study.candidates!r}")
+    if study.prediction != "confidence-distribution":
+        options.append(f"prediction={study.prediction!r}")
+    if study.missing_moderators != "error":
+        options.append(f"missing_moderators={study.missing_moderators!r}")
     options.append(f"title={study.title!r}")
     arguments = "".join(f"    {option},\n" for option in options)
     return (
@@ -144,7 +148,7 @@ def _data(rows: pd.DataFrame) -> list[str]:
     return [
         "dat <- data.frame(",
         f"  study_id = {_words(rows['study_id'])},",
-        f"  coefficient_id = {_words(rows['coefficient_id'])},",
+        f"  coefficient_id = {_words(_own_ids(rows['coefficient_id']))},",
         f"  ai = {_numbers(rows['estimate'])},",
         f"  ni = {_numbers(rows['n'])},",
         f"  mi = {_numbers(rows['n_items'])}",
@@ -152,10 +156,38 @@ def _data(rows: pd.DataFrame) -> list[str]:
     ]
 
 
+def _own_ids(ids: pd.Series) -> pd.Series:
+    """Return identifiers; a blank one is an identifier of its own."""
+    blank = ids.isna() | (ids.astype(str).str.strip() == "")
+    own = pd.Series([f"row {i + 1}" for i in range(len(ids))], index=ids.index)
+    return ids.astype(object).where(~blank, own)
+
+
+def _known_covariance(study: RGStudy) -> list[str]:
+    """Return the sampling covariance of shared respondents, entry by entry."""
+    assert study.V is not None
+    entries = study.V.of(study.main_rows).tocoo()
+    upper = entries.row < entries.col
+    lines = ["V <- diag(dat$vi)  # sampling covariance from the responses"]
+    diagonal = entries.row == entries.col
+    order = entries.row[diagonal].argsort()
+    variances = pd.Series(entries.data[diagonal][order])
+    lines.append(f"diag(V) <- {_numbers(variances)}")
+    if upper.any():
+        lines += [
+            f"at <- cbind({_numbers(pd.Series(entries.row[upper] + 1))},",
+            f"            {_numbers(pd.Series(entries.col[upper] + 1))})",
+            f"V[at] <- V[at[, 2:1]] <- {_numbers(pd.Series(entries.data[upper]))}",
+        ]
+    return lines
+
+
 def _three_levels(study: RGStudy) -> list[str]:
     assert study.pooled is not None
     lines = ["V <- dat$vi"]
-    if study.within_correlation:
+    if study.V is not None:
+        lines = _known_covariance(study)
+    elif study.within_correlation:
         rows = study.main_rows
         lines = ["dat$sample_id <- dat$study_id"]
         if "sample_id" in rows:
@@ -201,10 +233,10 @@ def _moderators(study: RGStudy) -> list[str]:
     rows = study.main_rows
     used = model.effects.table
     names = [name for name in model.design.variables if name in rows]
-    same = list(used["coefficient_id"]) == list(rows["coefficient_id"])
+    same = list(used["yi"]) == list(rows["yi"])
     if not _R_FORMULA.fullmatch(formula) or "np." in formula or not same:
         return [f"# The model with {study.formula} is not written in R here."]
-    lines = []
+    lines: list[str] = []
     for name in names:
         number = pd.api.types.is_numeric_dtype(rows[name])
         values = _numbers(rows[name]) if number else _words(rows[name])

@@ -1,94 +1,98 @@
-"""What was left out, the data, the checklist and how to do it again.
-
-What the result means for practice.
-"""
-
-from typing import Any
+"""What the result means, its limits, what was left out, the data, the checklists."""
 
 import pandas as pd
 
-from waistats._format import coefficient, count, fixed, level
+from waistats._format import count
+from waistats._labels import column_words
 from waistats.io._codebook import fields
 from waistats.practice import practice_table
 from waistats.report.blocks import (
-    CELL_COLUMNS,
     Block,
     Code,
-    Column,
     Download,
     Link,
+    Listing,
     Paragraph,
     Section,
-    alpha,
-    decimals,
-    make_table,
-    plain,
-    text,
-    whole,
-    year,
 )
-from waistats.report.checklist import FILLED, PARTLY, checklist
+from waistats.report.checklist import (
+    FILLED,
+    PARTLY,
+    Item,
+    checklist,
+    prisma_checklist,
+)
 from waistats.report.code import csv_bytes, python_code, r_code
+from waistats.report.limits import limitations
+from waistats.report.text import own_rows, what_for
 from waistats.rg.study import RGStudy
+from waistats.tables._build import spec
+from waistats.tables.models import excluded as excluded_table
+from waistats.tables.sensitivity import practice as practice_spec
+
+_DISCUSSION = ("meaning", "practice", "research")
+_DECLARATIONS = {
+    "registration": "Registration",
+    "protocol": "Protocol",
+    "deviations": "Deviations from the protocol",
+    "funding": "Funding",
+    "interests": "Competing interests",
+    "availability": "Availability",
+}
 
 
 def practice(study: RGStudy) -> list[Section]:
     """Return what a reader can plan with."""
     if study.overall is None:
         return []
-    shown = level(study.conf_level)
-    table = make_table(
-        practice_table(study),
-        (
-            Column("Quantity", "quantity", text, False),
-            Column("At the expected alpha", lambda r: _shown(r, "estimate")),
-            Column(f"At the lower end ({shown} PI)", lambda r: _shown(r, "pi_low")),
-            Column("At the upper end", lambda r: _shown(r, "pi_high")),
-        ),
-        "What a reader can plan with.",
-        [
-            "The ends are those of the prediction interval for the true alpha of a new "
-            "population; for the alpha of a planned sample, those of what it may show. "
-            "Errors and changes in standard deviations of the score. Reliable change by "
-            "Jacobson & Truax, 1991. Alpha of one session says nothing about change over "
-            "sessions: where a test-retest coefficient is there, it is the one for "
-            "change."
-        ],
+    table = practice_spec(practice_table(study), title="What a Reader Can Plan With")
+    note = (
+        "The ends are those of the prediction interval for the true alpha of a new "
+        "population; for the alpha of a planned sample, those of what it may show. "
+        "Errors and changes in standard deviations of the score; reliable change by "
+        "Jacobson & Truax, 1991. Alpha of one session says nothing about change over "
+        "sessions: where there is a test-retest coefficient, it is the one for change."
     )
-    words = (
-        "Reliability belongs to scores of a sample, not to a test. Common conventions "
-        "ask for .70 in research, .80 for decisions on groups and .90 for decisions on "
-        "a person."
-    )
-    return [Section("practice", "For practice", [Paragraph(words), table])]
+    blocks = [Paragraph(text) for text in what_for(study)]
+    said = table.retitled(table.caption, [note, *table.notes[1:]])
+    return [Section("practice", "For practice", [*blocks, said])]
 
 
-def _shown(row: dict[str, Any], column: str) -> str:
-    """Return sizes as whole numbers, coefficients and probabilities without a zero."""
-    value, quantity = float(row[column]), str(row["quantity"])
-    if quantity.startswith("n "):
-        return fixed(value, 0)
-    if quantity.startswith(("alpha", "P(")):
-        return coefficient(value)
-    return fixed(value, 3)
+def discussion(study: RGStudy) -> list[Section]:
+    """Return what the authors say of meaning, practice and research."""
+    texts = study.author_texts
+    words = [Paragraph(texts.get(key)) for key in _DISCUSSION if key in texts]
+    return [Section("discussion", "Discussion", words)] if words else []
+
+
+def limits(study: RGStudy) -> Section:
+    """Return the limits that the data show, and those that the authors name."""
+    texts = study.author_texts
+    blocks: list[Block] = []
+    if "limitations" in texts:
+        blocks.append(Paragraph(texts.get("limitations")))
+    blocks.append(Listing(limitations(study)))
+    return Section("limitations", "Limitations", blocks)
+
+
+def declarations(study: RGStudy) -> list[Section]:
+    """Return registration, funding and interests, as far as they were given."""
+    texts = study.author_texts
+    said = [
+        f"{name}: {texts.get(k)}" for k, name in _DECLARATIONS.items() if k in texts
+    ]
+    return [Section("declarations", "Declarations", [Listing(said)])] if said else []
 
 
 def excluded(study: RGStudy) -> list[Section]:
-    """Return the coefficients that are not pooled."""
-    frame = study.excluded
+    """Return the reported coefficients that are not pooled."""
+    kept = own_rows(study).index
+    rows = study.effects.index[study.effects["yi"].isna()]
+    frame = study.excluded[rows.isin(kept)].reset_index(drop=True)
     if len(frame) == 0:
         return []
-    table = make_table(
-        frame,
-        (
-            Column("Study", "study_id", text, False),
-            *CELL_COLUMNS,
-            Column("Value", "estimate", alpha),
-            Column("Reason", "reason", text, False),
-        ),
-        f"The {len(frame)} rows of the table that are not pooled, and why.",
-        sortable=True,
-    )
+    title = f"The {len(frame)} Reported Coefficients That Are Not Pooled, and Why"
+    table = excluded_table(frame, title=title)
     return [Section("excluded", "Coefficients left out", [table])]
 
 
@@ -97,93 +101,110 @@ def data_file(prefix: str) -> str:
     return f"{prefix}coefficients.csv"
 
 
+_SHOWN = (
+    "study_id", "year", "instrument", "rater", "scale", "coefficient_type", "estimate",
+    "n", "n_items", "score_mean", "score_sd", "language", "modality",
+    "reliability_status", "provenance", "source_url", "source", "evidence",
+)  # fmt: skip
+
+
 def data(study: RGStudy, prefix: str) -> Section:
     """Return the whole table, to be sorted, and what its columns mean."""
     frame = study.coefficients
-    table = make_table(
-        frame,
-        (
-            Column("Study", "study_id", text, False),
-            Column("Year", "year", year),
-            *CELL_COLUMNS,
-            Column("Value", "estimate", alpha),
-            Column("n", "n", whole),
-            Column("Items", "n_items", whole),
-            Column("Score mean", "score_mean", decimals(2)),
-            Column("Score SD", "score_sd", decimals(2)),
-            Column("Language", "language", text, False),
-            Column("Modality", "modality", text, False),
-            Column("Provenance", "provenance", text, False),
-            Column("Source", "source_url", text, False),
-            Column("Source", "source", text, False),
-            Column("Evidence", "evidence", text, False),
-        ),
-        f"All {count(len(frame))} coefficients with their sources.",
+    names = [c for c in _SHOWN if c in frame and _filled(frame[c])]
+    shown = frame[names].rename(columns={"provenance": "read"})
+    table = spec(
+        shown,
+        name="data",
+        caption=f"All {count(len(frame))} Rows with Their Sources",
+        heads={
+            "read": "Provenance",
+            "estimate": "Value",
+            "n": "*n*",
+            **{c: column_words(c) for c in ("source_url", "source", "evidence")},
+        },
         sortable=True,
+        explain=False,
+        notes=["Choose a heading of the page to sort by it."],
     )
+    words = "Download all columns as CSV"
     blocks: list[Block] = [
-        Download(
-            data_file(prefix),
-            csv_bytes(frame),
-            "Download all columns as CSV",
-        ),
+        Download(data_file(prefix), csv_bytes(frame), words),
         table,
         _variables(frame),
     ]
     return Section("data", "Data", blocks)
 
 
+def _filled(values: pd.Series) -> bool:
+    return bool((values.notna() & (values.astype(str).str.strip() != "")).any())
+
+
 def _variables(frame: pd.DataFrame) -> Block:
-    """Return what was extracted: every column, its meaning, and how often it is filled."""
+    """Return what was extracted: every filled column, its meaning, and how often."""
     known = {f.name: f for f in (*fields("coding"), *fields("coefficients"))}
     rows = []
     for name in map(str, frame.columns):
+        filled = frame[name].notna() & (frame[name].astype(str).str.strip() != "")
+        if not filled.any():
+            continue
         field = known.get(name)
         about = "a column of this table" if field is None else field.title
         if field is not None and field.description:
             about = field.description
-        filled = frame[name].notna() & (frame[name].astype(str).str.strip() != "")
         rows.append((name, about, int(filled.sum())))
-    return make_table(
+    return spec(
         pd.DataFrame(rows, columns=["name", "about", "filled"]),
-        (
-            Column("Variable", "name", text, False),
-            Column("Meaning", "about", text, False),
-            Column("Rows with a value", "filled", whole),
-        ),
-        f"The {len(rows)} variables that were extracted.",
+        name="variables",
+        caption=f"The {len(rows)} Variables That Were Extracted",
+        heads={"name": "Column", "about": "Meaning", "filled": "Rows with a value"},
     )
 
 
-def regema(study: RGStudy, titles: dict[str, str]) -> Section:
-    """Return the checklist with what this report fills, and where."""
-    items = checklist(study, set(titles))
+def checklists(study: RGStudy, titles: dict[str, str]) -> Section:
+    """Return both checklists with what this report fills, and where."""
+    regema = checklist(study, set(titles))
+    prisma = prisma_checklist(study, set(titles))
+    return Section(
+        "regema",
+        "Checklists",
+        [
+            _listed(regema, "REGEMA", "Items in our words, after Sánchez-Meca et al., "
+                    "2021.", titles),
+            _listed(prisma, "PRISMA 2020", "Items in our words, after Page et al., 2021.",
+                    titles),
+        ],
+    )  # fmt: skip
+
+
+def _listed(items: list[Item], name: str, note: str, titles: dict[str, str]) -> Block:
+    statuses = [item.status for item in items]
     frame = pd.DataFrame(
-        [(i.number, i.part, i.asks, i.status, i.where, i.author) for i in items],
-        columns=["number", "part", "asks", "status", "where", "author"],
+        {
+            "number": [item.number for item in items],
+            "part": [item.part for item in items],
+            "asks": [item.asks for item in items],
+            "status": statuses,
+            "where": [
+                Link(titles[item.where], item.where) if item.where in titles else ""
+                for item in items
+            ],
+            "author": [item.author for item in items],
+        }
     )
-    counts = frame["status"].value_counts()
-    table = make_table(
+    filled, partly = statuses.count(FILLED), statuses.count(PARTLY)
+    return spec(
         frame,
-        (
-            Column("Item", "number", plain),
-            Column("Part", "part", text, False),
-            Column("What it asks", "asks", text, False),
-            Column("Here", "status", text, False),
-            Column(
-                "Where",
-                lambda r: (
-                    Link(titles[r["where"]], r["where"]) if r["where"] else text("")
-                ),
-                numeric=False,
-            ),
-            Column("For the author to add", "author", text, False),
-        ),
-        f"REGEMA checklist: {counts.get(FILLED, 0)} of {len(frame)} items filled by this "
-        f"report, {counts.get(PARTLY, 0)} partly.",
-        ["Items in our words, after Sánchez-Meca et al., 2021."],
+        name=name.split()[0].lower(),
+        caption=f"{name}: {filled} of {len(items)} Items Filled, {partly} Partly",
+        notes=[note],
+        heads={
+            "number": "Item",
+            "asks": "What it asks",
+            "status": "Here",
+            "author": "Not given",
+        },
     )
-    return Section("regema", "REGEMA checklist", [table])
 
 
 def again(study: RGStudy, prefix: str) -> Section:

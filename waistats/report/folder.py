@@ -12,6 +12,10 @@ from waistats.report.blocks import Section, figures_of
 from waistats.report.render_html import study_page
 from waistats.report.render_word import study_document
 from waistats.report.sections import study_sections
+from waistats.report.sources import flow_steps
+from waistats.report.text import own_rows
+from waistats.rg.prisma import prisma_counts
+from waistats.rg.references import as_bibtex, as_ris
 from waistats.rg.study import RGStudy
 
 
@@ -24,6 +28,7 @@ def study_tables(study: RGStudy) -> dict[str, pd.DataFrame]:
         "pooled_cells": study.cells,
         "pooled_scales": study.scales,
         "left_out": study.excluded,
+        "flow": flow_steps(study),
     }
     if study.pooled is not None:
         fit = study.pooled.fit
@@ -40,6 +45,11 @@ def study_tables(study: RGStudy) -> dict[str, pd.DataFrame]:
             "multiverse": study.multiverse.to_frame(),
             "practice": practice_table(study),
         }
+    if study.screening is not None:
+        tables["prisma"] = prisma_counts(study.screening, own_rows(study))
+    if study.agreement is not None:
+        tables["agreement"] = study.agreement.to_frame()
+        tables["disagreements"] = study.agreement.disagreements
     if study.moderator_model is not None:
         tables["moderator_model"] = study.moderator_model.to_frame()
         tables["moderator_effects"] = study.moderator_model.alpha_effects()
@@ -50,24 +60,52 @@ def study_tables(study: RGStudy) -> dict[str, pd.DataFrame]:
     }
 
 
+# SVG for a page and a paper; a manuscript may ask for others
+FORMATS = ("svg",)
+_DPI = 300
+
+
 def write_parts(
-    study: RGStudy, sections: Sequence[Section], folder: Path, prefix: str = ""
+    study: RGStudy,
+    sections: Sequence[Section],
+    folder: Path,
+    prefix: str = "",
+    formats: Sequence[str] = FORMATS,
 ) -> None:
     """Write the tables of a study and the figures of its report into a folder."""
     for name, table in study_tables(study).items():
         write_csv(table, folder / "tables" / f"{prefix}{name}.csv")
     for figure in figures_of(sections):
-        for kind in ("svg", "png"):
+        for kind in formats:
             with new_file(folder / "figures" / f"{prefix}{figure.name}.{kind}") as work:
-                work.write_bytes(figure.drawing.render(kind))
+                work.write_bytes(figure.drawing.render(kind, _DPI))
 
 
-def write_study(study: RGStudy, folder: Path, call: str, *, word: bool = False) -> None:
-    """Write the page, tables and figures of one study into a folder."""
+def write_study(
+    study: RGStudy,
+    folder: Path,
+    call: str,
+    *,
+    word: bool = False,
+    short: bool = False,
+    formats: Sequence[str] = FORMATS,
+) -> None:
+    """Write the page, tables and figures of one study into a folder.
+
+    The short report comes beside the full one, which is its supplement.
+    """
     sections = study_sections(study)
-    write_parts(study, sections, folder)
-    page = folder / "report.html"
-    page.write_text(study_page(study, call, sections), encoding="utf-8", newline="\n")
-    if word:
-        content = study_document(study, call, sections)
-        (folder / "report.docx").write_bytes(content)
+    write_parts(study, sections, folder, formats=formats)
+    made = {"report": sections}
+    if short:
+        made["report-short"] = study_sections(study, short=True)
+    for name, these in made.items():
+        page = folder / f"{name}.html"
+        text = study_page(study, call, these)
+        page.write_text(text, encoding="utf-8", newline="\n")
+        if word:
+            content = study_document(study, call, these)
+            (folder / f"{name}.docx").write_bytes(content)
+    rows = own_rows(study)
+    (folder / "included.bib").write_text(as_bibtex(rows), encoding="utf-8")
+    (folder / "included.ris").write_text(as_ris(rows), encoding="utf-8")

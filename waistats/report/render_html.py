@@ -5,15 +5,25 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from waistats._files import new_file
 from waistats.errors import DataError, visible
-from waistats.report.blocks import Download, Figure, Link, Section, inline_svg, numbered
+from waistats.report.blocks import (
+    Download,
+    Figure,
+    Link,
+    Section,
+    Table,
+    inline_svg,
+    numbered,
+)
 from waistats.report.code import colophon
 from waistats.report.render_word import study_document
 from waistats.report.sections import study_sections
 from waistats.report.text import study_title
 from waistats.rg.study import RGStudy
+from waistats.tables._typeset import sentence, to_html
 
 _ADDRESS = re.compile(r"https?://[^\s\"'<>]+[^\s\"'<>.,;:)]")
 
@@ -26,7 +36,6 @@ def render_page(
 ) -> str:
     """Return the page as HTML; every text is escaped, nothing is fetched."""
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-    from markupsafe import Markup, escape
 
     environment = Environment(
         loader=PackageLoader("waistats", "report"),
@@ -34,28 +43,14 @@ def render_page(
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-
-    def drawing(figure: Figure) -> Markup:
-        # the drawing comes from matplotlib, which escapes its texts
-        label = escape(figure.drawing.alt)
-        svg = inline_svg(figure)
-        return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))
-
-    def linked(cell: str | Link) -> Markup:
-        if isinstance(cell, Link):
-            return Markup(f'<a href="#{escape(cell.section)}">{escape(cell.text)}</a>')
-        out, at = Markup(""), 0
-        for found in _ADDRESS.finditer(cell):
-            safe = escape(found[0])
-            out += escape(cell[at : found.start()])
-            out += Markup(f'<a href="{safe}" rel="noreferrer">{safe}</a>')
-            at = found.end()
-        return out + escape(cell[at:])
-
-    def address(file: Download) -> str:
-        return "data:text/csv;base64," + base64.b64encode(file.content).decode("ascii")
-
-    environment.filters |= {"drawing": drawing, "linked": linked, "address": address}
+    environment.filters |= {
+        "drawing": _drawing,
+        "rich": _rich,
+        "linked": _linked,
+        "address": _address,
+        "body": _body,
+        "head": _head,
+    }
     template = environment.get_template("page.html.j2")
     page = template.render(
         title=title, lead=lead, sections=numbered(sections), colophon=closing
@@ -63,22 +58,111 @@ def render_page(
     return visible(page, keep="\n\t")
 
 
+def _drawing(figure: Figure) -> Any:
+    from markupsafe import Markup, escape
+
+    # the drawing comes from matplotlib, which escapes its texts
+    label = escape(figure.drawing.alt)
+    svg = inline_svg(figure)
+    return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))
+
+
+def _with_links(text: str, words: Any) -> Any:
+    """Return a text with its addresses as links; ``words`` sets what is between."""
+    from markupsafe import Markup, escape
+
+    if "http" not in text:
+        return words(text)
+    out, at = Markup(""), 0
+    for found in _ADDRESS.finditer(text):
+        safe = escape(found[0])
+        out += words(text[at : found.start()])
+        out += Markup(f'<a href="{safe}" rel="noreferrer">{safe}</a>')
+        at = found.end()
+    return out + words(text[at:])
+
+
+def _rich(text: str) -> Any:
+    """Return a sentence: statistics in italics, addresses as links."""
+    from markupsafe import Markup
+
+    return _with_links(text, lambda part: Markup(to_html(sentence(part))))
+
+
+def _linked(cell: str | Link) -> Any:
+    from markupsafe import Markup, escape
+
+    if isinstance(cell, Link):
+        return Markup(f'<a href="#{escape(cell.section)}">{escape(cell.text)}</a>')
+    return _with_links(cell, escape)
+
+
+def _address(file: Download) -> str:
+    content = base64.b64encode(file.content).decode("ascii")
+    return f"data:{file.mime};base64,{content}"
+
+
+def _head(column: Any) -> Any:
+    from markupsafe import Markup
+
+    return Markup(to_html(column.head))
+
+
+def _body(table: Table) -> Any:
+    """Return the rows of a table."""
+    from markupsafe import Markup, escape
+
+    texts = table.rows(typeset=True)
+    long = table.long
+    kinds = [
+        ' class="num"' if column.numeric else ' class="long"' if long[j] else ""
+        for j, column in enumerate(table.columns)
+    ]
+    links = {
+        j: table.values(column)
+        for j, column in enumerate(table.columns)
+        if any(isinstance(value, Link) for value in table.values(column))
+    }
+    lines: list[str] = []
+    for group, places in table.grouped():
+        if group is not None:
+            across = len(table.columns)
+            lines.append(
+                f'<tr class="group"><th scope="rowgroup" colspan="{across}">'
+                f"{escape(group)}</th></tr>"
+            )
+        for i in places:
+            cells = []
+            for j, text in enumerate(texts[i]):
+                value = links[j][i] if j in links else text
+                shown = _linked(value if isinstance(value, Link) else text)
+                cells.append(f"<td{kinds[j]}>{shown}</td>")
+            lines.append(f"<tr>{''.join(cells)}</tr>")
+    return Markup("\n".join(lines))
+
+
 def study_page(
     study: RGStudy,
     call: str = "RGStudy.report()",
     sections: Sequence[Section] | None = None,
+    *,
+    short: bool = False,
 ) -> str:
     """Return the report of one study as HTML."""
     return render_page(
         study_title(study),
-        [study.sentence()],
-        study_sections(study) if sections is None else sections,
+        [],
+        study_sections(study, short=short) if sections is None else sections,
         colophon([study.coefficients], call),
     )
 
 
 def write_report(
-    study: RGStudy, path: str | os.PathLike[str], *, force: bool = True
+    study: RGStudy,
+    path: str | os.PathLike[str],
+    *,
+    force: bool = True,
+    short: bool = False,
 ) -> Path:
     """Write the report of a study; the file appears whole or not at all."""
     target = Path(path)
@@ -88,8 +172,11 @@ def write_report(
             f"{target}: a report is a page (.html) or a Word document (.docx); the name "
             f"ends in {target.suffix or 'neither'}."
         )
+    call = "RGStudy.report(short=True)" if short else "RGStudy.report()"
     content = (
-        study_document(study) if kind == ".docx" else study_page(study).encode("utf-8")
+        study_document(study, call, short=short)
+        if kind == ".docx"
+        else study_page(study, call, short=short).encode("utf-8")
     )
     with new_file(target, force=force) as work:
         work.write_bytes(content)

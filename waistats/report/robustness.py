@@ -1,32 +1,30 @@
-"""How far the results carry: leaving out, subsets, reporting, other choices."""
+"""How far the results carry: leaving out, subsets, reporting, spread, other choices."""
 
 import numpy as np
 import pandas as pd
 
 from waistats import figures
-from waistats._format import coefficient, count, interval, level, percent
-from waistats.errors import listing
-from waistats.report.blocks import (
-    Block,
-    Column,
-    Paragraph,
-    Section,
-    alpha,
-    alpha_interval,
-    decimals,
-    embed,
-    make_table,
-    probability,
-    text,
-    whole,
-)
+from waistats._format import coefficient, count, interval, level
+from waistats.errors import WaistatsError, listing
+from waistats.figures._rows import study_names
+from waistats.report.blocks import Block, Paragraph, Section, embed
 from waistats.report.results import MANY
+from waistats.report.text import number_of, opened
 from waistats.rg.pooling import FEWEST_TO_POOL, pool
+from waistats.rg.spread import SpreadResult, spread_analysis
 from waistats.rg.study import RGStudy
+from waistats.tables.sensitivity import (
+    checks,
+    leave_one_out,
+    multiverse as multiverse_table,
+    spread as spread_table,
+)
 
 # all subsets are few enough to be drawn up to here
 GOSH_UP_TO = 15
 SHOWN = 10
+# a note to who computes; the report follows it
+_ADVICE = "moderators="
 
 
 def sensitivity(study: RGStudy) -> list[Section]:
@@ -34,38 +32,39 @@ def sensitivity(study: RGStudy) -> list[Section]:
     if study.pooled is None:
         return []
     blocks: list[Block] = [
-        Paragraph(" ".join(_words(study))),
-        *_left_out(study),
+        Paragraph(" ".join(sensitivity_words(study))),
+        _left_out(study),
         embed(
             "influence",
             figures.influence(study.pooled.fit),
-            "Influence of each coefficient on the overall model; influential ones are "
-            "marked.",
+            "Influence of Each Coefficient",
+            "Overall model; influential coefficients are marked.",
             simulated=study.simulated,
         ),
     ]
     if study.pooled.independent.k <= GOSH_UP_TO:
+        units = "studies" if study.pooled.dependent else "coefficients"
         blocks.append(
             embed(
                 "gosh",
                 figures.gosh(study),
-                "The overall model fitted to subsets of the "
-                f"{'studies' if study.pooled.dependent else 'coefficients'} (Olkin et "
-                "al., 2012): separate clouds would mean that different populations were "
-                "mixed.",
+                f"The Overall Model Fitted to Subsets of the {units.title()}",
+                "Olkin et al., 2012: separate clouds would mean that different "
+                "populations were mixed.",
                 simulated=study.simulated,
             )
         )
-    blocks.append(_checks(study))
+    blocks.append(checks(study))
     return [Section("sensitivity", "Sensitivity", blocks)]
 
 
-def _words(study: RGStudy) -> list[str]:
+def sensitivity_words(study: RGStudy) -> list[str]:
+    """Return what leaving out studies does, in sentences."""
     assert study.pooled is not None
     left = study.leave_one_out
     low, high = left["estimate"].min(), left["estimate"].max()
     words = [
-        f"Without any one study the pooled alpha lies between {coefficient(low)} and "
+        f"Without any one study the mean alpha lies between {coefficient(low)} and "
         f"{coefficient(high)}."
     ]
     flags = study.influence
@@ -73,55 +72,45 @@ def _words(study: RGStudy) -> list[str]:
     if not marked.any():
         return [*words, "No coefficient is influential by the usual rules."]
     rows = study.main_rows
-    names = rows.loc[marked, "study_id"].astype(str).unique()
+    called = study_names(rows)
+    names = [called[s] for s in rows.loc[marked, "study_id"].astype(str).unique()]
     words.append(f"Influential by the usual rules: {listing(names)}.")
     rest = rows[~marked].reset_index(drop=True)
     if rest["study_id"].nunique() >= FEWEST_TO_POOL:
-        row = pool(
-            rest,
-            method=study.method,
-            conf_level=study.conf_level,
-            within_correlation=study.within_correlation,
-        ).row()
+        row = pool(rest, **study.pool_options).row()
+        digits = number_of([row["estimate"], row["ci_high"]])
+
+        def two(value: float | None) -> str:
+            return coefficient(value, digits)
+
         words.append(
-            f"Without {'them' if marked.sum() > 1 else 'it'} the pooled alpha is "
-            f"{coefficient(row['estimate'])}, {level(study.conf_level)} CI "
-            f"{interval(row['ci_low'], row['ci_high'])}."
+            f"Without {'them' if marked.sum() > 1 else 'it'} the mean alpha is "
+            f"{two(row['estimate'])}, {level(study.conf_level)} CI "
+            f"{interval(row['ci_low'], row['ci_high'], two)}."
         )
     return words
 
 
-def _left_out(study: RGStudy) -> list[Block]:
-    """Return the refits without each study: all drawn and listed where they are few."""
+def _left_out(study: RGStudy) -> Block:
+    """Return the refits without each study: drawn where few, else the farthest."""
     frame = study.leave_one_out
-    few = len(frame) <= MANY
-    shown = frame if few else _farthest(study, frame)
-    table = make_table(
-        shown,
-        (
-            Column("Left out", "omitted", text, False),
-            Column("Alpha", "estimate", alpha),
-            Column(f"{level(study.conf_level)} CI", alpha_interval),
-            Column("tau2", "tau2", decimals(3)),
-            Column("I2", "I2", lambda v: percent(v)),
-        ),
-        "The overall estimate without each study."
-        if few
-        else f"The {SHOWN} studies of {count(len(frame))} whose omission moves the overall "
-        "estimate most.",
-        ["Intervals of the model, not cluster-robust."] if _robust(study) else [],
-    )
-    if not few:
-        return [table]
     assert study.pooled is not None
-    drawn = figures.leave_one_out(study)
-    caption = "The overall estimate without each study in turn, and with all (line and "
-    caption += "band)."
-    return [embed("leave_one_out", drawn, caption, simulated=study.simulated), table]
-
-
-def _robust(study: RGStudy) -> bool:
-    return study.pooled is not None and study.pooled.robust is not None
+    robust = study.pooled.robust is not None
+    note = "Intervals of the model, not cluster-robust." if robust else ""
+    if len(frame) <= MANY:
+        return embed(
+            "leave_one_out",
+            figures.leave_one_out(study),
+            "The Overall Estimate Without Each Study",
+            f"Line and band: the estimate with all studies. {note}".strip(),
+            simulated=study.simulated,
+        )
+    title = (
+        f"The {SHOWN} of {count(len(frame))} Studies Whose Omission Moves the Estimate "
+        "Most"
+    )
+    table = leave_one_out(_farthest(study, frame), title=title)
+    return table.retitled(title, [*table.notes, note])
 
 
 def _farthest(study: RGStudy, frame: pd.DataFrame) -> pd.DataFrame:
@@ -130,55 +119,59 @@ def _farthest(study: RGStudy, frame: pd.DataFrame) -> pd.DataFrame:
     return frame.loc[distance.sort_values(ascending=False, kind="stable").index[:SHOWN]]
 
 
-def _checks(study: RGStudy) -> Block:
-    return make_table(
-        study.robustness,
-        (
-            Column("Check", "check", text, False),
-            Column("Alpha", "estimate", alpha),
-            Column("Statistic", "statistic", decimals(2)),
-            Column("p", "p_value", probability),
-            Column("Note", "note", text, False),
-        ),
-        "Small-study and reporting effects, on the one-level model.",
-        [
-            "On the Bonett scale the variance depends on n and the number of items "
-            "alone, so that asymmetry is no artefact of the coefficient's own size. A "
-            "skewed distribution of true coefficients looks like selection."
-        ],
-    )
-
-
 def multiverse(study: RGStudy) -> list[Section]:
     """Return the pooled alpha under every defensible specification."""
     if study.pooled is None:
         return []
     found = study.multiverse
     blocks: list[Block] = [
-        Paragraph(found.sentence()),
+        Paragraph(opened(found.sentence())),
         embed(
             "multiverse",
             figures.multiverse(found),
-            "Specification curve: the pooled alpha with its interval under every "
-            "combination of scale, model, interval, dependence and exclusion.",
+            "Specification Curve of the Pooled Alpha",
+            "The pooled alpha with its interval under every combination of scale, model, "
+            "interval, dependence and exclusion.",
             simulated=study.simulated,
         ),
-        make_table(
-            found.choices(),
-            (
-                Column("Choice", "choice", text, False),
-                Column("Options", "options", whole),
-                Column("Lowest", "low", text, False),
-                Column("Mean alpha", "low_mean", alpha),
-                Column("Highest", "high", text, False),
-                Column("Mean alpha", "high_mean", alpha),
-                Column("Difference", "difference", alpha),
-            ),
-            "What each choice does to the pooled alpha.",
-        ),
+        multiverse_table(found, title="What Each Choice Does to the Pooled Alpha"),
     ]
     if len(found.skipped):
         reasons = found.skipped["reason"].value_counts()
         words = "; ".join(f"{reason} ({k})" for reason, k in reasons.items())
         blocks.append(Paragraph(f"Specifications without a result: {words}."))
     return [Section("multiverse", "Multiverse", blocks)]
+
+
+def spread(study: RGStudy) -> Section:
+    """Return the verdict, or in a sentence why there is none."""
+    title = "Error or spread?"
+    try:
+        found = spread_analysis(study.main_rows, conf_level=study.conf_level)
+    except WaistatsError as error:
+        why = Paragraph(
+            "Whether alpha differs because scores spread more or because measurement "
+            f"error differs cannot be told here. {opened(str(error))}"
+        )
+        return Section("spread", title, [why])
+    sentences = [
+        "A higher alpha can mean less error or more spread of true scores (Botella et "
+        f"al., 2010). In {found.k} samples with a standard deviation: {found.verdict}",
+        *(note for note in found.notes if _ADVICE not in note),
+        *_same_length(study, found),
+    ]
+    table = spread_table(found, title="Heterogeneity of Error, of Spread and of Alpha")
+    return Section("spread", title, [Paragraph(" ".join(sentences)), table])
+
+
+def _same_length(study: RGStudy, found: SpreadResult) -> list[str]:
+    """Return the verdict with the number of items held constant, where it differs."""
+    if found.table["n_items"].nunique() < 2:
+        return []
+    try:
+        held = spread_analysis(
+            study.main_rows, "~ np.log(n_items)", conf_level=study.conf_level
+        )
+    except WaistatsError:
+        return []
+    return [f"With the number of items held constant: {held.verdict}"]

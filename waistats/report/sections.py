@@ -1,21 +1,40 @@
-"""A study to the sections of its report."""
+"""A study to the sections of its report, full or short."""
 
 from collections.abc import Callable, Container
 from dataclasses import replace
 
-from waistats.report.blocks import Listing, Section, prefixed, said_simulated, words_of
-from waistats.report.discussion import again, data, excluded, practice, regema
-from waistats.report.methods import (
+from waistats.report.blocks import (
+    Listing,
+    Section,
+    prefixed,
+    said_simulated,
+    words_of,
+)
+from waistats.report.discussion import (
+    again,
+    checklists,
+    data,
+    declarations,
+    discussion,
+    excluded,
+    limits,
+    practice,
+)
+from waistats.report.moderators import moderators
+from waistats.report.opening import (
+    background,
     descriptives,
-    flow,
-    induction,
     instruments,
+    intake,
     methods,
+    results_text,
     summary,
 )
-from waistats.report.results import moderators, pooled, spread
-from waistats.report.robustness import multiverse, sensitivity
-from waistats.report.text import cited, limitations
+from waistats.report.results import parts, pooled
+from waistats.report.robustness import multiverse, sensitivity, spread
+from waistats.report.short import short_sections
+from waistats.report.sources import flow, included, induction, rated
+from waistats.report.works import cited
 from waistats.rg.study import RGStudy
 
 Part = Callable[[RGStudy], Section | list[Section]]
@@ -27,44 +46,56 @@ def study_sections(
     *,
     keep: Container[str] | None = None,
     level: int = 2,
+    short: bool = False,
 ) -> list[Section]:
     """Return the sections of a study's report.
 
     ``prefix`` keeps the ids of several studies on one page apart; ``keep`` names the
-    parts to make, all by default.
+    parts to make, all by default; ``short`` makes those of a paper.
     """
-    parts: dict[str, Part] = {
-        "summary": summary,
-        "methods": methods,
-        "instruments": instruments,
-        "flow": flow,
-        "induction": induction,
-        "descriptives": descriptives,
-        "pooled": pooled,
-        "moderators": moderators,
-        "spread": spread,
-        "sensitivity": sensitivity,
-        "multiverse": multiverse,
-        "practice": practice,
-        "excluded": excluded,
-        "limitations": lambda s: Section(
-            "limitations", "Limitations", [Listing(limitations(s))]
-        ),
-        "data": lambda s: data(s, prefix),
-    }
-    made: list[Section] = []
-    for name, part in parts.items():
-        if keep is None or name in keep:
-            found = part(study)
-            made += found if isinstance(found, list) else [found]
-    if keep is None or "regema" in keep:
-        titles = {s.id: s.title for s in made} | {"colophon": "Colophon"}
-        made.append(regema(study, titles))
-    if keep is None or "again" in keep:
-        made.append(again(study, prefix))
+    made = short_sections(study) if short else _full(study, prefix, keep)
     works = cited(words_of(made))
     if works:
         made.append(Section("references", "References", [Listing(works)]))
     if study.simulated:
         made = said_simulated(made)
     return [replace(section, level=level) for section in prefixed(made, prefix)]
+
+
+def _full(study: RGStudy, prefix: str, keep: Container[str] | None) -> list[Section]:
+    steps: dict[str, Part] = {
+        "summary": summary,
+        "results": results_text,
+        "background": background,
+        "methods": methods,
+        "intake": intake,
+        "instruments": instruments,
+        "flow": flow,
+        "studies": included,
+        "quality": rated,
+        "induction": induction,
+        "descriptives": descriptives,
+        "pooled": pooled,
+        "parts": parts,
+        "moderators": moderators,
+        "spread": spread,
+        "sensitivity": sensitivity,
+        "multiverse": multiverse,
+        "practice": practice,
+        "discussion": discussion,
+        "excluded": excluded,
+        "limitations": limits,
+        "data": lambda s: data(s, prefix),
+        "declarations": declarations,
+    }
+    made: list[Section] = []
+    for name, part in steps.items():
+        if keep is None or name in keep:
+            found = part(study)
+            made += found if isinstance(found, list) else [found]
+    if keep is None or "regema" in keep:
+        titles = {s.id: s.title for s in made} | {"colophon": "Colophon"}
+        made.append(checklists(study, titles))
+    if keep is None or "again" in keep:
+        made.append(again(study, prefix))
+    return made

@@ -1,89 +1,61 @@
-"""Sentences of the report, written from the analysis; works are cited by `works`.
+"""Sentences of the report, written from the analysis."""
 
-The works that a report cites.
-
-The limits that the data themselves show.
-"""
-
-from collections.abc import Iterable
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from waistats._format import coefficient, count, fixed, interval, level, p_statement
-from waistats._labels import inside_words
-from waistats.measures import ALPHA_TYPES
+from waistats._labels import decimals, inside_words, kind_words
+from waistats.measures import ALPHA_TYPES, status_of
 from waistats.meta.multilevel.fit import MultilevelResult
 from waistats.rg.descriptives import kinds
 from waistats.rg.pooling import FEWEST_TO_POOL
 from waistats.rg.study import RGStudy
 
-# how it is cited in the text -> the reference
-WORKS = {
-    "Bonett, 2002": "Bonett, D. G. (2002). Sample size requirements for testing and "
-    "estimating coefficient alpha. Journal of Educational and Behavioral Statistics, "
-    "27, 335-340. https://doi.org/10.3102/10769986027004335",
-    "Botella et al., 2010": "Botella, J., Suero, M., & Gambara, H. (2010). Psychometric "
-    "inferences from a meta-analysis of reliability and internal consistency "
-    "coefficients. Psychological Methods, 15, 386-397.",
-    "Egger et al., 1997": "Egger, M., Davey Smith, G., Schneider, M., & Minder, C. "
-    "(1997). Bias in meta-analysis detected by a simple, graphical test. BMJ, 315, "
-    "629-634.",
-    "Hakstian & Whalen, 1976": "Hakstian, A. R., & Whalen, T. E. (1976). A k-sample "
-    "significance test for independent alpha coefficients. Psychometrika, 41, 219-231.",
-    "Hanson et al., 2002": "Hanson, W. E., Curry, K. T., & Bandalos, D. L. (2002). "
-    "Reliability generalization of Working Alliance Inventory scale scores. Educational "
-    "and Psychological Measurement, 62, 659-673.",
-    "Holm, 1979": "Holm, S. (1979). A simple sequentially rejective multiple test "
-    "procedure. Scandinavian Journal of Statistics, 6, 65-70.",
-    "Jacobson & Truax, 1991": "Jacobson, N. S., & Truax, P. (1991). Clinical "
-    "significance: A statistical approach to defining meaningful change in "
-    "psychotherapy research. Journal of Consulting and Clinical Psychology, 59, 12-19.",
-    "Knapp & Hartung, 2003": "Knapp, G., & Hartung, J. (2003). Improved tests for a "
-    "random effects meta-regression with a single covariate. Statistics in Medicine, "
-    "22, 2693-2710.",
-    "Olkin et al., 2012": "Olkin, I., Dahabreh, I. J., & Trikalinos, T. A. (2012). GOSH "
-    "- a graphical display of study heterogeneity. Research Synthesis Methods, 3, "
-    "214-223.",
-    "Paap et al., 2022": "Paap, D., et al. (2022). Frontiers in Psychology, 13, 945294.",
-    "Pustejovsky & Tipton, 2018": "Pustejovsky, J. E., & Tipton, E. (2018). "
-    "Small-sample methods for cluster-robust variance estimation and hypothesis testing "
-    "in fixed effects models. Journal of Business & Economic Statistics, 36, 672-683.",
-    "Sánchez-Meca et al., 2021": "Sánchez-Meca, J., Marín-Martínez, F., López-López, J. "
-    "A., et al. (2021). Improving the reporting quality of reliability generalization "
-    "meta-analyses: The REGEMA checklist. Research Synthesis Methods, 12, 516-536.",
-    "Vacha-Haase, 1998": "Vacha-Haase, T. (1998). Reliability generalization: Exploring "
-    "variance in measurement error affecting score reliability across studies. "
-    "Educational and Psychological Measurement, 58, 6-20.",
-    "Viechtbauer, 2005": "Viechtbauer, W. (2005). Bias and efficiency of meta-analytic "
-    "variance estimators in the random-effects model. Journal of Educational and "
-    "Behavioral Statistics, 30, 261-293.",
-}
-
-
-def cited(texts: Iterable[str]) -> list[str]:
-    """Return the references of the works that texts cite, in alphabetical order."""
-    whole = "\n".join(texts)
-    return sorted(full for name, full in WORKS.items() if name in whole)
-
-
 SCALE_WORDS = {
-    "bonett": "-ln(1 - alpha) (Bonett, 2002), whose variance depends on n and the number "
-    "of items alone",
-    "hakstian-whalen": "1 - (1 - alpha)^(1/3) (Hakstian & Whalen, 1976)",
+    "bonett": "−ln(1 − α) (Bonett, 2002), whose variance depends on the numbers of "
+    "respondents and items alone",
+    "hakstian-whalen": "1 − (1 − α)^(1/3) (Hakstian & Whalen, 1976)",
     "raw": "the scale of alpha itself, untransformed",
-    "fisher-z": "Fisher's z (whose variance is not right for alpha)",
+    "fisher-z": "Fisher’s z (whose variance is not right for alpha)",
 }
-
-
 BIAS_WORDS = {
     "none": "",
-    "bonett": ", less the bias of that scale by Bonett's term, ln(n/(n - 1))",
+    "bonett": ", less the bias of that scale by Bonett’s term, ln(n/(n − 1))",
     "exact": ", less the bias of that scale by the exact distribution of alpha for "
     "normal parallel items",
 }
-
 _NAMES = {"pct_female": "percentage of women", "instrument": "version"}
+# what a reliability is good enough for, by the commonest convention
+USES = {
+    0.70: "early stages of research",
+    0.80: "comparisons of groups",
+    0.90: "decisions about a single person",
+}
+I2_WORDS = (
+    "I2 is the share of the observed variance that is not sampling error. It grows with "
+    "the size of the samples (the same six alphas give 0% with 50 respondents each and "
+    "97% with 5,000) and does not say how far apart reliabilities lie; tau and the "
+    "prediction interval do."
+)
+_START = re.compile(r"(^|[.!?]\s+)(?=\d)")
+_SHOWN = 6
+
+
+def own_rows(study: RGStudy) -> pd.DataFrame:
+    """Return the rows that report something of their own sample, none that are quoted."""
+    return study.effects[status_of(study.effects).own]
+
+
+def opened(text: str) -> str:
+    """Return a text in which no sentence begins with a digit.
+
+    >>> opened("106 models were fitted. 3 failed.")
+    'A total of 106 models were fitted. A total of 3 failed.'
+    """
+    return _START.sub(r"\1A total of ", text)
 
 
 def name_words(name: str) -> str:
@@ -93,28 +65,268 @@ def name_words(name: str) -> str:
 
 def study_title(study: RGStudy) -> str:
     """Return the title of a study's report."""
+    if study.author_texts.get("title"):
+        return study.author_texts.get("title")
+    if not study.title:
+        return "A reliability generalization study"
     return f"Reliability generalization of {study.title}"
+
+
+def of_title(study: RGStudy) -> str:
+    """Return what was studied inside a sentence."""
+    return study.title or "one scale"
+
+
+def number_of(values: Sequence[float]) -> int:
+    """Return the decimals that reliabilities of one sentence have."""
+    return decimals(pd.Series(list(values), dtype=float).to_numpy())
+
+
+def value_and_limits(row: Any, shown: str) -> str:
+    """Return ``.91, 95% CI [.89, .92], 95% PI [.81, .95]`` of a pooled row."""
+    names = ["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]
+    digits = number_of([float(row[name]) for name in names])
+
+    def two(value: Any) -> str:
+        return coefficient(value, digits)
+
+    text = two(row["estimate"])
+    if pd.notna(row["ci_low"]):
+        text += f", {shown} CI {interval(row['ci_low'], row['ci_high'], two)}"
+    if pd.notna(row["pi_low"]):
+        text += f", {shown} PI {interval(row['pi_low'], row['pi_high'], two)}"
+    return text
+
+
+def answers(study: RGStudy) -> list[str]:
+    """Return what a reader wants to know first: forms and raters, then all of them."""
+    if study.pooled is None:
+        return [opened(study.sentence())]
+    return [
+        text
+        for text in (
+            _of_cells(study),
+            _overall(study),
+            I2_WORDS,
+            moderators_sentence(study),
+            *what_for(study),
+        )
+        if text
+    ]
+
+
+def _of_cells(study: RGStudy) -> str:
+    """Return the pooled alphas of forms and raters; empty where there is one only."""
+    cells = main_cells(study)
+    if len(cells) < 2:
+        return ""
+    shown = level(study.conf_level)
+    first = cells.sort_values("k", ascending=False, kind="stable").head(_SHOWN)
+    words = [
+        f"{cell_words(study, row)}: {value_and_limits(row, shown)} (k = {row['k']})"
+        for _, row in first.iterrows()
+    ]
+    rest = len(cells) - len(first)
+    more = f"; {rest} more stand in the table of cells" if rest else ""
+    names = " and ".join(_by_words(study)) or "group"
+    return f"The pooled alphas by {names} are {'; '.join(words)}{more}."
+
+
+def main_cells(study: RGStudy) -> pd.DataFrame:
+    """Return the pooled cells of the overall scale, alphas only."""
+    cells = study.cells
+    good = cells["estimate"].notna() & cells["coefficient_type"].isin(ALPHA_TYPES)
+    if "scale" in cells:
+        good &= cells["scale"].isin([study.main_scale, "not stated"])
+    return cells[good]
+
+
+def _by_words(study: RGStudy) -> list[str]:
+    names = [c for c in study.by if c in study.cells and c != "scale"]
+    return [name_words(c) for c in names if len(set(study.cells[c])) > 1]
+
+
+def cell_words(study: RGStudy, row: Any) -> str:
+    """Return the levels of a cell that tell it from others."""
+    names = [c for c in study.by if c in study.cells and c != "scale"]
+    told = [str(row[c]) for c in names if len(set(study.cells[c])) > 1]
+    return ", ".join(told) or str(row[names[0]] if names else study.main_scale)
+
+
+def _overall(study: RGStudy) -> str:
+    """Return the overall result as a paper states it, tau and prediction first."""
+    assert study.pooled is not None
+    row, fit = study.pooled.row(), study.pooled.fit
+    shown = level(study.conf_level)
+    scale = "" if study.main_scale == "total" else f" of the {study.main_scale} scale"
+    simulated = "SIMULATED " if study.simulated else ""
+    digits = number_of([row[c] for c in ("estimate", "ci_high", "pi_high")])
+
+    def two(value: Any) -> str:
+        return coefficient(value, digits)
+
+    limits = ""
+    if pd.notna(row["ci_low"]):
+        limits = f", {shown} CI {interval(row['ci_low'], row['ci_high'], two)}"
+    sentences = [
+        f"Across {row['k']} {simulated}coefficients{scale} from {row['k_studies']} "
+        f"studies (N = {count(row['n'])} respondents, summed over coefficients), the "
+        f"mean alpha was {two(row['estimate'])}{limits}."
+    ]
+    if study.method != "CE" and pd.notna(row["pi_low"]):
+        sentences.append(
+            f"The true alpha of a new population is expected between "
+            f"{two(row['pi_low'])} and {two(row['pi_high'])} ({shown} prediction "
+            f"interval); tau = {fixed(fit.tau2**0.5, 3)}{_on_scale(study)}."
+        )
+    differ = (
+        "Reliability differed between samples more than sampling error explains"
+        if fit.Q_p < 1 - study.conf_level
+        else "The coefficients did not differ detectably more than sampling error "
+        "explains"
+    )
+    sentences.append(
+        f"{differ}, Q({fit.Q_df}) = {fixed(fit.Q, 2)}, {p_statement(fit.Q_p)}, "
+        f"I2 = {fixed(fit.I2, 1)}%."
+    )
+    if study.pooled.dependent:
+        other = study.pooled.independent.predict().iloc[0]
+        sentences.append(
+            "Taking all coefficients as independent would give "
+            f"{two(other['estimate'])} {interval(other['ci_low'], other['ci_high'], two)}."
+        )
+    if study.pooled.note:
+        sentences.append(study.pooled.note)
+    return " ".join(sentences)
+
+
+def _on_scale(study: RGStudy) -> str:
+    return {
+        "bonett": " on the Bonett scale",
+        "hakstian-whalen": " on the Hakstian–Whalen scale",
+        "fisher-z": " on Fisher’s scale",
+    }.get(study.measure, "")
+
+
+def what_for(study: RGStudy) -> list[str]:
+    """Return in plain words what the scores are reliable enough for."""
+    if study.pooled is None:
+        return []
+    row = study.pooled.row()
+    low, high = float(row["ci_low"]), float(row["ci_high"])
+    if pd.isna(low):
+        return []
+    kinds_of_use = "; ".join(f"{coefficient(c, 2)} for {u}" for c, u in USES.items())
+    enough = [use for c, use in USES.items() if low >= c]
+    open_ = [use for c, use in USES.items() if low < c <= high]
+    below = [use for c, use in USES.items() if c > high]
+    parts = [f"good enough for {enough[-1]}"] if enough else []
+    if open_:
+        said = "which the interval leaves open" if len(open_) == 1 else "left open"
+        parts.append(f"perhaps good enough for {' and '.join(open_)} ({said})")
+    if below:
+        parts.append(f"not good enough for {' or '.join(below)}")
+    text = (
+        f"By a common convention ({kinds_of_use}; Nunnally & Bernstein, 1994), the mean "
+        f"alpha is {', '.join(parts)}."
+    )
+    if pd.notna(row["pi_low"]):
+        least = float(row["pi_low"])
+        good = [use for c, use in USES.items() if least >= c]
+        end = (
+            f"still good enough for {good[-1]}"
+            if good
+            else "good enough for none of them"
+        )
+        text += (
+            f" In a population at the lower end of the prediction interval "
+            f"({coefficient(least, 2)}) it is {end}; reliability belongs to the scores "
+            "of a sample and is to be estimated anew in each."
+        )
+    return [text]
+
+
+def holding(study: RGStudy) -> pd.DataFrame:
+    """Return the moderators of the screen whose tests hold."""
+    screen = study.screen
+    return screen[screen["explains"].astype(bool)]
+
+
+def moderators_sentence(study: RGStudy) -> str:
+    """Return which moderators the screen finds, and which way they go."""
+    tested = study.screen[study.screen["p_value"].notna()]
+    if len(tested) == 0:
+        return "No moderator has enough studies to be tested."
+    many = len(tested)
+    found = holding(study)
+    if len(found) == 0:
+        plain = tested["why"].astype(str).str.startswith("no difference")
+        head = (
+            "One moderator was tested; it cannot be said to explain differences."
+            if many == 1
+            else f"Of {many} moderators tested one at a time, none can be said to explain "
+            "differences."
+        )
+        names = ", ".join(name_words(name) for name in tested.loc[plain, "moderator"])
+        if names:
+            head += f" No difference was shown by {names}."
+        rest = [
+            f"{name_words(row['moderator'])}: {row['why']}"
+            for _, row in tested[~plain].iterrows()
+        ]
+        return f"{head} Not to be decided: {'; '.join(rest)}." if rest else head
+    words = [
+        f"{name_words(row['moderator'])} ({direction(row)}adjusted "
+        f"{p_statement(row['p_adjusted'])})"
+        for _, row in found.iterrows()
+    ]
+    verb = "explains" if len(words) == 1 else "explain"
+    return (
+        f"Of {many} moderators tested one at a time, {', '.join(words)} {verb} "
+        "differences after adjustment."
+    )
+
+
+def direction(row: Any) -> str:
+    """Return which way a numeric moderator goes, for a parenthesis."""
+    slope = row.get("slope")
+    if slope is None or pd.isna(slope):
+        return ""
+    return (
+        "higher alpha with larger values, "
+        if slope > 0
+        else ("lower alpha with larger values, ")
+    )
+
+
+def other_kinds(study: RGStudy) -> dict[str, int]:
+    """Return how many coefficients of other kinds than alpha are reported."""
+    rows = own_rows(study)
+    rows = rows[pd.to_numeric(rows["estimate"], errors="coerce").notna()]
+    names = kinds(rows)
+    counts: Any = names[~names.isin(ALPHA_TYPES)].value_counts()
+    return {kind_words(str(name)): int(k) for name, k in sorted(counts.items())}
 
 
 def methods_paragraphs(study: RGStudy) -> list[str]:
     """Return the methods of the analysis as a paper states them."""
     shown = level(study.conf_level)
     opening = (
-        f"This is a reliability generalization study (Vacha-Haase, 1998) of "
-        f"{study.title}, reported by the REGEMA checklist (Sánchez-Meca et al., 2021). "
-        f"Coefficients were pooled on {SCALE_WORDS[study.measure]}{BIAS_WORDS[study.bias]}"
-        "; larger values mean higher reliability. Coefficients were weighted by the "
-        "inverse of their variance; estimates and the ends of intervals were turned "
-        "back to the scale of alpha."
+        "This is a reliability generalization study (Vacha-Haase, 1998) of "
+        f"{of_title(study)}, reported by the REGEMA checklist (Sánchez-Meca et al., "
+        f"2021). Coefficients were pooled on {SCALE_WORDS[study.measure]}"
+        f"{BIAS_WORDS[study.bias]}; larger values mean higher reliability. They were "
+        "weighted by the inverse of their variance; estimates and the ends of intervals "
+        "were turned back to the scale of alpha."
     )
     closing = (
-        f"Heterogeneity is described by Q, tau2, I2 and the {shown} prediction interval "
-        "for the true reliability of a new population. Totals and subscales, and kinds "
-        "of coefficients, were never pooled together. Cells of fewer than "
-        f"{FEWEST_TO_POOL} studies are described only. Moderators were tested one at a "
-        "time, numbers where at least ten coefficients have a value, categories where "
-        "at least two levels have four; p values are adjusted for the number of tests "
-        "(Holm, 1979)."
+        f"Heterogeneity is described by tau, the {shown} prediction interval for the "
+        f"true reliability of a new population{_prediction(study)}, Q and I2. Totals "
+        "and subscales, and kinds of coefficients, were never pooled together. Cells of "
+        f"fewer than {FEWEST_TO_POOL} studies are described only. Moderators were tested "
+        "one at a time, numbers where at least ten studies have a value, categories "
+        "where at least two levels have four studies; p values are adjusted for the "
+        "number of tests (Holm, 1979)."
     )
     if study.pooled is not None:
         closing += (
@@ -123,6 +335,13 @@ def methods_paragraphs(study: RGStudy) -> list[str]:
             "defensible specification."
         )
     return [f"{opening} {' '.join(_model(study))}", closing]
+
+
+def _prediction(study: RGStudy) -> str:
+    """Return how one-level prediction intervals are made."""
+    if study.prediction == "metafor" or study.method == "CE":
+        return ""
+    return " (with the uncertainty of the heterogeneity variance in it)"
 
 
 def _model(study: RGStudy) -> list[str]:
@@ -136,7 +355,7 @@ def _model(study: RGStudy) -> list[str]:
             "Random-effects models were fitted, since populations differ in reliability; "
             f"the heterogeneity variance was estimated by {study.method}{by}."
         )
-    knapp = "Intervals and tests use t with Knapp and Hartung's variance"
+    knapp = "Intervals and tests use t with Knapp and Hartung’s variance"
     if study.pooled is None or not study.pooled.dependent:
         return [*parts, f"{knapp} (Knapp & Hartung, 2003)."]
     three = study.pooled.fit
@@ -146,21 +365,23 @@ def _model(study: RGStudy) -> list[str]:
     errors = (
         f"correlated {correlation:g} within a {unit}" if correlation else "independent"
     )
+    if study.V is not None:
+        errors = "correlated as the responses of the same persons show"
+    studies = three.n_levels[three.levels[0]]
     parts.append(
-        f"{three.n_levels[three.levels[0]]} studies gave {three.k} coefficients of the "
-        f"{study.main_scale} scale, so the overall model has three levels (sampling, "
-        "coefficients within studies, studies), with sampling errors taken as "
-        f"{errors}."
+        f"Since {studies} studies gave {three.k} coefficients of the {study.main_scale} "
+        "scale, the overall model has three levels (sampling, coefficients within "
+        f"studies, studies), with sampling errors taken as {errors}."
     )
     if study.pooled.robust is not None:
         parts.append(
-            "Its confidence interval is cluster-robust (CR2 with Satterthwaite's degrees "
+            "Its confidence interval is cluster-robust (CR2 with Satterthwaite’s degrees "
             "of freedom; Pustejovsky & Tipton, 2018)."
         )
     else:
         parts.append(
             "There are too few studies for a cluster-robust interval, so the interval is "
-            "the model's, on t."
+            "the model’s, on t."
         )
     parts.append(
         "Where no study gives two coefficients, models have one level and "
@@ -170,199 +391,8 @@ def _model(study: RGStudy) -> list[str]:
 
 
 def results_paragraph(study: RGStudy) -> str:
-    """Return the overall result as a paper states it."""
+    """Return the result as the paragraph of a paper."""
     if study.pooled is None:
-        return study.sentence()
-    row = study.pooled.row()
-    fit = study.pooled.fit
-    shown = level(study.conf_level)
-    scale = "" if study.main_scale == "total" else f" of the {study.main_scale} scale"
-    simulated = "SIMULATED " if study.simulated else ""
-    differ = (
-        "Reliability differed between samples more than sampling error explains"
-        if fit.Q_p < 1 - study.conf_level
-        else "The coefficients did not differ detectably more than sampling error "
-        "explains"
-    )
-    sentences = [
-        f"Across {row['k']} {simulated}coefficients{scale} from {row['k_studies']} "
-        f"studies (N = {count(row['n'])} over coefficients), the pooled alpha was "
-        f"{coefficient(row['estimate'])}, {shown} CI "
-        f"{interval(row['ci_low'], row['ci_high'])}.",
-        f"{differ}: Q({fit.Q_df}) = {fixed(fit.Q, 2)}, {p_statement(fit.Q_p)}, "
-        f"tau2 = {fixed(fit.tau2)}, I2 = {fixed(fit.I2, 1)}%.",
-        f"The true alpha of a new population is expected in "
-        f"{interval(row['pi_low'], row['pi_high'])} ({shown} prediction interval).",
-    ]
-    if study.pooled.dependent:
-        other = study.pooled.independent.predict().iloc[0]
-        sentences.append(
-            "Taking all coefficients as independent gives "
-            f"{coefficient(other['estimate'])} "
-            f"{interval(other['ci_low'], other['ci_high'])}."
-        )
-    return " ".join(sentences)
-
-
-def moderators_sentence(study: RGStudy) -> str:
-    """Return which moderators the screen finds."""
-    tested = study.screen[study.screen["p_value"].notna()]
-    if len(tested) == 0:
-        return "No moderator has enough studies to be tested."
-    found = tested[tested["explains"].astype(bool)]
-    if len(found) == 0:
-        names = "; ".join(
-            f"{name_words(row['moderator'])} ({row['why']})"
-            for _, row in tested.iterrows()
-        )
-        return (
-            "Moderators tested one at a time, none of which can be said to explain "
-            f"differences: {names}."
-        )
-    head = f"Of {len(tested)} moderators tested one at a time, "
-    words = [
-        f"{name_words(row['moderator'])} (adjusted {p_statement(row['p_adjusted'])})"
-        for _, row in found.iterrows()
-    ]
-    verb = "explains" if len(words) == 1 else "explain"
-    return head + f"{', '.join(words)} {verb} differences after adjustment."
-
-
-def other_kinds(study: RGStudy) -> dict[str, int]:
-    """Return how many coefficients of other kinds than alpha there are."""
-    names = kinds(study.effects)
-    counts: Any = names[~names.isin(ALPHA_TYPES)].value_counts()
-    return {str(name): int(k) for name, k in sorted(counts.items())}
-
-
-FEW = 20
-# from here the bias of the Bonett scale costs coverage, by docs/promises.md
-MANY_FOR_BIAS = 25
-
-
-def limitations(study: RGStudy) -> list[str]:
-    """Return the limits of a study as sentences."""
-    table = study.effects
-    used = table["yi"].notna()
-    return [
-        *_size(study, used),
-        *_reports(table, used),
-        *_values(table, used),
-        *_model_of(study),
-    ]
-
-
-def _size(study: RGStudy, used: pd.Series) -> list[str]:
-    out = []
-    k, left = int(used.sum()), int((~used).sum())
-    if k < FEW:
-        out.append(
-            f"Only {k} coefficients can be pooled; intervals and heterogeneity are "
-            "imprecise, and few moderators can be examined."
-        )
-    small = int((study.cells["note"] != "").sum())
-    if small:
-        out.append(
-            f"{small} of {len(study.cells)} cells have too few studies to be pooled, or "
-            "for a robust interval."
-        )
-    if left:
-        out.append(
-            f"{left} of {len(study.effects)} coefficients cannot be pooled; the reasons "
-            "stand in the table of coefficients left out."
-        )
-    return out
-
-
-def _reports(table: pd.DataFrame, used: pd.Series) -> list[str]:
-    """Return what the sources do not tell."""
-    out = []
-    if "n" in table and (no_n := int(table["n"].isna().sum())):
-        out.append(f"{no_n} coefficients come without a sample size.")
-    if {"estimate_low", "estimate_high"} <= set(table):
-        ranges = table["estimate"].isna() & (
-            table["estimate_low"].notna() | table["estimate_high"].notna()
-        )
-        if ranges.any():
-            out.append(f"{int(ranges.sum())} reports give only a range or a bound.")
-    if "modality_inferred" in table:
-        marks = table["modality_inferred"].astype(str).str.casefold()
-        inferred = marks.isin(["1", "1.0", "true", "yes"])
-        if inferred.any():
-            out.append(
-                f"The modality of {int(inferred.sum())} coefficients was inferred from "
-                "the setting, not stated."
-            )
-    if "provenance" in table:
-        second = (table["provenance"].astype(str) == "secondary") & used
-        if second.any():
-            out.append(
-                f"{int(second.sum())} pooled coefficients were read in another source "
-                "than their own report."
-            )
-        own = (table["provenance"].astype(str) == "computed") & used
-        if own.any():
-            out.append(
-                f"{int(own.sum())} pooled coefficients were computed by the coder from "
-                "open answers; their reports do not print them."
-            )
-    if "reliability_status" not in table:
-        out.append(
-            "The table does not say how many studies reported no reliability of their "
-            "own, so the rate of reliability induction is not known."
-        )
-    return out
-
-
-def _values(table: pd.DataFrame, used: pd.Series) -> list[str]:
-    out = []
-    estimates = pd.to_numeric(table["estimate"], errors="coerce")
-    alphas = kinds(table).isin(ALPHA_TYPES)
-    if ((estimates < 0) & used).any():
-        out.append(
-            "Negative alphas are among the coefficients; unreversed items are the "
-            "likeliest cause."
-        )
-    if (alphas & used).any():
-        out.append(
-            "Alpha equals reliability only for items that measure one construct equally "
-            "well with unrelated errors; otherwise it can be too low, or, with related "
-            "errors, too high."
-        )
-    return out
-
-
-def _model_of(study: RGStudy) -> list[str]:
-    out = []
-    if study.pooled is not None and study.pooled.note:
-        out.append(f"Overall model: {study.pooled.note}.")
-    if study.pooled is not None and study.bias == "none" and study.measure == "bonett":
-        k = study.pooled.fit.k
-        if k > MANY_FOR_BIAS:
-            out.append(
-                f"The Bonett scale has a bias of about 1/n, which was left in, as in "
-                f"metafor. With {k} coefficients the confidence interval is so short "
-                "that the bias may cost some of its coverage; bias='exact' removes it."
-            )
-    assumed = study.within_correlation is None and study.V is None
-    if study.pooled is not None and study.pooled.dependent and assumed:
-        out.append(
-            "Coefficients of one study were taken to have independent sampling errors; "
-            "where they come from the same persons, they have not."
-        )
-    if is_wai(study):
-        out.append(
-            "A review by COSMIN's rules found internal consistency of the WAI not "
-            "established, since unidimensionality was not shown (Paap et al., 2022): "
-            "alpha of a multidimensional scale is no proof of one construct."
-        )
-    if study.simulated:
-        out.append("The data are SIMULATED; nothing here is a finding about people.")
-    return out
-
-
-def is_wai(study: RGStudy) -> bool:
-    """Return whether the table has a form of the Working Alliance Inventory."""
-    if "instrument" not in study.effects:
-        return False
-    return bool(study.effects["instrument"].astype(str).str.contains("WAI").any())
+        return opened(study.sentence())
+    parts = [_of_cells(study), _overall(study), moderators_sentence(study)]
+    return " ".join(part for part in parts if part)

@@ -18,6 +18,7 @@ from waistats.io._codebook import Field, parse_table, rename_columns
 from waistats.io._files import Source, read_table
 from waistats.io._table import RawTable, plain_text, problem, quoted
 from waistats.io.check import codebook_of
+from waistats.provenance import is_simulated, marked, of_simulated
 from waistats.reliability.icc import intraclass_correlation
 
 # What identifies a coefficient where rows are not numbered: as few as will do.
@@ -158,6 +159,8 @@ class CoderAgreement(Result):
         Rows of the sheets, and rows in both.
     conf_level : float
         Level of the intervals.
+    simulated : bool
+        Whether a sheet is SIMULATED.
     """
 
     variables: pd.DataFrame
@@ -168,18 +171,19 @@ class CoderAgreement(Result):
     k_second: int
     k_matched: int
     conf_level: float
+    simulated: bool = False
 
     def to_frame(self) -> pd.DataFrame:
         """Return ``variables``."""
-        return self.variables.copy()
+        return marked(self.variables.copy(), self.simulated)
 
     def heading(self) -> str:
         """Return how many rows were coded twice."""
         total = self.k_first + self.k_second - self.k_matched
         share = percent(100 * self.k_matched / total, 0)
         return (
-            f"Agreement of two coders: {self.k_matched} of {total} rows coded by both "
-            f"({share}), matched by {', '.join(self.keys)}"
+            f"Agreement of two coders{of_simulated(self.simulated)}: {self.k_matched} of "
+            f"{total} rows coded by both ({share}), matched by {', '.join(self.keys)}"
         )
 
     def closing(self) -> str:
@@ -278,6 +282,7 @@ def compare_coders(
         k_second=len(sheets[1].frame),
         k_matched=len(shared),
         conf_level=conf_level,
+        simulated=any(is_simulated(sheet.frame) for sheet in sheets),
     )
 
 

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats.errors import DataError, listing
 from waistats.measures import EXCLUDED, OWN, status_of
 from waistats.provenance import is_simulated, marked
 from waistats.rg.descriptives import kinds
@@ -16,6 +15,7 @@ from waistats.rg.induction import (
     text_column,
     unit_ids,
 )
+from waistats.rg.prisma import REMOVED, check_screening
 
 COLUMNS = (
     "box", "key", "parent", "side", "records", "studies", "samples", "coefficients",
@@ -23,7 +23,6 @@ COLUMNS = (
 )  # fmt: skip
 # What one respondent of n is; n of anything else does not count persons.
 _PERSONS = ("", "persons", "person", "dyads", "clients", "patients")
-_DECISIONS = ("duplicate", "excluded_screening", "excluded_full_text", "included")
 _INDUCED_BOXES = {
     "omitted": "Induced by omission",
     "induced_vague": "Induced by vague report",
@@ -45,9 +44,7 @@ def flow_counts(
         A coding sheet or coefficient table as `read_coefficients` reads it. Without
         the column ``reliability_status`` every row reports.
     screening : DataFrame, optional
-        A log of the search, one row a record: ``decision`` (duplicate,
-        excluded_screening, excluded_full_text or included), and where known
-        ``source`` (the database) and ``reason``.
+        A log of the search, one row a record, as for `prisma_counts`.
     detail : bool, default False
         Give each reason, kind of coefficient and database a row of its own; else they
         stand in the ``note`` of their box.
@@ -237,25 +234,11 @@ def _kinds_of(table: pd.DataFrame) -> np.ndarray:
 
 def _records(boxes: _Boxes, screening: pd.DataFrame) -> None:
     """Add the boxes of the search."""
-    if not isinstance(screening, pd.DataFrame) or "decision" not in screening:
-        raise DataError(
-            "screening must be a table with the column 'decision', one row a record."
-        )
-    decision = np.array([t.casefold() for t in text_column(screening, "decision")])
-    wrong = [
-        f"{said or 'empty'} (row {i + 1})"
-        for i, said in enumerate(decision)
-        if said not in _DECISIONS
-    ]
-    if wrong:
-        raise DataError(
-            f"decision must be one of {listing(_DECISIONS)}, but is {listing(wrong)}. "
-            "Correct these rows of the screening log."
-        )
+    log = check_screening(screening)
+    decision = log["decision"].to_numpy(dtype=object)
 
     def words(name: str, blank: str) -> np.ndarray:
-        texts = [text or blank for text in text_column(screening, name)]
-        return np.array(texts, dtype=object)
+        return np.array([text or blank for text in log[name]], dtype=object)
 
     def add(
         box: str,
@@ -267,16 +250,24 @@ def _records(boxes: _Boxes, screening: pd.DataFrame) -> None:
     ) -> None:
         boxes.add(box, key, parent, mask, side=side, words=parts, records=True)
 
-    every = np.ones(len(screening), dtype=bool)
+    every = np.ones(len(log), dtype=bool)
+    removed = np.isin(decision, REMOVED)
     duplicate = decision == "duplicate"
     screened_out = decision == "excluded_screening"
+    lost = decision == "not_retrieved"
     full_out = decision == "excluded_full_text"
-    sources = words("source", "other sources") if "source" in screening else None
+    sources = words("source", "other sources") if any(log["source"]) else None
     why = words("reason", "no reason given")
     add("Records identified", "identified", "", every, parts=sources)
     add("Duplicates removed", "duplicates", "identified", duplicate, True)
-    add("Records screened", "screened", "identified", ~duplicate)
+    if (removed & ~duplicate).any():
+        other = removed & ~duplicate
+        add("Removed for other reasons", "removed", "identified", other, True)
+    add("Records screened", "screened", "identified", ~removed)
     add("Excluded by abstract", "screened_out", "screened", screened_out, True)
-    add("Full texts read", "full_text", "screened", ~duplicate & ~screened_out)
+    if lost.any():
+        add("Reports not retrieved", "not_retrieved", "screened", lost, True)
+    read = ~removed & ~screened_out & ~lost
+    add("Full texts read", "full_text", "screened", read)
     add("Excluded by full text", "full_text_out", "full_text", full_out, True, why)
     add("Included", "included", "full_text", decision == "included")

@@ -18,6 +18,7 @@ from waistats.meta.results import MetaResult
 from waistats.provenance import is_simulated, marked
 from waistats.rg.compare_samples import on_one_metric
 from waistats.rg.pooling import POOLED, cell_row, likelihood, method_note
+from waistats.rg.quality import has_quality, rate_quality
 
 # name in the table -> term of the formula
 CANDIDATES: Mapping[str, str] = {
@@ -35,14 +36,47 @@ CANDIDATES: Mapping[str, str] = {
     "mean_age": "mean_age",
     "pct_female": "pct_female",
     "year": "year",
+    "country": "country",
+    "publication_type": "publication_type",
+    "publication_language": "publication_language",
+    "translation_status": "translation_status",
+    "administered_as": "administered_as",
+    "scoring": "scoring",
+    "n_options": "n_options",
+    "level": "level",
+    "phase": "phase",
+    "sample_type": "sample_type",
+    "diagnosis": "diagnosis",
+    "treatment": "treatment",
+    "treatment_format": "treatment_format",
+    "design": "design",
+    "quality": "quality",
 }
 # studies that a number needs, and each level of a category
 PER_NUMBER, PER_LEVEL = 10, 4
 COLUMNS = (
     "moderator", "kind", "k", "k_studies", "k_missing", "n_levels", "statistic", "df",
-    "df_denominator", "p_value", "p_adjusted", "R2", "tau2", "model", "explains",
-    "why", "note",
+    "df_denominator", "p_value", "p_adjusted", "R2", "tau2", "slope", "slope_se",
+    "slope_ci_low", "slope_ci_high", "change", "Q_E", "Q_E_df", "Q_E_p", "model",
+    "explains", "why", "note",
 )  # fmt: skip
+
+
+def with_derived(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the moderators that are made of columns of the codebook.
+
+    ``n_options`` counts the response options; ``quality`` is that of COSMIN's box.
+    """
+    out = table
+    if {"response_min", "response_max"} <= set(table) and "n_options" not in table:
+        span = pd.to_numeric(table["response_max"], errors="coerce") - pd.to_numeric(
+            table["response_min"], errors="coerce"
+        )
+        out = out.assign(n_options=span + 1)
+    if has_quality(table) and "quality" not in table:
+        rated = rate_quality(table)["quality"]
+        out = out.assign(quality=rated.where(rated != "not rated", ""))
+    return out
 
 
 def moderator_term(name: str, *, number: bool) -> str:
@@ -85,11 +119,14 @@ def screen_moderators(
     -------
     DataFrame
         A row a moderator: ``moderator, kind, k, k_studies, k_missing, n_levels,
-        statistic, df, df_denominator, p_value, p_adjusted, R2, tau2, model, explains,
-        why, note``. Numbers need ten studies, categories four a level (smaller levels
-        are left out, and counted in ``k_missing``); what has fewer is descriptive only.
-        Dependent coefficients are tested with CR2 (HTZ), or by the model's own test on
-        studies - p where that is safer; independent ones by Knapp and Hartung.
+        statistic, df, df_denominator, p_value, p_adjusted, R2, tau2``, of numbers also
+        ``slope`` with its ``slope_se`` and limits on the scale of pooling and the
+        ``change`` in alpha for one standard deviation more, from the mean; ``Q_E,
+        Q_E_df, Q_E_p`` (residual heterogeneity), ``model, explains, why, note``.
+        Numbers need ten studies, categories four a level (smaller levels are left out,
+        and counted in ``k_missing``); what has fewer is descriptive only. Dependent
+        coefficients are tested with CR2 (HTZ), or by the model's own test on studies -
+        p where that is safer; independent ones by Knapp and Hartung.
 
     Notes
     -----
@@ -105,7 +142,7 @@ def screen_moderators(
     """
     from statsmodels.stats.multitest import multipletests
 
-    used = effects[effects["yi"].notna()].reset_index(drop=True)
+    used = with_derived(effects[effects["yi"].notna()].reset_index(drop=True))
     names = list(CANDIDATES if candidates is None else candidates)
     tests = [
         _screen_one(used, name, method, conf_level, V) for name in names if name in used
@@ -169,7 +206,7 @@ def tested_rows(used: pd.DataFrame, name: str) -> tuple[pd.DataFrame, str, int]:
         Rows with a value, those of small levels of a category left out; the metric of
         scores in words; and the number of levels, 0 for a number.
     """
-    table, metric = on_one_metric(used, name)
+    table, metric = on_one_metric(with_derived(used), name)
     blank = table[name].isna() | (table[name].astype(str).str.strip() == "")
     number = _is_number(table[name])
     there = table[~blank].reset_index(drop=True)
@@ -268,7 +305,25 @@ def _test(
         "p_value": found.p_value,
         "R2": model.R2,
         "tau2": model.tau2,
+        "Q_E": model.Q,
+        "Q_E_df": model.Q_df,
+        "Q_E_p": model.Q_p,
         "model": label,
+    }
+    if test.row["kind"] == "number":
+        test.row |= _slope(model)
+
+
+def _slope(model: MetaResult | MultilevelResult) -> dict[str, Any]:
+    """Return the slope of the one number of a model, and what it does to alpha."""
+    row = model.to_frame().iloc[1]
+    effects = model.alpha_effects()
+    return {
+        "slope": row["estimate"],
+        "slope_se": row["se"],
+        "slope_ci_low": row["ci_low"],
+        "slope_ci_high": row["ci_high"],
+        "change": effects["change"].iloc[1] if len(effects) > 1 else np.nan,
     }
 
 
@@ -334,7 +389,7 @@ def pooled_levels(
     DataFrame
         ``moderator, level`` and the columns of `pooled_cells`.
     """
-    used = effects[effects["yi"].notna()].reset_index(drop=True)
+    used = with_derived(effects[effects["yi"].notna()].reset_index(drop=True))
     names = [n for n in (candidates or CANDIDATES) if n in used]
     rows: list[dict[str, Any]] = []
     for name in names:

@@ -38,6 +38,7 @@ from waistats.meta.multilevel.fit import MultilevelResult, fit_multilevel
 from waistats.meta.results import MetaResult
 from waistats.meta.tau2 import check_method
 from waistats.provenance import is_simulated, marked
+from waistats.rg.coders import CoderAgreement, compare_coders
 from waistats.rg.combine import combine_tables
 from waistats.rg.correlates import correlates
 from waistats.rg.descriptives import (
@@ -61,7 +62,9 @@ from waistats.rg.pooling import (
     pool,
     pooled_cells,
 )
+from waistats.rg.prisma import check_screening
 from waistats.rg.robustness import robustness
+from waistats.rg.texts import AuthorTexts, read_texts
 from waistats.sensitivity.deletion import influence, leave_one_out
 from waistats.sensitivity.multiverse import Multiverse, multiverse
 
@@ -106,6 +109,8 @@ class RGStudy(Result):
         What is done with rows that lack a moderator.
     notes : tuple of str
         What was filled in or set aside on the way from the table to the models.
+    intake : tuple of str
+        What was found and decided when the data were read, and accepted findings.
     """
 
     title: str
@@ -128,6 +133,7 @@ class RGStudy(Result):
     texts: Any = field(default=None, repr=False)
     missing_moderators: str = "error"
     notes: tuple[str, ...] = ()
+    intake: tuple[str, ...] = ()
 
     @property
     def coefficients(self) -> pd.DataFrame:
@@ -142,8 +148,28 @@ class RGStudy(Result):
     @property
     def main_rows(self) -> pd.DataFrame:
         """The effects of the overall model."""
+        return self.effects[self.in_main].reset_index(drop=True)
+
+    @property
+    def in_main(self) -> pd.Series:
+        """Which rows of ``effects`` the overall model pools."""
         used = self.effects[self.effects["yi"].notna()]
-        return main_rows(used, self.main_scale).reset_index(drop=True)
+        rows = main_rows(used, self.main_scale).index
+        return pd.Series(self.effects.index.isin(rows), index=self.effects.index)
+
+    @property
+    def author_texts(self) -> AuthorTexts:
+        """What the authors tell of aims, criteria, search, funding and the like."""
+        return AuthorTexts() if self.texts is None else read_texts(self.texts)
+
+    @cached_property
+    def agreement(self) -> CoderAgreement | None:
+        """How far the first of the further coders agrees with the table."""
+        if self.coders is None or isinstance(self.coders, CoderAgreement):
+            return self.coders
+        several = isinstance(self.coders, (list, tuple))
+        second = self.coders[0] if several else self.coders
+        return compare_coders(self.coefficients, second, conf_level=self.conf_level)
 
     @property
     def excluded(self) -> pd.DataFrame:
@@ -161,18 +187,22 @@ class RGStudy(Result):
     @cached_property
     def cells(self) -> pd.DataFrame:
         """Pooled reliability per cell, a row each."""
-        return pooled_cells(self.effects, self.by, **self._options)
+        return pooled_cells(self.effects, self.by, **self.pool_options)
 
     @cached_property
     def scales(self) -> pd.DataFrame:
         """Pooled reliability per scale and kind of coefficient."""
-        return pooled_cells(self.effects, ("scale",), **self._options)
+        return pooled_cells(self.effects, ("scale",), **self.pool_options)
 
     @cached_property
     def screen(self) -> pd.DataFrame:
         """Tests of moderators one at a time, a row each."""
+        return self.screened(self.main_rows)
+
+    def screened(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the tests of moderators on some rows of ``effects``."""
         return screen_moderators(
-            self.main_rows,
+            rows,
             self.candidates,
             method=self.method,
             conf_level=self.conf_level,
@@ -182,7 +212,7 @@ class RGStudy(Result):
     @cached_property
     def levels(self) -> pd.DataFrame:
         """Pooled reliability per level of each categorical moderator."""
-        return pooled_levels(self.main_rows, self.candidates, **self._options)
+        return pooled_levels(self.main_rows, self.candidates, **self.pool_options)
 
     @cached_property
     def correlates(self) -> pd.DataFrame:
@@ -204,7 +234,7 @@ class RGStudy(Result):
                 self.formula,
                 method=likelihood(self.method),
                 conf_level=self.conf_level,
-                within_correlation=self._options["within_correlation"],
+                within_correlation=self.pool_options["within_correlation"],
                 V=self.V,
                 missing_moderators=self.missing_moderators,
             )
@@ -286,7 +316,8 @@ class RGStudy(Result):
         return self.overall
 
     @property
-    def _options(self) -> dict[str, Any]:
+    def pool_options(self) -> dict[str, Any]:
+        """Return how parts of the study are pooled, as options of `pool`."""
         return {
             "method": self.method,
             "conf_level": self.conf_level,
@@ -304,9 +335,11 @@ class RGStudy(Result):
 
     def summary(self) -> pd.DataFrame:
         """Return the overall result in one row, on the alpha scale."""
-        row = cell_row(self.main_rows, **self._options)
-        if self.pooled is not None:
-            row = self.pooled.row()
+        row = (
+            cell_row(self.main_rows, **self.pool_options)
+            if self.pooled is None
+            else self.pooled.row()
+        )
         frame = pd.DataFrame([{"scale": self.main_scale} | row])
         return marked(frame, self.simulated)
 
@@ -358,7 +391,9 @@ class RGStudy(Result):
         table = frame_html(self.shown(), 3)
         return f'<div class="waistats">{head}{table}{notes}</div>'
 
-    def report(self, path: str | Path, *, force: bool = True) -> Path:
+    def report(
+        self, path: str | Path, *, force: bool = True, short: bool = False
+    ) -> Path:
         """Write the report of the study as one self-contained page, or to Word.
 
         Parameters
@@ -368,6 +403,8 @@ class RGStudy(Result):
             ``"report.docx"`` (python-docx).
         force : bool, default True
             Replace a file that is there.
+        short : bool, default False
+            Write four to six pages in the form of a paper instead of everything.
 
         Returns
         -------
@@ -383,7 +420,7 @@ class RGStudy(Result):
         """
         from waistats.report.render_html import write_report
 
-        return write_report(self, path, force=force)
+        return write_report(self, path, force=force, short=short)
 
 
 def generalize(
@@ -442,11 +479,12 @@ def generalize(
         Prediction intervals of one-level models: with the uncertainty of the
         heterogeneity variance, or metafor's; see `FittedModel.predict`.
     screening : DataFrame, optional
-        Log of the search, as for `flow_counts`.
+        Log of the search, as for `prisma_counts`.
     coders : DataFrame or sequence of DataFrame, optional
-        Sheets of further coders, as for `coder_agreement`.
+        Sheets of further coders, as for `compare_coders`.
     texts : mapping or path, optional
-        The author's own paragraphs, by section of the report.
+        What only the authors can tell (question, criteria, search, funding ...), as for
+        `read_texts`.
     missing_moderators : {"error", "drop"}, default "error"
         Refuse rows without a value of a moderator of ``moderators``, or leave them out
         of that model, by name.
@@ -489,6 +527,11 @@ def generalize(
             "rater, not by numbers of the result."
         )
     table = combine_tables(coefficients)
+    intake = _intake(coefficients)
+    if screening is not None:
+        screening = check_screening(screening)
+    if texts is not None:
+        texts = read_texts(texts)
     effects = effect_sizes(table, measure=measure, bias=bias, conf_level=conf_level)
     V = table.attrs.get("V") if V is None else V
     known = None
@@ -542,7 +585,10 @@ def generalize(
         texts=texts,
         missing_moderators=missing_moderators,
         notes=tuple(dict.fromkeys((*notes, *_set_aside(effects)))),
+        intake=intake,
     )
+    if coders is not None:
+        study.agreement  # noqa: B018  (sheets that do not match are an error now)
     if moderators is not None:
         study.moderator_model  # noqa: B018  (a bad formula is an error now, not later)
     return study
@@ -562,3 +608,15 @@ def _set_aside(effects: pd.DataFrame) -> list[str]:
         f"Set aside, since their sampling variance is not known: "
         f"{listing(f'{kind} of {study}' for study, kind in rows)}."
     ]
+
+
+def _intake(coefficients: Any) -> tuple[str, ...]:
+    """Return what was decided when tables were read, each sentence once."""
+    several = isinstance(coefficients, (list, tuple))
+    said: dict[str, None] = {}
+    for table in coefficients if several else [coefficients]:
+        for record in getattr(table, "attrs", {}).get("intake", ()):
+            where = str(record.get("where", ""))
+            text = str(record.get("decision", "") or record.get("finding", ""))
+            said[f"{where}: {text}" if where else text] = None
+    return tuple(said)

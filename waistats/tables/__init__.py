@@ -1,5 +1,7 @@
 """Tables for a paper; great_tables is loaded when a table is made."""
 
+from waistats.tables import generic, models, sensitivity, studies as of_studies
+from waistats.tables._gt import published
 from waistats.tables.export import (
     add_table,
     save_table,
@@ -7,47 +9,60 @@ from waistats.tables.export import (
     to_docx,
     to_html,
     to_latex,
+    to_text,
     to_xlsx,
 )
-from waistats.tables.generic import table
-from waistats.tables.models import (
-    cells,
-    coefficients,
-    components,
-    excluded,
-    heterogeneity,
-    moderators,
-    pooled,
-)
-from waistats.tables.sensitivity import (
-    cumulative,
-    influence,
-    leave_one_out,
-    multiverse,
-    practice,
-    small_study,
-    subgroups,
-)
-from waistats.tables.studies import (
-    correlates,
-    descriptives,
-    items,
-    levels,
-    reliability,
-    screen,
-    studies,
-)
+
+table = published(generic.table)
+
+cells = published(models.cells)
+coefficients = published(models.coefficients)
+components = published(models.components)
+excluded = published(models.excluded)
+heterogeneity = published(models.heterogeneity)
+moderators = published(models.moderators)
+pooled = published(models.pooled)
+
+checks = published(sensitivity.checks)
+cumulative = published(sensitivity.cumulative)
+influence = published(sensitivity.influence)
+leave_one_out = published(sensitivity.leave_one_out)
+multiverse = published(sensitivity.multiverse)
+practice = published(sensitivity.practice)
+small_study = published(sensitivity.small_study)
+spread = published(sensitivity.spread)
+subgroups = published(sensitivity.subgroups)
+
+agreement = published(of_studies.agreement)
+characteristics = published(of_studies.characteristics)
+comparison = published(of_studies.comparison)
+correlates = published(of_studies.correlates)
+descriptives = published(of_studies.descriptives)
+flow = published(of_studies.flow)
+induction = published(of_studies.induction)
+items = published(of_studies.items)
+levels = published(of_studies.levels)
+quality = published(of_studies.quality)
+reliability = published(of_studies.reliability)
+screen = published(of_studies.screen)
+studies = published(of_studies.studies)
 
 __all__ = [
     "add_table",
+    "agreement",
     "cells",
+    "characteristics",
+    "checks",
     "coefficients",
+    "comparison",
     "components",
     "correlates",
     "cumulative",
     "descriptives",
     "excluded",
+    "flow",
     "heterogeneity",
+    "induction",
     "influence",
     "items",
     "leave_one_out",
@@ -56,10 +71,12 @@ __all__ = [
     "multiverse",
     "pooled",
     "practice",
+    "quality",
     "reliability",
     "save_table",
     "screen",
     "small_study",
+    "spread",
     "studies",
     "subgroups",
     "table",
@@ -67,5 +84,6 @@ __all__ = [
     "to_docx",
     "to_html",
     "to_latex",
+    "to_text",
     "to_xlsx",
 ]

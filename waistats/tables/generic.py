@@ -1,17 +1,16 @@
 """A table of any result or frame."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from waistats._format import Result
+from waistats._labels import plain_head
 from waistats.errors import ModelError
 from waistats.reliability._result import ReliabilityEstimate
-from waistats.tables._columns import plain_head, sheet
-
-if TYPE_CHECKING:
-    from great_tables import GT
+from waistats.tables._build import spec
+from waistats.tables._spec import TableSpec
 
 
 def table(
@@ -21,7 +20,7 @@ def table(
     note: str | None = None,
     coefficients: bool | None = None,
     conf_level: float | None = None,
-) -> "GT":
+) -> TableSpec:
     """Tabulate any result of waistats, or any frame.
 
     Parameters
@@ -60,10 +59,10 @@ def table(
         own = isinstance(result, ReliabilityEstimate)
         coefficients = own or "se" not in frame
     sentences = [line for line in closing.split("\n") if line.endswith(".")]
-    return sheet(
+    return spec(
         frame,
-        id=re.sub(r"[^a-z0-9]+", "-", (title or name).lower()).strip("-"),
-        title=title or name,
+        name=re.sub(r"[^a-z0-9]+", "-", (title or name).lower()).strip("-"),
+        caption=title or name,
         notes=[note] if note is not None else sentences,
         coefficients=coefficients,
         conf_level=conf_level or float(getattr(result, "conf_level", 0.95)),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -10,10 +10,13 @@ from waistats._format import count, fixed, interval, level
 from waistats._labels import (
     column_words,
     heterogeneity_text,
+    kind_words,
     model_text,
     noun,
+    plain_head,
     statistic_text,
     symbol,
+    symbol_of,
     term_text,
 )
 from waistats.errors import ModelError
@@ -22,11 +25,8 @@ from waistats.meta.multilevel.robust import RobustResult
 from waistats.meta.results import FittedModel
 from waistats.rg.as_model import as_model, pooled_row
 from waistats.rg.study import RGStudy
-from waistats.tables._columns import plain_head, sheet, simulated
-
-if TYPE_CHECKING:
-    from great_tables import GT
-
+from waistats.tables._build import simulated, spec
+from waistats.tables._spec import TableSpec
 
 _POOLED = ["k", "estimate", "ci_low", "ci_high", "pi_low", "pi_high", "tau2", "I2"]
 _SCALE = {
@@ -45,14 +45,7 @@ def left_out(model: FittedModel) -> str:
     return f"{count(many)} coefficient{'s' if many > 1 else ''} could not be pooled."
 
 
-def _kinds(prediction: bool) -> str:
-    text = "k = number of coefficients; CI = confidence interval"
-    if prediction:
-        text += "; PI = prediction interval for the true value of a new population"
-    return text + "."
-
-
-def pooled(results: Any, *, title: str = "Pooled Reliability") -> "GT":
+def pooled(results: Any, *, title: str = "Pooled Reliability") -> TableSpec:
     """Tabulate pooled values with their intervals.
 
     Parameters
@@ -103,12 +96,12 @@ def pooled(results: Any, *, title: str = "Pooled Reliability") -> "GT":
     fits = dict.fromkeys(model_text(model) for model in models.values())
     if len(fits) > 1:
         fits = {f"{name}: {model_text(model)}": None for name, model in models.items()}
-    notes = [_kinds(True), *fits, left_out(first) if len(models) == 1 else ""]
+    notes = [*fits, left_out(first) if len(models) == 1 else ""]
     notes.append(simulated(*models.values()))
-    return sheet(
+    return spec(
         frame,
-        id="pooled",
-        title=title,
+        name="pooled",
+        caption=title,
         notes=notes,
         coefficients=first.measure is not None,
         conf_level=first.conf_level,
@@ -122,39 +115,35 @@ def cells(
     title: str = "Pooled Reliability by Cell",
     conf_level: float = 0.95,
     notes: list[str] | None = None,
-) -> "GT":
+) -> TableSpec:
     """Tabulate pooled cells or levels: ``cells`` or ``levels`` of a study."""
-    keep = [
-        c
-        for c in frame.columns
-        if c not in {"Q", "Q_df", "Q_p", "model", "note", "moderator"}
-    ]
-    shown = frame[keep]
-    if "coefficient_type" in shown and len(set(shown["coefficient_type"])) == 1:
-        shown = shown.drop(columns="coefficient_type")
-    words = [str(note) for note in frame["note"]] if "note" in frame else []
-    few = any(text.startswith("descriptive") for text in words)
+    shown = frame.drop(columns=["Q", "Q_df", "Q_p"], errors="ignore")
+    sign = "α"
+    if "coefficient_type" in shown:
+        kinds = [str(kind) for kind in shown["coefficient_type"]]
+        shown = shown.assign(coefficient_type=[kind_words(kind) for kind in kinds])
+        if len(set(kinds)) == 1:
+            shown = shown.drop(columns="coefficient_type")
+        sign = symbol_of(frame)
+        sign = "Estimate" if sign == "Reliability" else sign
     groups = None
     if "moderator" in frame:
         names = [column_words(str(name)) for name in frame["moderator"]]
         shown = shown.assign(moderator=names)
         groups = "moderator"
-    return sheet(
+    return spec(
         shown,
-        id="cells",
-        title=title,
-        notes=[
-            _kinds(True),
-            "Cells of fewer than three studies are not pooled." if few else "",
-            *(notes or []),
-        ],
+        name="cells",
+        caption=title,
+        notes=notes or [],
         conf_level=conf_level,
-        heads={"estimate": "α"},
+        heads={"estimate": sign},
         groups=groups,
+        footnotes=("note", "model"),
     )
 
 
-def coefficients(result: Any, *, title: str = "Model Coefficients") -> "GT":
+def coefficients(result: Any, *, title: str = "Model Coefficients") -> TableSpec:
     """Tabulate the coefficients of a model on its own scale.
 
     Parameters
@@ -171,7 +160,7 @@ def coefficients(result: Any, *, title: str = "Model Coefficients") -> "GT":
     """
     robust = result if isinstance(result, RobustResult) else None
     model = as_model(result) if robust is None else robust
-    notes = [_SCALE.get(model.measure or "", ""), "CI = confidence interval."]
+    notes = [_SCALE.get(model.measure or "", "")]
     if robust is not None:
         notes.append(
             "Cluster-robust standard errors (CR2) with Satterthwaite degrees of "
@@ -184,19 +173,21 @@ def coefficients(result: Any, *, title: str = "Model Coefficients") -> "GT":
         notes += [f"{heterogeneity_text(model)}.", left_out(model), simulated(model)]
     frame = model.to_frame()
     frame["term"] = [term_text(str(term)) for term in frame["term"]]
-    statistic = "<i>t</i>" if frame["df"].notna().any() else "<i>z</i>"
-    return sheet(
+    statistic = "*t*" if frame["df"].notna().any() else "*z*"
+    return spec(
         frame if frame["df"].notna().any() else frame.drop(columns="df"),
-        id="coefficients",
-        title=title,
+        name="coefficients",
+        caption=title,
         notes=notes,
         coefficients=False,
         conf_level=model.conf_level,
-        heads={"estimate": "<i>b</i>", "statistic": statistic, "term": "Term"},
+        heads={"estimate": "*b*", "statistic": statistic, "term": "Term"},
     )
 
 
-def moderators(result: Any, *, title: str = "Moderators in Units of Alpha") -> "GT":
+def moderators(
+    result: Any, *, title: str = "Moderators in Units of Alpha"
+) -> TableSpec:
     """Tabulate what each moderator changes in alpha, from a stated baseline."""
     model = as_model(result)
     frame = model.alpha_effects()
@@ -209,10 +200,10 @@ def moderators(result: Any, *, title: str = "Moderators in Units of Alpha") -> "
         f"Test of moderators: {statistic_text(model.omnibus)}.",
         simulated(model),
     ]
-    return sheet(
+    return spec(
         shown,
-        id="moderators",
-        title=title,
+        name="moderators",
+        caption=title,
         notes=notes,
         coefficients=model.measure is not None,
         conf_level=model.conf_level,
@@ -220,7 +211,7 @@ def moderators(result: Any, *, title: str = "Moderators in Units of Alpha") -> "
     )
 
 
-def heterogeneity(result: Any, *, title: str = "Heterogeneity") -> "GT":
+def heterogeneity(result: Any, *, title: str = "Heterogeneity") -> TableSpec:
     """Tabulate tau2, tau, I2 and H2 with their intervals."""
     model = as_model(result)
     frame = model.heterogeneity_intervals().reset_index(names="quantity")
@@ -243,10 +234,10 @@ def heterogeneity(result: Any, *, title: str = "Heterogeneity") -> "GT":
     )
     several = isinstance(model, MultilevelResult) and len(model.levels) > 1
     limits = "Profile-likelihood" if several else "Q-profile"
-    return sheet(
+    return spec(
         shown,
-        id="heterogeneity",
-        title=title,
+        name="heterogeneity",
+        caption=title,
         notes=[
             f"{limits} {level(model.conf_level)} intervals.",
             f"{heterogeneity_text(model)}.",
@@ -259,7 +250,7 @@ def heterogeneity(result: Any, *, title: str = "Heterogeneity") -> "GT":
     )
 
 
-def components(result: Any, *, title: str = "Variance Components") -> "GT":
+def components(result: Any, *, title: str = "Variance Components") -> TableSpec:
     """Tabulate the variances of a multilevel model, outer level first."""
     model = as_model(result)
     if not isinstance(model, MultilevelResult):
@@ -267,10 +258,10 @@ def components(result: Any, *, title: str = "Variance Components") -> "GT":
     frame = model.components
     frame.insert(1, "groups", [model.n_levels[name] for name in frame["level"]])
     frame["level"] = [plain_head(name.removesuffix("_id")) for name in frame["level"]]
-    return sheet(
+    return spec(
         frame,
-        id="components",
-        title=title,
+        name="components",
+        caption=title,
         notes=[
             "Profile-likelihood intervals. I² is the share of total variability.",
             f"{heterogeneity_text(model)}.",
@@ -281,13 +272,13 @@ def components(result: Any, *, title: str = "Variance Components") -> "GT":
     )
 
 
-def excluded(result: Any, *, title: str = "Coefficients Left Out") -> "GT":
+def excluded(result: Any, *, title: str = "Coefficients Left Out") -> TableSpec:
     """Tabulate the rows that were not pooled, and why."""
-    frame = result.excluded
-    return sheet(
+    frame = result if isinstance(result, pd.DataFrame) else result.excluded
+    return spec(
         frame,
-        id="excluded",
-        title=title,
+        name="excluded",
+        caption=title,
         notes=[] if len(frame) else ["No coefficient was left out."],
         heads={"estimate": "α"},
     )

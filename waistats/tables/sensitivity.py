@@ -1,16 +1,17 @@
 """Tables of sensitivity analyses and of what a reliability means in practice."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from waistats._format import coefficient, count, fixed, interval, percent
-from waistats._labels import column_words, statistic_text, symbol
+from waistats._labels import column_words, plain_head, statistic_text, symbol
 from waistats.errors import DataError, ModelError
 from waistats.figures.forest import fit_groups
 from waistats.measures import back_transform
 from waistats.rg.as_model import as_model, left_out_by
+from waistats.rg.spread import SpreadResult
 from waistats.sensitivity.deletion import (
     cumulative as cumulative_frame,
     influence as influence_frame,
@@ -20,15 +21,13 @@ from waistats.sensitivity.multiverse import Multiverse
 from waistats.sensitivity.selection import ThresholdSelection
 from waistats.sensitivity.small_study import PetPeese
 from waistats.sensitivity.trim_and_fill import TrimAndFill
-from waistats.tables._columns import plain_head, sheet, simulated
-
-if TYPE_CHECKING:
-    from great_tables import GT
+from waistats.tables._build import fixed_to, simulated, spec
+from waistats.tables._spec import TableSpec
 
 
 def _refits(
     result: Any, make: Any, id: str, title: str, note: str, **options: Any
-) -> "GT":
+) -> TableSpec:
     """Return a table of refits, of a model or of a frame on the alpha scale."""
     conf_level, sign, alpha = 0.95, "α", True
     frame = result
@@ -40,10 +39,10 @@ def _refits(
     elif "se" in result or "estimate" not in result:
         raise DataError("The frame must be on the alpha scale: back_transform=True.")
     shown = frame.drop(columns=["Q", "Q_p"], errors="ignore")
-    return sheet(
+    return spec(
         shown,
-        id=id,
-        title=title,
+        name=id,
+        caption=title,
         notes=[note],
         coefficients=alpha,
         conf_level=conf_level,
@@ -52,7 +51,7 @@ def _refits(
     )
 
 
-def leave_one_out(result: Any, *, title: str = "Leave-One-Out Analysis") -> "GT":
+def leave_one_out(result: Any, *, title: str = "Leave-One-Out Analysis") -> TableSpec:
     """Tabulate the pooled value without each study; of a model or a frame of it."""
     note = "Each row is the model without one coefficient or study."
     options = {} if isinstance(result, pd.DataFrame) else {"by": left_out_by(result)}
@@ -61,7 +60,7 @@ def leave_one_out(result: Any, *, title: str = "Leave-One-Out Analysis") -> "GT"
 
 def cumulative(
     result: Any, order: str | None = None, *, title: str = "Cumulative Meta-Analysis"
-) -> "GT":
+) -> TableSpec:
     """Tabulate the pooled value as studies are added; of a model or a frame of it."""
     note = "Each row adds one coefficient"
     note += f", in the order of {order}." if order else "."
@@ -69,7 +68,7 @@ def cumulative(
     return _refits(result, cumulative_frame, "cumulative", title, note, **options)
 
 
-def influence(result: Any, *, title: str = "Influence Diagnostics") -> "GT":
+def influence(result: Any, *, title: str = "Influence Diagnostics") -> TableSpec:
     """Tabulate influence diagnostics; of a model or a frame of `waistats.influence`."""
     frame = result
     if not isinstance(result, pd.DataFrame):
@@ -77,16 +76,16 @@ def influence(result: Any, *, title: str = "Influence Diagnostics") -> "GT":
     keep = [c for c in frame.columns if not c.startswith("dfbetas_")]
     if "coefficient_id" in keep and frame["study_id"].is_unique:
         keep.remove("coefficient_id")
-    return sheet(
+    return spec(
         frame[keep],
-        id="influence",
-        title=title,
+        name="influence",
+        caption=title,
         notes=["Influential by the rules of Viechtbauer and Cheung (2010)."],
         coefficients=False,
     )
 
 
-def subgroups(result: Any, by: str, *, title: str | None = None) -> "GT":
+def subgroups(result: Any, by: str, *, title: str | None = None) -> TableSpec:
     """Tabulate the pooled value of each group, from one model with a common tau2."""
     model = as_model(result)
     fit = fit_groups(model, by)
@@ -96,10 +95,10 @@ def subgroups(result: Any, by: str, *, title: str | None = None) -> "GT":
     frame = fit.predict(new).drop(columns="provenance", errors="ignore")
     frame.insert(0, by, [str(group) for group in groups])
     frame.insert(1, "k", [int((table[by] == group).sum()) for group in groups])
-    return sheet(
+    return spec(
         frame.reset_index(drop=True),
-        id="subgroups",
-        title=title or f"Pooled Reliability by {column_words(by)}",
+        name="subgroups",
+        caption=title or f"Pooled Reliability by {column_words(by)}",
         notes=[
             f"One model with a common τ². Difference: {statistic_text(fit.omnibus)}.",
             simulated(model),
@@ -112,7 +111,7 @@ def subgroups(result: Any, by: str, *, title: str | None = None) -> "GT":
 
 def small_study(
     *results: Any, title: str = "Small-Study and Reporting Effects"
-) -> "GT":
+) -> TableSpec:
     """Tabulate tests and adjustments for small-study and reporting effects.
 
     Parameters
@@ -130,10 +129,10 @@ def small_study(
     if not results:
         raise ModelError("small_study() needs results such as egger_test() gives.")
     rows = [_method(result) for result in results]
-    return sheet(
+    return spec(
         pd.DataFrame(rows, columns=["method", "finding", "value"]),
-        id="small-study",
-        title=title,
+        name="small-study",
+        caption=title,
         notes=["CI = confidence interval.", simulated(*results)],
         heads={"value": "Pooled value [CI]"},
     )
@@ -184,7 +183,7 @@ def _limits(low: float, high: float) -> str:
     return interval(low, high, partial(coefficient, digits=2))
 
 
-def multiverse(result: Multiverse, *, title: str = "Which Choices Matter") -> "GT":
+def multiverse(result: Multiverse, *, title: str = "Which Choices Matter") -> TableSpec:
     """Tabulate what each choice of a multiverse does to the pooled alpha."""
     if not isinstance(result, Multiverse):
         raise ModelError("multiverse() needs the result of waistats.multiverse().")
@@ -199,10 +198,10 @@ def multiverse(result: Multiverse, *, title: str = "Which Choices Matter") -> "G
             "share": [percent(v, 0) for v in frame["share"]],
         }
     )
-    return sheet(
+    return spec(
         shown,
-        id="multiverse",
-        title=title,
+        name="multiverse",
+        caption=title,
         notes=[result.sentence(), simulated(result)],
         conf_level=result.conf_level,
         heads={
@@ -219,7 +218,9 @@ def _option(frame: pd.DataFrame, end: str) -> list[str]:
     return [f"{name} ({coefficient(mean, 3)})" for name, mean in pairs]
 
 
-def practice(frame: pd.DataFrame, *, title: str = "What It Means in Practice") -> "GT":
+def practice(
+    frame: pd.DataFrame, *, title: str = "What It Means in Practice"
+) -> TableSpec:
     """Tabulate a frame of `practice_table`."""
     names = ("quantity", "estimate", "pi_low", "pi_high")
     if not isinstance(frame, pd.DataFrame) or not set(names) <= set(frame):
@@ -239,10 +240,10 @@ def practice(frame: pd.DataFrame, *, title: str = "What It Means in Practice") -
             ],
         }
     )
-    return sheet(
+    return spec(
         shown,
-        id="practice",
-        title=title,
+        name="practice",
+        caption=title,
         notes=[
             "Range: at the lower and the upper end of the prediction interval of alpha.",
             simulated(frame),
@@ -259,3 +260,53 @@ def _quantity(name: str, value: Any) -> str:
         return count(number)
     bounded = name.startswith(("alpha", "P("))
     return coefficient(number, 2) if bounded else fixed(number, 2)
+
+
+def checks(study: Any, *, title: str = "Small-Study and Reporting Checks") -> TableSpec:
+    """Tabulate the checks of a study, or a frame of `robustness`."""
+    frame = study if isinstance(study, pd.DataFrame) else study.robustness
+    if "check" not in frame:
+        raise DataError("checks() needs a study of generalize(), or its robustness.")
+    return spec(
+        frame,
+        name="checks",
+        caption=title,
+        notes=[
+            "The model of the study, dependence included. On the Bonett scale the variance "
+            "depends on the numbers of respondents and items alone; a skewed distribution "
+            "of true coefficients looks like selection. The power of each test at this k "
+            "and these n stands with it: a test of little power says little where it does "
+            "not reject."
+        ],
+        heads={"check": "Check", "estimate": "α after it", "note": "Finding"},
+        digits=2,
+        footnotes=("note",),
+    )
+
+
+_SPREAD = {
+    "tau2_error": "τ² of log error variance",
+    "tau2_spread": "τ² of log score variance",
+    "tau2_alpha": "τ² of transformed alpha",
+    "slope": "Slope of transformed alpha on log score variance",
+    "correlation": "Correlation of both true values",
+}
+
+
+def spread(result: SpreadResult, *, title: str = "Error or Spread") -> TableSpec:
+    """Tabulate a result of `spread_analysis`."""
+    frame = result.to_frame()
+    named = [_SPREAD.get(str(term), str(term)) for term in frame["term"]]
+    return spec(
+        frame.assign(term=named),
+        name="spread",
+        caption=title,
+        notes=[
+            "τ² with Q-profile limits and Q tests, the slope by profile likelihood. A "
+            "slope of 1 means that only spread differs."
+        ],
+        coefficients=False,
+        conf_level=result.conf_level,
+        heads={"term": "Quantity", "null": "Tested against"},
+        shows={"null": fixed_to(0)},
+    )

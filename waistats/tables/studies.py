@@ -1,23 +1,25 @@
 """Tables of coefficients as they were found: studies, cells, items, correlates."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from waistats._format import percent
-from waistats._labels import column_words, symbol_of
+from waistats._labels import LABELS, column_words, kind_words, symbol_of
 from waistats.errors import DataError, ModelError, listing
 from waistats.figures._rows import coefficient_table
+from waistats.measures import ALPHA_TYPES, kinds_of
 from waistats.reliability._result import ReliabilityEstimate
+from waistats.rg.coders import CoderAgreement
 from waistats.rg.descriptives import CELL, describe_coefficients
+from waistats.rg.induction import InductionRate
+from waistats.rg.quality import study_quality
 from waistats.rg.study import RGStudy
-from waistats.tables._columns import sheet, simulated
+from waistats.tables._build import coefficient_to, fixed_to, simulated, spec, year
+from waistats.tables._spec import TableSpec
 from waistats.tables.models import cells
-
-if TYPE_CHECKING:
-    from great_tables import GT
-
 
 _STUDY = (
     "study_id", "authors", "author", "year", "instrument", "rater", "scale",
@@ -37,7 +39,7 @@ def studies(
     *,
     columns: Sequence[str] | None = None,
     title: str = "Coefficients Included",
-) -> "GT":
+) -> TableSpec:
     """Tabulate a coefficient table, a row a coefficient.
 
     Parameters
@@ -68,12 +70,12 @@ def studies(
     shown = table[names].copy()
     for name in {"modality", "coefficient_type"} & set(names):
         shown[name] = shown[name].astype(str).str.replace("_", " ")
-    return sheet(
+    return spec(
         shown,
-        id="studies",
-        title=title,
+        name="studies",
+        caption=title,
         notes=[f"All rows: {'; '.join(same)}." if same else "", simulated(table)],
-        heads={"estimate": symbol_of(table), "n": "<i>n</i>"},
+        heads={"estimate": symbol_of(table), "n": "*n*"},
     )
 
 
@@ -91,7 +93,7 @@ def _says_something(column: pd.Series) -> bool:
 
 def descriptives(
     data: Any, by: Sequence[str] = CELL, *, title: str = "Reported Coefficients"
-) -> "GT":
+) -> TableSpec:
     """Tabulate reported coefficients cell by cell, unweighted.
 
     Parameters
@@ -112,20 +114,39 @@ def descriptives(
     shown = frame[frame.columns.drop("k_poolable", errors="ignore")]
     if "k_without_value" in shown and not shown["k_without_value"].any():
         shown = shown.drop(columns="k_without_value")
-    if "coefficient_type" in shown and len(set(shown["coefficient_type"])) == 1:
-        shown = shown.drop(columns="coefficient_type")
-    return sheet(
-        shown,
-        id="descriptives",
-        title=title,
-        notes=[
-            "k = number of coefficients; N = sum of their respondents. Unweighted and "
-            "untransformed; mode of values rounded to two decimals."
-        ],
+    shown, kind = without_one_kind(shown)
+    filled = shown["k"] > 0
+    if "k_without_value" in shown:
+        filled |= shown["k_without_value"] > 0
+    empty = int((~filled).sum())
+    notes = [
+        kind,
+        "N = respondents, summed over coefficients. Unweighted and untransformed; mode "
+        "of values rounded to two decimals, a dash where none repeats.",
+    ]
+    if empty:
+        notes.append(f"Combinations of these levels without a coefficient: {empty}.")
+    return spec(
+        shown[filled],
+        name="descriptives",
+        caption=title,
+        notes=notes,
+        heads={"coefficient_type": "Coefficient"},
     )
 
 
-def levels(study: Any, *, title: str = "Pooled Reliability by Moderator") -> "GT":
+def without_one_kind(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return a frame with kinds of coefficients in words, and what a note says of one."""
+    if "coefficient_type" not in frame:
+        return frame, ""
+    kinds = [kind_words(str(kind)) for kind in frame["coefficient_type"]]
+    if len(set(kinds)) > 1:
+        return frame.assign(coefficient_type=kinds), ""
+    said = f"All coefficients: {kinds[0]}." if kinds and kinds[0] != "alpha" else ""
+    return frame.drop(columns="coefficient_type"), said
+
+
+def levels(study: Any, *, title: str = "Pooled Reliability by Moderator") -> TableSpec:
     """Tabulate the levels of categorical moderators, of a study or its ``levels``."""
     frame = study.levels if isinstance(study, RGStudy) else study
     _needs(frame, ("moderator", "level", "k", "estimate"), "pooled_levels()")
@@ -133,24 +154,43 @@ def levels(study: Any, *, title: str = "Pooled Reliability by Moderator") -> "GT
     return cells(frame, title=title, conf_level=conf_level)
 
 
-def screen(study: Any, *, title: str = "Moderators One at a Time") -> "GT":
+def screen(study: Any, *, title: str = "Moderators One at a Time") -> TableSpec:
     """Tabulate tests of single moderators, of a study or its ``screen``."""
     frame = study.screen if isinstance(study, RGStudy) else study
     _needs(frame, ("moderator", "statistic", "p_adjusted"), "screen_moderators()")
-    shown = frame.drop(columns=["kind", "model", "tau2"], errors="ignore")
-    shown["moderator"] = [column_words(str(name)) for name in shown["moderator"]]
-    blank = [c for c in ("note", "k_missing") if c in shown and not _filled(shown[c])]
-    return sheet(
-        shown.drop(columns=blank),
-        id="screen",
-        title=title,
+    conf_level = study.conf_level if isinstance(study, RGStudy) else 0.95
+    shown = frame.drop(columns=["kind", "tau2", "explains", "why"], errors="ignore")
+    names = [column_words(str(name)) for name in shown["moderator"]]
+    shown = shown.assign(moderator=names)
+    blank = [c for c in shown if c not in _ALWAYS and not _filled(shown[c])]
+    shown = shown.drop(columns=blank)
+    slopes = "slope" in shown
+    return spec(
+        shown[[c for c in _SCREEN if c in shown]],
+        name="screen",
+        caption=title,
         notes=[
-            "F tests of models with one moderator; p adjusted for the number of tests "
-            "(Holm). R² = share of heterogeneity explained."
+            "F tests of models with one moderator; p adjusted by Holm’s method.",
+            "b = slope on the scale of pooling; the change in α is that of one standard "
+            "deviation more, from the mean. The number of items enters as its logarithm."
+            if slopes
+            else "",
+            simulated(frame),
         ],
         coefficients=False,
-        heads={"statistic": "<i>F</i>"},
+        conf_level=conf_level,
+        heads={"statistic": "*F*"},
+        footnotes=("note", "model"),
     )
+
+
+_ALWAYS = {"moderator", "k", "statistic", "df", "p_value", "p_adjusted", "R2"}
+_SCREEN = (
+    "moderator", "k", "k_studies", "k_missing", "n_levels", "slope", "slope_se",
+    "slope_ci_low",
+    "slope_ci_high", "change", "statistic", "df", "df_denominator", "p_value",
+    "p_adjusted", "Q_E", "Q_E_df", "Q_E_p", "R2", "note", "model",
+)  # fmt: skip
 
 
 def _filled(column: pd.Series) -> bool:
@@ -159,22 +199,280 @@ def _filled(column: pd.Series) -> bool:
     return bool((column.fillna("").astype(str) != "").any())
 
 
-def correlates(frame: Any, *, title: str = "Bivariate Correlations") -> "GT":
+def correlates(frame: Any, *, title: str = "Bivariate Correlations") -> TableSpec:
     """Tabulate a frame of `correlates`, or those of a study."""
     shown = frame.correlates if isinstance(frame, RGStudy) else frame
     _needs(shown, ("characteristic", "estimate", "p_adjusted"), "correlates()")
-    if "note" in shown and not _filled(shown["note"]):
-        shown = shown.drop(columns="note")
-    return sheet(
-        shown,
-        id="correlates",
-        title=title,
-        notes=["Every coefficient counts the same and as if it were independent."],
-        heads={"estimate": "<i>r</i>"},
+    named = [_characteristic(str(name)) for name in shown["characteristic"]]
+    return spec(
+        shown.assign(characteristic=named),
+        name="correlates",
+        caption=title,
+        notes=[
+            "Unweighted and untransformed, as in the classical study: every coefficient "
+            "counts the same and as if it were independent. Sample size is a precision, "
+            "not a cause of reliability."
+        ],
+        heads={"estimate": "*r*"},
+        footnotes=("note",),
     )
 
 
-def reliability(estimates: Any, *, title: str = "Reliability") -> "GT":
+def _characteristic(name: str) -> str:
+    """Return a number in words, or a level of a category."""
+    column, equals, level = name.partition(" = ")
+    return f"{column_words(column)}{equals}{level}"
+
+
+def flow(boxes: pd.DataFrame, *, title: str = "Flow of Coefficients") -> TableSpec:
+    """Tabulate a frame of `flow_counts`: what stands in each box, and what leaves."""
+    _needs(boxes, ("box", "side", "studies", "coefficients"), "flow_counts()")
+    names = ("box", "studies", "samples", "coefficients", "persons")
+    shown = boxes[[c for c in names if c in boxes]].copy()
+    shown["box"] = [
+        f"\u00a0\u00a0{box}" if side else str(box)
+        for box, side in zip(boxes["box"], boxes["side"], strict=True)
+    ]
+    if "note" in boxes:
+        shown["note"] = boxes["note"]
+    return spec(
+        shown,
+        name="flow",
+        caption=title,
+        notes=[
+            "Indented: left aside. A study or sample with several coefficients may "
+            "stand in several boxes. Persons: the largest n of each sample, added up.",
+            simulated(boxes),
+        ],
+        heads={"box": "Step"},
+        footnotes=("note",),
+    )
+
+
+def induction(
+    rate: InductionRate, *, title: str = "Reliability Induction"
+) -> TableSpec:
+    """Tabulate a result of `induction_rate`: who took reliability from elsewhere."""
+    frame = rate.table
+    shown = frame.drop(columns=["induced", "se"], errors="ignore")
+    by = [column_words(str(v)) if v else "All" for v in shown["by"]]
+    shown = shown.assign(by=by)
+    return spec(
+        shown,
+        name="induction",
+        caption=title,
+        notes=["k = number of studies; Wilson intervals.", simulated(rate, frame)],
+        conf_level=rate.conf_level,
+        heads={
+            "by": "By",
+            "estimate": "Rate",
+            "reported_own": "Reported",
+            "induced_precise": "Induced, precise",
+            "induced_vague": "Induced, vague",
+        },
+        footnotes=("note",),
+        explain=False,
+    )
+
+
+_NUMBERS_OF_GROUPS = ("mean_reporting", "mean_inducing")
+
+
+def comparison(
+    frame: pd.DataFrame,
+    *,
+    conf_level: float = 0.95,
+    title: str = "Inducing and Reporting Samples",
+) -> TableSpec:
+    """Tabulate a frame of `compare_samples`; logarithms are turned back."""
+    _needs(frame, ("variable", "measure", "estimate"), "compare_samples()")
+    shown = frame.drop(
+        columns=["sd_reporting", "sd_inducing", "se", "df"], errors="ignore"
+    ).copy()
+    logs = (shown["variable"].astype(str) == "n").to_numpy()
+    for name in _NUMBERS_OF_GROUPS:
+        values = pd.to_numeric(shown[name], errors="coerce").to_numpy(dtype=float)
+        shown[name] = np.where(logs, np.exp(np.where(logs, values, 0.0)), values)
+    shown["variable"] = [column_words(str(v)) for v in shown["variable"]]
+    return spec(
+        shown,
+        name="comparison",
+        caption=title,
+        notes=[
+            "Differences are inducing less reporting samples. Means of a category are "
+            "shares.",
+            "The sizes of samples are compared on their logarithms; their means are "
+            "geometric ones."
+            if logs.any()
+            else "",
+            simulated(frame),
+        ],
+        coefficients=False,
+        conf_level=conf_level,
+        heads={
+            "variable": "Variable",
+            "mean_reporting": "*M* reporting",
+            "mean_inducing": "*M* inducing",
+            "estimate": "Difference",
+        },
+        shows=dict.fromkeys((*_NUMBERS_OF_GROUPS, "estimate", "ci"), fixed_to(2)),
+        footnotes=("note",),
+    )
+
+
+_STUDY_LEVEL = (
+    "year", "country", "language", "instrument", "rater", "setting", "sample_type",
+    "population", "modality", "treatment_format", "design", "mean_age", "pct_female",
+)  # fmt: skip
+
+
+def characteristics(
+    data: Any,
+    *,
+    columns: Sequence[str] | None = None,
+    title: str = "Characteristics of the Included Studies",
+) -> TableSpec:
+    """Tabulate one row a study: who was asked, with what, and what was reported.
+
+    Parameters
+    ----------
+    data : DataFrame, RGStudy, MetaResult or MultilevelResult
+        The coefficients.
+    columns : sequence of str, optional
+        Characteristics; by default the known ones that are there and differ.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        Several values of a study stand beside each other; numbers as their range; the
+        last columns count its coefficients and give the range of its alphas.
+    """
+    table = coefficient_table(data)
+    if columns is None:
+        names = [c for c in _STUDY_LEVEL if c in table and _says_something(table[c])]
+    else:
+        _needs(table, columns, "read_coefficients()")
+        names = list(columns)
+    label = "study_id"
+    named = next((c for c in ("authors", "author") if c in table), None)
+    if named is not None and _all_named(table[named]):
+        label = named
+    rows = []
+    for study, part in table.groupby(table["study_id"].astype(str), sort=False):
+        row = {"study_id": study}
+        if label != "study_id":
+            row["study_id"] = str(part[label].iloc[0])
+        for name in (*names, "n"):
+            if name in part:
+                row[name] = _spoken(part[name], name)
+        row["coefficients"] = str(len(part))
+        alphas = part[np.isin(kinds_of(part), list(ALPHA_TYPES))]
+        row["alpha"] = _spoken(alphas["estimate"], "estimate")
+        rows.append(row)
+    shown = pd.DataFrame(rows)
+    return spec(
+        shown,
+        name="characteristics",
+        caption=title,
+        notes=[
+            "Ranges where a study has several values; α of all its scales.",
+            simulated(table),
+        ],
+        heads={
+            "n": "*n*",
+            "coefficients": "Coefficients",
+            "alpha": "α",
+            **{c: column_words(c) for c in names if c not in LABELS},
+        },
+        numbers=("n", "coefficients", "alpha", "year", "mean_age", "pct_female"),
+        explain=False,
+    )
+
+
+def _spoken(values: pd.Series, name: str) -> str:
+    """Return the values of one study as text: a range of numbers, a list of words."""
+    kept = values.dropna()
+    kept = kept[kept.astype(str).str.strip() != ""]
+    if len(kept) == 0:
+        return ""
+    if pd.api.types.is_numeric_dtype(kept) and kept.dtype != bool:
+        digits = {"estimate": 2, "mean_age": 1, "pct_female": 0}.get(name, 0)
+        show = (
+            coefficient_to(digits)
+            if name == "estimate"
+            else year
+            if name == "year"
+            else fixed_to(digits)
+        )
+        ends = list(dict.fromkeys([show(kept.min()), show(kept.max())]))
+        return "–".join(ends)
+    found = dict.fromkeys(str(v).replace("_", " ") for v in kept)
+    return ", ".join(found)
+
+
+def quality(
+    data: Any, *, title: str = "Quality of the Evidence for Internal Consistency"
+) -> TableSpec:
+    """Tabulate how studies are rated by COSMIN’s standards, one row a study."""
+    frame = study_quality(coefficient_table(data))
+    return spec(
+        frame,
+        name="quality",
+        caption=title,
+        notes=[
+            "Box on internal consistency of the COSMIN Risk of Bias checklist (Mokkink "
+            "et al., 2018), worst score counts. + one dimension was shown and alpha is "
+            "at least .70; − it was shown and alpha is lower; ? it was not shown "
+            "(Prinsen et al., 2018)."
+        ],
+        heads={
+            "separate": "Each dimension apart",
+            "statistic": "Statistic",
+            "flaws": "Other flaws",
+            "quality": "Quality",
+            "criterion": "Criterion",
+        },
+        shows={"criterion": lambda v: {"-": "−"}.get(str(v), str(v))},
+    )
+
+
+def agreement(
+    result: CoderAgreement, *, title: str = "Agreement of Two Coders"
+) -> TableSpec:
+    """Tabulate a result of `compare_coders`, a row a variable."""
+    frame = result.to_frame()
+    named = [column_words(str(v)) for v in frame["variable"]]
+    coefficient = [
+        {"kappa": "κ", "icc": "ICC"}.get(str(v), "") for v in frame["coefficient"]
+    ]
+    shown = frame.assign(variable=named, coefficient=coefficient).drop(
+        columns=["kind", "se"]
+    )
+    return spec(
+        shown,
+        name="agreement",
+        caption=title,
+        notes=[
+            f"Rows coded by both: {result.k_matched}. k = rows that both filled in; "
+            "κ of categories, ICC(2,1) of numbers.",
+            simulated(result),
+        ],
+        conf_level=result.conf_level,
+        heads={
+            "variable": "Variable",
+            "k_one_blank": "Blank in one",
+            "agreement": "Agreement (%)",
+            "coefficient": "Coefficient",
+        },
+        shows={"agreement": fixed_to(1)},
+        footnotes=("note",),
+        explain=False,
+    )
+
+
+def reliability(estimates: Any, *, title: str = "Reliability") -> TableSpec:
     """Tabulate reliability estimates.
 
     Parameters
@@ -187,10 +485,10 @@ def reliability(estimates: Any, *, title: str = "Reliability") -> "GT":
     if isinstance(estimates, pd.DataFrame):
         names = [c for c in (*_STUDY, "se", "reason") if c in estimates]
         filled = [c for c in names if _says_something(estimates[c]) or c == "estimate"]
-        return sheet(
+        return spec(
             estimates[filled],
-            id="reliability",
-            title=title,
+            name="reliability",
+            caption=title,
             notes=[simulated(estimates)],
         )
     if isinstance(estimates, ReliabilityEstimate):
@@ -210,17 +508,17 @@ def reliability(estimates: Any, *, title: str = "Reliability") -> "GT":
     kinds = list(dict.fromkeys(e.ci for e in found if e.ci))
     if kinds:
         notes[f"Confidence intervals: {', '.join(kinds)}."] = None
-    return sheet(
+    return spec(
         frame,
-        id="reliability",
-        title=title,
+        name="reliability",
+        caption=title,
         notes=notes,
         conf_level=found[0].conf_level,
-        heads={"n": "<i>n</i>"},
+        heads={"n": "*n*"},
     )
 
 
-def items(statistics: pd.DataFrame, *, title: str = "Item Statistics") -> "GT":
+def items(statistics: pd.DataFrame, *, title: str = "Item Statistics") -> TableSpec:
     """Tabulate a frame of `item_statistics`; its warnings become the note."""
     _needs(statistics, ("item", "item_rest_correlation"), "item_statistics()")
     shown = statistics.copy()
@@ -230,17 +528,17 @@ def items(statistics: pd.DataFrame, *, title: str = "Item Statistics") -> "GT":
         shown = shown.rename(columns={name: f"item_{name}"})
     if not shown["missing"].any():
         shown = shown.drop(columns="missing")
-    return sheet(
+    return spec(
         shown,
-        id="items",
-        title=title,
+        name="items",
+        caption=title,
         notes=statistics.attrs.get("notes", ()),
         heads={
-            "item_mean": "<i>M</i>",
-            "item_sd": "<i>SD</i>",
+            "item_mean": "*M*",
+            "item_sd": "*SD*",
             "share_at_floor": "Floor",
             "share_at_ceiling": "Ceiling",
-            "item_rest_correlation": "<i>r</i> with rest",
+            "item_rest_correlation": "*r* with rest",
             "alpha_if_dropped": "α without",
         },
         numbers=("share_at_floor", "share_at_ceiling"),

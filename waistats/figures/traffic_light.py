@@ -1,0 +1,145 @@
+"""Quality of the studies: a light a standard, or shares where studies are many."""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from waistats.errors import DataError
+from waistats.figures import _style as style
+from waistats.figures._alt import describe
+from waistats.figures._rows import coefficient_table, study_names
+from waistats.rg.quality import GRADES, STANDARDS, has_quality, study_quality
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# more studies than this are shown as shares
+MANY = 40
+_ROW = 0.17  # inches
+_COLOURS = {
+    "very good": "#009E73",
+    "doubtful": "#F0E442",
+    "inadequate": "#D55E00",
+    "not rated": "#d9d9d9",
+}
+_SIGNS = {"very good": "+", "doubtful": "?", "inadequate": "−", "not rated": ""}
+_HEADS = {**STANDARDS, "quality": "Overall (worst score counts)"}
+
+
+def traffic_light(data: Any, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw how studies are rated by COSMIN's standards of internal consistency.
+
+    Parameters
+    ----------
+    data : DataFrame, RGStudy, MetaResult or MultilevelResult
+        A coding sheet with columns of the group quality.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    Axes
+        A row a study and a light a standard, with a sign in each for readers without
+        colour; of more than 40 studies the share of each grade.
+    """
+    table = coefficient_table(data)
+    if not has_quality(table):
+        raise DataError(
+            "The table has no column of the group quality: unidim_checked, n_adequate, "
+            "per_subscale_reported or flaws."
+        )
+    frame = study_quality(table)
+    own = ax is None
+    with style.drawing():
+        if len(frame) > MANY:
+            ax = style.new_axes(ax, style.PAGE * 0.8, 1.7)
+            _shares(ax, frame)
+        else:
+            ax = style.new_axes(ax, style.PAGE * 0.8, _ROW * len(frame) + 1.2)
+            _lights(ax, frame, table)
+        counts = frame["quality"].value_counts()
+        said = ", ".join(f"{g} {int(counts.get(g, 0))}" for g in GRADES)
+        text = f"Quality of {len(frame)} studies by COSMIN: {said}."
+        describe(ax, text, of=frame, own=own)
+    return ax
+
+
+def _lights(ax: "Axes", frame: pd.DataFrame, table: pd.DataFrame) -> None:
+    for j, name in enumerate(_HEADS):
+        for i, grade in enumerate(frame[name]):
+            ax.scatter(
+                [j], [i], s=62, color=_COLOURS[grade], edgecolor=style.MUTED, lw=0.5
+            )
+            ax.annotate(
+                _SIGNS[grade],
+                (j, i),
+                ha="center",
+                va="center_baseline",
+                fontsize=style.SMALL,
+                fontweight="bold",
+            )
+    names = study_names(table)
+    ax.set_yticks(range(len(frame)), [names[s] for s in frame["study_id"]])
+    ax.set_xticks(
+        range(len(_HEADS)), [style.wrap(text, 1.1) for text in _HEADS.values()]
+    )
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    ax.set_xlim(-0.6, len(_HEADS) - 0.4)
+    ax.set_ylim(len(frame) - 0.4, -0.6)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    _legend(ax)
+
+
+def _shares(ax: "Axes", frame: pd.DataFrame) -> None:
+    for i, name in enumerate(_HEADS):
+        left = 0.0
+        for grade in GRADES:
+            share = 100 * float((frame[name] == grade).mean())
+            ax.barh(
+                [i],
+                [share],
+                left=left,
+                color=_COLOURS[grade],
+                edgecolor="white",
+                lw=0.5,
+            )
+            if share > 8:
+                ax.annotate(
+                    f"{share:.0f}%",
+                    (left + share / 2, i),
+                    ha="center",
+                    va="center_baseline",
+                    fontsize=style.SMALL,
+                )
+            left += share
+    ax.set_yticks(range(len(_HEADS)), list(_HEADS.values()))
+    ax.set_ylim(len(_HEADS) - 0.4, -0.6)
+    ax.set_xlim(0, 100)
+    ax.set_xlabel("Studies (%)")
+    _legend(ax)
+
+
+def _legend(ax: "Axes") -> None:
+    from matplotlib.lines import Line2D
+
+    marks = [
+        Line2D(
+            [],
+            [],
+            marker="o",
+            linestyle="",
+            color=_COLOURS[g],
+            label=f"{g} {_SIGNS[g]}",
+        )
+        for g in GRADES
+    ]
+    ax.legend(
+        handles=marks,
+        ncols=len(GRADES),
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.04 if len(ax.get_xlabel()) == 0 else -0.35),
+        handletextpad=0.2,
+        columnspacing=1.0,
+    )

@@ -1,0 +1,145 @@
+"""The limits that the data themselves show."""
+
+import pandas as pd
+
+from waistats.measures import ALPHA_TYPES
+from waistats.report.text import own_rows
+from waistats.rg.descriptives import kinds
+from waistats.rg.study import RGStudy
+
+FEW = 20
+# from here the bias of the Bonett scale costs coverage, by docs/promises.md
+MANY_FOR_BIAS = 25
+
+
+def limitations(study: RGStudy) -> list[str]:
+    """Return the limits of a study as sentences."""
+    table = study.effects
+    used = table["yi"].notna()
+    return [
+        *_size(study, used),
+        *_reports(own_rows(study), used),
+        *_values(table, used),
+        *_model(study),
+    ]
+
+
+def _size(study: RGStudy, used: pd.Series) -> list[str]:
+    out = []
+    rows = own_rows(study)
+    k, left = int(used.sum()), int(rows["yi"].isna().sum())
+    if k < FEW:
+        out.append(
+            f"Only {k} coefficients can be pooled; intervals and heterogeneity are "
+            "imprecise, and few moderators can be examined."
+        )
+    small = int((study.cells["note"] != "").sum())
+    if small:
+        out.append(
+            f"Of {len(study.cells)} cells, {small} have too few studies to be pooled, or "
+            "for a robust interval."
+        )
+    if left:
+        out.append(
+            f"Of {len(rows)} reported coefficients, {left} cannot be pooled; the reasons "
+            "stand in the table of coefficients left out."
+        )
+    return out
+
+
+def _reports(table: pd.DataFrame, used: pd.Series) -> list[str]:
+    """Return what the sources do not tell."""
+    out = []
+    used = used[table.index]
+    valued = pd.to_numeric(table["estimate"], errors="coerce").notna()
+    if "n" in table and (no_n := int((table["n"].isna() & valued).sum())):
+        out.append(f"No sample size is known for {no_n} coefficients.")
+    if {"estimate_low", "estimate_high"} <= set(table):
+        ranges = table["estimate"].isna() & (
+            table["estimate_low"].notna() | table["estimate_high"].notna()
+        )
+        if ranges.any():
+            out.append(
+                f"Only a range or a bound is given by {int(ranges.sum())} reports."
+            )
+    if "modality_inferred" in table:
+        marks = table["modality_inferred"].astype(str).str.casefold()
+        inferred = marks.isin(["1", "1.0", "true", "yes"])
+        if inferred.any():
+            out.append(
+                f"The modality of {int(inferred.sum())} coefficients was inferred from "
+                "the setting, not stated."
+            )
+    if "provenance" in table:
+        second = (table["provenance"].astype(str) == "secondary") & used
+        if second.any():
+            out.append(
+                f"Of the pooled coefficients, {int(second.sum())} were read in another "
+                "source than their own report."
+            )
+        own = (table["provenance"].astype(str) == "computed") & used
+        if own.any():
+            out.append(
+                f"Of the pooled coefficients, {int(own.sum())} were computed by the coder "
+                "from open answers; their reports do not print them."
+            )
+    if "reliability_status" not in table:
+        out.append(
+            "The table does not say how many studies reported no reliability of their "
+            "own, so the rate of reliability induction is not known."
+        )
+    return out
+
+
+def _values(table: pd.DataFrame, used: pd.Series) -> list[str]:
+    out = []
+    estimates = pd.to_numeric(table["estimate"], errors="coerce")
+    alphas = kinds(table).isin(ALPHA_TYPES)
+    if ((estimates < 0) & used).any():
+        out.append(
+            "Negative alphas are among the coefficients; unreversed items are the "
+            "likeliest cause."
+        )
+    if (alphas & used).any():
+        out.append(
+            "Alpha equals reliability only for items that measure one construct equally "
+            "well with unrelated errors; otherwise it can be too low, or, with related "
+            "errors, too high."
+        )
+    return out
+
+
+def _model(study: RGStudy) -> list[str]:
+    out = []
+    if study.pooled is not None and study.pooled.note:
+        out.append(f"Overall model: {study.pooled.note}.")
+    if study.pooled is not None and study.bias == "none" and study.measure == "bonett":
+        k = study.pooled.fit.k
+        if k > MANY_FOR_BIAS:
+            out.append(
+                "The Bonett scale has a bias of about 1/n, which was left in, as other "
+                f"software does. With {k} coefficients the confidence interval is so "
+                "short that the bias may cost some of its coverage."
+            )
+    assumed = study.within_correlation is None and study.V is None
+    if study.pooled is not None and study.pooled.dependent and assumed:
+        out.append(
+            "Coefficients of one study were taken to have independent sampling errors; "
+            "where they come from the same persons, they have not."
+        )
+    if is_wai(study):
+        out.append(
+            "A review by COSMIN's rules found internal consistency of the WAI not "
+            "established, since unidimensionality was not shown (Paap et al., 2022): "
+            "alpha of a multidimensional scale is no proof of one construct."
+        )
+    if study.simulated:
+        out.append("The data are SIMULATED; nothing here is a finding about people.")
+    return out
+
+
+def is_wai(study: RGStudy) -> bool:
+    """Return whether the table has a form of the Working Alliance Inventory."""
+    if "instrument" not in study.effects:
+        return False
+    return bool(study.effects["instrument"].astype(str).str.contains("WAI").any())

@@ -1,0 +1,134 @@
+"""Moderators: one at a time, the model asked for, and the classical way."""
+
+from typing import Any
+
+import pandas as pd
+
+from waistats import figures
+from waistats._format import fixed, level, p_statement, percent
+from waistats._labels import statistic_text
+from waistats.errors import WaistatsError
+from waistats.meta.fit import fit_meta
+from waistats.meta.multilevel.fit import fit_multilevel
+from waistats.report.blocks import Block, Paragraph, Section, embed
+from waistats.report.results import MANY
+from waistats.report.text import holding, moderators_sentence, name_words
+from waistats.rg.moderators import moderator_term, tested_rows
+from waistats.rg.pooling import likelihood
+from waistats.rg.study import RGStudy
+from waistats.tables.models import cells, coefficients, moderators as in_alpha
+from waistats.tables.studies import correlates, screen
+
+
+def moderators(study: RGStudy) -> list[Section]:
+    """Return what the reliability goes with."""
+    if study.pooled is None:
+        return []
+    blocks: list[Block] = []
+    frame = study.screen
+    tested = frame[frame["p_value"].notna()]
+    if len(tested):
+        blocks.append(Paragraph(moderators_sentence(study)))
+        blocks.append(screen(tested))
+    blocks += _untested(frame[frame["p_value"].isna()])
+    levels = study.levels
+    pooled = levels[levels["estimate"].notna()] if len(levels) else levels
+    if len(pooled):
+        title = "Pooled Reliability by Level of Each Categorical Moderator"
+        blocks.append(cells(pooled, title=title, conf_level=study.conf_level))
+    for _, row in holding(study).iterrows():
+        blocks += _drawn(study, row)
+    blocks += _model(study)
+    classical = study.correlates
+    classical = classical[classical["p_value"].notna()]
+    if len(classical):
+        title = "Bivariate Correlations of Alpha, as in the Classical Study"
+        blocks.append(correlates(classical, title=title))
+    return [Section("moderators", "Moderators", blocks)]
+
+
+def _untested(frame: pd.DataFrame) -> list[Block]:
+    if len(frame) == 0:
+        return []
+    notes = frame.groupby("note", sort=False)["moderator"].agg(
+        lambda names: ", ".join(map(name_words, names))
+    )
+    listed = "; ".join(f"{names} ({note})" for note, names in notes.items())
+    return [Paragraph(f"Not tested: {listed}.")]
+
+
+def _drawn(study: RGStudy, row: pd.Series) -> list[Block]:
+    """Return the figure of a moderator whose test holds."""
+    name, number = str(row["moderator"]), row["kind"] == "number"
+    rows, metric, _ = tested_rows(study.main_rows, name)
+    dependent = rows["study_id"].astype(str).duplicated().any()
+    words = name_words(name) + (f" ({metric})" if metric else "")
+    if not number and not dependent and len(rows) <= MANY:
+        fit = fit_meta(rows, method=study.method, conf_level=study.conf_level)
+        return [
+            embed(
+                f"forest_{name}",
+                figures.forest(fit, by=name),
+                f"Forest Plot by {words}",
+                "One model with a mean for each level and one tau2.",
+                simulated=study.simulated,
+            )
+        ]
+    formula = f"~ {moderator_term(name, number=number)}"
+    try:
+        model = _fit(study, rows, formula, dependent)
+    except WaistatsError:
+        return []
+    axes = figures.bubble(model, name)
+    if metric:
+        axes.set_xlabel(f"{axes.get_xlabel()}\n({metric.partition(';')[0]})")
+    line = "the fitted line" if number else "the mean of each level"
+    return [
+        embed(
+            f"bubble_{name}",
+            axes,
+            f"Alpha and {words}",
+            f"Each point is a coefficient, its area by weight, with {line}, its "
+            f"{level(study.conf_level)} confidence band and the prediction interval "
+            "(dashed).",
+            simulated=study.simulated,
+        )
+    ]
+
+
+def _fit(study: RGStudy, rows: pd.DataFrame, formula: str, dependent: bool) -> Any:
+    if dependent:
+        return fit_multilevel(
+            rows,
+            formula,
+            method=likelihood(study.method),
+            conf_level=study.conf_level,
+            V=study.V,
+        )
+    return fit_meta(rows, formula, method=study.method, conf_level=study.conf_level)
+
+
+def model_sentence(study: RGStudy) -> str:
+    """Return the tests of the model with several moderators; empty without one."""
+    model = study.moderator_model
+    if model is None:
+        return ""
+    share = model.R2
+    r2 = "" if share is None or pd.isna(share) else f", R2 = {percent(share, 1)}"
+    return (
+        f"The model with {study.formula} (k = {model.k}): {statistic_text(model.omnibus)}"
+        f"{r2}; residual heterogeneity Q({model.Q_df}) = {fixed(model.Q, 2)}, "
+        f"{p_statement(model.Q_p)}, tau2 = {fixed(model.tau2, 3)}. Predictive equation: "
+        f"{study.equation}."
+    )
+
+
+def _model(study: RGStudy) -> list[Block]:
+    model = study.moderator_model
+    if model is None:
+        return []
+    return [
+        Paragraph(model_sentence(study)),
+        coefficients(model, title=f"The Model with {study.formula}"),
+        in_alpha(model, title="The Same Model in Units of Alpha"),
+    ]

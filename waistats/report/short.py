@@ -1,0 +1,94 @@
+"""The short report: four to six pages in the form of a paper."""
+
+import pandas as pd
+
+from waistats._format import level
+from waistats.report.blocks import Block, Listing, Paragraph, Section
+from waistats.report.discussion import declarations
+from waistats.report.limits import limitations
+from waistats.report.moderators import model_sentence
+from waistats.report.opening import summary
+from waistats.report.results import forest_figure
+from waistats.report.robustness import sensitivity_words
+from waistats.report.sources import flow
+from waistats.report.text import (
+    methods_paragraphs,
+    opened,
+    results_paragraph,
+)
+from waistats.rg.study import RGStudy
+from waistats.tables._spec import TableSpec
+from waistats.tables.models import cells
+from waistats.tables.studies import screen
+
+_ROWS = 14  # of a table that leaves room for the rest of a page
+_LIMITS = 5
+
+
+def short_sections(study: RGStudy) -> list[Section]:
+    """Return answer, methods, results, moderators, sensitivity and limits."""
+    made = [summary(study)]
+    texts = study.author_texts
+    told = ("question", "criteria", "databases")
+    words = [texts.get(key) for key in told if key in texts]
+    methods = [Paragraph(text) for text in (*words, *methods_paragraphs(study))]
+    made.append(Section("methods", "Method", methods))
+    made.append(_results(study))
+    if study.screening is not None:
+        made[-1] = Section("results", "Results", [*flow(study)[0].blocks[:1],
+                                                  *made[-1].blocks])  # fmt: skip
+    made.append(_limits(study))
+    return made + declarations(study)
+
+
+def main_table(study: RGStudy) -> TableSpec:
+    """Return Table 1: the overall model and the cells that could be pooled."""
+    rows = study.cells[study.cells["estimate"].notna()]
+    rows = (
+        rows.sort_values("k", ascending=False, kind="stable").head(_ROWS).sort_index()
+    )
+    title = "Pooled Reliability"
+    if study.pooled is None or len(rows) == 0:
+        return cells(study.cells.head(_ROWS), title=title, conf_level=study.conf_level)
+    if len(study.cells) == 1:
+        return cells(study.summary(), title=title, conf_level=study.conf_level)
+    names = [c for c in (*study.by, "coefficient_type") if c in rows]
+    overall = study.summary().assign(**dict.fromkeys(names, ""))
+    overall[names[0]] = f"All ({study.main_scale})"
+    overall["coefficient_type"] = "alpha"
+    frame = pd.concat([overall[rows.columns], rows], ignore_index=True)
+    return cells(frame, title=title, conf_level=study.conf_level)
+
+
+def _results(study: RGStudy) -> Section:
+    blocks: list[Block] = [Paragraph(results_paragraph(study), copied=True)]
+    blocks.append(main_table(study))
+    if study.pooled is not None:
+        blocks.append(
+            forest_figure(study.pooled, "forest", "of the Overall Model", study)
+        )
+        tested = study.screen[study.screen["p_value"].notna()]
+        if len(tested):
+            blocks.append(screen(tested.head(_ROWS)))
+        said = model_sentence(study)
+        if said:
+            blocks.append(Paragraph(said))
+        found = opened(study.multiverse.sentence())
+        words = " ".join([*sensitivity_words(study), found])
+        blocks.append(Paragraph(f"Sensitivity. {words}"))
+    return Section("results", "Results", blocks)
+
+
+def _limits(study: RGStudy) -> Section:
+    texts = study.author_texts
+    blocks: list[Block] = []
+    if "limitations" in texts:
+        blocks.append(Paragraph(texts.get("limitations")))
+    blocks.append(Listing(limitations(study)[:_LIMITS]))
+    blocks.append(
+        Paragraph(
+            f"Intervals are {level(study.conf_level)} ones. The full report, with every "
+            "table, figure, the data and the code, is the supplement."
+        )
+    )
+    return Section("limitations", "Limitations", blocks)

@@ -1,0 +1,233 @@
+"""Where the coefficients come from: the search, the studies, who induced reliability."""
+
+from typing import Any
+
+import pandas as pd
+
+from waistats import figures
+from waistats._format import coefficient, interval, level, p_statement
+from waistats.errors import WaistatsError
+from waistats.measures import ALPHA_TYPES
+from waistats.report.blocks import Block, Download, Listing, Paragraph, Section, embed
+from waistats.report.text import name_words, opened, own_rows
+from waistats.rg.compare_samples import compare_samples
+from waistats.rg.descriptives import kinds
+from waistats.rg.flow import flow_counts
+from waistats.rg.induction import induction_rate
+from waistats.rg.prisma import prisma_counts
+from waistats.rg.quality import has_quality
+from waistats.rg.references import (
+    as_bibtex,
+    as_ris,
+    reference_text,
+    study_references,
+)
+from waistats.rg.study import RGStudy
+from waistats.tables.studies import (
+    agreement,
+    characteristics,
+    comparison,
+    induction as induction_table,
+    quality,
+)
+
+COUNTS = ("studies", "samples", "coefficients", "persons", "samples_without_n")
+
+
+def has_screening(study: RGStudy) -> bool:
+    """Return whether the table says who induced reliability."""
+    return "reliability_status" in study.effects
+
+
+def flow_steps(study: RGStudy) -> pd.DataFrame:
+    """Return the boxes of the flow: `flow_counts`, or what a plain table shows."""
+    table = study.coefficients
+    used = study.effects["yi"].notna()
+    alphas = kinds(study.effects).isin(ALPHA_TYPES)
+    last = study.in_main
+    other = used & ~last
+    if has_screening(study):
+        rows = flow_counts(table).to_dict("records")
+    else:
+        valued = pd.to_numeric(table["estimate"], errors="coerce").notna()
+        rows = [
+            _box("Coefficients in the table", table, alphas | ~alphas),
+            _box("Without a value: a range or a bound", table, ~valued, side=True),
+            _box("With a value", table, valued),
+            _box("Cannot be pooled", table, valued & ~used, side=True, why=True),
+            _box("Can be pooled", table, used),
+        ]
+    rows += [
+        _box("Other scales or kinds, pooled apart", table, other, side=True),
+        _box(f"In the overall model ({study.main_scale})", table, last),
+    ]
+    frame = pd.DataFrame(rows)
+    kept = (frame["studies"] > 0) | ~frame["side"]
+    return frame[kept].reset_index(drop=True)
+
+
+def _box(
+    name: str,
+    table: pd.DataFrame,
+    mask: pd.Series,
+    *,
+    side: bool = False,
+    why: bool = False,
+) -> dict[str, Any]:
+    """Return one box; the rows of a plain table count as their own reports."""
+    rows = table[mask.to_numpy()].drop(columns="reliability_status", errors="ignore")
+    # an empty box is kept out of the chart, and needs no counting
+    if len(rows) == 0:
+        return {"box": name, "side": side, "note": ""} | dict.fromkeys(COUNTS, 0)
+    counts = flow_counts(rows).set_index("key").loc["coded"]
+    row = {"box": name, "side": side} | {c: counts[c] for c in COUNTS}
+    # a row is a coefficient here, whatever it says of itself
+    row |= {"coefficients": len(rows), "note": counts["note"]}
+    if why and "reason" in rows:
+        reasons = rows["reason"].astype(str).value_counts()
+        row["note"] = "; ".join(f"{reason} ({k})" for reason, k in reasons.items())
+    return row
+
+
+def flow(study: RGStudy) -> list[Section]:
+    """Return the search and the flow of coefficients, as far as they say something."""
+    blocks: list[Block] = []
+    if study.screening is not None:
+        counts = prisma_counts(study.screening, own_rows(study))
+        drawn = figures.prisma(counts)
+        caption = "Flow of Records to the Included Studies"
+        note = "After PRISMA 2020 (Page et al., 2021)."
+        blocks.append(embed("prisma", drawn, caption, note, simulated=study.simulated))
+    steps = flow_steps(study)
+    if len(set(steps["coefficients"])) > 1 or steps["side"].any():
+        shown = steps.assign(note=steps["note"].where(steps["side"], ""))
+        blocks.append(
+            embed(
+                "flow",
+                figures.flow(shown[["box", "side", "note", *COUNTS[:4]]]),
+                "Flow of Studies, Samples, Coefficients and Persons to the Overall Model",
+                "A study or sample with several coefficients may stand in several boxes. "
+                "Persons: the largest n of each sample, added up.",
+                simulated=study.simulated,
+            )
+        )
+    elif not blocks:
+        k = int(steps["coefficients"].iloc[0])
+        blocks.append(
+            Paragraph(f"All {k} coefficients of the table entered the overall model.")
+        )
+    return [Section("flow", "Flow of coefficients", blocks)]
+
+
+def included(study: RGStudy) -> list[Section]:
+    """Return one row a study, and where each was published."""
+    rows = own_rows(study)
+    if rows["study_id"].nunique() < 2:
+        return []
+    blocks: list[Block] = [characteristics(rows)]
+    named = study_references(rows)
+    known = named[(named["authors"] != "") | (named["title"] != "")]
+    if len(known):
+        texts = [reference_text(row) for row in known.to_dict("records")]
+        blocks.append(Listing(sorted(texts)))
+        blocks += [
+            Download(
+                "included.bib",
+                as_bibtex(rows).encode("utf-8"),
+                "Download the references as BibTeX",
+                "application/x-bibtex",
+            ),
+            Download(
+                "included.ris",
+                as_ris(rows).encode("utf-8"),
+                "Download the references as RIS",
+                "application/x-research-info-systems",
+            ),
+        ]
+        rest = len(named) - len(known)
+        if rest:
+            words = f"Of the studies, {rest} have no reference in the table."
+            blocks.append(Paragraph(words))
+    return [Section("studies", "Included studies", blocks)]
+
+
+def rated(study: RGStudy) -> list[Section]:
+    """Return the quality of the studies by COSMIN, and how far two coders agree."""
+    blocks: list[Block] = []
+    rows = own_rows(study)
+    if has_quality(rows):
+        blocks.append(quality(rows))
+        blocks.append(
+            embed(
+                "quality",
+                figures.traffic_light(rows),
+                "Quality of the Evidence for Internal Consistency",
+                "Standards of COSMIN (Mokkink et al., 2018), worst score counts.",
+                simulated=study.simulated,
+            )
+        )
+    if study.agreement is not None:
+        found = study.agreement
+        blocks.append(Paragraph(opened(f"{found.heading()}. {_differing(found)}")))
+        blocks.append(agreement(found))
+    return [Section("quality", "Quality and coding", blocks)] if blocks else []
+
+
+def _differing(found: Any) -> str:
+    cells, left = len(found.disagreements), len(found.unmatched)
+    text = f"The coders differ in {cells} {'cell' if cells == 1 else 'cells'}"
+    if left:
+        text += f"; {left} {'row stands' if left == 1 else 'rows stand'} in one sheet"
+    return text + "."
+
+
+def induction(study: RGStudy) -> list[Section]:
+    """Return the rate of induction, and how inducing samples differ."""
+    if not has_screening(study):
+        return []
+    rate = induction_rate(study.coefficients, conf_level=study.conf_level)
+    row = rate.table.iloc[0]
+    limits = interval(row["ci_low"], row["ci_high"], lambda v: coefficient(v, 2))
+    blocks: list[Block] = [
+        Paragraph(
+            f"Of {row['k']} studies that applied the instrument, {row['induced']} took "
+            "reliability from elsewhere or said nothing of it: a rate of induction of "
+            f"{coefficient(row['estimate'], 2)}, {level(rate.conf_level)} CI {limits}. "
+            f"{_closing(rate)}".strip()
+        ),
+        induction_table(rate),
+    ]
+    try:
+        found = compare_samples(study.coefficients, conf_level=study.conf_level)
+    except WaistatsError as error:
+        blocks.append(Paragraph(f"Inducing samples are not compared: {error}"))
+    else:
+        blocks += _compared(found, study.conf_level)
+    return [Section("induction", "Reliability induction", blocks)]
+
+
+def _closing(rate: Any) -> str:
+    said = str(rate.closing()).strip()
+    return opened(said if said.endswith(".") or not said else f"{said}.")
+
+
+def _compared(found: pd.DataFrame, conf_level: float) -> list[Block]:
+    tested = found[found["p_value"].notna()]
+    if len(tested) == 0:
+        return []
+    differ = tested[tested["p_value"] < 1 - conf_level]
+    # a variable can differ in its mean and in its spread, or at several levels
+    least = differ.groupby(["variable", "level"], sort=False)["p_value"].min()
+    words = [
+        " ".join(filter(None, [name_words(name), said.strip()]))
+        + f" ({p_statement(p)})"
+        for (name, said), p in least.items()
+    ]
+    sentence = (
+        "Inducing samples differ from reporting ones in " + ", ".join(words) + ": a "
+        "coefficient taken over from elsewhere need not hold for them."
+        if words
+        else "Inducing samples do not differ detectably from reporting ones in what the "
+        "table knows of them."
+    )
+    return [Paragraph(sentence), comparison(found, conf_level=conf_level)]

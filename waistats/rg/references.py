@@ -1,0 +1,318 @@
+"""References of the included studies, from and to BibTeX and RIS."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from waistats._files import new_file
+from waistats.errors import DataError
+
+FIELDS = (
+    "study_id", "kind", "authors", "year", "title", "journal", "volume", "issue",
+    "pages", "publisher", "doi", "url",
+)  # fmt: skip
+_BIB = {
+    "author": "authors", "year": "year", "date": "year", "title": "title",
+    "journal": "journal", "journaltitle": "journal", "booktitle": "journal",
+    "volume": "volume", "number": "issue", "pages": "pages", "doi": "doi",
+    "url": "url", "publisher": "publisher", "school": "publisher",
+    "institution": "publisher",
+}  # fmt: skip
+_RIS = {
+    "PY": "year", "Y1": "year", "DA": "year", "TI": "title", "T1": "title",
+    "JO": "journal", "JF": "journal", "T2": "journal", "JA": "journal",
+    "VL": "volume", "IS": "issue", "DO": "doi", "UR": "url", "PB": "publisher",
+    "ID": "study_id",
+}  # fmt: skip
+_KINDS = {"article": "JOUR", "thesis": "THES", "book": "BOOK", "other": "GEN"}
+_OF_RIS = {"JOUR": "article", "THES": "thesis", "BOOK": "book", "JFULL": "article"}
+_OF_BIB = {"article": "article", "phdthesis": "thesis", "mastersthesis": "thesis"} | {
+    "thesis": "thesis", "book": "book",
+}  # fmt: skip
+# an accent of TeX -> the sign that combines with the letter before it
+_ACCENTS = {"'": "\u0301", "`": "\u0300", '"': "\u0308", "^": "\u0302"} | {
+    "~": "\u0303", "c": "\u0327", "v": "\u030c", "=": "\u0304", ".": "\u0307",
+    "u": "\u0306", "r": "\u030a", "H": "\u030b", "k": "\u0328",
+}  # fmt: skip
+_LETTERS = {r"\ss": "ß", r"\o": "ø", r"\O": "Ø", r"\ae": "æ", r"\AE": "Æ"} | {
+    r"\aa": "å", r"\AA": "Å", r"\l": "ł", r"\L": "Ł", r"\i": "i", r"\&": "&",
+    r"\_": "_", r"\%": "%", r"\$": "$", r"\#": "#",
+}  # fmt: skip
+
+
+def read_references(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read references from a BibTeX or RIS file.
+
+    Parameters
+    ----------
+    path : str or path
+        A file ending ``.bib`` or ``.ris``, as reference managers export it.
+
+    Returns
+    -------
+    DataFrame
+        A row a reference: ``study_id`` (the key), ``kind`` (article, thesis, book,
+        other), ``authors`` (``"Horvath, A. O.; Greenberg, L. S."``), ``year, title,
+        journal, volume, issue, pages, publisher, doi, url``; blanks are empty.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or holds no reference.
+    """
+    source = Path(path)
+    try:
+        text = source.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise DataError(f"{source}: there is no such file.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{source} cannot be read as UTF-8 text: {error}") from error
+    kind = source.suffix.lower()
+    if kind not in {".bib", ".ris"}:
+        raise DataError(
+            f"{source}: references are read from .bib (BibTeX) or .ris files."
+        )
+    rows = list(_bib_entries(text) if kind == ".bib" else _ris_entries(text))
+    if not rows:
+        raise DataError(f"{source}: no reference was found in this file.")
+    for i, row in enumerate(rows, start=1):
+        row["study_id"] = row.get("study_id") or f"reference {i}"
+        found = re.search(r"\d{4}", row.get("year", ""))
+        row["year"] = found[0] if found else row.get("year", "")
+    return pd.DataFrame([{name: row.get(name, "") for name in FIELDS} for row in rows])
+
+
+def write_references(
+    table: pd.DataFrame, path: str | os.PathLike[str], *, force: bool = False
+) -> Path:
+    """Write the references of the studies of a table, one each, as BibTeX or RIS.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A coding sheet, or what `read_references` gives.
+    path : str or path
+        The file, ending ``.bib`` or ``.ris``.
+    force : bool, default False
+        Replace a file that is there.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    target = Path(path)
+    kind = target.suffix.lower()
+    if kind not in {".bib", ".ris"}:
+        raise DataError(f"{target}: references are written as .bib or .ris files.")
+    content = as_bibtex(table) if kind == ".bib" else as_ris(table)
+    with new_file(target, force=force) as work:
+        work.write_text(content, encoding="utf-8", newline="\n")
+    return target
+
+
+def study_references(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a study with what the table knows of its publication."""
+    rename = {"publication_type": "kind", "source_url": "url"}
+    frame = table.rename(columns={a: b for a, b in rename.items() if b not in table})
+    frame = pd.DataFrame(
+        {
+            name: [_word(v) for v in frame[name]] if name in frame else ""
+            for name in FIELDS
+        }
+    )
+    # the first that is filled, of the rows of a study
+    rows = []
+    for study, part in frame.groupby("study_id", sort=False):
+        first = {name: next(filter(None, part[name]), "") for name in FIELDS[1:]}
+        rows.append({"study_id": study} | first)
+    return pd.DataFrame(rows, columns=list(FIELDS))
+
+
+def reference_text(row: Mapping[str, Any]) -> str:
+    """Return a reference as APA 7 prints it, of what is known.
+
+    >>> reference_text({"authors": "Horvath, A. O.; Greenberg, L. S.", "year": "1989",
+    ...                 "title": "The WAI", "journal": "JCP", "volume": "36",
+    ...                 "pages": "223-233"})
+    'Horvath, A. O., & Greenberg, L. S. (1989). The WAI. JCP, 36, 223–233.'
+    """
+    get = {name: _word(row.get(name)) for name in FIELDS}
+    names = [n.strip() for n in get["authors"].split(";") if n.strip()]
+    if len(names) > 1:
+        who = ", ".join(names[:-1]) + f", & {names[-1]}"
+    else:
+        who = "".join(names) or get["study_id"]
+    parts = [f"{who} ({get['year'] or 'n.d.'})."]
+    if get["title"]:
+        parts.append(get["title"].rstrip(".") + ".")
+    place = get["journal"]
+    if place and get["volume"]:
+        place += f", {get['volume']}"
+        place += f"({get['issue']})" if get["issue"] else ""
+    if place and get["pages"]:
+        place += f", {re.sub('-+', '–', get['pages'])}"
+    place = place or get["publisher"]
+    if place:
+        parts.append(f"{place}.")
+    if get["doi"]:
+        bare = re.sub(r"^(https?://(dx\.)?doi\.org/|doi:\s*)", "", get["doi"])
+        parts.append(f"https://doi.org/{bare}")
+    elif get["url"]:
+        parts.append(get["url"])
+    return " ".join(parts)
+
+
+def as_bibtex(table: pd.DataFrame) -> str:
+    """Return the references of a table's studies as BibTeX."""
+    names = {"authors": "author", "issue": "number"}
+    kinds = {"article": "article", "thesis": "phdthesis", "book": "book"}
+    entries = []
+    for row in study_references(table).to_dict("records"):
+        row["authors"] = " and ".join(
+            n.strip() for n in row["authors"].split(";") if n.strip()
+        )
+        key = re.sub(r"[^\w:.+/-]", "_", row["study_id"]) or "study"
+        kind = kinds.get(row["kind"] or "article", "misc")
+        if kind == "phdthesis":
+            names = names | {"publisher": "school"}
+        lines = [
+            f"  {names.get(name, name)} = {{{_balanced(row[name])}}},"
+            for name in FIELDS[2:]
+            if row[name]
+        ]
+        entries.append("\n".join([f"@{kind}{{{key},", *lines, "}"]))
+    return "\n\n".join([*entries, ""])
+
+
+def as_ris(table: pd.DataFrame) -> str:
+    """Return the references of a table's studies as RIS."""
+    tags = {"year": "PY", "title": "TI", "journal": "JO", "volume": "VL"} | {
+        "issue": "IS", "publisher": "PB", "doi": "DO", "url": "UR",
+    }  # fmt: skip
+    entries = []
+    for row in study_references(table).to_dict("records"):
+        lines = [f"TY  - {_KINDS.get(row['kind'] or 'article', 'GEN')}"]
+        lines.append(f"ID  - {_line(row['study_id'])}")
+        lines += [
+            f"AU  - {_line(name)}" for name in row["authors"].split(";") if name.strip()
+        ]
+        for name, tag in tags.items():
+            if row[name]:
+                lines.append(f"{tag}  - {_line(row[name])}")
+        first, _, last = row["pages"].partition("-")
+        if first:
+            lines.append(f"SP  - {_line(first)}")
+        if last:
+            lines.append(f"EP  - {_line(last.lstrip('-'))}")
+        entries.append("\n".join([*lines, "ER  - "]))
+    return "\n\n".join([*entries, ""])
+
+
+def _word(value: Any) -> str:
+    if value is None or (not isinstance(value, str) and pd.isna(value)):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return " ".join(str(value).split())
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _balanced(text: str) -> str:
+    return text.replace("{", "(").replace("}", ")").replace("\\", "/")
+
+
+def _ris_entries(text: str) -> Iterator[dict[str, str]]:
+    row: dict[str, str] = {}
+    authors: list[str] = []
+    for line in text.splitlines():
+        found = re.match(r"([A-Z][A-Z0-9])  ?- ?(.*)", line)
+        if found is None:
+            continue
+        tag, value = found[1], found[2].strip()
+        if tag == "TY":
+            row, authors = {"kind": _OF_RIS.get(value, "other")}, []
+        elif tag == "ER":
+            yield row | {"authors": "; ".join(authors)}
+            row, authors = {}, []
+        elif tag in {"AU", "A1"}:
+            authors.append(value)
+        elif tag == "SP":
+            row["pages"] = value
+        elif tag == "EP":
+            row["pages"] = f"{row['pages']}-{value}" if row.get("pages") else value
+        elif tag in _RIS:
+            row.setdefault(_RIS[tag], value)
+
+
+def _bib_entries(text: str) -> Iterator[dict[str, str]]:
+    for found in re.finditer(r"@(\w+)\s*\{", text):
+        kind = found[1].casefold()
+        if kind in {"comment", "string", "preamble"}:
+            continue
+        body = _braced(text, found.end())
+        key, _, rest = body.partition(",")
+        row = {"study_id": key.strip(), "kind": _OF_BIB.get(kind, "other")}
+        for name, value in _bib_fields(rest):
+            if name in _BIB:
+                row.setdefault(_BIB[name], _untex(value))
+        names = re.split(r"\s+and\s+", row.get("authors", ""))
+        yield row | {"authors": "; ".join(filter(None, names))}
+
+
+def _braced(text: str, start: int) -> str:
+    """Return what stands from ``start`` to the brace that closes it."""
+    depth, at = 1, start
+    while at < len(text) and depth:
+        depth += {"{": 1, "}": -1}.get(text[at], 0)
+        at += 1
+    return text[start : at - 1] if depth == 0 else text[start:]
+
+
+def _bib_fields(text: str) -> Iterator[tuple[str, str]]:
+    at = 0
+    head = re.compile(r"\s*,?\s*(\w+)\s*=\s*")
+    while found := head.match(text, at):
+        name, at = found[1].casefold(), found.end()
+        if at < len(text) and text[at] == "{":
+            value = _braced(text, at + 1)
+            at += len(value) + 2
+        elif at < len(text) and text[at] == '"':
+            end, depth = at + 1, 0
+            while end < len(text) and (text[end] != '"' or depth):
+                depth += {"{": 1, "}": -1}.get(text[end], 0)
+                end += 1
+            value, at = text[at + 1 : end], end + 1
+        else:
+            bare = re.compile(r"[^,\s}]*").match(text, at)
+            value = bare[0] if bare else ""
+            at += len(value)
+        yield name, value
+
+
+def _untex(text: str) -> str:
+    """Return TeX as plain text: accents, letters, no braces."""
+
+    def accent(found: re.Match[str]) -> str:
+        letter = (found[2] or found[3]).replace("\\i", "i")
+        return unicodedata.normalize("NFC", letter + _ACCENTS[found[1]])
+
+    text = re.sub(
+        r"\\(['`\"^~=.]|[cvurHk](?![A-Za-z]))\s*(?:\{(\\?[A-Za-z])\}|(\\?[A-Za-z]))",
+        accent,
+        text,
+    )
+    for tex, letter in _LETTERS.items():
+        # the space that ends a command of letters is no space
+        end = r"(?![A-Za-z])\s?" if tex[1:].isalpha() else ""
+        text = re.sub(re.escape(tex) + end, letter, text)
+    text = text.replace("{", "").replace("}", "").replace("---", "—")
+    return " ".join(text.replace("--", "-").replace("~", " ").split())
