@@ -274,11 +274,16 @@ CALLS = {
 # functions that see no data, say nothing of them in a frame, or make SIMULATED data
 WITHOUT = {
     *("back_transform", "cache_path", "check_coefficients", "coding_codebook"),
-    *("coding_examples", "compare_coders", "composite_reliability", "decision_words"),
+    *(
+        "coding_examples",
+        "compare_coders",
+        "composite_reliability",
+        "interpret_reliability",
+    ),
     *("define_instrument", "disattenuate", "fetch_dataset", "fit_meta_many"),
     *("get_instrument", "identify_instrument", "item_columns", "kelley_true_score"),
     *("lengthening_factor", "list_datasets", "list_instruments", "load_dataset"),
-    *("mean_inter_item_correlation", "range_change", "read_coefficients"),
+    *("mean_inter_item_correlation", "restrict_range", "read_coefficients"),
     *("read_responses", "reliable_change", "sample_size_for_alpha"),
     *("sample_size_for_correlation", "simulate_hanson_study", "simulate_literature"),
     *("simulate_responses", "spearman_brown", "standard_error_of_measurement"),

@@ -13,6 +13,7 @@ from .datasets.simulate import (
     simulate_responses as simulate_responses,
 )
 from .datasets.simulated_studies import (
+    SimulatedLiterature as SimulatedLiterature,
     SimulatedStudy as SimulatedStudy,
     simulate_hanson_study as simulate_hanson_study,
     simulate_literature as simulate_literature,
@@ -30,6 +31,7 @@ from .instruments.forms import (
     list_instruments as list_instruments,
 )
 from .instruments.identification import (
+    InstrumentMatch as InstrumentMatch,
     identify_instrument as identify_instrument,
 )
 from .instruments.keys import (
@@ -52,6 +54,7 @@ from .measures import (
     effect_sizes as effect_sizes,
 )
 from .meta.bayes import (
+    BayesResult as BayesResult,
     fit_bayes as fit_bayes,
 )
 from .meta.bayes_multilevel import (
@@ -62,41 +65,50 @@ from .meta.fit import (
     fit_meta as fit_meta,
 )
 from .meta.fit_many import (
+    MetaBatch as MetaBatch,
     fit_meta_many as fit_meta_many,
 )
 from .meta.location_scale import (
+    LocationScaleResult as LocationScaleResult,
     fit_location_scale as fit_location_scale,
 )
 from .meta.multilevel.fit import (
     MultilevelResult as MultilevelResult,
     fit_multilevel as fit_multilevel,
 )
+from .meta.multilevel.robust import RobustResult as RobustResult
 from .meta.multivariate import (
     MultivariateResult as MultivariateResult,
     fit_multivariate as fit_multivariate,
 )
 from .meta.permutation import (
+    PermutationResult as PermutationResult,
     permutation_test as permutation_test,
 )
 from .meta.results import (
+    FittedModel as FittedModel,
     MetaResult as MetaResult,
+    TestResult as TestResult,
 )
 from .meta.subgroups import (
+    SubgroupResult as SubgroupResult,
     fit_subgroups as fit_subgroups,
 )
 from .meta.varying import (
+    VaryingMeans as VaryingMeans,
+    VaryingRegression as VaryingRegression,
     fit_varying_coefficient as fit_varying_coefficient,
 )
 from .practice import (
     Disattenuated as Disattenuated,
     ReliabilityPrediction as ReliabilityPrediction,
-    decision_words as decision_words,
     disattenuate as disattenuate,
+    interpret_reliability as interpret_reliability,
     kelley_true_score as kelley_true_score,
     practice_table as practice_table,
     predict_reliability as predict_reliability,
-    range_change as range_change,
     reliable_change as reliable_change,
+    restrict_range as restrict_range,
     sample_size_for_alpha as sample_size_for_alpha,
     sample_size_for_correlation as sample_size_for_correlation,
     sample_size_for_icc as sample_size_for_icc,
@@ -104,6 +116,11 @@ from .practice import (
     standard_error_of_measurement as standard_error_of_measurement,
     threshold_probability as threshold_probability,
 )
+from .practice.scores import (
+    decision_words as decision_words,
+    range_change as range_change,
+)
+from .reliability._model_fit import ModelFit as ModelFit
 from .reliability._result import (
     ReliabilityEstimate as ReliabilityEstimate,
 )
@@ -125,6 +142,9 @@ from .reliability.change import (
     smallest_detectable_change as smallest_detectable_change,
 )
 from .reliability.compare import (
+    AlphaComparison as AlphaComparison,
+    AlphaCovariance as AlphaCovariance,
+    AlphasComparison as AlphasComparison,
     alpha_covariance as alpha_covariance,
     compare_alphas as compare_alphas,
 )
@@ -133,6 +153,7 @@ from .reliability.composite import (
     stratified_alpha as stratified_alpha,
 )
 from .reliability.factor_model import (
+    ModelReliability as ModelReliability,
     omega_from_model as omega_from_model,
 )
 from .reliability.glb import (
@@ -150,12 +171,15 @@ from .reliability.items import (
     item_statistics as item_statistics,
 )
 from .reliability.missing_bounds import (
+    AlphaBounds as AlphaBounds,
     alpha_bounds as alpha_bounds,
 )
 from .reliability.multilevel import (
+    MultilevelReliability as MultilevelReliability,
     multilevel_reliability as multilevel_reliability,
 )
 from .reliability.omega import (
+    FactorReliability as FactorReliability,
     omega_total as omega_total,
 )
 from .reliability.omega_categorical import (
@@ -169,15 +193,18 @@ from .reliability.ordinal import (
     ordinal_omega as ordinal_omega,
 )
 from .reliability.split_half import (
+    SplitHalf as SplitHalf,
     split_half as split_half,
 )
 from .reliability.tau_equivalence import (
+    TauEquivalence as TauEquivalence,
     tau_equivalence as tau_equivalence,
 )
 from .rg._spread_rows import (
     spread_covariance as spread_covariance,
 )
 from .rg.coders import (
+    CoderAgreement as CoderAgreement,
     compare_coders as compare_coders,
 )
 from .rg.coding import (
@@ -189,6 +216,7 @@ from .rg.compare_samples import (
     compare_samples as compare_samples,
 )
 from .rg.correlates import (
+    ClassicalRegression as ClassicalRegression,
     classical_regression as classical_regression,
     correlates as correlates,
 )
@@ -200,11 +228,13 @@ from .rg.flow import (
     flow_counts as flow_counts,
 )
 from .rg.induced_samples import (
+    ExpectedReliability as ExpectedReliability,
     expected_reliability as expected_reliability,
     induction_tests as induction_tests,
     variance_ratio_test as variance_ratio_test,
 )
 from .rg.induction import (
+    InductionRate as InductionRate,
     induction_rate as induction_rate,
 )
 from .rg.length import (
@@ -224,6 +254,7 @@ from .rg.references import (
     write_references as write_references,
 )
 from .rg.spread import (
+    SpreadResult as SpreadResult,
     spread_analysis as spread_analysis,
 )
 from .rg.study import (
@@ -241,9 +272,11 @@ from .sensitivity.deletion import (
     leave_one_out as leave_one_out,
 )
 from .sensitivity.gosh import (
+    GoshResult as GoshResult,
     gosh as gosh,
 )
 from .sensitivity.multiverse import (
+    Multiverse as Multiverse,
     multiverse as multiverse,
 )
 from .sensitivity.retrace import (
@@ -251,17 +284,23 @@ from .sensitivity.retrace import (
     retrace as retrace,
 )
 from .sensitivity.selection import (
+    ThresholdSelection as ThresholdSelection,
     threshold_selection as threshold_selection,
 )
 from .sensitivity.small_study import (
+    EggerTest as EggerTest,
+    PetPeese as PetPeese,
+    RankTest as RankTest,
     egger_test as egger_test,
     pet_peese as pet_peese,
     rank_test as rank_test,
 )
 from .sensitivity.trim_and_fill import (
+    TrimAndFill as TrimAndFill,
     trim_and_fill as trim_and_fill,
 )
 from .sensitivity.unreported import (
+    FailSafeN as FailSafeN,
     fail_safe_n as fail_safe_n,
     worst_case as worst_case,
 )

@@ -66,8 +66,23 @@ class Frozen:
             if kept is not value:
                 object.__setattr__(self, field.name, kept)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = {
+            field.name: object.__getattribute__(self, field.name)
+            for field in fields(self)  # type: ignore[arg-type]
+        }
+        return _restored, (type(self), values)
+
     def __getattribute__(self, name: str) -> Any:
         value = object.__getattribute__(self, name)
         if type(value) in _OPEN and name[:1] != "_":
             return _given(value)
         return value
+
+
+def _restored(kind: type, values: dict[str, Any]) -> Any:
+    """Return a result as it was pickled or copied."""
+    result = object.__new__(kind)
+    for name, value in values.items():
+        object.__setattr__(result, name, value)
+    return result

@@ -107,7 +107,7 @@ def icc_variance(
     >>> icc_variance(0.6, 60, 3).round(6), icc_variance(0.6, 60, 3, "1,1").round(6)
     (np.float64(0.004375), np.float64(0.004351))
     """
-    check_option("form", form, (*ICC_FORMS, "2,1", "2,k"))
+    form = check_option("form", form, (*ICC_FORMS, "2,1", "2,k"))
     r, size, k = _checked(icc, n, n_raters)
     averaged = form.endswith("k")
     single = r / (k - (k - 1) * r) if averaged else r
@@ -160,7 +160,7 @@ def icc_log_variance(
     >>> icc_log_variance(50, 3).round(4), icc_log_variance(50, 3, exact=True).round(10)
     (np.float64(0.0625), np.float64(0.0622784685))
     """
-    check_option("form", form, ("1,k", "3,k"))
+    form = check_option("form", form, ("1,k", "3,k"))
     _, size, k = _checked(0.0, n, n_raters, least=3)
     if not exact:
         return np.asarray(2 * k / ((k - 1) * (size - 2)), dtype=np.float64)[()]

@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from numbers import Real
+from typing import Any
+
+from waistats._aliases import ALIASES
 
 # the least distance of a confidence level from 0 and 1
 NEAREST = 1e-9
@@ -51,20 +54,46 @@ def listing(values: Iterable[object], most: int = 12) -> str:
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """Return ``" (did you mean 'x'?)"`` for the closest known name, else ``""``."""
-    options = [str(option) for option in known]
-    folded = {option.lower(): option for option in options}
-    match = get_close_matches(str(name).lower(), list(folded), n=1, cutoff=0.6)
+    """Return ``" (did you mean 'x'?)"`` for a name that is a slip away, else ``""``.
+
+    A hint is about spelling and never about meaning: numbers must agree, and a short
+    name must be nearly the same.
+
+    >>> near("bonnet", ["raw", "bonett"]), near("AHW", ["raw"]), near("A,1", ["3,1"])
+    (" (did you mean 'bonett'?)", '', '')
+    """
+    word = str(name).casefold()
+    digits = re.sub(r"\D", "", word)
+    folded = {
+        option.casefold(): option
+        for option in map(str, known)
+        if re.sub(r"\D", "", option) == digits
+    }
+    cutoff = 0.65 if len(word) > 3 else 0.8
+    match = get_close_matches(word, list(folded), n=1, cutoff=cutoff)
     return f" (did you mean {folded[match[0]]!r}?)" if match else ""
 
 
-def check_option(name: str, value: object, options: Iterable[str]) -> None:
-    """Raise a ModelError unless ``value`` is one of ``options``."""
+def check_option(name: str, value: Any, options: Iterable[str]) -> Any:
+    """Return the name of an option's value, or raise a ModelError.
+
+    Names of metafor, psych, SPSS and pingouin are taken (`waistats._aliases`), and
+    capitals do not count where only one option is meant.
+    """
     allowed = list(options)
-    if not (isinstance(value, str) and value in allowed):
-        words = ", ".join(repr(option) for option in allowed)
-        hint = near(str(value), allowed)
-        raise ModelError(f"{name} must be one of {words}; got {value!r}{hint}.")
+    if isinstance(value, str):
+        if value in allowed:
+            return value
+        word = value.strip().casefold()
+        alike = [option for option in allowed if option.casefold() == word]
+        if len(alike) == 1:
+            return alike[0]
+        for alias, meant in ALIASES.get(name, {}).items():
+            if alias.casefold() == word and meant in allowed:
+                return meant
+    words = ", ".join(repr(option) for option in allowed)
+    hint = near(str(value), allowed)
+    raise ModelError(f"{name} must be one of {words}; got {value!r}{hint}.")
 
 
 def check_conf_level(conf_level: float) -> None:

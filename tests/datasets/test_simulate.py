@@ -47,7 +47,7 @@ def test_the_frame_has_the_shape_asked_for():
 
 
 def test_the_same_seed_gives_the_same_frame():
-    make = {"studies": ["a", "b"], "n": range(20, 40), "tau": 0.3, "missing": 0.1}
+    make = {"studies": ["a", "b"], "n": range(20, 40), "tau": 0.3, "missing_rate": 0.1}
     one = simulate_responses("WAI-S", seed=3, **make)
     pd.testing.assert_frame_equal(one, simulate_responses("WAI-S", seed=3, **make))
     assert not one.equals(simulate_responses("WAI-S", seed=4, **make))
@@ -85,7 +85,7 @@ def test_alphas_per_study_and_missing_share():
     assert data.attrs["population_alpha"] == dict(
         zip(["S01", "S02", "S03"], wanted, strict=True)
     )
-    holes = simulate_responses("WAI-SR", studies=1, n=5000, missing=0.2, seed=9)
+    holes = simulate_responses("WAI-SR", studies=1, n=5000, missing_rate=0.2, seed=9)
     assert holes.filter(like="wai").isna().mean().mean() == pytest.approx(0.2, abs=0.01)
     assert holes["person_id"].notna().all()
 
@@ -135,7 +135,7 @@ def test_impossible_data_are_refused(options, message):
         ({"reliability": 0.9999}, "cannot be reached"),
         ({"tau": -1}, "tau is a standard deviation"),
         ({"ceiling": 1}, "ceiling is a share"),
-        ({"missing": -0.1}, "missing is a share"),
+        ({"missing_rate": -0.1}, "missing_rate is a share"),
     ],
 )
 def test_impossible_models_are_refused(options, message):

@@ -10,11 +10,11 @@ from hypothesis import given, settings, strategies as st
 
 from waistats import DataError, ModelError, effect_sizes, fit_meta
 from waistats.practice import (
-    decision_words,
     disattenuate,
+    interpret_reliability,
     kelley_true_score,
-    range_change,
     reliable_change,
+    restrict_range,
     sample_size_for_alpha,
     sample_size_for_correlation,
     standard_error_of_measurement,
@@ -36,8 +36,8 @@ def test_standard_errors():
     assert standard_error_of_measurement(9, 0.92) == pytest.approx(2.5455844, rel=1e-7)
     assert standard_error_of_measurement(0.75, 0.92) == pytest.approx(0.2121320, 1e-6)
     sem = standard_error_of_measurement
-    assert sem(9, 0.92, kind="estimation") == pytest.approx(2.442, abs=5e-4)
-    assert sem(9, 0.92, kind="prediction") == pytest.approx(3.527, abs=5e-4)
+    assert sem(9, 0.92, of="estimation") == pytest.approx(2.442, abs=5e-4)
+    assert sem(9, 0.92, of="prediction") == pytest.approx(3.527, abs=5e-4)
     np.testing.assert_allclose(sem([9, 0.75], [0.92, 1]), [2.5455844, 0], rtol=1e-7)
 
 
@@ -82,17 +82,17 @@ def test_negative_prediction_limit_counts_as_no_reliability():
     assert standard_error_of_measurement(5, fit)["pi_low"] == 5
 
 
-def test_range_change():
-    assert range_change(0.92, 9, 6) == pytest.approx(0.82)
-    assert range_change(0.92, 9, 12) == pytest.approx(0.955)
-    there = range_change([0.92, 0.8], 9, 6)
-    np.testing.assert_allclose(range_change(there[:1], 6, 9), [0.92])
+def test_restrict_range():
+    assert restrict_range(9, 0.92, 6) == pytest.approx(0.82)
+    assert restrict_range(9, 0.92, 12) == pytest.approx(0.955)
+    there = restrict_range(9, [0.92, 0.8], 6)
+    np.testing.assert_allclose(restrict_range(6, there[:1], 9), [0.92])
 
 
 @given(ALPHAS, st.floats(0.1, 50), st.floats(1.0, 4.0))
 @settings(max_examples=60, deadline=None)
-def test_range_change_keeps_the_error(alpha, sd, factor):
-    wider = range_change(alpha, sd, sd * factor)
+def test_restrict_range_keeps_the_error(alpha, sd, factor):
+    wider = restrict_range(sd, alpha, sd * factor)
     assert standard_error_of_measurement(sd * factor, wider) == pytest.approx(
         standard_error_of_measurement(sd, alpha), rel=1e-9
     )
@@ -190,8 +190,8 @@ def test_power_of_the_size_by_simulation():
     assert np.mean(np.abs(z) > 1.959964) == pytest.approx(0.80, abs=0.02)
 
 
-def test_decision_words():
-    words = decision_words([0.6, 0.75, 0.84, 0.92, 0.97, np.nan])
+def test_interpret_reliability():
+    words = interpret_reliability([0.6, 0.75, 0.84, 0.92, 0.97, np.nan])
     assert [w.split(",")[0] for w in words[:3]] == [
         "too low even for research",
         "good enough for research",
@@ -200,7 +200,7 @@ def test_decision_words():
     assert "redundant" in words[4]
     assert "redundant" not in words[3]
     assert words[5] == "not known"
-    assert decision_words(0.70).startswith("good enough for research")
+    assert interpret_reliability(0.70).startswith("good enough for research")
 
 
 def test_series_keep_their_index():
@@ -209,7 +209,7 @@ def test_series_keep_their_index():
     for out in (
         standard_error_of_measurement(sds, alphas),
         reliable_change(sds, alphas),
-        range_change(alphas, 9, sds),
+        restrict_range(9, alphas, sds),
     ):
         assert list(out.index) == ["A", "B"]
 
@@ -224,7 +224,7 @@ def test_series_keep_their_index():
         ),
         (lambda: standard_error_of_measurement(9, "high"), "alpha must be numbers"),
         (lambda: reliable_change(9, 1, 3), "below 1, but is 1"),
-        (lambda: range_change(0.9, 9, -1), "new_sd must be above 0"),
+        (lambda: restrict_range(9, 0.9, -1), "new_sd must be above 0"),
         (lambda: disattenuate(1.2, 0.9), "r must be at least -1 and at most 1"),
         (lambda: disattenuate(0.2, 0.0), "alpha_x must be above 0"),
         (lambda: disattenuate(0.2, 0.9, n=2), "n must be at least 3"),
@@ -252,7 +252,7 @@ def test_wrong_values_are_named(call, message):
         (lambda: sample_size_for_alpha(0.9, 12, null=0.8, n_items2=4), "second group"),
         (lambda: sample_size_for_correlation(0.0), "rho is 0"),
         (lambda: disattenuate(0.2, 0.9, n=50, se_r=0.1), "n or se_r"),
-        (lambda: standard_error_of_measurement(9, 0.9, kind="x"), "kind must be one"),
+        (lambda: standard_error_of_measurement(9, 0.9, of="x"), "of must be one"),
         (lambda: reliable_change(9, 0.9, conf_level=95), "conf_level"),
     ],
 )

@@ -135,7 +135,7 @@ def test_reversed_factors_are_signed():
 
 
 def test_what_is_refused():
-    with pytest.raises(DataError, match=r"x99.*did you mean"):
+    with pytest.raises(DataError, match=r"x99"):
         omega_from_model(THREE, {"a": [*NAMES, "x99"]})
     with pytest.raises(DataError, match="these do not: x12"):
         omega_from_model(THREE, {"a": NAMES[:11]})

@@ -186,7 +186,7 @@ def test_retest_is_cor_test():
     expected = REFERENCE["retest"]
     assert found.estimate == pytest.approx(expected["estimate"], rel=1e-12)
     assert [found.ci_low, found.ci_high] == pytest.approx(expected["ci"], rel=1e-10)
-    icc = retest(first, second, kind="icc", form="3,1")
+    icc = retest(first, second, method="icc", form="3,1")
     both = np.column_stack([first, second])
     assert icc.estimate == intraclass_correlation(both, form="3,1").estimate
 

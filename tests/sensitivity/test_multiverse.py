@@ -297,11 +297,11 @@ def test_worst_cases_that_mean_nothing_are_refused(options, match):
 
 def test_fail_safe_n_is_the_published_formula_and_says_that_it_is_history():
     model = fit_meta(effect_sizes(load_dataset("cesd")))
-    found = fail_safe_n(model, threshold=0.80, drawer=0.60)
+    found = fail_safe_n(model, threshold=0.80, mean_unreported=0.60)
     assert round(found.n, 1) == 4.7
     assert found.n == pytest.approx(9 * (found.estimate - 0.8) / 0.2)
     assert "historical" in str(found)
     assert "5 unreported coefficients" in str(found)
     assert fail_safe_n(model, threshold=0.95).n == 0
-    with pytest.raises(ModelError, match="drawer must be below threshold"):
-        fail_safe_n(model, threshold=0.6, drawer=0.8)
+    with pytest.raises(ModelError, match="mean_unreported must be below threshold"):
+        fail_safe_n(model, threshold=0.6, mean_unreported=0.8)

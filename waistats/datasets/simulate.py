@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
+from waistats._renamed import renamed
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, DataError, ModelError, listing
 from waistats.instruments.forms import Instrument, get_instrument
@@ -337,6 +338,7 @@ def _check_share(name: str, value: float) -> None:
         raise ModelError(f"{name} is a share, at least 0 and below 1; got {value!r}.")
 
 
+@renamed(missing="missing_rate")
 def simulate_responses(
     instrument: str | Instrument,
     *,
@@ -345,8 +347,8 @@ def simulate_responses(
     reliability: float | Sequence[float] = 0.90,
     tau: float = 0.0,
     ceiling: float = 0.0,
-    missing: float = 0.0,
-    seed: int | np.random.Generator | None = None,
+    missing_rate: float = 0.0,
+    seed: int | np.random.Generator | None = 0,
     provisional: bool = False,
 ) -> pd.DataFrame:
     r"""Make SIMULATED answers whose population alpha is the one asked for.
@@ -370,10 +372,10 @@ def simulate_responses(
     ceiling : float, default 0
         Share of the keyed answers in the top category. 0 leaves the answers symmetric
         about the middle of the scale.
-    missing : float, default 0
+    missing_rate : float, default 0
         Share of answers missing completely at random.
-    seed : int, Generator or None
-        Seed; the same seed gives the same frame.
+    seed : int, Generator or None, default 0
+        The same seed gives the same frame; None gives another one at each call.
     provisional : bool, default False
         Allow a provisional form.
 
@@ -409,7 +411,7 @@ def simulate_responses(
     if len(form.items) < 2:
         raise ModelError(f"{form.name}: alpha needs at least 2 items.")
     _check_share("ceiling", ceiling)
-    _check_share("missing", missing)
+    _check_share("missing_rate", missing_rate)
     names = _study_names(studies)
     rng = np.random.default_rng(seed)
     sizes = _sizes(n, len(names), rng)
@@ -417,7 +419,9 @@ def simulate_responses(
     model = form_model(form, ceiling=ceiling)
     distinct, which = np.unique(alphas, return_inverse=True)
     general = solve_general(model, distinct)[which]
-    items = draw_responses(form, model, np.repeat(general, sizes), rng, missing=missing)
+    items = draw_responses(
+        form, model, np.repeat(general, sizes), rng, missing=missing_rate
+    )
     total = int(sizes.sum())
     frame = pd.concat(
         [

@@ -245,7 +245,7 @@ def render(drawn: "Axes | Figure", format: str = "svg", *, dpi: float = 300) -> 
         The file, without date, machine or version in it; the alternative text is part
         of its metadata.
     """
-    check_option("format", format, FORMATS)
+    format = check_option("format", format, FORMATS)
     figure = figure_of(drawn)
     about = alt_text(drawn)
     metadata: dict[str, str | None] = {

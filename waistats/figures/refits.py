@@ -48,7 +48,7 @@ def leave_one_out(
     Axes
         The line and band are the pooled value of all studies, where it is known.
     """
-    check_option("order", order, ("input", "estimate"))
+    order = check_option("order", order, ("input", "estimate"))
 
     def make(model: Any, **options: Any) -> pd.DataFrame:
         return leave_one_out_frame(model, left_out_by(result), **options)

@@ -223,7 +223,7 @@ def identify_instrument(
     _check_facts(n_items, response_min, response_max)
     if rater is not None:
         rater = _RATER_WORDS.get(rater.strip().lower(), rater.strip().lower())
-        check_option("rater", rater, RATERS)
+        rater = check_option("rater", rater, RATERS)
     facts = _facts_text(n_items, response_min, response_max, rater)
     called = forms_called(label) if label and not _names_family(label) else []
     if n_items is None:

@@ -418,7 +418,7 @@ def score(
        task  bond  goal  total
     0  24.0  24.0  16.0   64.0
     """
-    check_option("method", method, ("sum", "mean"))
+    method = check_option("method", method, ("sum", "mean"))
     if not 0 <= max_missing < 1:
         raise ModelError(
             f"max_missing is a share of items, at least 0 and below 1; got "

@@ -34,7 +34,7 @@ def transform(estimate: Any, measure: str = "bonett") -> FloatArray:
     >>> transform([0.9, 0.8]).round(4)
     array([2.3026, 1.6094])
     """
-    check_option("measure", measure, MEASURES)
+    measure = check_option("measure", measure, MEASURES)
     a = np.asarray(estimate, dtype=float)
     if measure == "bonett":
         return -np.log1p(-a)
@@ -45,7 +45,7 @@ def transform(estimate: Any, measure: str = "bonett") -> FloatArray:
 
 def slope(estimate: Any, measure: str = "bonett") -> FloatArray:
     """Return the derivative of `transform`, for the delta method."""
-    check_option("measure", measure, MEASURES)
+    measure = check_option("measure", measure, MEASURES)
     a = np.asarray(estimate, dtype=float)
     if measure == "bonett":
         return 1 / (1 - a)
@@ -83,7 +83,7 @@ def back_transform(values: Any, measure: str = "bonett") -> Any:
     >>> round(back_transform(2.302585093), 6)
     0.9
     """
-    check_option("measure", measure, MEASURES)
+    measure = check_option("measure", measure, MEASURES)
     if isinstance(values, (pd.Series, pd.DataFrame)):
         t = values.astype(float)
     else:
@@ -128,7 +128,7 @@ def alpha_variance(estimate: Any, n: Any, n_items: Any, measure: str) -> FloatAr
        335-340.
     .. [2] Hakstian, A. R., & Whalen, T. E. (1976). Psychometrika, 41, 219-231.
     """
-    check_option("measure", measure, MEASURES)
+    measure = check_option("measure", measure, MEASURES)
     a, n, m = (np.asarray(x, dtype=float) for x in (estimate, n, n_items))
     factor = m / (m - 1)
     if measure == "bonett":
@@ -147,7 +147,7 @@ def bonett_bias(n: Any, n_items: Any, bias: str) -> FloatArray:
     of alpha, :math:`[\psi(d_1/2)-\ln(d_1/2)]-[\psi(d_2/2)-\ln(d_2/2)]` with
     :math:`d_1=n-1, d_2=(n-1)(m-1)`; Bonett's term over-corrects short scales.
     """
-    check_option("bias", bias, BIASES)
+    bias = check_option("bias", bias, BIASES)
     n, m = np.asarray(n, dtype=float), np.asarray(n_items, dtype=float)
     if bias == "none":
         return np.zeros(np.broadcast_shapes(n.shape, m.shape))

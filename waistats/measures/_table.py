@@ -155,9 +155,9 @@ def effect_sizes(
     0        A  2.4079  0.0251
     1        B  1.5606  0.0420
     """
-    check_option("measure", measure, MEASURES)
-    check_option("bias", bias, BIASES)
-    check_option("variance", variance, ("formula", "reported"))
+    measure = check_option("measure", measure, MEASURES)
+    bias = check_option("bias", bias, BIASES)
+    variance = check_option("variance", variance, ("formula", "reported"))
     if bias != "none" and measure != "bonett":
         raise ModelError(f"bias={bias!r} is defined for measure='bonett' only.")
     table = prepared(coefficients)

@@ -56,7 +56,7 @@ def with_complete_moderators(
     ``missing="drop"`` empties their ``yi, vi`` and says why in ``reason``, so that
     models list them; ``"error"`` leaves the refusal to `build_design`.
     """
-    check_option("missing_moderators", missing, ("error", "drop"))
+    missing = check_option("missing_moderators", missing, ("error", "drop"))
     if formula is None or missing == "error" or "yi" not in effects:
         return effects, ()
     variables = parse_formula(formula, map(str, effects.columns)).variables

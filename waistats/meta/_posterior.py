@@ -59,7 +59,7 @@ class Prior:
 
 def checked_prior(kind: str, scale: float) -> Prior:
     """Return a prior of tau, or raise a ModelError."""
-    check_option("prior", kind, PRIORS)
+    kind = check_option("prior", kind, PRIORS)
     if not (np.isfinite(scale) and scale > 0):
         raise ModelError(f"prior_scale must be positive and finite; got {scale!r}.")
     return Prior(kind, float(scale))

@@ -217,7 +217,7 @@ class BayesResult(OfEffects):
         float or ndarray
             A float for one row.
         """
-        check_option("of", of, ("population", "mean"))
+        of = check_option("of", of, ("population", "mean"))
         point = self._on_model_scale(threshold)
         mean, sd = self.posterior.mixture(self._rows(new), of == "population")
         x = np.full((len(mean), 1), point)
@@ -432,7 +432,7 @@ def fit_bayes(
     >>> round(fit.probability(.80), 3)
     0.846
     """
-    check_option("prior", prior, PRIORS)
+    prior = check_option("prior", prior, PRIORS)
     check_conf_level(conf_level)
     used = usable_effects(effects, moderators)
     design = build_design(moderators, used.table)

@@ -135,7 +135,7 @@ class BayesMultilevelResult(OfEffects):
         return self.design.X if self.has_moderators else np.ones((1, 1))
 
     def _beyond(self, of: str) -> int:
-        check_option("of", of, OF)
+        of = check_option("of", of, OF)
         return {"mean": 0, "study": 1, "coefficient": len(self.levels)}[of]
 
     def predict(
@@ -167,7 +167,7 @@ class BayesMultilevelResult(OfEffects):
             ``estimate`` (median), ``ci_low, ci_high`` of the mean (and ``se``, its
             standard deviation), ``pi_low, pi_high``.
         """
-        check_option("of", of, OF[1:])
+        of = check_option("of", of, OF[1:])
         rows = self._rows(new)
         post, probabilities = self.posterior, self._probabilities(conf_level)
         mean = post.quantiles(rows, probabilities)
@@ -428,7 +428,7 @@ def fit_bayes_multilevel(
        estimate  ci_low  ci_high  pi_low  pi_high
     0     0.882   0.798    0.931   0.587    0.966
     """
-    check_option("prior", prior, PRIORS)
+    prior = check_option("prior", prior, PRIORS)
     check_conf_level(conf_level)
     used = usable_effects(effects, moderators)
     names = level_names(levels)

@@ -112,7 +112,7 @@ def fit_meta(
     0      0.89   0.769    0.948   0.418    0.979
     """
     method = check_method(method)
-    check_option("small_sample", small_sample, SMALL_SAMPLE)
+    small_sample = check_option("small_sample", small_sample, SMALL_SAMPLE)
     check_conf_level(conf_level)
     effects, left_out = with_complete_moderators(
         effects, moderators, missing_moderators

@@ -255,7 +255,7 @@ def fit_meta_many(
     (array([0.2673, 0.2   ]), array([0.0216, 0.    ]))
     """
     method = check_method(method)
-    check_option("small_sample", small_sample, SMALL_SAMPLE)
+    small_sample = check_option("small_sample", small_sample, SMALL_SAMPLE)
     y, v, design, shape = _arrays(yi, vi, X, include)
     batch = in_chunks(y, v, design, method, small_sample, thorough=thorough)
     estimable = np.isfinite(batch.beta).all(0) & full_rank(design, np.isfinite(v))

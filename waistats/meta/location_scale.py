@@ -125,7 +125,7 @@ class LocationScaleResult(OfEffects):
         terms : str or list of str, optional
             Terms of that part's formula.
         """
-        check_option("part", part, ("location", "scale"))
+        part = check_option("part", part, ("location", "scale"))
         if part == "location":
             design, values = self.location, (self.beta, self.beta_cov)
             df = self.location_df
@@ -326,8 +326,8 @@ def fit_location_scale(
     1     scale          Intercept    -2.617  1.004
     2     scale  rater[T.observer]     2.213  1.225
     """
-    check_option("method", method, ("REML", "ML"))
-    check_option("small_sample", small_sample, SMALL_SAMPLE)
+    method = check_option("method", method, ("REML", "ML"))
+    small_sample = check_option("small_sample", small_sample, SMALL_SAMPLE)
     check_conf_level(conf_level)
     used = usable_effects(effects, f"{moderators or ''} {scale}")
     location, spread = (build_design(f, used.table) for f in (moderators, scale))

@@ -518,9 +518,9 @@ def fit_multivariate(
     0    task     0.882   0.795    0.932
     1    bond     0.835   0.775    0.879
     """
-    check_option("struct", struct, STRUCTS)
-    check_option("method", method, ("REML", "ML"))
-    check_option("small_sample", small_sample, ("t", "wald"))
+    struct = check_option("struct", struct, STRUCTS)
+    method = check_option("method", method, ("REML", "ML"))
+    small_sample = check_option("small_sample", small_sample, ("t", "wald"))
     check_conf_level(conf_level)
     used = usable_effects(effects, moderators)
     outcomes, outcome_code = _groups(used, outcome, "outcome")

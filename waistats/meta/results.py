@@ -177,7 +177,7 @@ class FittedModel(OfEffects):
 
         It has ``limits`` and ``above`` for design rows; `predict` uses the first.
         """
-        check_option("prediction", prediction, PREDICTIONS)
+        prediction = check_option("prediction", prediction, PREDICTIONS)
         return Student(beta=self.beta, cov=self.cov, tau2=self.tau2, df=self.df)
 
     def to_frame(self) -> pd.DataFrame:
@@ -246,9 +246,9 @@ class FittedModel(OfEffects):
         those of the confidence distribution cover 93% to 97%, and up to 99.9% where
         :math:`\tau` is near 0. A model with several levels has t on studies - p.
         """
-        check_option("prediction", prediction, PREDICTIONS)
+        prediction = check_option("prediction", prediction, PREDICTIONS)
         if pi_df is not None:
-            check_option("pi_df", pi_df, ("k-p", "k-p-1"))
+            pi_df = check_option("pi_df", pi_df, ("k-p", "k-p-1"))
             prediction = "metafor"
         if new is None:
             rows = self.design.X if self.has_moderators else np.ones((1, 1))
@@ -413,7 +413,7 @@ class MetaResult(FittedModel):
         common-effect model, one that leaves no degrees of freedom, and metafor's
         interval have a normal or t.
         """
-        check_option("prediction", prediction, PREDICTIONS)
+        prediction = check_option("prediction", prediction, PREDICTIONS)
         if prediction == "metafor" or self.method == "CE" or self.Q_df < 1:
             return super(MetaResult, self).predictive(prediction)
         effects = self.effects

@@ -155,7 +155,7 @@ def fit_subgroups(
     0  mixed  6     0.894
     1  women  3     0.924
     """
-    check_option("tau2", tau2, TAU2)
+    tau2 = check_option("tau2", tau2, TAU2)
     check_conf_level(conf_level)
     used = usable_effects(effects)
     if by not in used.table:

@@ -246,15 +246,12 @@ ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
     }
 )
 METHODS = tuple(ESTIMATORS)
+
+
 # other names of metafor's
-ALIASES = {"EE": "CE", "FE": "CE", "MP": "PM"}
-
-
 def check_method(method: str) -> str:
     """Return the canonical name of a method, or raise a ModelError."""
-    name = ALIASES.get(method, method) if isinstance(method, str) else method
-    check_option("method", name, (*METHODS, *ALIASES))
-    return name
+    return str(check_option("method", method, METHODS))
 
 
 def estimate_tau2(

@@ -10,11 +10,11 @@ from waistats.practice.planning import (
 from waistats.practice.prediction import ReliabilityPrediction, predict_reliability
 from waistats.practice.scores import (
     Disattenuated,
-    decision_words,
     disattenuate,
+    interpret_reliability,
     kelley_true_score,
-    range_change,
     reliable_change,
+    restrict_range,
     standard_error_of_measurement,
 )
 from waistats.practice.thresholds import threshold_probability
@@ -22,13 +22,13 @@ from waistats.practice.thresholds import threshold_probability
 __all__ = [
     "Disattenuated",
     "ReliabilityPrediction",
-    "decision_words",
     "disattenuate",
+    "interpret_reliability",
     "kelley_true_score",
     "practice_table",
     "predict_reliability",
-    "range_change",
     "reliable_change",
+    "restrict_range",
     "sample_size_for_alpha",
     "sample_size_for_correlation",
     "sample_size_for_icc",

@@ -408,7 +408,7 @@ def prepare(
     choice = choose_model(source, facts, new)
     model = choice.model
     kind = choice.prediction if prediction is None else prediction
-    check_option("prediction", kind, PREDICTIONS)
+    kind = check_option("prediction", kind, PREDICTIONS)
     options: dict[str, Any] = {"prediction": kind, "conf_level": conf_level}
     rows, notes = profiles(model, facts, new, n_items)
     size = items = np.full(len(rows), np.nan)

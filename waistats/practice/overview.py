@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import coefficient, level
+from waistats._renamed import renamed
 from waistats._typing import FloatArray
 from waistats.errors import ModelError
 from waistats.practice._population import prepare
@@ -20,8 +21,9 @@ from waistats.practice.scores import reliable_change, standard_error_of_measurem
 from waistats.provenance import marked
 
 
+@renamed(source="result")
 def practice_table(
-    source: Any,
+    result: Any,
     sd: float | None = None,
     *,
     new: pd.DataFrame | Mapping[str, Any] | None = None,
@@ -37,7 +39,7 @@ def practice_table(
 
     Parameters
     ----------
-    source : MetaResult, MultilevelResult or RGStudy
+    result : MetaResult, MultilevelResult or RGStudy
         The fitted model; of a study, the one that `predict_reliability` takes.
     sd : float, optional
         Standard deviation of the scores; without it errors and changes are in standard
@@ -86,10 +88,10 @@ def practice_table(
     1  standard error (measurement)      2.76    3.75     2.06
     2      reliable change, 95% (±)      7.66   10.40     5.71
     """
-    if len(prepare(source, {}, new, None, n_items).rows) != 1:
+    if len(prepare(result, {}, new, None, n_items).rows) != 1:
         raise ModelError("practice_table is for one population; pass one row of new.")
     predicted = predict_reliability(
-        source,
+        result,
         n=n,
         new=new,
         n_items=n_items,

@@ -101,7 +101,7 @@ def sample_size_for_alpha(
     (68, 211)
     """
     check_conf_level(conf_level)
-    check_option("bias", bias, ("bonett", "none"))
+    bias = check_option("bias", bias, ("bonett", "none"))
     goals = {"width": width, "null": null, "alpha2": alpha2}
     given = [name for name, value in goals.items() if value is not None]
     if len(given) != 1:

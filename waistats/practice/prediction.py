@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import Result, coefficient, frame_text, level
+from waistats._renamed import renamed
 from waistats._typing import FloatArray
 from waistats.errors import check_conf_level
 from waistats.measures import back_transform
@@ -126,8 +127,9 @@ def threshold_name(threshold: float) -> str:
     return f"above_{f'{threshold:.10g}'.split('.')[-1].ljust(2, '0')}"
 
 
+@renamed(source="result")
 def predict_reliability(
-    source: Any,
+    result: Any,
     instrument: str | None = None,
     rater: str | None = None,
     modality: str | None = None,
@@ -144,7 +146,7 @@ def predict_reliability(
 
     Parameters
     ----------
-    source : MetaResult, MultilevelResult or RGStudy
+    result : MetaResult, MultilevelResult or RGStudy
         The fitted model. Of a study, the moderator model where it has the named
         moderators; else the coefficients of that kind, pooled as in its cells; else the
         overall model.
@@ -208,7 +210,7 @@ def predict_reliability(
         check_conf_level(conf_level)
     cuts = check_thresholds(thresholds)
     plan = prepare(
-        source, facts, new, n, n_items, prediction=prediction, conf_level=conf_level
+        result, facts, new, n, n_items, prediction=prediction, conf_level=conf_level
     )
     model, spread = plan.model, plan.spread
     shown = model.conf_level if conf_level is None else conf_level

@@ -3,6 +3,7 @@
 Correlations between true scores, and what measurement error hides of them.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import Result, coefficient, fixed, interval, level
+from waistats._renamed import renamed
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.measures import slope
@@ -29,8 +31,9 @@ from waistats.rg.as_model import as_model
 KINDS = ("measurement", "estimation", "prediction")
 
 
+@renamed(kind="of")
 def standard_error_of_measurement(
-    sd: Any, alpha: Any, *, kind: str = "measurement"
+    sd: Any, alpha: Any, *, of: str = "measurement"
 ) -> Any:
     r"""Return the standard error of one person's score.
 
@@ -41,7 +44,7 @@ def standard_error_of_measurement(
     alpha : float, array_like, model or study
         Reliability; or a fitted model, for its estimate and both ends of its
         prediction interval.
-    kind : {"measurement", "estimation", "prediction"}
+    of : {"measurement", "estimation", "prediction"}
         Of the observed around the true score; of the true score around Kelley's
         estimate; or of a retest around the score that is expected from the first.
 
@@ -71,14 +74,14 @@ def standard_error_of_measurement(
     >>> round(standard_error_of_measurement(9, .92), 3)
     2.546
     """
-    check_option("kind", kind, KINDS)
+    of = check_option("of", of, KINDS)
     s = numbers("sd", sd)
     check_positive("sd", s)
 
     def formula(a: FloatArray, s: FloatArray) -> FloatArray:
-        if kind == "measurement":
+        if of == "measurement":
             return s * np.sqrt(1 - a)
-        return s * np.sqrt(a * (1 - a) if kind == "estimation" else 1 - a**2)
+        return s * np.sqrt(a * (1 - a) if of == "estimation" else 1 - a**2)
 
     return across(formula, alpha, {"s": s}, series=(sd,))
 
@@ -193,7 +196,7 @@ def kelley_true_score(
     a = numbers("alpha", alpha)
     check_alpha("alpha", a)
     estimate = center + a * (x - center)
-    se = standard_error_of_measurement(sd, alpha, kind="estimation") + 0 * x
+    se = standard_error_of_measurement(sd, alpha, of="estimation") + 0 * x
     half = critical(conf_level, None) * se
     columns = {"score": x, "estimate": estimate, "se": se}
     columns |= {"ci_low": estimate - half, "ci_high": estimate + half}
@@ -201,13 +204,13 @@ def kelley_true_score(
     return pd.DataFrame(columns, index=index)
 
 
-def range_change(alpha: Any, sd: Any, new_sd: Any) -> Any:
+def restrict_range(sd: Any, alpha: Any, new_sd: Any) -> Any:
     r"""Return the alpha where scores spread differently but errors are the same.
 
     Parameters
     ----------
-    alpha, sd : float or array_like
-        Alpha and standard deviation of the scores where they are known.
+    sd, alpha : float or array_like
+        Standard deviation and alpha of the scores where they are known.
     new_sd : float or array_like
         Standard deviation of the scores elsewhere, on the same metric.
 
@@ -229,7 +232,7 @@ def range_change(alpha: Any, sd: Any, new_sd: Any) -> Any:
 
     Examples
     --------
-    >>> round(range_change(.92, 9, 6), 3), round(range_change(.92, 9, 12), 3)
+    >>> round(restrict_range(9, .92, 6), 3), round(restrict_range(9, .92, 12), 3)
     (0.82, 0.955)
     """
     s0, s1 = numbers("sd", sd), numbers("new_sd", new_sd)
@@ -242,8 +245,8 @@ def range_change(alpha: Any, sd: Any, new_sd: Any) -> Any:
     return across(formula, alpha, {"s0": s0, "s1": s1}, series=(sd, new_sd))
 
 
-def decision_words(alpha: Any) -> Any:
-    """Say what scores of this reliability are held to be good for.
+def interpret_reliability(alpha: Any) -> Any:
+    """Say what scores with this reliability are usually considered adequate for.
 
     Parameters
     ----------
@@ -258,7 +261,7 @@ def decision_words(alpha: Any) -> Any:
 
     Examples
     --------
-    >>> decision_words(.84)
+    >>> interpret_reliability(.84)
     'good enough for decisions on groups, not on single persons'
     """
     a = numbers("alpha", alpha)
@@ -276,6 +279,38 @@ def decision_words(alpha: Any) -> Any:
         "good enough for decisions on single persons; above .95 items may be redundant",
     )
     return like(text, (alpha,))
+
+
+def _old(name: str, new: str) -> None:
+    warnings.warn(
+        f"{name}() is now {new}; the old name goes with the next version.",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+
+
+def range_change(alpha: Any, sd: Any, new_sd: Any) -> Any:
+    """Return what `restrict_range` does: the old name, with the old order.
+
+    Parameters
+    ----------
+    alpha, sd, new_sd : float or array_like
+        As `restrict_range` takes them.
+    """
+    _old("range_change", "restrict_range(sd, alpha, new_sd)")
+    return restrict_range(sd, alpha, new_sd)
+
+
+def decision_words(alpha: Any) -> Any:
+    """Return what `interpret_reliability` does: the old name.
+
+    Parameters
+    ----------
+    alpha : float or array_like
+        Reliabilities.
+    """
+    _old("decision_words", "interpret_reliability()")
+    return interpret_reliability(alpha)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._renamed import renamed
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_option
 from waistats.measures import transform
@@ -14,9 +15,10 @@ from waistats.practice._population import prepare
 from waistats.practice.prediction import check_thresholds
 
 
+@renamed(source="result")
 def threshold_probability(
-    source: Any,
-    threshold: Any = 0.80,
+    result: Any,
+    threshold: Any = 0.70,
     *,
     n: Any = None,
     new: pd.DataFrame | Mapping[str, Any] | None = None,
@@ -29,9 +31,9 @@ def threshold_probability(
 
     Parameters
     ----------
-    source : MetaResult, MultilevelResult or RGStudy
+    result : MetaResult, MultilevelResult or RGStudy
         The fitted model; of a study, the one that `predict_reliability` takes.
-    threshold : float or array_like, default .80
+    threshold : float or array_like, default .70
         Alphas to exceed.
     n : int or array_like, optional
         Respondents of a planned sample: then the probability is that of the alpha that
@@ -98,11 +100,11 @@ def threshold_probability(
     >>> threshold_probability(fit, [.80, .90], n=60).round(3)
     array([0.98 , 0.585])
     """
-    check_option("method", method, ("normal", "calibrated"))
+    method = check_option("method", method, ("normal", "calibrated"))
     cuts = check_thresholds(threshold)
     if method == "calibrated" and n is not None:
         raise ModelError("method='calibrated' is for true alphas; leave n out.")
-    plan = prepare(source, {}, new, n, n_items, prediction=prediction)
+    plan = prepare(result, {}, new, n, n_items, prediction=prediction)
     if method == "calibrated":
         found = _calibrated(plan.model, plan.spread.center, cuts)
     else:

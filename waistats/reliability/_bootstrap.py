@@ -120,7 +120,7 @@ def bootstrap_limits(
     tuple of float arrays
         Lower and upper limit.
     """
-    check_option("kind", kind, KINDS)
+    kind = check_option("kind", kind, KINDS)
     values = replicates[np.isfinite(replicates)]
     z = normal_quantile(conf_level)
     if kind == "normal":

@@ -110,7 +110,7 @@ def wald_limits(
     estimate: ArrayLike, se: ArrayLike, conf_level: float = 0.95, scale: str = "raw"
 ) -> Limits:
     """Return estimate -/+ z se, on its own scale or on -ln(1 - estimate) and back."""
-    check_option("scale", scale, ("raw", "bonett"))
+    scale = check_option("scale", scale, ("raw", "bonett"))
     estimate = np.asarray(estimate, dtype=np.float64)
     half = normal_quantile(conf_level) * np.asarray(se, dtype=np.float64)
     if scale == "raw":

@@ -187,7 +187,7 @@ def prepare(
     DataError
         If the items are not usable or too few respondents remain.
     """
-    check_option("missing", missing, MISSING)
+    missing = check_option("missing", missing, MISSING)
     if isinstance(items, Sample):
         return items
     responses = read_items(items, at_least=at_least_items)

@@ -135,7 +135,7 @@ def cronbach_alpha(
         seed=seed,
     )
     request.check(ALPHA_INTERVALS)
-    check_option("bias", bias, ("none", "bonett", "exact"))
+    bias = check_option("bias", bias, ("none", "bonett", "exact"))
     return alpha_of_sample(prepare(items, missing), request, bias=bias)
 
 
@@ -287,7 +287,7 @@ def kr20(
         seed=seed,
     )
     request.check(ALPHA_INTERVALS)
-    check_option("bias", bias, ("none", "bonett", "exact"))
+    bias = check_option("bias", bias, ("none", "bonett", "exact"))
     responses = read_items(items)
     values = responses.values
     wrong = np.argwhere((values != 0) & (values != 1) & ~np.isnan(values))

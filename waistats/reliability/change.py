@@ -319,7 +319,7 @@ def smallest_detectable_change(
     >>> round(found.sem, 3), round(found.sdc, 3)
     (0.742, 2.056)
     """
-    check_option("form", form, ("agreement", "consistency"))
+    form = check_option("form", form, ("agreement", "consistency"))
     check_conf_level(conf_level)
     _check_share("coverage", coverage)
     icc = intraclass_correlation(

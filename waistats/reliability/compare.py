@@ -45,7 +45,7 @@ MEASURES = ("bonett", "hakstian-whalen", "raw")
 
 def pooling_slope(alpha: FloatArray, measure: str) -> FloatArray:
     """Return the derivative of the pooling scale by alpha."""
-    check_option("measure", measure, MEASURES)
+    measure = check_option("measure", measure, MEASURES)
     rest = 1 - np.asarray(alpha, dtype=np.float64)
     if measure == "bonett":
         return 1 / rest
@@ -100,7 +100,7 @@ class AlphaCovariance(Result):
         measure : {"bonett", "hakstian-whalen", "raw"}
             The scale of the alphas.
         """
-        check_option("measure", measure, MEASURES)
+        measure = check_option("measure", measure, MEASURES)
         values = getattr(self, measure.replace("-", "_"))
         return pd.DataFrame(values, index=self.scales, columns=self.scales)
 
@@ -492,11 +492,11 @@ def compare_alphas(
     if more:
         allowed = MANY_PAIRED if paired else MANY_INDEPENDENT
         if method is not None:
-            check_option("method", method, allowed)
+            method = check_option("method", method, allowed)
         found = _many(given, paired, method, correlation)
         return replace(found, simulated=simulated)
     if method is not None:
-        check_option("method", method, PAIRED if paired else INDEPENDENT)
+        method = check_option("method", method, PAIRED if paired else INDEPENDENT)
     if correlation is not None and np.ndim(correlation):
         raise ModelError("correlation must be one number for two alphas.")
     between = None if correlation is None else float(np.asarray(correlation))

@@ -93,7 +93,7 @@ def greatest_lower_bound(
     >>> round(result.estimate, 3), round(result.se, 3)
     (0.831, 0.014)
     """
-    check_option("matrix", matrix, ("covariance", "correlation"))
+    matrix = check_option("matrix", matrix, ("covariance", "correlation"))
     request = IntervalRequest(
         ci=ci,
         conf_level=conf_level,

@@ -81,7 +81,7 @@ def guttman_lambdas(
     4  lambda5     0.918
     5  lambda6     0.901
     """
-    check_option("matrix", matrix, ("correlation", "covariance"))
+    matrix = check_option("matrix", matrix, ("correlation", "covariance"))
     sample = varying_sample(items, missing)
     s = sample.moments.covariance
     r = correlation(s) if matrix == "correlation" else s

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from waistats._caller import option
+from waistats._renamed import renamed
 from waistats._typing import FloatArray
 from waistats.errors import (
     DataError,
@@ -463,11 +464,11 @@ def intraclass_correlation(
     >>> round(icc.estimate, 2), round(icc.ci_low, 2), round(icc.ci_high, 2)
     (0.29, 0.02, 0.76)
     """
-    check_option("form", form, FORMS)
+    form = check_option("form", form, FORMS)
     if ci is not None:
-        check_option("ci", ci, ("f", "none"))
+        ci = check_option("ci", ci, ("f", "none"))
     check_conf_level(conf_level)
-    check_option("missing", missing, ("listwise", "reml"))
+    missing = check_option("missing", missing, ("listwise", "reml"))
     table = read_ratings(
         data, targets=targets, raters=raters, ratings=ratings, gaps=missing == "reml"
     )
@@ -654,11 +655,12 @@ def _notes(estimate: float) -> tuple[str, ...]:
     return ()
 
 
+@renamed(kind="method")
 def test_retest(
     first: ArrayLike,
     second: ArrayLike,
     *,
-    kind: str = "pearson",  # noqa: PT028
+    method: str = "pearson",  # noqa: PT028
     form: str = "2,1",  # noqa: PT028
     conf_level: float = 0.95,  # noqa: PT028
 ) -> ReliabilityEstimate:
@@ -668,7 +670,7 @@ def test_retest(
     ----------
     first, second : array_like of shape (n,)
         The same people's scores, in the same order; Series must have the same index.
-    kind : {"pearson", "icc"}
+    method : {"pearson", "icc"}
         The correlation, which ignores a change of level, or an intraclass correlation.
     form : str
         Form of the ICC.
@@ -697,10 +699,10 @@ def test_retest(
     >>> round(result.estimate, 3), round(result.ci_low, 3), round(result.ci_high, 3)
     (0.829, 0.052, 0.981)
     """
-    check_option("kind", kind, ("pearson", "icc"))
+    method = check_option("method", method, ("pearson", "icc"))
     check_conf_level(conf_level)
     pairs = paired_scores(first, second)
-    if kind == "icc":
+    if method == "icc":
         return intraclass_correlation(pairs, form=form, conf_level=conf_level)
     whole = pairs[~np.isnan(pairs).any(axis=1)]
     n = len(whole)

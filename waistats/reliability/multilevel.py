@@ -274,8 +274,8 @@ def multilevel_reliability(
     Name: estimate, dtype: float64
     """
     if ci is not None:
-        check_option("ci", ci, ("bootstrap", "none"))
-    check_option("kind", kind, tuple(name for name in KINDS if name != "bca"))
+        ci = check_option("ci", ci, ("bootstrap", "none"))
+    kind = check_option("kind", kind, tuple(name for name in KINDS if name != "bca"))
     check_conf_level(conf_level)
     table = read_sessions(data, person, session, items)
     mean_sessions = len(table.values) / (table.person.max() + 1)

@@ -367,9 +367,9 @@ def omega_total(
     >>> round(result.estimate, 3), round(result.se, 3)
     (0.778, 0.025)
     """
-    check_option("method", method, METHODS)
-    check_option("matrix", matrix, MATRICES)
-    check_option("denominator", denominator, DENOMINATORS)
+    method = check_option("method", method, METHODS)
+    matrix = check_option("matrix", matrix, MATRICES)
+    denominator = check_option("denominator", denominator, DENOMINATORS)
     request = IntervalRequest(
         ci=ci,
         conf_level=conf_level,

@@ -125,8 +125,8 @@ def omega_categorical(
     >>> round(result.estimate, 3), round(result.se, 3)
     (0.747, 0.023)
     """
-    check_option("method", method, METHODS)
-    check_option("denominator", denominator, ("observed", "model"))
+    method = check_option("method", method, METHODS)
+    denominator = check_option("denominator", denominator, ("observed", "model"))
     request = IntervalRequest(
         ci=ci,
         conf_level=conf_level,
@@ -136,7 +136,7 @@ def omega_categorical(
         seed=seed,
     )
     request.check(("adf", "bootstrap"))
-    check_option("kind", kind, ("normal", "percentile"))
+    kind = check_option("kind", kind, ("normal", "percentile"))
     ordinal = ordinal_sample(
         items, correct=correct, missing=missing, at_least_items=3, smoothed=smooth
     )

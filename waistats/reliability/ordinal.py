@@ -111,7 +111,7 @@ def ordinal_sample(
     DataError
         If the correlations are not positive semidefinite and not to be smoothed.
     """
-    check_option("missing", missing, ("listwise", "pairwise"))
+    missing = check_option("missing", missing, ("listwise", "pairwise"))
     if not 0 <= correct < 1:
         raise ModelError(f"correct must be at least 0 and below 1; got {correct!r}.")
     sample = varying_sample(items, missing, at_least_items=at_least_items)
@@ -391,7 +391,7 @@ def ordinal_omega(
     >>> round(ordinal_omega(answers).estimate, 3)
     0.776
     """
-    check_option("method", method, METHODS)
+    method = check_option("method", method, METHODS)
     request = _request(ci, conf_level, scale, kind, n_resamples, seed)
     ordinal = ordinal_sample(
         items, correct=correct, missing=missing, at_least_items=3, smoothed=smooth

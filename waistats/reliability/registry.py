@@ -65,7 +65,7 @@ class Coefficient:
             return None
         if ci == "feldt" and ci not in self.intervals:
             return self.intervals[0]
-        check_option("ci", ci, self.intervals)
+        ci = check_option("ci", ci, self.intervals)
         return ci
 
 
@@ -140,5 +140,4 @@ def find_coefficient(name: str) -> Coefficient:
     """Return a coefficient by name, or raise a ModelError."""
     if not isinstance(name, str):
         raise ModelError(f"coefficient must be a name, such as 'alpha'; got {name!r}.")
-    check_option("coefficient", name, COEFFICIENTS)
-    return COEFFICIENTS[name]
+    return COEFFICIENTS[check_option("coefficient", name, COEFFICIENTS)]

@@ -203,7 +203,7 @@ def swapped(r: FloatArray, half: BoolArray) -> BoolArray:
 def named_half(halves: Halves, names: tuple[str, ...]) -> BoolArray:
     """Return which items are in the first half."""
     if isinstance(halves, str):
-        check_option("halves", halves, NAMED_HALVES)
+        halves = check_option("halves", halves, NAMED_HALVES)
         position = np.arange(len(names))
         if halves == "odd-even":
             return position % 2 == 0
@@ -357,8 +357,8 @@ def split_half(
     >>> round(result.best, 3), round(result.mean, 3), round(result.worst, 3)
     (0.794, 0.777, 0.765)
     """
-    check_option("formula", formula, FORMULAS)
-    check_option("matrix", matrix, ("correlation", "covariance"))
+    formula = check_option("formula", formula, FORMULAS)
+    matrix = check_option("matrix", matrix, ("correlation", "covariance"))
     request = IntervalRequest(
         ci=ci,
         conf_level=conf_level,

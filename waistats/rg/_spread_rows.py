@@ -69,9 +69,9 @@ def spread_rows(
     ModelError
         For several scales without a choice.
     """
-    check_option("metric", metric, METRICS)
+    metric = check_option("metric", metric, METRICS)
     if score_metric is not None:
-        check_option("score_metric", score_metric, SCORE_METRICS)
+        score_metric = check_option("score_metric", score_metric, SCORE_METRICS)
     table = prepared(coefficients, (*REQUIRED, "score_sd"))
     table = with_coefficient_ids(table.reset_index(drop=True))
     reason = pd.Series("", index=table.index, dtype=object)

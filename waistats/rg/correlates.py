@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import Result, fixed, p_statement
+from waistats._renamed import renamed
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.measures import prepared, status_of
@@ -62,9 +63,10 @@ def _indicators(column: pd.Series, name: str) -> dict[str, FloatArray]:
     }
 
 
+@renamed(characteristics="moderators")
 def correlates(
     coefficients: pd.DataFrame,
-    characteristics: Sequence[str] | None = None,
+    moderators: Sequence[str] | None = None,
     *,
     outcome: str = "estimate",
     method: str = "pearson",
@@ -77,7 +79,7 @@ def correlates(
     ----------
     coefficients : DataFrame
         A coefficient table of one kind of coefficient.
-    characteristics : sequence of str, optional
+    moderators : sequence of str, optional
         Columns; by default all known study characteristics of the table. Categories
         become one 0/1 variable a level (one in all for two levels).
     outcome : str, default "estimate"
@@ -107,11 +109,11 @@ def correlates(
     import pingouin
     from statsmodels.stats.multitest import multipletests
 
-    check_option("method", method, ("pearson", "spearman"))
+    method = check_option("method", method, ("pearson", "spearman"))
     coefficients = _observed(coefficients, outcome)
     y = pd.to_numeric(coefficients[outcome], errors="coerce").to_numpy(dtype=float)
     rows: list[tuple[Any, ...]] = []
-    for name in _characteristics(coefficients, characteristics):
+    for name in _characteristics(coefficients, moderators):
         table, metric = on_one_metric(coefficients, name)
         variables = _indicators(table[name], name)
         if not variables:
@@ -213,9 +215,10 @@ class ClassicalRegression(Result):
         return f"{self.n_dropped} coefficients with missing predictors left out."
 
 
+@renamed(predictors="moderators")
 def classical_regression(
     coefficients: pd.DataFrame,
-    predictors: str,
+    moderators: str,
     *,
     weights: str | None = None,
     outcome: str = "estimate",
@@ -227,7 +230,7 @@ def classical_regression(
     ----------
     coefficients : DataFrame
         A coefficient table of one kind of coefficient.
-    predictors : str
+    moderators : str
         A formula such as ``"~ rater + n_items"``.
     weights : str, optional
         A column such as ``"n"``; None for equal weights.
@@ -251,7 +254,7 @@ def classical_regression(
 
     coefficients = _observed(coefficients, outcome)
 
-    variables = parse_formula(predictors, map(str, coefficients.columns)).variables
+    variables = parse_formula(moderators, map(str, coefficients.columns)).variables
     needed = [v for v in variables if v in coefficients.columns]
     columns = [outcome, *needed, *([weights] if weights else [])]
     absent = [c for c in columns if c not in coefficients]
@@ -263,7 +266,7 @@ def classical_regression(
         raise ModelError(
             f"Only {len(table)} coefficients have all of {listing(columns)}."
         )
-    design = build_design(predictors, table)
+    design = build_design(moderators, table)
     if len(table) <= design.X.shape[1] + 1:
         raise ModelError(
             f"{design.X.shape[1]} terms need more than {len(table)} coefficients."

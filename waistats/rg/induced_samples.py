@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import special
 
 from waistats._format import Result, coefficient
+from waistats._renamed import renamed
 from waistats.errors import DataError, ModelError, check_conf_level, listing
 from waistats.measures import EXCLUDED, OWN, back_transform
 from waistats.meta.multilevel.fit import MultilevelResult
@@ -211,12 +212,13 @@ class ExpectedReliability(Result):
         return f"Without prediction, a moderator is not known: {listing(self.left_out)}"
 
 
-def expected_reliability(model: Model, table: pd.DataFrame) -> ExpectedReliability:
+@renamed(model="result")
+def expected_reliability(result: Model, table: pd.DataFrame) -> ExpectedReliability:
     """Predict the reliability of samples that induced it, from those that reported it.
 
     Parameters
     ----------
-    model : MetaResult or MultilevelResult
+    result : MetaResult or MultilevelResult
         A model with moderators, fitted to the coefficients that were reported.
     table : DataFrame
         The coding sheet, as `read_coefficients` reads it.
@@ -250,12 +252,12 @@ def expected_reliability(model: Model, table: pd.DataFrame) -> ExpectedReliabili
     >>> len(expected.to_frame()), abs(expected.shift) < 0.05
     (36, True)
     """
-    if not model.has_moderators:
+    if not result.has_moderators:
         raise ModelError(
             "the model has no moderators: it expects the same reliability everywhere. "
             "Fit one with moderators, such as '~ np.log(n_items) + rater'."
         )
-    needed = list(model.design.variables)
+    needed = list(result.design.variables)
     absent = [name for name in needed if name not in table]
     if absent:
         raise DataError(
@@ -269,13 +271,13 @@ def expected_reliability(model: Model, table: pd.DataFrame) -> ExpectedReliabili
             f"no inducing row tells {listing(needed)}: nothing to predict from."
         )
     rows = table[induced & known].reset_index(drop=True)
-    predicted = model.predict(rows[needed])
+    predicted = result.predict(rows[needed])
     predicted.insert(0, "study_id", list(rows["study_id"].astype(str)))
-    center = model.predict(rows[needed], back_transform=False)["estimate"].mean()
-    fitted = model.predict(back_transform=False)["estimate"].mean()
-    means = [float(_turned_back(value, model)) for value in (center, fitted)]
+    center = result.predict(rows[needed], back_transform=False)["estimate"].mean()
+    fitted = result.predict(back_transform=False)["estimate"].mean()
+    means = [float(_turned_back(value, result)) for value in (center, fitted)]
     left = table.loc[induced & ~known, "study_id"].astype(str)
-    simulated = is_simulated(table) or model.simulated
+    simulated = is_simulated(table) or result.simulated
     return ExpectedReliability(
         table=marked(predicted, simulated),
         inducing=means[0],

@@ -90,7 +90,7 @@ def row_statuses(table: pd.DataFrame, *, assume: str | None = None) -> list[str]
 
 def unit_ids(table: pd.DataFrame, unit: str) -> list[str]:
     """Return the study or sample of each row; a blank sample is its study's only."""
-    check_option("unit", unit, UNITS)
+    unit = check_option("unit", unit, UNITS)
     studies = text_column(table, "study_id")
     if unit == "study":
         return studies

@@ -167,7 +167,7 @@ def pool(
         raise ModelError(
             f"{n_studies} studies are too few to pool; describe them instead."
         )
-    check_option("prediction", prediction, PREDICTIONS)
+    prediction = check_option("prediction", prediction, PREDICTIONS)
     independent = fit_meta(effects, method=method, conf_level=conf_level)
     fit: MetaResult | MultilevelResult = independent
     notes: tuple[str, ...] = kr20_note(used)

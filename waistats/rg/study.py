@@ -516,9 +516,11 @@ def generalize(
     Overall (total, k = 9, one level, Knapp-Hartung): alpha = .905, 95% CI [.885, .922],
     95% PI [.834, .946], I2 = 81.4%
     """
-    check_option("measure", measure, MEASURES)
-    check_option("prediction", prediction, PREDICTIONS)
-    check_option("missing_moderators", missing_moderators, ("error", "drop"))
+    measure = check_option("measure", measure, MEASURES)
+    prediction = check_option("prediction", prediction, PREDICTIONS)
+    missing_moderators = check_option(
+        "missing_moderators", missing_moderators, ("error", "drop")
+    )
     check_conf_level(conf_level)
     method = check_method(method)
     if numbers := sorted({"yi", "vi", *POOLED} & set(by)):

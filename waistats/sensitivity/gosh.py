@@ -218,7 +218,7 @@ LISTED = 22
 def gosh(
     result: Any,
     subsets: int | None = None,
-    seed: int | None = None,
+    seed: int | None = 0,
     *,
     by: str | None = None,
 ) -> GoshResult:
@@ -233,7 +233,7 @@ def gosh(
         Draw this many different subsets instead of taking all; by default all up to 20
         coefficients (1,048,575 subsets) and 100,000 beyond; 1,000 of a multilevel
         model, whose fits are slow.
-    seed : int, optional
+    seed : int or None, default 0
         Of the draw; needed for the same subsets again.
     by : str, optional
         Column whose values enter or stay out together, such as ``"study_id"``; by

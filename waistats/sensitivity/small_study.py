@@ -246,8 +246,8 @@ def egger_test(
     (-1.902, 3.0, 0.153)
     """
     given = check_model(result, "egger_test")
-    check_option("model", model, MODELS)
-    check_option("predictor", predictor, PREDICTORS)
+    model = check_option("model", model, MODELS)
+    predictor = check_option("predictor", predictor, PREDICTORS)
     fitted, notes = _for_regression(given, model, "The classical regression")
     fit, name = regress_on(fitted, model, predictor)
     frame = _coefficients(fit, robust=robust)
@@ -486,8 +486,8 @@ def pet_peese(result: Any, model: str | None = None, predictor: str = "se") -> P
     if model is None:
         alone = isinstance(given, MetaResult) and studies(given) is None
         model = "classical" if alone else "mixed"
-    check_option("model", model, MODELS)
-    check_option("predictor", predictor, PAIRS)
+    model = check_option("model", model, MODELS)
+    predictor = check_option("predictor", predictor, PAIRS)
     fitted, notes = _for_regression(given, model, "The classical regression")
     pet, peese = (regress_on(fitted, model, name)[0] for name in PAIRS[predictor])
     intercept = pet.to_frame().iloc[0]

@@ -145,10 +145,10 @@ def trim_and_fill(
     given = check_model(result, "trim_and_fill")
     check_mean(given, "trim_and_fill")
     model, notes = one_level(given, "Trim and fill")
-    check_option("estimator", estimator, ESTIMATORS)
+    estimator = check_option("estimator", estimator, ESTIMATORS)
     if side is None:
         side = _default_side(model)
-    check_option("side", side, ("left", "right"))
+    side = check_option("side", side, ("left", "right"))
     sign = -1.0 if side == "right" else 1.0
     order = np.argsort(sign * model.effects.yi, kind="stable")
     y = sign * model.effects.yi[order]

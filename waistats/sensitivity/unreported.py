@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import Result, coefficient, count
+from waistats._renamed import renamed
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.measures import alpha_variance, back_transform, transform
@@ -171,7 +172,7 @@ class FailSafeN(Result):
         Their number; 0 where the mean is not above the threshold.
     k : int
         Coefficients pooled.
-    estimate, threshold, drawer : float
+    estimate, threshold, mean_unreported : float
         Pooled alpha, the threshold, and the alpha given to the unreported.
     simulated : bool
         Whether the effects are SIMULATED.
@@ -181,12 +182,12 @@ class FailSafeN(Result):
     k: int
     estimate: float
     threshold: float
-    drawer: float
+    mean_unreported: float
     simulated: bool
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row."""
-        names = ("n", "k", "estimate", "threshold", "drawer")
+        names = ("n", "k", "estimate", "threshold", "mean_unreported")
         frame = pd.DataFrame({name: [getattr(self, name)] for name in names})
         return marked(frame, self.simulated)
 
@@ -194,15 +195,16 @@ class FailSafeN(Result):
         return (
             f"Fail-safe N (historical){of_simulated(self.simulated)}: "
             f"{count(np.ceil(self.n))} unreported coefficients "
-            f"of {coefficient(self.drawer)} would bring {coefficient(self.estimate)} "
-            f"(k = {self.k}) down to {coefficient(self.threshold)}.\nThe Cochrane "
+            f"of {coefficient(self.mean_unreported)} would bring "
+            f"{coefficient(self.estimate)} (k = {self.k}) down to {coefficient(self.threshold)}.\nThe Cochrane "
             "Handbook advises against fail-safe numbers; worst_case() and "
             "threshold_selection() answer the question behind them."
         )
 
 
+@renamed(drawer="mean_unreported")
 def fail_safe_n(
-    result: Any, *, threshold: float = 0.80, drawer: float = 0.60
+    result: Any, *, threshold: float = 0.70, mean_unreported: float = 0.60
 ) -> FailSafeN:
     r"""Return the fail-safe N of a pooled alpha (historical; not advised).
 
@@ -210,10 +212,10 @@ def fail_safe_n(
     ----------
     result : MetaResult
         From `fit_meta`, without moderators.
-    threshold : float, default .80
+    threshold : float, default .70
         What the mean must stay above.
-    drawer : float, default .60
-        Alpha of the coefficients in the drawer, below the threshold.
+    mean_unreported : float, default .60
+        Mean alpha of the unreported coefficients, below the threshold.
 
     Returns
     -------
@@ -223,7 +225,7 @@ def fail_safe_n(
     Notes
     -----
     :math:`k(\bar\alpha-\alpha_c)/(\alpha_c-\alpha_d)` [1]_. It ignores precision and
-    heterogeneity and takes the drawer's alpha on trust; no other function here calls
+    heterogeneity and takes that mean on trust; no other function here calls
     it.
 
     References
@@ -244,18 +246,18 @@ def fail_safe_n(
     check_mean(model, "fail_safe_n")
     if model.measure is None:
         raise ModelError("fail_safe_n needs effects that name their measure.")
-    if not drawer < threshold < 1:
+    if not mean_unreported < threshold < 1:
         raise ModelError(
-            "drawer must be below threshold and threshold below 1; got "
-            f"drawer={drawer!r}, threshold={threshold!r}."
+            "mean_unreported must be below threshold and threshold below 1; got "
+            f"mean_unreported={mean_unreported!r}, threshold={threshold!r}."
         )
     alpha = float(model.predict().loc[0, "estimate"])
-    n = model.k * (alpha - threshold) / (threshold - drawer)
+    n = model.k * (alpha - threshold) / (threshold - mean_unreported)
     return FailSafeN(
         n=max(0.0, float(n)),
         k=model.k,
         estimate=alpha,
         threshold=float(threshold),
-        drawer=float(drawer),
+        mean_unreported=float(mean_unreported),
         simulated=model.simulated,
     )

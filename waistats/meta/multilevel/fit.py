@@ -201,7 +201,7 @@ class MultilevelResult(FittedModel):
 
         A t on studies - p with all variances together; ``"metafor"`` has k - p.
         """
-        check_option("prediction", prediction, PREDICTIONS)
+        prediction = check_option("prediction", prediction, PREDICTIONS)
         df: float | None = degrees(self.n_clusters, len(self.beta))
         if prediction == "metafor":
             df = None if self.df is None else float(self.Q_df)
@@ -553,8 +553,8 @@ def fit_multilevel(
     0        study_id   0.074  44.495
     1  coefficient_id   0.076  45.162
     """
-    check_option("method", method, ("REML", "ML"))
-    check_option("small_sample", small_sample, ("t", "wald"))
+    method = check_option("method", method, ("REML", "ML"))
+    small_sample = check_option("small_sample", small_sample, ("t", "wald"))
     check_conf_level(conf_level)
     effects, left_out = with_complete_moderators(
         effects, moderators, missing_moderators

@@ -178,14 +178,14 @@ def reliability_by_study(
     """
     spec = find_coefficient(coefficient)
     check_conf_level(conf_level)
-    check_option("missing", missing, MISSING)
+    missing = check_option("missing", missing, MISSING)
     wide_person = person is not None and item is None and value is None
     if covariance is None:
         shared = raters is not None or wide_person
         covariance = shared and spec.gradient is not None
     measure = "bonett" if covariance is True else covariance
     if measure:
-        check_option("covariance", measure, MEASURES)
+        measure = check_option("covariance", measure, MEASURES)
         if spec.gradient is None:
             raise ModelError(
                 f"covariance is not available for {coefficient}; leave it out or use "
