@@ -230,7 +230,7 @@ def define_instrument(
     Examples
     --------
     >>> form = define_instrument("SWLS", n_items=5, response_min=1, response_max=7)
-    >>> form.scales
+    >>> dict(form.scales)
     {'total': (1, 2, 3, 4, 5)}
     """
     key_subscales = {str(k): tuple(v) for k, v in (subscales or {}).items()}

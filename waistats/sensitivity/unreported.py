@@ -196,7 +196,8 @@ class FailSafeN(Result):
             f"Fail-safe N (historical){of_simulated(self.simulated)}: "
             f"{count(np.ceil(self.n))} unreported coefficients "
             f"of {coefficient(self.mean_unreported)} would bring "
-            f"{coefficient(self.estimate)} (k = {self.k}) down to {coefficient(self.threshold)}.\nThe Cochrane "
+            f"{coefficient(self.estimate)} (k = {self.k}) down to "
+            f"{coefficient(self.threshold)}.\nThe Cochrane "
             "Handbook advises against fail-safe numbers; worst_case() and "
             "threshold_selection() answer the question behind them."
         )
@@ -240,7 +241,7 @@ def fail_safe_n(
     ...     {"study_id": ["A", "B", "C", "D"], "estimate": [.91, .85, .93, .88],
     ...      "n": [84, 54, 231, 120], "n_items": 12})
     >>> round(fail_safe_n(fit_meta(effect_sizes(table))).n, 3)
-    1.986
+    7.971
     """
     model = check_meta(result, "fail_safe_n")
     check_mean(model, "fail_safe_n")
