@@ -367,7 +367,7 @@ def sample_size_for_icc(
     80
     """
     check_conf_level(conf_level)
-    check_option("form", form, FORMS)
+    form = check_option("form", form, FORMS)
     goal = numbers("width", width)
     check_range("width", goal, 0, 1, open_low=True, open_high=True)
     r, k = float(numbers("icc", icc)), float(numbers("n_raters", n_raters))
