@@ -268,3 +268,43 @@ def test_coding_fields_leave_other_tables_alone():
     )  # fmt: skip
     assert check_coefficients(frame).empty
     assert read_coefficients(frame)["level"].tolist() == [3, 4]
+
+
+def test_a_short_sheet_enforces_its_lists(tmp_path, capsys):
+    from openpyxl import load_workbook
+
+    from waistats.cli.app import main
+    from waistats.rg.coding import CORE
+
+    path = tmp_path / "core.xlsx"
+    assert main(["template", str(path), "--core"]) == 0
+    book = load_workbook(path)
+    sheet = book["coding"]
+    assert [cell.value for cell in sheet[1]] == list(CORE)
+    assert len(CORE) == 20
+    assert [cell.value for cell in book["examples"][1]] == list(CORE)
+    rules = {
+        str(rule.sqref).split(":")[0].rstrip("0123456789"): rule
+        for rule in sheet.data_validations.dataValidation
+    }
+    assert all(rule.showErrorMessage for rule in rules.values())
+    letters = {cell.value: cell.column_letter for cell in sheet[1]}
+    for name in ("rater", "scale", "coefficient_type", "reliability_status"):
+        assert rules[letters[name]].type == "list"
+    # what is written into it can be read and pooled
+    rows = [
+        ("A", "reported_own", "WAI-S", "client", "total", "alpha", 0.9, 80, 12),
+        ("B", "reported_own", "WAI-S", "client", "total", "alpha", 0.85, 90, None),
+        ("C", "reported_own", "WAI-S", "client", "total", "alpha", 0.88, 70, 12),
+    ]
+    names = (
+        "study_id", "reliability_status", "instrument", "rater", "scale",
+        "coefficient_type", "estimate", "n", "n_items",
+    )  # fmt: skip
+    for i, row in enumerate(rows, start=2):
+        for name, value in zip(names, row, strict=True):
+            sheet[f"{letters[name]}{i}"] = value
+    book.save(path)
+    table = read_coefficients(path)
+    assert list(table["n_items"]) == [12, 12, 12]
+    assert any("n_items was blank" in note for note in table.attrs["notes"])

@@ -35,10 +35,13 @@ def template(
         bool,
         typer.Option("--queue", help="With the reading queue, a row a publication."),
     ] = False,
+    core: Annotated[
+        bool, typer.Option("--core", help="The 20 columns that matter most, no more.")
+    ] = False,
     force: Force = False,
 ) -> None:
     """Write a coding sheet, empty or with the reading queue, with lists and codebook."""
     from waistats.rg.coding import write_template
 
-    written = write_template(file, queue=queue, force=force)
+    written = write_template(file, queue=queue, core=core, force=force)
     print(f"Wrote {written}. Fill its first sheet, then run: waistats check {written}")

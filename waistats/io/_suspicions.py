@@ -24,6 +24,11 @@ _FEWEST_EQUAL, _UNLIKELY = 4, 1e-3
 _SHARE = re.compile(r"(?:^|[\s_.(])(?:pct|percent|percentage|prozent|share)|%", re.I)
 
 
+_SIGNS = re.compile(r"[\W_]+")
+# a blank that does not keep two numbers apart
+_LOOSE = re.compile(r"(?<!\d) | (?!\d)")
+
+
 def suspicions(rows: Rows) -> list[Finding]:
     """Return doubts that need a look at the table as a whole."""
     return [
@@ -52,14 +57,15 @@ def summary_rows(rows: Rows) -> list[Finding]:
     if counted.sum() > 3:
         sums = counted & (n == total - n)
     names = rows.texts("study_id")
-    rules = [
-        f"{quoted(names[i])} "
-        + ("looks like a summary row" if named[i] else "may be a summary row")
-        + (f": its n, {n[i]:g}, is the sum of the other rows" if sums[i] else "")
-        for i in range(len(rows))
-    ]
+    mask = (named | sums) & rows.sound
+    rules = [""] * len(rows)
+    for i in np.flatnonzero(mask).tolist():
+        word = "looks like" if named[i] else "may be"
+        rules[i] = f"{quoted(names[i])} {word} a summary row"
+        if sums[i]:
+            rules[i] += f": its n, {n[i]:g}, is the sum of the other rows"
     return rows.found(
-        (named | sums) & rows.sound,
+        mask,
         "study_id",
         "warning",
         rules,
@@ -76,11 +82,14 @@ def plain_name(text: str) -> str:
     >>> plain_name("S1.1") == plain_name("S11")
     False
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    folded = unicodedata.normalize("NFD", folded)
-    folded = "".join(c for c in folded if not unicodedata.combining(c))
-    words = "".join(c if c.isalnum() else " " for c in folded.replace("&", " and "))
-    return re.sub(r"(?<!\d) | (?!\d)", "", " ".join(words.split()))
+    if text.isascii():
+        folded = text.lower()
+    else:
+        folded = unicodedata.normalize("NFKC", text).casefold()
+        folded = unicodedata.normalize("NFD", folded)
+        folded = "".join(c for c in folded if not unicodedata.combining(c))
+    words = _SIGNS.sub(" ", folded.replace("&", " and ")).strip()
+    return _LOOSE.sub("", words)
 
 
 def study_spellings(rows: Rows) -> list[Finding]:
@@ -114,15 +123,15 @@ def silent_induction(rows: Rows) -> list[Finding]:
     asked = rows.poolable & rows.own & is_alpha & np.isfinite(alpha)
     studies, cells = rows.texts("study_id"), rows.table.frame["estimate"]
     found: list[Finding] = []
-    values = np.unique(alpha[asked])
-    for value in values:
+    values, counts = np.unique(alpha[asked], return_counts=True)
+    for value in values[counts >= _FEWEST_EQUAL]:
         same = asked & (alpha == value)
         others = alpha[asked & (alpha != value)]
         members = np.flatnonzero(same)
         names = {studies[i] for i in members}
         if len(names) < _FEWEST_EQUAL or len(set(n[same])) < 2:
             continue
-        shown = [decimals(cells.iloc[i]) for i in members]
+        shown = [decimals(cells.iloc[i]) for i in members[:50]]
         places = max((d for d in shown if d is not None), default=2)
         step = 10.0 ** -max(places, 2)
         chance = 0.25

@@ -259,8 +259,25 @@ class Design:
         first = 1 if self.has_intercept and len(self.names) > 1 else 0
         return tuple(range(first, len(self.names)))
 
-    def rows(self, new: pd.DataFrame | Mapping[str, Any]) -> FloatArray:
-        """Return design rows for new data, of shape (rows, p)."""
+    def rows(
+        self, new: pd.DataFrame | Mapping[str, Any], also: tuple[str, ...] = ()
+    ) -> FloatArray:
+        """Return design rows for new data, of shape (rows, p).
+
+        A mapping may name the variables, and those of another part of the model; a
+        frame may bring more columns.
+        """
+        if isinstance(new, Mapping):
+            known = dict.fromkeys((*self.variables, *also))
+            wrong = [
+                f"{name}{near(str(name), known)}" for name in new if name not in known
+            ]
+            if wrong:
+                told = listing(known) or "none"
+                raise DataError(
+                    f"New data name {listing(wrong)}, which the model does not use. Its "
+                    f"moderators are: {told}."
+                )
         if self.spec is None:
             return np.ones((len(_frame(new)), 1))
         frame = _frame(new)

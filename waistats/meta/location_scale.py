@@ -174,8 +174,8 @@ class LocationScaleResult(OfEffects):
         if new is None:
             rows, tau2 = self.location.X, self.tau2
         else:
-            rows = self.location.rows(new)
-            tau2 = np.exp(self.scale.rows(new) @ self.gamma)
+            rows = self.location.rows(new, self.scale.variables)
+            tau2 = np.exp(self.scale.rows(new, self.location.variables) @ self.gamma)
         frame = prediction_frame(
             rows,
             self.beta,
@@ -211,7 +211,11 @@ class LocationScaleResult(OfEffects):
         DataFrame
             ``estimate, ci_low, ci_high`` of tau on the model's scale.
         """
-        rows = self.scale.X if new is None else self.scale.rows(new)
+        rows = (
+            self.scale.X
+            if new is None
+            else self.scale.rows(new, self.location.variables)
+        )
         logs = prediction_frame(
             rows,
             self.gamma,

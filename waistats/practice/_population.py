@@ -16,7 +16,7 @@ import pandas as pd
 
 from waistats._format import count, fixed
 from waistats._typing import FloatArray
-from waistats.errors import DataError, ModelError, check_option, listing
+from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.instruments.forms import bundled_forms, forms_called
 from waistats.measures import ALPHA_TYPES, alpha_variance, back_transform, transform
 from waistats.meta._prediction import (
@@ -31,6 +31,8 @@ from waistats.rg.as_model import as_model
 from waistats.rg.pooling import FEWEST_TO_POOL, Pooled, main_rows, pool
 from waistats.rg.study import RGStudy
 
+# Beyond these a number is a slip of the keyboard.
+MOST_ITEMS, MOST_N = 10_000, 1_000_000_000
 # Facts that a prediction must not silently ignore.
 FACTS = ("instrument", "rater", "modality", "scale")
 
@@ -48,6 +50,7 @@ def profiles(
     their mean, with a note; categories must be given.
     """
     rows = _frame(new)
+    _refuse_unknown(model, new)
     given = {name: value for name, value in facts.items() if value is not None}
     if n_items is not None:
         given["n_items"] = n_items
@@ -56,6 +59,8 @@ def profiles(
         raise ModelError(f"Given twice, in new and by name: {listing(twice)}.")
     for name, value in given.items():
         rows[name] = value
+    if "n_items" in rows:
+        check_whole("n_items", numbers("n_items", rows["n_items"]), 2, MOST_ITEMS)
     notes: list[str] = []
     for name in FACTS:
         if name in rows:
@@ -81,6 +86,34 @@ def _frame(new: pd.DataFrame | Mapping[str, Any] | None) -> pd.DataFrame:
     raise ModelError(
         f"new must be a DataFrame or a mapping of column to values; got {type(new)}."
     )
+
+
+def _refuse_unknown(model: FittedModel, new: Any) -> None:
+    """Raise a DataError for names that the model has no use for.
+
+    A frame may bring more columns; what is named one by one is meant.
+    """
+    if not isinstance(new, Mapping):
+        return
+    known = [*model.design.variables, *FACTS, "n_items"]
+    wrong = [f"{name}{near(str(name), known)}" for name in new if name not in known]
+    if wrong:
+        told = listing(model.design.variables) or "none"
+        raise DataError(
+            f"new names {listing(wrong)}, which the model does not use. Its moderators "
+            f"are: {told}."
+        )
+
+
+def check_whole(name: str, values: FloatArray, low: float, high: float) -> None:
+    """Raise a DataError for values that are no whole number within a range."""
+    values = np.atleast_1d(values)
+    check_range(name, values, low, high)
+    broken = values[np.isfinite(values) & (values % 1 != 0)]
+    if broken.size:
+        raise DataError(
+            f"{name} must be a whole number; got {listing(f'{v:g}' for v in broken)}."
+        )
 
 
 def known_levels(table: pd.DataFrame, name: str) -> list[str]:
@@ -426,7 +459,7 @@ def prepare(
         size = np.broadcast_to(size, (len(rows),)).astype(float)
         items, more = items_of(model, rows)
         notes = (*notes, *more)
-        check_range("n_items", items, 2, np.inf)
+        check_whole("n_items", items, 2, MOST_ITEMS)
         spread = predictive(model, rows, size, items, **options)
     return Plan(
         model=model,
@@ -441,6 +474,7 @@ def prepare(
 def _sizes(n: Any, least: int) -> FloatArray:
     size = np.atleast_1d(numbers("n", n))
     check_range("n", size, least, np.inf)
+    check_range("n", size, -np.inf, MOST_N)
     if np.any(size != np.floor(size)):
         raise DataError("n must be whole numbers of respondents.")
     return size

@@ -66,7 +66,9 @@ def check_range(
         f"{flat[i]:g}" + (f" (position {i + 1})" if flat.size > 1 else "")
         for i in wrong
     )
-    if np.isinf(high):
+    if np.isinf(low):
+        rule = f"at most {high:g}"
+    elif np.isinf(high):
         rule = f"{'above' if open_low else 'at least'} {low:g}"
     else:
         rule = f"{'above' if open_low else 'at least'} {low:g} and "

@@ -18,6 +18,12 @@ from waistats.io._codebook import Field, codebook, fields
 _ROWS = 1000
 _COLOURS = ("DDEBF7", "E2EFDA", "FFF2CC", "FCE4D6", "EDEDED", "D9E1F2", "F8CBAD")
 _KINDS = (".xlsx", ".csv")
+# The columns of a short sheet: what a study of reliability cannot do without.
+CORE = (
+    "study_id", "sample_id", "authors", "year", "doi", "reliability_status", "reason",
+    "instrument", "rater", "scale", "coefficient_type", "estimate", "alpha_decimals",
+    "n", "n_items", "score_mean", "score_sd", "language", "sample_type", "evidence",
+)  # fmt: skip
 
 
 def coding_codebook() -> pd.DataFrame:
@@ -105,7 +111,11 @@ def _queue_note(row: pd.Series) -> str:
 
 
 def write_template(
-    path: str | os.PathLike[str], *, queue: bool = False, force: bool = False
+    path: str | os.PathLike[str],
+    *,
+    queue: bool = False,
+    core: bool = False,
+    force: bool = False,
 ) -> Path:
     """Write a coding sheet for a reliability generalization study, to be filled.
 
@@ -117,6 +127,8 @@ def write_template(
     queue : bool, default False
         Put the publications of the reading queue into the sheet, a row each, with empty
         cells for what they say: ``load_dataset("wai_queue")``.
+    core : bool, default False
+        Write the 20 columns of `CORE` alone; their lists allow nothing else.
     force : bool, default False
         Replace a file that is there; it may be filled already.
 
@@ -142,15 +154,22 @@ def write_template(
         raise DataError(
             f"{target}: a coding sheet ends in {' or '.join(_KINDS)}; got {kind!r}."
         )
-    rows = queue_rows() if queue else None
-    content = _as_csv(rows) if kind == ".csv" else _as_xlsx(rows)
+    columns = _fields(core)
+    rows = queue_rows()[[f.name for f in columns]] if queue else None
+    content = (
+        _as_csv(rows, columns) if kind == ".csv" else _as_xlsx(rows, columns, core)
+    )
     with new_file(target, force=force) as work:
         work.write_bytes(content)
     return target
 
 
-def _fields() -> tuple[Field, ...]:
-    return fields("coding")
+def _fields(core: bool = False) -> tuple[Field, ...]:
+    every = fields("coding")
+    if not core:
+        return every
+    known = {f.name: f for f in every}
+    return tuple(known[name] for name in CORE)
 
 
 def _allowed(field: Field) -> str:
@@ -170,10 +189,10 @@ def _choices(field: Field) -> tuple[list[str], bool]:
     return list(field.examples), True
 
 
-def _as_csv(rows: pd.DataFrame | None) -> bytes:
+def _as_csv(rows: pd.DataFrame | None, columns: Sequence[Field]) -> bytes:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\r\n")
-    writer.writerow(f.name for f in _fields())
+    writer.writerow(f.name for f in columns)
     if rows is not None:
         writer.writerows(
             ["" if value is None else value for value in row]
@@ -183,7 +202,9 @@ def _as_csv(rows: pd.DataFrame | None) -> bytes:
     return stream.getvalue().encode("utf-8-sig")
 
 
-def _as_xlsx(rows: pd.DataFrame | None) -> bytes:
+def _as_xlsx(
+    rows: pd.DataFrame | None, columns: Sequence[Field], strict: bool
+) -> bytes:
     from openpyxl import Workbook
 
     book = Workbook()
@@ -193,23 +214,28 @@ def _as_xlsx(rows: pd.DataFrame | None) -> bytes:
     lists = book.create_sheet("lists")
     lists.sheet_state = "hidden"
     if rows is None:
-        _write_header(sheet)
+        _write_header(sheet, columns)
     else:
         _write_frame(sheet, rows, (), fill=True)
-    for position, field in enumerate(_fields(), start=1):
-        _add_rule(sheet, lists, field, position)
-    _write_frame(book.create_sheet("codebook"), coding_codebook(), (24, 16, 28, 90, 10))
+    for position, field in enumerate(columns, start=1):
+        _add_rule(sheet, lists, field, position, strict)
+    names = [f.name for f in columns]
+    told = coding_codebook()
+    told = told[told["variable"].isin(names)].reset_index(drop=True)
+    _write_frame(book.create_sheet("codebook"), told, (24, 16, 28, 90, 10))
     examples = book.create_sheet("examples")
-    _write_frame(examples, coding_examples(), (), fill=True)
+    _write_frame(examples, coding_examples()[names], (), fill=True)
     return workbook_bytes(book)
 
 
-def _write_header(sheet: Any, freeze: str = "B2") -> None:
+def _write_header(
+    sheet: Any, columns: Sequence[Field] | None = None, freeze: str = "B2"
+) -> None:
     from openpyxl.styles import Font, PatternFill
     from openpyxl.utils import get_column_letter
 
     groups = list(dict.fromkeys(f.group for f in _fields()))
-    for position, field in enumerate(_fields(), start=1):
+    for position, field in enumerate(columns or _fields(), start=1):
         cell = sheet.cell(1, position, field.name)
         cell.font = Font(bold=True)
         colour = _COLOURS[groups.index(field.group) % len(_COLOURS)]
@@ -222,7 +248,9 @@ def _write_header(sheet: Any, freeze: str = "B2") -> None:
     sheet.freeze_panes = freeze
 
 
-def _add_rule(sheet: Any, lists: Any, field: Field, position: int) -> None:
+def _add_rule(
+    sheet: Any, lists: Any, field: Field, position: int, strict: bool = False
+) -> None:
     """Add a drop-down or a range to one column of the sheet."""
     from openpyxl.utils import get_column_letter
     from openpyxl.worksheet.datavalidation import DataValidation
@@ -241,7 +269,8 @@ def _add_rule(sheet: Any, lists: Any, field: Field, position: int) -> None:
         rule = _number_rule(field)
     else:
         return
-    rule.showErrorMessage = not others
+    # the short sheet enforces its lists, those of usual values too
+    rule.showErrorMessage = strict or not others
     rule.errorTitle, rule.error = field.name, f"Must be {field.expected}."[:255]
     rule.showInputMessage = True
     rule.promptTitle, rule.prompt = field.title[:32], field.description[:255]
@@ -270,7 +299,8 @@ def _write_frame(
     from openpyxl.utils import get_column_letter
 
     if fill:
-        _write_header(sheet)
+        known = {f.name: f for f in _fields()}
+        _write_header(sheet, [known[str(name)] for name in frame.columns])
     else:
         for position, name in enumerate(frame, start=1):
             sheet.cell(1, position, name).font = Font(bold=True)

@@ -101,8 +101,6 @@ class RGStudy(Result):
     V : SamplingCovariance or None
         Sampling covariance of coefficients that share respondents; ``V.of(rows)``
         gives that of some rows.
-    prediction : str
-        Kind of the prediction intervals.
     screening, coders, texts
         Log of the search, sheets of further coders, the author's paragraphs.
     missing_moderators : str
