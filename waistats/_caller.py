@@ -19,6 +19,7 @@ _COMMANDS = {
     "audit_keys": "waistats items FILE",
     "item_statistics": "waistats items FILE",
     "reliability_by_study": "waistats alpha FILE",
+    "score": "waistats alpha FILE",
     "generalize": "waistats generalize FILE",
 }
 

@@ -5,16 +5,119 @@ from typing import Annotated
 
 import typer
 
-from waistats.cli._options import Columns, File, Force, Sheet
+from waistats.cli._options import (
+    Accept,
+    AlreadyKeyed,
+    By,
+    Columns,
+    Encoding,
+    File,
+    Force,
+    InstrumentName,
+    Item,
+    Items,
+    Labels,
+    MissingCodes,
+    MissingWords,
+    Person,
+    Provisional,
+    Raters,
+    ResponseRange,
+    Reverse,
+    Sheet,
+    SkipRows,
+    Study,
+    Value,
+    Where,
+)
+from waistats.cli._responses import Typed, read_file, typed
 from waistats.cli._terminal import pairs_of
 
 
-def check(file: File, columns: Columns = None, sheet: Sheet = None) -> None:
-    """List everything wrong or doubtful in a table of coefficients."""
+def check(
+    file: File,
+    columns: Columns = None,
+    study: Study = None,
+    items: Items = None,
+    instrument: InstrumentName = None,
+    rater: Raters = None,
+    by: By = None,
+    person: Person = None,
+    item: Item = None,
+    value: Value = None,
+    labels: Labels = None,
+    missing_codes: MissingCodes = None,
+    missing_words: MissingWords = None,
+    response_range: ResponseRange = None,
+    already_keyed: AlreadyKeyed = None,
+    reverse: Reverse = None,
+    where: Where = None,
+    accept: Accept = None,
+    provisional: Provisional = False,
+    encoding: Encoding = None,
+    skip_rows: SkipRows = None,
+    sheet: Sheet = None,
+) -> None:
+    """List everything wrong or doubtful in a file of responses or of coefficients."""
+    given = typed(
+        study=study,
+        items=items,
+        instrument=instrument,
+        raters=rater,
+        by=by,
+        person=person,
+        item=item,
+        value=value,
+        labels=labels,
+        missing_codes=missing_codes,
+        missing_words=missing_words,
+        response_range=response_range,
+        where=where,
+        accept=accept,
+        already_keyed=already_keyed,
+        reverse=reverse,
+        provisional=provisional,
+        encoding=encoding,
+        skip_rows=skip_rows,
+        sheet=sheet,
+    )
+    if columns is None and (given.options or _holds_responses(file, given)):
+        _check_responses(file, given)
+    else:
+        _check_coefficients(file, columns, given)
+
+
+def _holds_responses(file: Path, given: Typed) -> bool:
+    """Return whether a file holds answers to items and no table of coefficients."""
+    from waistats.errors import WaistatsError
+    from waistats.intake.recognize import kind_of
+
+    try:
+        return kind_of(read_file(file, given)) == "responses"
+    except WaistatsError:
+        # the check of coefficients says what cannot be read
+        return False
+
+
+def _check_responses(file: Path, given: Typed) -> None:
+    from waistats.errors import visible
+    from waistats.reliability.inspect import inspect_responses
+
+    found = inspect_responses(read_file(file, given), **given.options)
+    print(visible(found.heading()))
+    for line in found.sentences():
+        print(visible(line))
+    print(visible(f"{file}: {found.counted()}."))
+    if not found.ok:
+        raise typer.Exit(2)
+
+
+def _check_coefficients(file: Path, columns: str | None, given: Typed) -> None:
     from waistats.errors import visible
     from waistats.io.check import check_coefficients
 
-    found = check_coefficients(file, columns=pairs_of(columns), sheet=sheet)
+    reading = {k: v for k, v in given.reading.items() if k != "labels"}
+    found = check_coefficients(file, columns=pairs_of(columns), **reading)
     for _, row in found.iterrows():
         said = f"{row['severity']}: {row['where']}: {row['finding']}. {row['advice']}"
         print(visible(said))

@@ -1,72 +1,219 @@
-"""Commands of item responses: reliability of every study."""
+"""Commands of item responses: reliability of every study, and what each item adds."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from waistats.cli._options import ConfLevel, File, Force, Sheet
-from waistats.cli._terminal import names_of
-from waistats.errors import DataError, near
+from waistats.cli._options import (
+    Accept,
+    AlreadyKeyed,
+    By,
+    ConfLevel,
+    Encoding,
+    File,
+    Force,
+    InstrumentName,
+    Item,
+    Items,
+    Labels,
+    MissingCodes,
+    MissingWords,
+    Person,
+    Provisional,
+    Raters,
+    ResponseRange,
+    Reverse,
+    Sheet,
+    SkipRows,
+    Study,
+    Value,
+    Where,
+)
+from waistats.cli._responses import Typed, items_missing, listed_notes, read_file, typed
+
+SHOWN = (
+    "study_id", "sample_id", "rater", "scale", "estimate", "ci_low", "ci_high", "n",
+    "n_items", "score_mean", "score_sd", "n_excluded", "reason", "provenance",
+)  # fmt: skip
 
 
 def alpha(
     file: File,
     study: Annotated[str, typer.Option(help="Column that names the study.")],
-    items: Annotated[
-        str | None, typer.Option(help="Item columns, separated by commas.")
-    ] = None,
-    instrument: Annotated[
-        str | None, typer.Option(help="Form, such as WAI-SR; gives its scales.")
-    ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(help="Worded responses from lowest to highest: Never,...,Always."),
-    ] = None,
+    items: Items = None,
+    instrument: InstrumentName = None,
+    rater: Raters = None,
+    by: By = None,
+    person: Person = None,
+    item: Item = None,
+    value: Value = None,
+    labels: Labels = None,
+    missing_codes: MissingCodes = None,
+    missing_words: MissingWords = None,
+    response_range: ResponseRange = None,
+    already_keyed: AlreadyKeyed = None,
+    reverse: Reverse = None,
+    where: Where = None,
+    accept: Accept = None,
     coefficient: Annotated[str, typer.Option(help="Kind of coefficient.")] = "alpha",
     ci: Annotated[str, typer.Option(help="Kind of interval.")] = "feldt",
     missing: Annotated[
         str, typer.Option(help="Missing answers: listwise, pairwise or em.")
     ] = "listwise",
     conf_level: ConfLevel = 0.95,
+    provisional: Provisional = False,
+    encoding: Encoding = None,
+    skip_rows: SkipRows = None,
     sheet: Sheet = None,
     output: Annotated[
-        Path | None, typer.Option(help="New folder for coefficients.csv.")
+        Path | None,
+        typer.Option(help="New folder for coefficients.csv and covariance.csv."),
     ] = None,
     force: Force = False,
 ) -> None:
     """Compute the reliability of every study in a file of item responses."""
-    from waistats._files import new_folder, write_csv
-    from waistats._format import frame_text
-    from waistats.io.readers import read_responses
     from waistats.reliability.by_study.api import reliability_by_study
+    from waistats.rg.computed import has_covariance, write_reliability
 
-    if (items is None) == (instrument is None):
-        raise DataError("Give either --items or --instrument.")
-    columns = names_of(items)
-    responses = read_responses(
-        file, labels=names_of(labels), items=columns if labels else None, sheet=sheet
-    )
-    if study not in responses:
-        hint = near(study, map(str, responses.columns))
-        raise DataError(f"{file}: there is no column {study!r}{hint}.")
-    table = reliability_by_study(
-        responses,
+    given = typed(
         study=study,
-        items=columns,
+        items=items,
         instrument=instrument,
+        raters=rater,
+        by=by,
+        person=person,
+        item=item,
+        value=value,
+        labels=labels,
+        missing_codes=missing_codes,
+        missing_words=missing_words,
+        response_range=response_range,
+        where=where,
+        accept=accept,
+        already_keyed=already_keyed,
+        reverse=reverse,
+        provisional=provisional,
+        encoding=encoding,
+        skip_rows=skip_rows,
+        sheet=sheet,
+    )
+    if items is None and instrument is None and rater is None and item is None:
+        raise items_missing(file, given)
+    table = reliability_by_study(
+        read_file(file, given),
         coefficient=coefficient,
         ci=ci,
         missing=missing,
         conf_level=conf_level,
+        covariance=output is not None and has_covariance(coefficient),
+        **given.options,
     )
     if output is not None:
-        with new_folder(output, force=force) as folder:
-            write_csv(table, folder / "coefficients.csv")
-    names = [
-        "study_id", "scale", "estimate", "ci_low", "ci_high", "n", "n_items",
-        "score_mean", "score_sd", "n_excluded", "reason", "provenance",
-    ]  # fmt: skip
-    print(frame_text(table[[name for name in names if name in table]], 3))
+        written = write_reliability(table, output, force=force)
+    _print_table(table)
     if output is not None:
-        print(f"\nWrote {output}: coefficients.csv")
+        print(f"\nWrote {output}: {', '.join(written)}")
+
+
+def _print_table(table: Any) -> None:
+    from waistats._format import frame_text
+
+    names = [name for name in SHOWN if name in table]
+    if (table["sample_id"] == table["study_id"]).all():
+        names.remove("sample_id")
+    splits = [c for c in table.columns if c not in SHOWN and c in _splits(table)]
+    names[1:1] = splits
+    if splits and "sample_id" in names:
+        names.remove("sample_id")
+    print(frame_text(table[names], 3))
+    notes = [
+        f"{row['coefficient_id']}: {row['note']}"
+        for _, row in table.iterrows()
+        if row["note"]
+    ]
+    if said := listed_notes([*table.attrs.get("notes", ()), *collapsed(notes)]):
+        print(f"\n{said}")
+
+
+def _splits(table: Any) -> list[str]:
+    """Return the columns that split studies: those between ids and scale."""
+    columns = list(table.columns)
+    between = columns[columns.index("coefficient_id") + 1 : columns.index("scale")]
+    return [name for name in between if name not in ("instrument", "rater")]
+
+
+def collapsed(notes: list[str]) -> list[str]:
+    """Return notes with those that say the same of several coefficients as one line."""
+    places: dict[str, list[str]] = {}
+    for note in notes:
+        where, _, text = note.partition(": ")
+        places.setdefault(text, []).append(where)
+    return [
+        f"{of[0]}: {text}"
+        if len(of) == 1
+        else f"{of[0]} and {len(of) - 1} more coefficients: {text}"
+        for text, of in places.items()
+    ]
+
+
+def items(
+    file: File,
+    study: Study = None,
+    items: Items = None,
+    instrument: InstrumentName = None,
+    rater: Raters = None,
+    by: By = None,
+    person: Person = None,
+    labels: Labels = None,
+    missing_codes: MissingCodes = None,
+    missing_words: MissingWords = None,
+    response_range: ResponseRange = None,
+    already_keyed: AlreadyKeyed = None,
+    reverse: Reverse = None,
+    where: Where = None,
+    accept: Accept = None,
+    provisional: Provisional = False,
+    encoding: Encoding = None,
+    skip_rows: SkipRows = None,
+    sheet: Sheet = None,
+) -> None:
+    """Show what each item is like and adds to its scale, and audit the key."""
+    given = typed(
+        study=study,
+        items=items,
+        instrument=instrument,
+        raters=rater,
+        by=by,
+        person=person,
+        labels=labels,
+        missing_codes=missing_codes,
+        missing_words=missing_words,
+        response_range=response_range,
+        where=where,
+        accept=accept,
+        already_keyed=already_keyed,
+        reverse=reverse,
+        provisional=provisional,
+        encoding=encoding,
+        skip_rows=skip_rows,
+        sheet=sheet,
+    )
+    _print_items(read_file(file, given), given)
+
+
+def _print_items(responses: Any, given: Typed) -> None:
+    from waistats._format import coefficient, frame_text
+    from waistats.reliability.by_study.items import item_tables
+
+    parts, audits, notes = item_tables(responses, **given.options)
+    for part in parts:
+        alpha_text = coefficient(part.alpha)
+        print(
+            f"{part.title} (alpha {alpha_text}, n {part.n}, {len(part.frame)} items)\n"
+        )
+        print(f"{frame_text(part.frame, 3)}\n")
+    for audit in audits:
+        print(f"{audit}\n")
+    if said := listed_notes(notes):
+        print(said)

@@ -12,7 +12,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from waistats._typing import BoolArray, FloatArray
+from waistats._caller import command, option
+from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import DataError, listing, near
 from waistats.instruments.forms import Instrument, get_instrument
 from waistats.instruments.scoring import answers, item_columns, item_number
@@ -33,6 +34,38 @@ class ItemSigns:
 
     against: BoolArray
     correlation: FloatArray
+
+
+def strong_signs(correlation: FloatArray, n: IntArray) -> BoolArray:
+    """Return which correlations are more than chance, with n answers to each item."""
+    limit = 2 / np.sqrt(np.maximum(n, 1))
+    return np.asarray(np.nan_to_num(np.abs(correlation), nan=0.0) >= limit)
+
+
+def signs_within(
+    covariance: FloatArray, reverse: BoolArray, groups: Sequence[IntArray], n: IntArray
+) -> tuple[ItemSigns, BoolArray]:
+    """Find the items that run against their subscale, and which signs are sure.
+
+    The first principal component of a whole form says little of subscales that are not
+    related. Where both agree on every item, the correlations are those with all other
+    items of the form; else those with the other items of the subscale. A sign is sure
+    where either correlation is more than chance with n answers to each item.
+    """
+    whole = item_signs(covariance, [reverse])
+    if len(groups) < 2:
+        return whole, strong_signs(whole.correlation, n)
+    against = whole.against.copy()
+    correlation = whole.correlation.copy()
+    for at in groups:
+        if len(at) < 2:
+            continue
+        part = item_signs(covariance[np.ix_(at, at)], [reverse[at]])
+        against[at], correlation[at] = part.against, part.correlation
+    strong = strong_signs(correlation, n)
+    if (against == whole.against).all():
+        return whole, strong | strong_signs(whole.correlation, n)
+    return ItemSigns(against=against, correlation=correlation), strong
 
 
 def pairwise_covariance(values: FloatArray) -> FloatArray:
@@ -75,11 +108,18 @@ def _rest_correlation(covariance: FloatArray, against: BoolArray) -> FloatArray:
     )
 
 
-def file_state(against: BoolArray, reverse: BoolArray) -> str:
-    """Say whether a file is raw (nothing turned round yet), keyed, or neither."""
+def file_state(
+    against: BoolArray, reverse: BoolArray, strong: BoolArray | None = None
+) -> str:
+    """Say whether a file is raw (nothing reverse-scored yet), keyed, or neither.
+
+    Signs that could be chance do not count, unless all are.
+    """
     if not reverse.any():
         return "keyed"
-    raw, keyed = int(np.sum(against != reverse)), int(np.sum(against))
+    sure = np.ones_like(reverse) if strong is None or not strong.any() else strong
+    raw = int(np.sum((against != reverse) & sure))
+    keyed = int(np.sum(against & sure))
     if raw == keyed:
         return "mixed"
     return "raw" if raw < keyed else "keyed"
@@ -99,10 +139,13 @@ def item_finding(against: bool, reverse: bool, state: str, form: str) -> str:
 
 
 def file_summary(
-    names: Sequence[object], signs: ItemSigns, reverse: BoolArray, state: str, form: str
+    names: Sequence[object],
+    against: BoolArray,
+    reverse: BoolArray,
+    state: str,
+    form: str,
 ) -> str:
     """Say in words what the signs mean for a file of this form."""
-    against = signs.against
 
     def these(chosen: BoolArray) -> str:
         found = [name for name, one in zip(names, chosen, strict=True) if one]
@@ -116,14 +159,20 @@ def file_summary(
         return f"Against the rest, though {form} reverses no item: {these(against)}."
     if state == "raw":
         done = reverse & ~against
-        text = f"The file is raw: reverse {these(reverse & against)} (score() does)."
+        text = (
+            f"The file is raw: reverse {these(reverse & against)} "
+            f"({command('score')} does)."
+        )
         if done.any():
-            text += f" Turned round already, so score() would spoil: {these(done)}."
+            text += (
+                f" Turned round already, so {command('score')} would spoil: "
+                f"{these(done)}."
+            )
         return text + (extra if wrong.any() else "")
     if state == "keyed" and not against.any():
         return (
             "The file is keyed already: no item runs against the rest. Score it with "
-            "already_keyed=True."
+            f"{option('already_keyed', True)}."
         )
     left = reverse & against
     start = "The file is keyed, but" if state == "keyed" else "The file is mixed:"
@@ -409,7 +458,8 @@ def audit_keys(
         One row an item in input order: ``item, number, subscale, keyed`` (reversed by
         the form), ``correlation`` (with the other items, these oriented), ``against``
         (the correlation is negative), ``suspect`` and ``finding`` in words. ``suspect``
-        marks items that run against the rest and items that contradict the form. With
+        marks items that run against the rest and items that contradict the form, as
+        long as the correlation is more than chance: at least 2 / sqrt(n). With
         ``reported`` it marks the items that the reported totals key differently, and
         there are ``reverse_in_key, reverse_in_reported, share_before, share_after``
         (share of totals reproduced). ``attrs``: ``summary`` in a sentence, ``state``
@@ -421,7 +471,10 @@ def audit_keys(
     then all are negative. Here the others are first oriented by their signs on the
     first principal component of the covariance matrix (each pair of items from the
     respondents who answered both), so only the overall sign is open; of both
-    orientations the one nearer to a raw or a keyed file is taken.
+    orientations the one nearer to a raw or a keyed file is taken. With a form this is
+    done within subscales, so that unrelated subscales do not make suspects of each
+    other; correlations are those with the whole form where it says the same of every
+    item.
 
     Examples
     --------
@@ -451,17 +504,7 @@ def audit_keys(
             f"an audit needs 2 items and 3 respondents or more; there are {len(names)} "
             f"items and {len(values)} respondents."
         )
-    expected = [np.isin(numbers, form.reverse)] if form else []
-    signs = item_signs(pairwise_covariance(values), expected)
-    frame = pd.DataFrame({"item": names})
-    if form is None:
-        frame = _without_form(frame, signs)
-    else:
-        frame = _with_form(frame, signs, form, numbers)
-    weak = np.abs(signs.correlation) < 2 / np.sqrt(len(values))
-    doubt = frame["suspect"] & weak
-    frame.loc[doubt, "finding"] += "; weak, could be chance"
-    frame.loc[np.isnan(signs.correlation), "finding"] = "no variance"
+    frame = audit_items(names, values, form, numbers)
     frame.attrs["n"] = len(values)
     if reported and form is not None:
         totals = _reported_scales(reported, form, items.index)
@@ -474,12 +517,48 @@ def audit_keys(
     return frame
 
 
-def _without_form(frame: pd.DataFrame, signs: ItemSigns) -> pd.DataFrame:
+def audit_items(
+    names: Sequence[object],
+    values: FloatArray,
+    form: Instrument | None,
+    numbers: list[int],
+) -> pd.DataFrame:
+    """Return the audit of answers (N, m) to items that are already matched to a form."""
+    covariance = pairwise_covariance(values)
+    answered = np.isfinite(values).sum(axis=0)
+    frame = pd.DataFrame({"item": names})
+    if form is None:
+        signs = item_signs(covariance, [])
+        strong = strong_signs(signs.correlation, answered)
+        frame = _without_form(frame, signs, strong)
+    else:
+        reverse = np.isin(numbers, form.reverse)
+        groups = _subscales(form, numbers)
+        signs, strong = signs_within(covariance, reverse, groups, answered)
+        frame = _with_form(frame, signs, form, numbers, strong)
+    doubt = (frame["finding"] != "") & ~strong
+    frame.loc[doubt, "finding"] += "; weak, could be chance"
+    frame.loc[np.isnan(signs.correlation), "finding"] = "no variance"
+    return frame
+
+
+def _subscales(form: Instrument, numbers: Sequence[int]) -> list[IntArray]:
+    """Return the places of the items of each subscale."""
+    return [
+        np.flatnonzero(np.isin(numbers, of)).astype(np.int64)
+        for of in form.subscales.values()
+    ]
+
+
+def _without_form(
+    frame: pd.DataFrame, signs: ItemSigns, strong: BoolArray
+) -> pd.DataFrame:
     frame["keyed"] = pd.array([pd.NA] * len(frame), dtype="boolean")
     frame["correlation"] = signs.correlation
-    frame["against"] = frame["suspect"] = signs.against
+    frame["against"] = signs.against
+    frame["suspect"] = signs.against & strong
     frame["finding"] = np.where(signs.against, "runs against the rest", "")
-    found = frame.loc[signs.against, "item"]
+    found = frame.loc[frame["suspect"], "item"]
     text = "No item runs against the rest."
     if len(found):
         text = f"Against the rest, so probably unreversed: {listing(found, 40)}."
@@ -490,23 +569,29 @@ def _without_form(frame: pd.DataFrame, signs: ItemSigns) -> pd.DataFrame:
 
 
 def _with_form(
-    frame: pd.DataFrame, signs: ItemSigns, form: Instrument, numbers: list[int]
+    frame: pd.DataFrame,
+    signs: ItemSigns,
+    form: Instrument,
+    numbers: list[int],
+    strong: BoolArray,
 ) -> pd.DataFrame:
     reverse = np.isin(numbers, form.reverse)
-    state = file_state(signs.against, reverse)
+    state = file_state(signs.against, reverse, strong)
+    expected = reverse if state == "raw" else np.zeros_like(reverse)
+    # a sign that could be chance contradicts nothing
+    against = np.where(strong, signs.against, expected)
     frame["number"] = numbers
     frame["subscale"] = form.to_frame().set_index("item").loc[numbers, "subscale"].array
     frame["keyed"] = reverse
     frame["correlation"] = signs.correlation
     frame["against"] = signs.against
-    unexpected = signs.against != reverse if state == "raw" else signs.against
-    frame["suspect"] = signs.against | unexpected
+    frame["suspect"] = (against | (against != expected)) & strong
     frame["finding"] = [
         item_finding(bool(a), bool(r), state, form.name)
         for a, r in zip(signs.against, reverse, strict=True)
     ]
     names = frame["item"].tolist()
     frame.attrs.update(
-        summary=file_summary(names, signs, reverse, state, form.name), state=state
+        summary=file_summary(names, against, reverse, state, form.name), state=state
     )
     return frame

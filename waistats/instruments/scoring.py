@@ -232,6 +232,25 @@ def _refuse_gap(numbers: Sequence[int], columns: Sequence[object]) -> None:
 __all__ = ["answers", "item_columns", "keyed_items", "scale_scores", "score"]
 
 
+def numbered_sets(
+    columns: Iterable[object],
+) -> list[tuple[list[object], list[object]]]:
+    """Return the sets of columns numbered from 1 under one prefix, and what follows a gap.
+
+    >>> numbered_sets(["id", "q1", "q2", "q3", "q10"])
+    [(['q1', 'q2', 'q3'], ['q10'])]
+    """
+    found = []
+    for of in _numbered_columns(pd.Index(list(columns), dtype=object)).values():
+        if not (1 in of and 2 in of):
+            continue
+        last = next(i for i in range(1, max(of) + 2) if i not in of) - 1
+        run = [of[i][0] for i in range(1, last + 1)]
+        beyond = [of[i][0] for i in sorted(of) if i > last]
+        found.append((run, beyond))
+    return found
+
+
 def _shown(value: object) -> str:
     return repr(value) if isinstance(value, str) else str(value)
 

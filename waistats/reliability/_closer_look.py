@@ -1,6 +1,7 @@
 """The full part of the gate: what only a look at whole rows and moments can find."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,7 @@ def look_at_rows(
     row: Callable[[int], str],
     *,
     contrary: bool = False,
+    whose: str | None = None,
 ) -> list[Finding]:
     """Return respondents with equal rows, and with one answer to all items.
 
@@ -44,14 +46,19 @@ def look_at_rows(
     contrary : bool
         Whether some items are worded against the others and not reverse-scored, so that
         one answer to all of them contradicts itself.
+    whose : str, optional
+        The rater.
     """
     complete = np.flatnonzero(np.isfinite(values).all(axis=1))
     if len(complete) < 2 or values.shape[1] < _FEWEST_ITEMS:
         return []
-    return [
+    found = [
         *_identical(values, complete, row),
         *_straight(values, complete, row, contrary),
     ]
+    if whose is None:
+        return found
+    return [replace(finding, text=f"{whose}: {finding.text}") for finding in found]
 
 
 def _identical(

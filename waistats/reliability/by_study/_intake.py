@@ -73,11 +73,14 @@ class Part:
         The items of all scales, as floats, reversed ones reverse-scored.
     plan : ScalePlan
         The scales.
+    raw : DataFrame or None
+        The items of the form as they are in the file, of moderately many respondents.
     """
 
     rater: str | None
     answers: pd.DataFrame
     plan: ScalePlan
+    raw: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,7 +96,7 @@ class StudyFrame:
     person : ndarray of int or None
         Person behind each row, where persons are known.
     findings : tuple of Finding
-        What the gate found and decided; none of them stops.
+        What the gate found and decided.
     """
 
     samples: Samples
@@ -129,6 +132,7 @@ def study_frame(
     where: str | None = None,
     ci: str | None = None,
     alone: bool = True,
+    refusing: bool = True,
 ) -> StudyFrame:
     """Return the keyed answers of a frame and its samples, after the gate.
 
@@ -142,6 +146,8 @@ def study_frame(
         The interval, for what breaks it.
     alone : bool
         Whether these are all responses, so that a closer look is worth while.
+    refusing : bool
+        Whether what stops is raised, or only found.
 
     Raises
     ------
@@ -195,7 +201,8 @@ def study_frame(
         parts.append(part)
         found += more
     found = accepted(found, gate.accept)
-    refuse(found)
+    if refusing:
+        refuse(found)
     form = next(iter(by_rater.values()))
     named = replace(samples, frame=with_form(samples.frame, form))
     return StudyFrame(
@@ -448,7 +455,9 @@ def _keyed(
         found += _against(scored, plan, decision, samples, unit, rater)
     if alone and len(values) <= MOST_ROWS:
         contrary = bool(decision.turned.any())
-        found += look_at_rows(read.values, read.columns, row, contrary=contrary)
+        found += look_at_rows(
+            read.values, read.columns, row, contrary=contrary, whose=rater
+        )
         for scale, columns in plan.scales.items():
             found += look_at_interval(
                 scored[list(columns)].to_numpy(),
@@ -458,7 +467,10 @@ def _keyed(
                 read.limits,
                 ci,
             )
-    part = Part(rater=rater, answers=scored[list(plan.columns)], plan=plan)
+    raw = None
+    if alone and len(values) <= MOST_ROWS:
+        raw = pd.DataFrame(read.values, index=wide.index, columns=read.columns)
+    part = Part(rater=rater, answers=scored[list(plan.columns)], plan=plan, raw=raw)
     return part, found
 
 

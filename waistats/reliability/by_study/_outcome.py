@@ -23,15 +23,19 @@ _MOST_NAMED = 6
 
 def table_findings(table: pd.DataFrame, question: Question) -> list[Finding]:
     """Return what the coefficient table shows; a DataError for what stops."""
+    found = accepted(outcome(table, question), question.gate.accept)
+    refuse(found)
+    return found
+
+
+def outcome(table: pd.DataFrame, question: Question) -> list[Finding]:
+    """Return what the coefficient table shows, what stops among it."""
     keyed = "instrument" in table and question.keyed
-    found = [
+    return [
         *_negative(table, keyed=keyed),
         *_impossible_spread(table, question.limits),
         *similar_names(table["study_id"].drop_duplicates().tolist()),
     ]
-    found = accepted(found, question.gate.accept)
-    refuse(found)
-    return found
 
 
 def _negative(table: pd.DataFrame, *, keyed: bool) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -106,6 +107,17 @@ def repeated_people(
     return kept, findings
 
 
+def looks_like_person(name: object, cells: "pd.Series[Any]") -> bool:
+    """Return whether a column is named and filled as an identifier of persons is."""
+    if not _PERSON_NAME.search(str(name)):
+        return False
+    if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 != 0).any():
+        return False
+    given = int(cells.notna().sum())
+    # most rows need a value, and not a handful of values may be all there are
+    return given >= 0.5 * len(cells) and cells.nunique() >= 0.3 * given
+
+
 def likely_person(
     data: pd.DataFrame, used: Sequence[object], cell: IntArray
 ) -> Finding | None:
@@ -121,15 +133,10 @@ def likely_person(
         Cell of study and ``by`` of each row.
     """
     for column in data.columns:
-        if column in used or not _PERSON_NAME.search(str(column)):
+        if column in used or not looks_like_person(column, data[column]):
             continue
         cells = data[column]
-        if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 != 0).any():
-            continue
         given = cells.notna().to_numpy()
-        # most rows need a value, and people answer more than a handful of times in all
-        if given.sum() < 0.5 * len(cells) or cells.nunique() < 0.3 * given.sum():
-            continue
         pairs = pd.DataFrame({"cell": cell, "person": cells.to_numpy()})[given]
         repeats = int(pairs.duplicated().sum())
         if repeats:

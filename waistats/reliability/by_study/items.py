@@ -1,6 +1,7 @@
 """Item statistics study by study, from sums alone."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,20 @@ from waistats._typing import FloatArray
 from waistats.instruments._findings import intake_records
 from waistats.instruments._gate import Keyed, gate_options
 from waistats.instruments.forms import Instrument
-from waistats.reliability.by_study._data import ask, open_studies, study_sums
+from waistats.instruments.keys import audit_items
+from waistats.reliability._moments import alpha_of
+from waistats.reliability.by_study._data import (
+    ask,
+    open_studies,
+    study_frames,
+    study_sums,
+)
 from waistats.reliability.by_study._layout import CELL
 from waistats.reliability.by_study._table import LEAST_N
 from waistats.reliability.items import (
     alpha_if_dropped,
     item_rest_correlation,
+    item_statistics,
     standardized_loading,
 )
 
@@ -143,3 +152,107 @@ def _loadings(covariance: FloatArray, usable: np.ndarray) -> FloatArray:
     for i in np.flatnonzero(usable):
         loadings[i] = standardized_loading(covariance[i])
     return loadings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ItemPart:
+    """The items of one scale in one sample.
+
+    Attributes
+    ----------
+    title : str
+        Sample, rater and scale.
+    alpha : float
+        Cronbach's alpha of the scale.
+    n : int
+        Respondents who answered every item.
+    frame : DataFrame
+        As `item_statistics` returns it.
+    """
+
+    title: str
+    alpha: float
+    n: int
+    frame: pd.DataFrame
+
+
+def item_tables(
+    responses: pd.DataFrame,
+    *,
+    study: str | None = None,
+    instrument: str | Instrument | None = None,
+    **options: Any,
+) -> tuple[list[ItemPart], list[str], list[str]]:
+    """Return the item-total table of every sample and scale, the audits and the notes.
+
+    Parameters
+    ----------
+    responses : DataFrame
+        One row a respondent.
+    study : str, optional
+        The column of the study; without it all rows are one sample.
+    instrument : str or Instrument, optional
+        The form, whose key is audited.
+    **options
+        Further options of `reliability_by_study`.
+
+    Returns
+    -------
+    parts : list of ItemPart
+        In order of samples, raters and scales.
+    audits : list of str
+        What `audit_keys` says, once for each rater.
+    notes : list of str
+        What the gate found.
+    """
+    if study is None:
+        attrs = responses.attrs
+        responses = responses.assign(waistats_study="all rows")
+        responses.attrs = attrs
+        study = "waistats_study"
+    gate = {name: options.pop(name) for name in _GATE if name in options}
+    long = tuple(options.pop(name, None) for name in ("person", "item", "value"))
+    question = ask(
+        study=study,
+        by=options.pop("by", ()),
+        long=(long[0], long[1], long[2]),
+        gate=gate_options(**gate),
+        instrument=instrument,
+        **options,
+    )
+    frame = next(study_frames(responses, question))
+    parts = []
+    names = frame.samples.frame[CELL].tolist()
+    for cell, name in enumerate(names):
+        rows = frame.samples.codes == cell
+        for part in frame.parts:
+            for scale, columns in part.plan.scales.items():
+                answers = part.answers.loc[rows, list(columns)]
+                title = " / ".join(filter(None, (name, part.rater, scale)))
+                parts.append(_item_part(title, answers))
+    audits = []
+    form = question.form
+    if form is not None:
+        for part in frame.parts:
+            if part.raw is None:
+                continue
+            columns = list(part.raw.columns)
+            found = audit_items(columns, part.raw.to_numpy(), form, list(form.items))
+            whose = f"{part.rater}: " if part.rater else ""
+            audits.append(whose + found.attrs["summary"])
+    return parts, audits, [finding.sentence() for finding in question.findings]
+
+
+_GATE = ("missing_codes", "response_range", "already_keyed", "reverse", "accept")
+
+
+def _item_part(title: str, answers: pd.DataFrame) -> ItemPart:
+    complete = answers.dropna()
+    columns = ["item", "mean", "sd", "skew", "share_at_ceiling", "missing"]
+    columns += ["item_rest_correlation", "alpha_if_dropped", "loading"]
+    if len(complete) < LEAST_N:
+        empty = pd.DataFrame({"item": [str(c) for c in answers.columns]})
+        return ItemPart(title=title, alpha=np.nan, n=len(complete), frame=empty)
+    frame = item_statistics(answers)
+    alpha = float(alpha_of(np.cov(complete.to_numpy(), rowvar=False)))
+    return ItemPart(title=title, alpha=alpha, n=len(complete), frame=frame[columns])

@@ -1,0 +1,194 @@
+"""Options of responses as they are typed -> files read and options of the functions."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from waistats.cli._terminal import names_of
+from waistats.errors import DataError, near
+
+_RANGE = re.compile(r"\s*([-+]?[\d.]+)\s*(?::|\.\.|,|\bto\b)\s*([-+]?[\d.]+)\s*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """What was typed: how a file is read, and the options of the function.
+
+    Attributes
+    ----------
+    reading : dict
+        Options of `read_responses`.
+    options : dict
+        Options of the function that the command calls; only what was given.
+    """
+
+    reading: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def typed(
+    *,
+    study: str | None = None,
+    items: str | None = None,
+    instrument: str | None = None,
+    raters: Sequence[str] | None = None,
+    by: str | None = None,
+    person: str | None = None,
+    item: str | None = None,
+    value: str | None = None,
+    labels: str | None = None,
+    missing_codes: str | None = None,
+    missing_words: str | None = None,
+    response_range: str | None = None,
+    where: str | None = None,
+    accept: Sequence[str] | None = None,
+    already_keyed: bool | None = None,
+    reverse: str | None = None,
+    provisional: bool = False,
+    encoding: str | None = None,
+    skip_rows: int | None = None,
+    sheet: str | None = None,
+) -> Typed:
+    """Return the typed options as values."""
+    given: dict[str, Any] = {
+        "study": study,
+        "items": items_of(items),
+        "instrument": instrument,
+        "raters": raters_of(raters),
+        "by": names_of(by),
+        "person": one_or_more(names_of(person)),
+        "item": item,
+        "value": value,
+        "missing_codes": codes_of(missing_codes),
+        "response_range": range_of(response_range),
+        "where": where,
+        "accept": [one for text in accept or () for one in names_of(text) or ()]
+        or None,
+        "already_keyed": already_keyed,
+        "reverse": names_of(reverse),
+        "provisional": provisional or None,
+    }
+    reading: dict[str, Any] = {
+        "labels": names_of(labels),
+        "missing_words": names_of(missing_words),
+        "encoding": encoding,
+        "skip_rows": skip_rows,
+        "sheet": sheet,
+    }
+    return Typed(
+        reading={name: of for name, of in reading.items() if of is not None},
+        options={name: of for name, of in given.items() if of is not None},
+    )
+
+
+def items_of(text: str | None) -> str | list[str] | None:
+    """Return a prefix or a range as it is, several names as a list."""
+    names = names_of(text)
+    return one_or_more(names)
+
+
+def one_or_more(names: list[str] | None) -> str | list[str] | None:
+    """Return a single name by itself."""
+    return names[0] if names is not None and len(names) == 1 else names
+
+
+def raters_of(texts: Sequence[str] | None) -> dict[str, str | list[str]] | None:
+    """Return ``client=WAI_C_`` as a mapping; names and ranges after commas."""
+    if not texts:
+        return None
+    found: dict[str, str | list[str]] = {}
+    for text in texts:
+        rater, equals, where = text.partition("=")
+        columns = one_or_more(names_of(where)) if where.strip() else None
+        if not (equals and rater.strip() and columns):
+            raise DataError(
+                "--rater takes a rater and the prefix of its items, such as "
+                f"client=WAI_C_; got {text!r}."
+            )
+        if rater.strip() in found:
+            raise DataError(f"--rater names {rater.strip()} twice.")
+        found[rater.strip()] = columns
+    return found
+
+
+def codes_of(text: str | None) -> tuple[float, ...] | None:
+    """Return ``99,-9`` as numbers."""
+    names = names_of(text)
+    if names is None:
+        return None
+    try:
+        return tuple(float(name) for name in names)
+    except ValueError:
+        raise DataError(
+            f"--missing-codes takes numbers such as 99,-9; got {text!r}. Words that "
+            "mean no answer go to --missing-words."
+        ) from None
+
+
+def range_of(text: str | None) -> tuple[float, float] | None:
+    """Return ``1:5`` as two numbers."""
+    if text is None:
+        return None
+    match = _RANGE.fullmatch(text)
+    if match is None:
+        raise DataError(
+            f"--response-range takes the lowest and highest answer, such as 1:5; got "
+            f"{text!r}."
+        )
+    return float(match.group(1)), float(match.group(2))
+
+
+def read_file(file: Path, given: Typed) -> Any:
+    """Return the responses of a file, worded answers as numbers.
+
+    The columns that options name must exist.
+    """
+    from waistats.io.readers import read_responses
+
+    reading = dict(given.reading)
+    responses = read_responses(file, **reading)
+    _check_columns(file, given.options, [str(name) for name in responses.columns])
+    return responses
+
+
+def _check_columns(
+    file: Path, options: Mapping[str, Any], known: Sequence[str]
+) -> None:
+    absent = []
+    for name in ("study", "by", "person", "item", "value"):
+        named = options.get(name)
+        for column in [named] if isinstance(named, str) else named or ():
+            if column not in known:
+                absent.append(
+                    f"--{name}: there is no column {column!r}{near(column, known)}"
+                )
+    if absent:
+        raise DataError(f"{file}: {'; '.join(absent)}.")
+
+
+def listed_notes(notes: Sequence[str]) -> str:
+    """Return notes as they are printed below a table, a line each."""
+    from waistats.errors import visible
+
+    return "\n".join(visible(f"Note: {note}") for note in notes)
+
+
+def items_missing(file: Path, given: Typed) -> DataError:
+    """Return what to say where neither items nor a form are named, with what is seen."""
+    from waistats.errors import listing
+    from waistats.instruments.scoring import numbered_sets
+
+    start = "Give --items or --instrument"
+    if not Path(file).is_file():
+        return DataError(f"{start}.")
+    responses = read_file(file, given)
+    told = []
+    for columns, gap in numbered_sets(responses.columns):
+        first, last = columns[0], columns[-1]
+        seen = f"--items {first}-{last}"
+        told.append(f"{seen} (not {listing(gap)}, after a gap)" if gap else seen)
+    if told:
+        return DataError(f"{start}. Columns that look like items: {'; '.join(told)}.")
+    return DataError(f"{start}. The columns are {listing(responses.columns, 20)}.")

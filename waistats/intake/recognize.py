@@ -1,0 +1,291 @@
+"""What a file of responses holds, as far as the file itself says it.
+
+Sets of items and the forms that they could be, raters, and columns that could be the
+study, the occasion, the person. Nothing is decided here.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from waistats.instruments._codes import CUSTOMARY, means_missing
+from waistats.instruments.forms import get_instrument
+from waistats.instruments.identification import identify_instrument
+from waistats.instruments.scoring import numbered_sets
+from waistats.reliability.by_study._people import looks_like_person
+
+_COEFFICIENTS = re.compile(
+    r"^(estimate|alpha|cronbach\W*s?\W*alpha|reliability)$", re.I
+)
+_SIZES = re.compile(r"^(n|n_items|items|sample_?size)$", re.I)
+_STUDY = re.compile(
+    r"(^|[_.\W])(study|study_?id|site|clinic|centre|center|klinik|hospital|sample|standort"
+    r"|cohort|trial|dataset|source)([_.\W]?(id|name))?$",
+    re.I,
+)
+_OCCASION = re.compile(
+    r"(^|[_.\W])(session|sitzung|time|wave|occasion|visit|week|phase|timepoint|t|mzp"
+    r"|measurement|redcap_event_name|redcap_repeat_instance|event)([_.\W]?(id|no|nr"
+    r"|number|name))?$",
+    re.I,
+)
+_RATER = {
+    "client": r"c|cl|client|pat|patient|p|k|klient|cf",
+    "therapist": r"t|th|ther|therapist|counsel\w*|tf|therapeut",
+    "observer": r"o|obs|observer|of|judge|beobachter",
+    "supervisor": r"s|sup|supervisor",
+    "parent": r"par|parent|eltern",
+}
+_FILTER = ("filter_$", "filter_")
+_MOST_STUDIES = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemSet:
+    """Columns numbered from 1 under one prefix.
+
+    Attributes
+    ----------
+    prefix : str
+        What the names have in common.
+    columns : tuple of str
+        The items, in order of their numbers.
+    beyond : tuple of str
+        Columns of the same prefix after a gap in the numbers.
+    low, high : float or None
+        Lowest and highest answer that occurs, codes for a missing answer left out.
+    forms : tuple of str
+        Forms that length and answers allow, the likeliest first.
+    rater : str or None
+        Who fills it in, as far as the prefix says.
+    """
+
+    prefix: str
+    columns: tuple[str, ...]
+    beyond: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    forms: tuple[str, ...] = ()
+    rater: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognized:
+    """What a file of responses holds.
+
+    Attributes
+    ----------
+    kind : {"responses", "coefficients", "unknown"}
+        What the file is.
+    rows : int
+        Rows.
+    columns : tuple of str
+        All columns.
+    sets : tuple of ItemSet
+        Sets of items.
+    studies, occasions, persons : tuple of str
+        Columns that could be these, the likeliest first.
+    filter_variable : str or None
+        The filter variable of SPSS, where it marks some rows as filtered out.
+    """
+
+    kind: str
+    rows: int
+    columns: tuple[str, ...]
+    sets: tuple[ItemSet, ...] = ()
+    studies: tuple[str, ...] = ()
+    occasions: tuple[str, ...] = ()
+    persons: tuple[str, ...] = ()
+    filter_variable: str | None = None
+
+    def lines(self) -> list[str]:
+        """Return what was recognized, a line each."""
+        told = [f"{self.rows} rows, {len(self.columns)} columns."]
+        for of in self.sets:
+            scale = "" if of.low is None else f", answers {of.low:g} to {of.high:g}"
+            whose = "" if of.rater is None else f", probably of the {of.rater}"
+            form = f": could be {', '.join(of.forms[:3])}" if of.forms else ""
+            told.append(
+                f"{of.columns[0]} to {of.columns[-1]}: {len(of.columns)} items"
+                f"{scale}{whose}{form}."
+            )
+            if of.beyond:
+                told.append(
+                    f"{', '.join(of.beyond)}: after a gap in the numbers, not taken as "
+                    "items."
+                )
+        for words, names in (
+            ("study", self.studies),
+            ("occasion", self.occasions),
+            ("person", self.persons),
+        ):
+            if names:
+                told.append(f"{', '.join(names[:4])}: could be the {words}.")
+        if self.filter_variable:
+            told.append(f"{self.filter_variable}: the filter variable of SPSS.")
+        return told
+
+
+def kind_of(responses: pd.DataFrame) -> str:
+    """Return what a table holds: ``responses``, ``coefficients`` or ``unknown``."""
+    names = [str(name) for name in responses.columns]
+    if any(map(_COEFFICIENTS.match, names)) and any(map(_SIZES.match, names)):
+        return "coefficients"
+    return "responses" if _item_sets(responses) else "unknown"
+
+
+def recognize(responses: pd.DataFrame) -> Recognized:
+    """Return what a table of responses holds.
+
+    Parameters
+    ----------
+    responses : DataFrame
+        As `read_responses` returns it.
+    """
+    sets = _item_sets(responses)
+    items = {column for of in sets for column in (*of.columns, *of.beyond)}
+    others = [str(c) for c in responses.columns if str(c) not in items]
+    others = [c for c in others if c not in ("provenance", *_FILTER)]
+    by_name = {str(c): responses[c] for c in responses.columns}
+    persons = [c for c in others if looks_like_person(c, by_name[c])]
+    occasions = [
+        c
+        for c in others
+        if _OCCASION.search(c) and c not in persons and by_name[c].nunique() <= 60
+    ]
+    studies = _studies(others, by_name, [*persons, *occasions], len(responses))
+    return Recognized(
+        kind=kind_of(responses),
+        rows=len(responses),
+        columns=tuple(str(c) for c in responses.columns),
+        sets=tuple(sets),
+        studies=tuple(studies),
+        occasions=tuple(occasions),
+        persons=tuple(persons),
+        filter_variable=_filter(responses),
+    )
+
+
+def _studies(
+    names: Sequence[str],
+    cells: dict[str, "pd.Series[object]"],
+    taken: Sequence[str],
+    rows: int,
+) -> list[str]:
+    """Return columns that could name the study: named so, or words for many rows."""
+    named = [c for c in names if _STUDY.search(c) and c not in taken]
+    words = [
+        c
+        for c in names
+        if c not in taken
+        and c not in named
+        and not pd.api.types.is_numeric_dtype(cells[c])
+        and 2 <= cells[c].nunique() <= max(2, _MOST_STUDIES * rows / 5)
+    ]
+    return [*named, *words]
+
+
+def _filter(responses: pd.DataFrame) -> str | None:
+    for column in responses.columns:
+        if str(column).lower() in _FILTER:
+            values = pd.to_numeric(responses[column], errors="coerce")
+            if (values != 1).any() and (values == 1).any():
+                return str(column)
+    return None
+
+
+def _item_sets(responses: pd.DataFrame) -> list[ItemSet]:
+    found = []
+    labels = responses.attrs.get("value_labels", {})
+    for columns, beyond in numbered_sets(responses.columns):
+        values = responses[columns]
+        if len(columns) < 3 or any(
+            not pd.api.types.is_numeric_dtype(values[c]) for c in columns
+        ):
+            continue
+        numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        low, high = _ends(numbers, [labels.get(c, {}) for c in columns])
+        names = [str(c) for c in columns]
+        prefix = re.sub(r"0*\d+$", "", names[0])
+        rater = rater_of(prefix)
+        found.append(
+            ItemSet(
+                prefix=prefix,
+                columns=tuple(names),
+                beyond=tuple(str(c) for c in beyond),
+                low=low,
+                high=high,
+                forms=_forms(len(names), low, high, rater),
+                rater=rater,
+            )
+        )
+    return found
+
+
+def _ends(
+    numbers: np.ndarray, labels: Sequence[dict[float, str]]
+) -> tuple[float | None, float | None]:
+    """Return the ends of the answers: those labelled, else those that occur."""
+    named = {
+        float(code)
+        for of in labels
+        for code, label in of.items()
+        if not means_missing(label) and float(code) not in CUSTOMARY
+    }
+    given = numbers[np.isfinite(numbers)]
+    seen = {float(v) for v in np.unique(given)[:200] if float(v) not in CUSTOMARY}
+    both = sorted(named | seen)
+    if not both:
+        return None, None
+    return both[0], both[-1]
+
+
+def rater_of(prefix: str) -> str | None:
+    """Return who a prefix says fills the items in.
+
+    >>> [rater_of(prefix) for prefix in ("WAI_C_", "wait", "wai_therapist_", "q")]
+    ['client', 'therapist', 'therapist', None]
+    """
+    parts = [part for part in re.split(r"[^a-z]+", prefix.lower()) if part]
+    forms = ("wai", "waisr", "wais")
+    for part in reversed(parts):
+        for name, pattern in _RATER.items():
+            if re.fullmatch(pattern, part):
+                return name
+            for form in forms:
+                rest = part.removeprefix(form)
+                if part != rest and re.fullmatch(pattern, rest):
+                    return name
+    return None
+
+
+def _forms(
+    n_items: int, low: float | None, high: float | None, rater: str | None
+) -> tuple[str, ...]:
+    """Return forms that length and answers allow; ends that nobody chose are allowed."""
+    if low is None or high is None:
+        return ()
+    ranges = [(low, high), (min(low, 1.0), high), (1.0, 5.0), (1.0, 7.0), (0.0, 6.0)]
+    known: list[str] = []
+    for start, end in dict.fromkeys(ranges):
+        if not start <= low <= high <= end or start >= end:
+            continue
+        for who in dict.fromkeys([rater, None]):
+            match = identify_instrument(
+                n_items=n_items, response_min=start, response_max=end, rater=who
+            )
+            names = [match.name] if match.name else []
+            for name in [*names, *match.candidates]:
+                if name not in known and _has_key(name):
+                    known.append(name)
+    return tuple(known)
+
+
+def _has_key(name: str) -> bool:
+    try:
+        return get_instrument(name).key is not None
+    except ValueError:
+        return False

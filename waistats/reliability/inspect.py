@@ -1,0 +1,251 @@
+"""Responses inspected before anything is computed from them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from waistats._caller import option
+from waistats._format import Result
+from waistats.errors import DataError
+from waistats.instruments._findings import (
+    NOTE,
+    STOP,
+    WARNING,
+    Finding,
+    ResponsesError,
+    accepted,
+    findings_frame,
+)
+from waistats.instruments._gate import Keyed, gate_options
+from waistats.instruments.forms import Instrument
+from waistats.reliability.by_study._data import Question, ask
+from waistats.reliability.by_study._intake import StudyFrame, study_frame
+from waistats.reliability.by_study._outcome import outcome
+from waistats.reliability.by_study._query import open_source
+from waistats.reliability.by_study._table import (
+    StudyRequest,
+    coefficient_table,
+    frame_cells,
+)
+from waistats.reliability.registry import find_coefficient
+
+# the one study of a file that names none
+_ALONE, _FILE = "waistats_study", "the file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ResponsesInspection(Result):
+    """What was found in responses.
+
+    Attributes
+    ----------
+    n, n_items, n_studies : int
+        Rows, items of all raters, and studies that were looked at.
+    findings : tuple
+        Everything found, as `to_frame` shows it.
+    """
+
+    n: int
+    n_items: int
+    n_studies: int
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing stops an analysis."""
+        return not any(finding.severity == STOP for finding in self.findings)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a finding: ``severity, finding, where, n, example, advice``.
+
+        ``severity`` is stop, warning or note; ``finding`` is the identifier that
+        ``accept`` takes.
+        """
+        return findings_frame(self.findings)
+
+    def heading(self) -> str:
+        """Return what was looked at, in a line."""
+        studies = "1 study" if self.n_studies == 1 else f"{self.n_studies} studies"
+        return f"Responses: {self.n} rows, {self.n_items} items, {studies}"
+
+    def sentences(self) -> list[str]:
+        """Return the findings, a line each, stops first."""
+        order = {STOP: 0, WARNING: 1, NOTE: 2}
+        kept = sorted(self.findings, key=lambda finding: order[finding.severity])
+        return [f"{f.severity}: {f.sentence()} [{f.finding}]" for f in kept]
+
+    def counted(self) -> str:
+        """Return how many stops, warnings and notes there are."""
+        counts = dict.fromkeys((STOP, WARNING, NOTE), 0)
+        for finding in self.findings:
+            counts[finding.severity] += 1
+        return ", ".join(
+            f"{n} {name}" if n == 1 else f"{n} {name}s" for name, n in counts.items()
+        )
+
+    def __str__(self) -> str:
+        lines = "\n".join(self.sentences())
+        parts = (self.heading(), lines, f"{self.counted()}.")
+        return "\n\n".join(part for part in parts if part)
+
+
+def inspect_responses(
+    data: Any,
+    *,
+    study: str | None = None,
+    items: str | Sequence[object] | None = None,
+    instrument: str | Instrument | None = None,
+    raters: Mapping[str, str | Sequence[object]] | None = None,
+    person: str | Sequence[str] | None = None,
+    by: str | Sequence[str] = (),
+    scales: Mapping[str, Sequence[object]] | Sequence[str] | None = None,
+    item: str | None = None,
+    value: str | None = None,
+    missing_codes: float | Sequence[float] = (),
+    response_range: tuple[float, float] | None = None,
+    already_keyed: Keyed = None,
+    reverse: str | Sequence[object] = (),
+    where: str | None = None,
+    accept: str | Sequence[str] = (),
+    ci: str | None = "feldt",
+    provisional: bool = False,
+) -> ResponsesInspection:
+    """Look through responses for what stops, what is doubtful and what is decided.
+
+    Parameters
+    ----------
+    data : DataFrame or path
+        One row a respondent (and occasion); or, with ``person``, ``item`` and
+        ``value``, one row an answer.
+    study : str, optional
+        The column that says which study a respondent belongs to; without it the file is
+        one study.
+    items, instrument, raters, person, by, scales, item, value
+        As in :func:`reliability_by_study`.
+    missing_codes, response_range, already_keyed, reverse, where, accept
+        As in :func:`reliability_by_study`.
+    ci : str or None
+        The interval that the analysis will use: what breaks it is found.
+    provisional : bool
+        Allow a form whose key rests on weak evidence.
+
+    Returns
+    -------
+    ResponsesInspection
+        ``ok`` says whether anything stops; ``to_frame()`` has one row a finding.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be read at all: absent columns, words for answers.
+
+    Notes
+    -----
+    :func:`reliability_by_study` runs the same gate. What stops there, each with the
+    option that helps and the identifier that ``accept`` takes:
+
+    ``missing_codes``
+        A customary code (9, 99, 999, -1, -9, 77, 88, 98, ...) outside the range of the
+        form, of ``response_range`` or of the value labels. Where none is declared:
+        among whole numbers with at most 12 other distinct answers, one whose distance
+        from them is wider than their span, or a 9 beyond a scale of 1 to 5 or 1 to 7.
+    ``out_of_range``
+        Other answers outside that range.
+    ``key_contradicted, key_conflict, key_unclear``
+        What the answers say of the reversed items contradicts ``already_keyed``, or
+        they conflict, or they are too weak to say. A reversed item runs against the
+        unreversed ones of its subscale in a raw file, and with them once it is
+        reverse-scored.
+    ``negative_alpha, impossible_sd``
+        A negative alpha of a form; a standard deviation of the score that length and
+        range do not allow.
+    ``item_gap``
+        Items found by their numbers, such as q1-q6 and q10.
+    ``repeated_person``
+        A person twice in one study and ``by`` cell, with different answers.
+
+    Warnings and notes are listed in ``attrs["intake"]`` of its table as well.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> answers = pd.DataFrame({"q1": [1, 4, 5, 99], "q2": [2, 4, 4, 5]})
+    >>> found = inspect_responses(answers)
+    >>> found.ok, found.to_frame()["finding"].tolist()
+    (False, ['missing_codes'])
+    """
+    source = open_source(data)
+    if not isinstance(source, pd.DataFrame):
+        from waistats.reliability.by_study._query import fetch
+
+        source = fetch(source.table.select(*source.columns))
+    if study is None:
+        attrs = source.attrs
+        source = source.assign(**{_ALONE: _FILE})
+        source.attrs = attrs
+    question = ask(
+        study=_ALONE if study is None else study,
+        by=by,
+        long=(person, item, value),
+        gate=gate_options(
+            missing_codes=missing_codes,
+            response_range=response_range,
+            already_keyed=already_keyed,
+            reverse=reverse,
+            accept=accept,
+        ),
+        raters=raters,
+        where=where,
+        ci=ci,
+        items=items,
+        instrument=instrument,
+        scales=scales,
+        provisional=provisional,
+    )
+    return inspected(source, question)
+
+
+def inspected(source: pd.DataFrame, question: Question) -> ResponsesInspection:
+    """Return what the gate finds in a frame, without stopping."""
+    try:
+        frame = _looked_through(source, question)
+    except ResponsesError as error:
+        return ResponsesInspection(
+            n=len(source), n_items=0, n_studies=0, findings=error.findings
+        )
+    found = list(frame.findings)
+    if not any(finding.severity == STOP for finding in found):
+        found += accepted(outcome(_alphas(frame), question), question.gate.accept)
+    return ResponsesInspection(
+        n=len(frame.samples.codes),
+        n_items=sum(part.answers.shape[1] for part in frame.parts),
+        n_studies=frame.samples.frame["study_id"].nunique(),
+        findings=tuple(dict.fromkeys(found)),
+    )
+
+
+def _looked_through(source: pd.DataFrame, question: Question) -> StudyFrame:
+    if source.empty:
+        raise DataError(
+            f"there are no respondents: check the file and {option('where')}."
+        )
+    return study_frame(
+        source,
+        question.layout,
+        question.plans,
+        question.gate,
+        where=question.where,
+        ci=question.ci,
+        refusing=False,
+    )
+
+
+def _alphas(frame: StudyFrame) -> pd.DataFrame:
+    spec = find_coefficient("alpha")
+    request = StudyRequest(
+        name="alpha", spec=spec, ci=None, conf_level=0.95, missing="listwise"
+    )
+    cells = frame_cells(frame, request)
+    return coefficient_table(frame.samples.frame, cells, request.name)
