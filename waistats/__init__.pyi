@@ -167,6 +167,9 @@ from .reliability.icc import (
     intraclass_correlations as intraclass_correlations,
     test_retest as test_retest,
 )
+from .reliability.inspect import (
+    inspect_responses as inspect_responses,
+)
 from .reliability.items import (
     item_statistics as item_statistics,
 )

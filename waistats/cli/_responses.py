@@ -145,10 +145,17 @@ def read_file(file: Path, given: Typed) -> Any:
 
     The columns that options name must exist.
     """
-    from waistats.io.readers import read_responses
+    from waistats.io.readers import read_answers
 
+    options = given.options
+    keys: list[str] = []
+    for name in ("study", "by", "person"):
+        named = options.get(name) or ()
+        keys += [named] if isinstance(named, str) else named
     reading = dict(given.reading)
-    responses = read_responses(file, **reading)
+    if "labels" in reading and isinstance(options.get("items"), list):
+        reading["items"] = options["items"]
+    responses = read_answers(file, keys=keys, **reading)
     _check_columns(file, given.options, [str(name) for name in responses.columns])
     return responses
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -20,10 +21,11 @@ from waistats.instruments._findings import (
 )
 from waistats.instruments._gate import Keyed, gate_options
 from waistats.instruments.forms import Instrument
+from waistats.io.readers import read_answers
 from waistats.reliability.by_study._data import Question, ask
 from waistats.reliability.by_study._intake import StudyFrame, study_frame
 from waistats.reliability.by_study._outcome import outcome
-from waistats.reliability.by_study._query import open_source
+from waistats.reliability.by_study._sources import Reading, fetch, open_source
 from waistats.reliability.by_study._table import (
     StudyRequest,
     coefficient_table,
@@ -176,15 +178,6 @@ def inspect_responses(
     >>> found.ok, found.to_frame()["finding"].tolist()
     (False, ['missing_codes'])
     """
-    source = open_source(data)
-    if not isinstance(source, pd.DataFrame):
-        from waistats.reliability.by_study._query import fetch
-
-        source = fetch(source.table.select(*source.columns))
-    if study is None:
-        attrs = source.attrs
-        source = source.assign(**{_ALONE: _FILE})
-        source.attrs = attrs
     question = ask(
         study=_ALONE if study is None else study,
         by=by,
@@ -204,7 +197,23 @@ def inspect_responses(
         scales=scales,
         provisional=provisional,
     )
+    source = _in_memory(data, question)
+    if study is None:
+        attrs = source.attrs
+        source = source.assign(**{_ALONE: _FILE})
+        source.attrs = attrs
     return inspected(source, question)
+
+
+def _in_memory(data: Any, question: Question) -> pd.DataFrame:
+    """Return the responses as a frame, read with care."""
+    keys = tuple(name for name in question.layout.keys if name != _ALONE)
+    if isinstance(data, str | Path) and Path(data).is_file():
+        return read_answers(data, keys=keys)
+    source = open_source(data, Reading(keys=keys))
+    if isinstance(source, pd.DataFrame):
+        return source
+    return fetch(source.table.select(*source.columns))
 
 
 def inspected(source: pd.DataFrame, question: Question) -> ResponsesInspection:
