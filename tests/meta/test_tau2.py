@@ -208,7 +208,7 @@ def test_bad_arrays():
 
 
 def test_lost_fit_is_named(monkeypatch):
-    monkeypatch.setattr("waistats.meta.tau2.MAX_ITERATIONS", 1)
+    monkeypatch.setattr("waistats.meta._tau2_search.MAX_ITERATIONS", 1)
     with pytest.raises(ConvergenceError, match=r"REML.*\(1,\) of the batch"):
         fit_meta_many([[1, 1, 1], [0, 1, 5]], [0.1, 0.2, 0.4])
 

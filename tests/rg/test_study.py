@@ -239,7 +239,7 @@ def test_pool_picks_the_model():
     assert one.robust is None
     few = pool(effects[effects["study_id"].isin(["1", "12", "19"])])
     assert few.robust is None
-    assert "too few studies" in few.note
+    assert "Too few studies for a robust interval" in few.note
 
 
 def test_leave_one_out_leaves_studies():

@@ -21,6 +21,7 @@ from waistats.figures._rows import check_column, study_rows
 from waistats.figures._style import wrap
 from waistats.meta._formula import in_formula
 from waistats.meta._predict import baseline
+from waistats.meta._prediction import DEFAULT_PREDICTION
 from waistats.meta.fit import fit_meta
 from waistats.meta.results import MetaResult
 from waistats.rg.as_model import as_model
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
 
 
 def bubble(
-    result: Any, moderator: str | None = None, *, ax: "Axes | None" = None
+    result: Any,
+    moderator: str | None = None,
+    *,
+    ax: "Axes | None" = None,
+    prediction: str = DEFAULT_PREDICTION,
 ) -> "Axes":
     """Draw coefficients against a moderator, with the fitted line and its bands.
 
@@ -43,6 +48,8 @@ def bubble(
         A column of the table; the only moderator by default.
     ax : Axes, optional
         Where to draw; a new figure by default.
+    prediction : {"confidence-distribution", "metafor"}
+        The prediction interval, as in `FittedModel.predict`.
 
     Returns
     -------
@@ -64,7 +71,7 @@ def bubble(
         _, height = style.inches(ax)
         values = data[name].reset_index(drop=True)
         draw = _line if is_number(values) else _levels
-        x, fitted = draw(ax, model, name, values)
+        x, fitted = draw(ax, model, name, values, prediction)
         weight = rows["weight"].clip(lower=0)
         ax.scatter(
             x,
@@ -127,7 +134,7 @@ def _test(model: Any, name: str) -> Any:
     return model.test(terms) if terms else model.omnibus
 
 
-def _profiles(model: Any, name: str, values: Any) -> pd.DataFrame:
+def _profiles(model: Any, name: str, values: Any, prediction: str) -> pd.DataFrame:
     """Return predictions on the model's scale, other moderators at their baseline."""
     data = model.design.data
     start = baseline(data)
@@ -135,16 +142,16 @@ def _profiles(model: Any, name: str, values: Any) -> pd.DataFrame:
     for column in data.columns:
         if not is_number(data[column]):
             frame[column] = frame[column].astype(data[column].dtype)
-    return model.predict(frame, back_transform=False)
+    return model.predict(frame, back_transform=False, prediction=prediction)
 
 
 def _line(
-    ax: "Axes", model: Any, name: str, values: pd.Series
+    ax: "Axes", model: Any, name: str, values: pd.Series, prediction: str
 ) -> tuple[pd.Series, pd.DataFrame]:
     edge = 0.03 * (values.max() - values.min())
     low, high = values.min(), values.max()
     grid = np.linspace(low, high, 121)
-    fitted = _profiles(model, name, grid)
+    fitted = _profiles(model, name, grid, prediction)
     ax.fill_between(
         grid,
         fitted["ci_low"],
@@ -174,12 +181,12 @@ def _line(
 
 
 def _levels(
-    ax: "Axes", model: Any, name: str, values: pd.Series
+    ax: "Axes", model: Any, name: str, values: pd.Series, prediction: str
 ) -> tuple[pd.Series, pd.DataFrame]:
     levels = list(dict.fromkeys(values))
     if isinstance(values.dtype, pd.CategoricalDtype):
         levels = [c for c in values.cat.categories if c in levels]
-    fitted = _profiles(model, name, levels)
+    fitted = _profiles(model, name, levels, prediction)
     width, _ = style.inches(ax)
     for i, row in enumerate(fitted.itertuples()):
         if model.method != "CE":

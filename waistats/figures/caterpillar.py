@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def caterpillar(result: Any, *, ax: "Axes | None" = None) -> "Axes":
+def caterpillar(
+    result: Any, *, ax: "Axes | None" = None, prediction: str | None = None
+) -> "Axes":
     """Draw the coefficients in the order of their size, with intervals.
 
     Parameters
@@ -26,6 +28,8 @@ def caterpillar(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         The model.
     ax : Axes, optional
         Where to draw; a new figure by default.
+    prediction : {"confidence-distribution", "metafor"}, optional
+        The prediction interval, as in `FittedModel.predict`; a study's own by default.
 
     Returns
     -------
@@ -34,7 +38,7 @@ def caterpillar(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         confidence band and its prediction interval.
     """
     given, result = result, as_model(result)
-    row = None if result.has_moderators else pooled_row(given)
+    row = None if result.has_moderators else pooled_row(given, prediction=prediction)
     rows = study_rows(result).sort_values("yi", kind="stable")
     k = len(rows)
     at = np.arange(1, k + 1)

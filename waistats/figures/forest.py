@@ -113,6 +113,8 @@ def _pooled(result: Any, row: pd.Series) -> list[tuple[Any, ...]]:
     ]
     if result.method != "CE":
         label = f"{level(result.conf_level)} prediction interval"
+        if np.isnan(row.pi_low):
+            return [*lines, _blank(label=f"{label}: withheld, too few studies")]
         lines.append(("prediction", label, np.nan, row.pi_low, row.pi_high, np.nan, -1))
     return lines
 
@@ -223,6 +225,7 @@ def forest(
     order: str = "input",
     labels: str | Sequence[str] | None = None,
     columns: Sequence[str] = ("n", "n_items", "estimate", "weight"),
+    prediction: str | None = None,
 ) -> "Axes":
     """Draw every coefficient with its interval, and what they pool to.
 
@@ -243,6 +246,8 @@ def forest(
         A column with the labels, or the labels.
     columns : sequence of str
         Columns of text: ``"estimate"``, ``"weight"``, and columns of the table.
+    prediction : {"confidence-distribution", "metafor"}, optional
+        The prediction interval, as in `FittedModel.predict`; a study's own by default.
 
     Returns
     -------
@@ -264,7 +269,9 @@ def forest(
     """
     model = as_model(result)
     rows = study_rows(model, labels)
-    row_of_mean = None if model.has_moderators else pooled_row(result)
+    row_of_mean = (
+        None if model.has_moderators else pooled_row(result, prediction=prediction)
+    )
     lines, foot = forest_lines(model, rows, row_of_mean, by=by, order=order)
     own = ax is None
     with style.drawing():

@@ -6,11 +6,9 @@ import numpy as np
 
 from waistats._format import percent
 from waistats._labels import noun, pooled_text, total_text
-from waistats._typing import FloatArray
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
 from waistats.figures._axes import axis_name, set_alpha_axis, span
-from waistats.meta.multilevel.fit import MultilevelResult
 from waistats.rg.as_model import as_model
 
 if TYPE_CHECKING:
@@ -35,14 +33,12 @@ def shrinkage(result: Any, *, ax: "Axes | None" = None) -> "Axes":
 
     Notes
     -----
-    :math:`X b + G M^{-1}(y - X b)` with M the marginal covariance and G that of the
-    true values; with one level :math:`\lambda_i x_i b + (1-\lambda_i) y_i`,
-    :math:`\lambda_i = v_i/(v_i+\tau^2)`.
+    The estimates are those of `FittedModel.true_values`.
     """
     model = as_model(result)
     y = model.effects.yi
     fitted = model.design.X @ model.beta
-    true = true_values(model)
+    true = model.true_values(back_transform=False)["estimate"].to_numpy(dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         pulled = np.clip(1 - (true - fitted) / (y - fitted), 0, 1)
     pulled = np.where(np.isfinite(pulled), pulled, 1.0)
@@ -94,16 +90,3 @@ def shrinkage(result: Any, *, ax: "Axes | None" = None) -> "Axes":
             own=own,
         )
     return ax
-
-
-def true_values(model: Any) -> FloatArray:
-    """Return empirical Bayes estimates of the true values, on the model's scale."""
-    effects, fitted = model.effects, model.design.X @ model.beta
-    residual = effects.yi - fitted
-    if not isinstance(model, MultilevelResult):
-        share = model.tau2 / (effects.vi + model.tau2)
-        return fitted + share * residual
-    G = np.zeros((model.k, model.k))
-    for group, variance in zip(model.codes, model.sigma2, strict=True):
-        G += variance * (group[:, None] == group)
-    return fitted + G @ np.linalg.solve(G + model.V.toarray(), residual)

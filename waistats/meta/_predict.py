@@ -16,7 +16,7 @@ from waistats.meta._design import Design
 from waistats.meta._distributions import critical
 
 # limits on the alpha scale that are further apart are not shown
-WIDEST = 1.0
+WIDEST = 1.5
 
 
 def baseline(data: pd.DataFrame) -> dict[str, Any]:
@@ -168,12 +168,12 @@ def prediction_frame(
 def too_wide(low: float, high: float, measure: str | None) -> str:
     """Return why limits on the alpha scale are not shown; empty where they are.
 
-    Limits further apart than 0 and 1 say less than that reliability is a reliability.
+    Limits that far apart say less than that a reliability lies below 1.
     """
     if np.isnan(low) or np.isnan(high):
         return "too few studies"
     if measure is not None and not high - low <= WIDEST:
-        return "too few studies: wider than from 0 to 1"
+        return f"too few studies: it would reach below {high - WIDEST:.1f}"
     return ""
 
 

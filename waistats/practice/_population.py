@@ -241,7 +241,7 @@ def choose_model(
     """
     if isinstance(source, Pooled):
         return Choice(
-            model=source.fit, prediction=source.prediction, notes=source.notes
+            model=source.fit, prediction=source.prediction, notes=source.model_notes
         )
     if not isinstance(source, RGStudy):
         model = as_model(source)
@@ -273,7 +273,7 @@ def _of_cell(study: RGStudy, given: Mapping[str, Any]) -> Choice:
     overall = Choice(
         model=as_model(study),
         prediction=study.prediction,
-        notes=study.pooled.notes if study.pooled else (),
+        notes=study.pooled.model_notes if study.pooled else (),
     )
     if len(rows) == overall.model.k and not words:
         return overall
@@ -293,7 +293,7 @@ def _of_cell(study: RGStudy, given: Mapping[str, Any]) -> Choice:
     )
     note = f"From the {count(pooled.fit.k)} coefficients with {what}."
     return Choice(
-        model=pooled.fit, prediction=study.prediction, notes=(note, *pooled.notes)
+        model=pooled.fit, prediction=study.prediction, notes=(note, *pooled.model_notes)
     )
 
 

@@ -12,6 +12,7 @@ from waistats._renamed import renamed
 from waistats._typing import FloatArray
 from waistats.errors import check_conf_level
 from waistats.measures import back_transform
+from waistats.meta._predict import WIDEST
 from waistats.meta.results import FittedModel
 from waistats.practice._population import FACTS, prepare
 from waistats.practice._source import check_range, numbers
@@ -217,14 +218,22 @@ def predict_reliability(
     low, high = spread.interval(shown, observed=False)
     observed = spread.interval(shown, observed=True)
     back = model.measure or "raw"
+    confidence = (
+        back_transform(spread.low, back),
+        back_transform(spread.high, back),
+    )
+    notes = list(plan.notes)
+    ends = {"ci": confidence, "pi": (low, high), "observed": observed}
+    for name, (lower, upper) in ends.items():
+        ends[name] = _shown(name, lower, upper, notes)
     return ReliabilityPrediction(
         estimate=back_transform(spread.center, back),
-        ci_low=back_transform(spread.low, back),
-        ci_high=back_transform(spread.high, back),
-        pi_low=low,
-        pi_high=high,
-        observed_low=observed[0],
-        observed_high=observed[1],
+        ci_low=ends["ci"][0],
+        ci_high=ends["ci"][1],
+        pi_low=ends["pi"][0],
+        pi_high=ends["pi"][1],
+        observed_low=ends["observed"][0],
+        observed_high=ends["observed"][1],
         thresholds=tuple(float(cut) for cut in cuts),
         above=spread.above(cuts, observed=False, uncertainty=include_uncertainty),
         observed_above=spread.above(
@@ -236,8 +245,21 @@ def predict_reliability(
         k=model.k,
         conf_level=shown,
         simulated=model.simulated,
-        notes=(*plan.notes, *_model_notes(model)),
+        notes=(*notes, *_model_notes(model)),
     )
+
+
+def _shown(
+    name: str, low: FloatArray, high: FloatArray, notes: list[str]
+) -> tuple[FloatArray, FloatArray]:
+    """Return limits without those that say nothing, which a note says."""
+    wide = high - low > WIDEST
+    if wide.any():
+        notes.append(
+            f"Limits {name}_low and {name}_high that are more than {WIDEST:g} apart are "
+            "withheld: there are too few studies."
+        )
+    return np.where(wide, np.nan, low), np.where(wide, np.nan, high)
 
 
 def check_thresholds(thresholds: Any) -> FloatArray:

@@ -92,7 +92,12 @@ class Pooled(Frozen):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of the model, its interval and its limits."""
-        return (*self.pool_notes, *self.fit.notes, *self._limits()[1])
+        return (*self.model_notes, *self._limits()[1])
+
+    @property
+    def model_notes(self) -> tuple[str, ...]:
+        """What a reader must know of the model and its interval."""
+        return (*self.pool_notes, *self.fit.notes)
 
     @property
     def note(self) -> str:

@@ -77,7 +77,7 @@ def interval_notes(fit: "MultilevelResult") -> tuple[str, ...]:
     each = np.eye(p)
     robust = robust_contrasts(parts, each, fit.beta, fit.conf_level)
     own = model_contrasts(each, fit.beta, fit.cov, fit.df, fit.conf_level)
-    names = np.array(fit.design.names, dtype=object)
+    names = np.array(fit.design.names if p > 1 else ("the mean",), dtype=object)
     decided = parts.decided(each)
     notes = []
     labels = fit.cluster_names()
