@@ -95,6 +95,7 @@ _WORD = re.compile(r"[^\s\x00-\x26\x28-\x2c\x2e-\x40\x5b-\x60\x7b-\x7f]+")
 _BYTES = re.compile(
     rb"[^\x00-\x26\x28-\x2c\x2e\x2f\x3b]*[\x80-\xff][^\x00-\x26\x28-\x2c\x2e\x2f\x3b]*"
 )
+_MIXED = 1.25  # against letters that only several languages explain
 _RARE = 1.5  # against a reading that only a small language explains
 # Points by which a reading must be better to be taken without asking.
 _MARGIN = 1.0
@@ -217,7 +218,7 @@ def _found(source: str, content: bytes, option: str) -> Decoded:
         for r in readings[1:]
         if r.words != best.words and r.penalty < best.penalty + _MARGIN
     ]
-    if rivals or best.penalty >= 3.0 * _MARGIN:
+    if rivals or best.penalty >= 2.0 * _MARGIN:
         said = "; ".join(
             f"{r.encoding} ({r.name}): {r.sample}" for r in [best, *rivals[:3]]
         )
@@ -250,7 +251,9 @@ def _reading(
     if text is None:
         return None
     words = [word for word in _WORD.findall(text) if _FOREIGN.search(word)]
-    penalty = _penalty(text, words, alphabets, east=encoding in _EAST)
+    penalty = _penalty(
+        text, words, alphabets, east=encoding in _EAST, mixed=encoding == "cp1252"
+    )
     if encoding in ("gb18030", "big5") and re.search(r"[\u3041-\u30f6]", text):
         penalty += 2.0  # kana are Japanese
     if encoding == "cp1252":
@@ -269,7 +272,12 @@ def _reading(
 
 
 def _penalty(
-    text: str, words: list[str], alphabets: tuple[str, ...], *, east: bool
+    text: str,
+    words: list[str],
+    alphabets: tuple[str, ...],
+    *,
+    east: bool,
+    mixed: bool,
 ) -> float:
     """Return how unlike words of one language the words are; 0 for none of it."""
     total = 0.0
@@ -283,11 +291,13 @@ def _penalty(
     if east:
         return total + (0.0 if letters else 3.0)
     if letters:
-        lowered = {c.lower() for c in letters}
-        total += min(
+        lowered = {c.lower()[:1] for c in letters}
+        best = min(
             2.0 * len(lowered - set(known)) + _RARE * ("þ" in known)
             for known in alphabets
         )
+        # names of several countries: a list of authors
+        total += min(best, _MIXED) if mixed and letters <= _COMMON else best
     return total
 
 
@@ -345,6 +355,7 @@ def _is_eastern(c: str) -> bool:
         or 0x4E00 <= at <= 0x9FFF
         or 0xAC00 <= at <= 0xD7A3
         or 0xFF00 <= at <= 0xFFEF
+        or 0x0391 <= at <= 0x0451  # Greek and Cyrillic, which these encodings hold
         or c in "‘’“”—…·"
     )
 
@@ -353,7 +364,7 @@ def _is_eastern(c: str) -> bool:
 def _is_common(c: str) -> bool:
     """Return whether a sign is among the everyday ones of its national standard."""
     at = ord(c)
-    if 0x3040 <= at <= 0x30FF or 0xAC00 <= at <= 0xD7A3:
+    if 0x3040 <= at <= 0x30FF or 0xAC00 <= at <= 0xD7A3 or at <= 0x0451:
         return True
     for encoding, low, high in (
         ("gb2312", 0xB0, 0xD7),

@@ -129,6 +129,8 @@ class Words:
             elif text in pairs:
                 found.numbered.append(text)
                 found.spelled.setdefault(value, pairs[text][1])
+            elif self.codes and _CODE.fullmatch(text.strip()):
+                found.codes.append(text)
             elif fold(text) in found.own or fold(text) in self.learned:
                 found.spelled.setdefault(value, text)
         return found
@@ -176,6 +178,8 @@ class ReadWords:
         Texts that carry a number and a word.
     no_answer : list of str
         Texts that nobody named and that say that there is no answer.
+    codes : list of str
+        Texts that are codes such as A1.
     spelled : dict
         Number to the word of the answer.
     """
@@ -184,6 +188,7 @@ class ReadWords:
     values: dict[str, float] = field(default_factory=dict)
     numbered: list[str] = field(default_factory=list)
     no_answer: list[str] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
     spelled: dict[float, str] = field(default_factory=dict)
 
 

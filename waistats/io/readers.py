@@ -389,10 +389,12 @@ def _shared_words(read: Mapping[str, ReadWords]) -> set[str]:
     for name, of in read.items():
         for text, number in of.values.items():
             if number == number and text not in of.no_answer:
-                where.setdefault(
-                    (number, fold(of.spelled.get(number, text))), []
-                ).append(name)
-    return {name for names in where.values() if len(names) > 1 for name in names}
+                # codes (A1 ... A5) have no words to share, but one shape
+                key = (0.0, "") if text in of.codes else (number, fold(text))
+                if number in of.spelled:
+                    key = (number, fold(of.spelled[number]))
+                where.setdefault(key, []).append(name)
+    return {name for names in where.values() if len(set(names)) > 1 for name in names}
 
 
 def _key_column(cells: "pd.Series[Any]") -> "pd.Series[Any]":
