@@ -100,15 +100,10 @@ def _elsewhere(
             others, more = earlier.of(row)
             if others:
                 places = listing(
-                    [
-                        *(
-                            f"{studies[i]} ({rows.table.place(i, column).label})"
-                            for i in others
-                        ),
-                        *([""] * more),
-                    ],
-                    _MOST_PLACES,
+                    f"{studies[i]} ({rows.table.place(i, column).label})"
+                    for i in others
                 )
+                places += f" and {more} more" if more else ""
                 found.append(
                     rows.found_at(row, column, "warning", f"{rule} {places}", advice)
                 )

@@ -71,8 +71,9 @@ def read_labelled(
 
     name, program = _READERS[kind]
     reader = getattr(pyreadstat, name)
-    # a transport file has no missing codes of the user; the others may
-    options = {} if kind in SAS else {"user_missing": False}
+    # a transport file has no missing codes of the user; of a portable file they are
+    # missing in any case
+    options = {} if kind in (*SAS, ".por") else {"user_missing": False}
 
     def read(encoding: str | None = encoding) -> Any:
         if _stata_variables(path) * _LEAST_NAME > path.stat().st_size:

@@ -1,0 +1,256 @@
+"""Further kinds of files, names with signs, standard input, and files built to hurt."""
+
+import io
+import os
+import sys
+import threading
+import time
+import zipfile
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pyreadstat
+import pytest
+
+from waistats import reliability_by_study
+from waistats.errors import DataError
+from waistats.io.readers import read_coefficients, read_responses
+
+FRAME = pd.DataFrame(
+    {
+        "site": ["A", "A", "B", "B", "B"],
+        "q1": [1.0, 2.0, 3.0, 4.0, 5.0],
+        "q2": [2.0, 1.0, 4.0, 3.0, 5.0],
+    }
+)
+
+
+def seconds(call) -> float:
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+@pytest.mark.parametrize("kind", ["por", "xpt", "feather", "zsav", "parquet"])
+def test_further_kinds_are_read(tmp_path, kind):
+    path = tmp_path / f"a.{kind}"
+    if kind == "por":
+        pyreadstat.write_por(FRAME.rename(columns=str.upper), path)
+    elif kind == "xpt":
+        pyreadstat.write_xport(FRAME, path)
+    elif kind == "feather":
+        FRAME.to_feather(path)
+    elif kind == "parquet":
+        FRAME.to_parquet(path)
+    else:
+        pyreadstat.write_sav(FRAME, path, compress=True)
+    read = read_responses(path).rename(columns=str.lower)
+    pd.testing.assert_frame_equal(read, FRAME, check_dtype=False)
+
+
+def test_open_documents_are_read(tmp_path):
+    """A sheet of LibreOffice, put together by hand."""
+    pytest.importorskip("python_calamine")
+    cells = [list(FRAME), *FRAME.to_numpy().tolist()]
+    rows = "".join(
+        "<table:table-row>"
+        + "".join(
+            f'<table:table-cell office:value-type="string"><text:p>{cell}</text:p>'
+            "</table:table-cell>"
+            if isinstance(cell, str)
+            else f'<table:table-cell office:value-type="float" office:value="{cell}"/>'
+            for cell in row
+        )
+        + "</table:table-row>"
+        for row in cells
+    )
+    spaces = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "table", "text")
+    )
+    path = tmp_path / "a.ods"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr(
+            "META-INF/manifest.xml",
+            '<?xml version="1.0"?><manifest:manifest xmlns:manifest='
+            '"urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
+        )
+        archive.writestr(
+            "content.xml",
+            f'<?xml version="1.0"?><office:document-content {spaces}><office:body>'
+            f'<office:spreadsheet><table:table table:name="S">{rows}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    read = read_responses(path)
+    pd.testing.assert_frame_equal(read, FRAME, check_dtype=False)
+    with pytest.raises(DataError, match=r"no sheet 'T'"):
+        read_responses(path, sheet="T")
+
+
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        ("rds", "Write it as .csv or .parquet in R"),
+        ("json", "Write it as .csv or .parquet"),
+        ("numbers", "Export it as .xlsx or .csv"),
+        ("omv", "jamovi"),
+    ],
+)
+def test_other_kinds_are_named_with_the_way_out(tmp_path, kind, advice):
+    path = tmp_path / f"a.{kind}"
+    path.write_bytes(b"x")
+    with pytest.raises(DataError, match=advice):
+        read_responses(path)
+
+
+def test_without_calamine_old_sheets_are_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    path = tmp_path / "a.xls"
+    path.write_bytes(b"x")
+    with pytest.raises(DataError, match=r"Save it as .xlsx .*waistats\[spreadsheets\]"):
+        read_responses(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["a[1].csv", "b*.csv", "c?.csv", "[ab].csv", "d{1}.csv"]
+)
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_names_with_signs_are_literal(tmp_path, name, kind, monkeypatch):
+    from waistats.reliability.by_study import _sources
+
+    monkeypatch.setattr(_sources, "_WHOLE", 0)
+    path = (tmp_path / name).with_suffix(f".{kind}")
+    other = tmp_path / f"a1.{kind}"
+    wrong = FRAME.assign(site="wrong")
+    for frame, where in ((wrong, other), (FRAME, path)):
+        if kind == "csv":
+            frame.to_csv(where, index=False)
+        else:
+            frame.to_parquet(where)
+    found = reliability_by_study(str(path), study="site", items="q")
+    assert found["study_id"].tolist() == ["A", "B"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "sav", "parquet"])
+def test_standard_input(tmp_path, kind, monkeypatch):
+    path = tmp_path / f"a.{kind}"
+    {
+        "csv": lambda: FRAME.to_csv(path, index=False),
+        "xlsx": lambda: FRAME.to_excel(path, index=False),
+        "sav": lambda: pyreadstat.write_sav(FRAME, path),
+        "parquet": lambda: FRAME.to_parquet(path),
+    }[kind]()
+    stream = io.TextIOWrapper(io.BytesIO(path.read_bytes()))
+    monkeypatch.setattr(sys, "stdin", stream)
+    read = read_responses("-")
+    pd.testing.assert_frame_equal(read, FRAME, check_dtype=False)
+
+
+def test_a_pipe_is_read(tmp_path):
+    path = tmp_path / "pipe.csv"
+    os.mkfifo(path)
+    content = FRAME.to_csv(index=False).encode()
+    writer = threading.Thread(target=lambda: path.write_bytes(content))
+    writer.start()
+    read = read_responses(path)
+    writer.join()
+    pd.testing.assert_frame_equal(read, FRAME, check_dtype=False)
+
+
+def altered(path, part: str, change) -> None:
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts[part] = change(parts[part])
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+
+
+def test_a_formatted_cell_far_away_costs_nothing(tmp_path):
+    book = openpyxl.Workbook()
+    for row in [list(FRAME), *FRAME.to_numpy().tolist()]:
+        book.active.append(row)
+    book.active["XFD1048576"].font = openpyxl.styles.Font(bold=True)
+    book.save(tmp_path / "far.xlsx")
+    assert seconds(lambda: read_responses(tmp_path / "far.xlsx")) < 5
+    pd.testing.assert_frame_equal(
+        read_responses(tmp_path / "far.xlsx"), FRAME, check_dtype=False
+    )
+
+
+def test_a_workbook_that_unpacks_to_gigabytes_is_refused_at_once(tmp_path):
+    path = tmp_path / "bomb.xlsx"
+    FRAME.to_excel(path, index=False)
+    row = b"<row>" + b"<c><v>1</v></c>" * 200 + b"</row>"
+    altered(
+        path,
+        "xl/worksheets/sheet1.xml",
+        lambda content: content.replace(b"</sheetData>", row * 120_000),
+    )
+    assert path.stat().st_size < 5_000_000
+
+    def read() -> None:
+        with pytest.raises(DataError, match="unpacks to more than"):
+            read_responses(path)
+
+    assert seconds(read) < 5
+
+
+def test_many_cells_without_values_are_no_table(tmp_path):
+    path = tmp_path / "styled.xlsx"
+    FRAME.to_excel(path, index=False)
+    row = b"<row>" + b'<c s="1"/>' * 100 + b"</row>"
+    altered(
+        path,
+        "xl/worksheets/sheet1.xml",
+        lambda content: content.replace(b"</sheetData>", row * 5000 + b"</sheetData>"),
+    )
+    assert seconds(lambda: read_responses(path)) < 5
+    assert read_responses(path).shape == FRAME.shape
+
+
+@pytest.mark.slow
+def test_twenty_thousand_columns(tmp_path):
+    rng = np.random.default_rng(1)
+    path = tmp_path / "wide.csv"
+    names = ",".join(f"q{j}" for j in range(20_000))
+    rows = [",".join(map(str, rng.integers(1, 6, 20_000))) for _ in range(20)]
+    path.write_text("\n".join([f"site,{names}", *(f"A,{row}" for row in rows)]))
+    assert seconds(lambda: read_responses(path)) < 5
+
+
+def coefficients(k: int) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    return pd.DataFrame(
+        {
+            "study_id": [f"S{i // 3}" for i in range(k)],
+            "coefficient_id": [f"c{i}" for i in range(k)],
+            "instrument": rng.choice(["WAI-SR", "WAI-S"], k),
+            "scale": rng.choice(["total", "bond"], k),
+            "estimate": rng.uniform(0.7, 0.95, k).round(3),
+            "n": rng.integers(20, 300, k),
+            "n_items": 12,
+            "score_mean": rng.uniform(40, 60, k).round(2),
+            "score_sd": rng.uniform(5, 9, k).round(2),
+        }
+    )
+
+
+@pytest.mark.slow
+def test_long_tables_are_read_in_linear_time(tmp_path):
+    """SIMULATED rows; ten times the rows take at most some fifteen times the time."""
+    times = {}
+    for k in (3_000, 30_000):
+        path = tmp_path / f"{k}.csv"
+        coefficients(k).to_csv(path, index=False)
+        times[k] = seconds(lambda path=path: read_coefficients(path))
+    assert times[30_000] < 15 * times[3_000] + 0.2
+    # a hundred thousand rows are read in 3 s on a quiet machine
+    assert times[30_000] < 3
+
+
+def test_one_value_everywhere_is_linear_too(tmp_path):
+    same = coefficients(10_000).assign(estimate=0.9, n=100, score_mean=50.0, score_sd=6)
+    assert seconds(lambda: read_coefficients(same)) < 3
