@@ -215,6 +215,12 @@ _KINDS = (
         "Ordinal alphas are higher than raw ones: pool them apart.",
     ),
     (
+        "icc_form",
+        "warning",
+        "Forms of the intraclass correlation answer different questions (one rating or "
+        "the mean of several; consistency or agreement): pool them apart.",
+    ),
+    (
         "instrument",
         "note",
         "Pool forms together only on purpose, or make instrument a moderator.",

@@ -216,11 +216,12 @@ class Checker:
         if isinstance(node, ast.Name):
             self._column(node.id)
         elif isinstance(node, ast.Constant):
-            if type(node.value) not in (int, float):
+            value = node.value
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise self.source.error(
-                    f"{node.value!r} is no number; arithmetic needs numbers"
+                    f"{value!r} is no number; arithmetic needs numbers"
                 )
-            self._finite(node.value)
+            self._finite(value)
         elif isinstance(node, ast.UnaryOp) and isinstance(
             node.op, (ast.USub, ast.UAdd)
         ):

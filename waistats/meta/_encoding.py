@@ -148,11 +148,10 @@ def _argument_text(factor: Factor) -> str:
     if factor.kind != "basis":
         return factor.text
     assert isinstance(factor.node, ast.Call)
-    first, call = ast.unparse(factor.node.args[0]), called(factor.node)
+    first = ast.unparse(factor.node.args[0])
     for key, name in factor.names.items():
         if key != name:
-            first = re.sub(rf"\b{key}\b", lambda _, n=name: in_formula(n), first)
-    assert call
+            first = in_formula(name).join(re.split(rf"\b{key}\b", first))
     return first
 
 
