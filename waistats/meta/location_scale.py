@@ -25,15 +25,10 @@ from waistats.meta._effects import Effects, OfEffects, usable_effects
 from waistats.meta._linalg import weighted_fit
 from waistats.meta._log_variance import LogVarianceFit, maximise
 from waistats.meta._predict import on_alpha_scale, prediction_frame
+from waistats.meta._wald import TestResult, likelihood_ratio, wald_test
 from waistats.meta.fit import fit_design
 from waistats.meta.fit_many import SMALL_SAMPLE, scale_factor
-from waistats.meta.results import (
-    MetaResult,
-    TestResult,
-    information,
-    likelihood_ratio,
-    wald_test,
-)
+from waistats.meta.results import MetaResult, information
 from waistats.provenance import marked, of_simulated
 
 

@@ -40,6 +40,7 @@ from waistats.meta._unstructured import (
     padded,
     shapes,
 )
+from waistats.meta._wald import TestResult, likelihood_ratio, wald_test
 from waistats.meta.multilevel._blocks import is_diagonal
 from waistats.meta.multilevel._data import (
     check_contains,
@@ -53,12 +54,7 @@ from waistats.meta.multilevel.robust import (
     robust_contrasts,
     sandwich,
 )
-from waistats.meta.results import (
-    TestResult,
-    information,
-    likelihood_ratio,
-    wald_test,
-)
+from waistats.meta.results import information
 from waistats.provenance import marked, of_simulated
 
 STRUCTS = ("UN", "CS", "DIAG", "ID")

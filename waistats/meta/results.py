@@ -113,9 +113,8 @@ class FittedModel(OfEffects):
         return self.deferred["log_likelihood"]
 
     def _information(self) -> tuple[float, float, float]:
-        return information(
-            self.log_likelihood, self.n_parameters, *self.design.X.shape, self.method
-        )
+        k, p = self.design.X.shape
+        return information(self.log_likelihood, self.n_parameters, k, p, self.method)
 
     @property
     def aic(self) -> float:

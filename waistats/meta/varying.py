@@ -20,7 +20,7 @@ from waistats.meta._design import Design, build_design, term_names
 from waistats.meta._distributions import critical
 from waistats.meta._effects import Effects, OfEffects, usable_effects
 from waistats.meta._predict import on_alpha_scale, prediction_frame
-from waistats.meta.results import TestResult, wald_test
+from waistats.meta._wald import TestResult, wald_test
 from waistats.provenance import marked, of_simulated
 
 

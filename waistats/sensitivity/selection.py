@@ -17,7 +17,8 @@ from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, ModelError, check_conf_level, listing
 from waistats.measures import back_transform, transform
 from waistats.meta._distributions import critical
-from waistats.meta.results import MetaResult, TestResult, likelihood_ratio
+from waistats.meta._wald import TestResult, likelihood_ratio
+from waistats.meta.results import MetaResult
 from waistats.provenance import marked, of_simulated
 from waistats.sensitivity._dependence import one_level
 from waistats.sensitivity._power import Power, PowerOf, power_of
