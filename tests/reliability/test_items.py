@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
+from scipy import stats
 
 from waistats.errors import DataError, ModelError
+from waistats.reliability._intervals import strain_words
+from waistats.reliability._moments import variance_strain
 from waistats.reliability.alpha import cronbach_alpha
 from waistats.reliability.items import (
     alpha_if_dropped,
-    ceiling_inflation,
     item_rest_correlation,
     item_statistics,
 )
@@ -68,25 +70,67 @@ def test_dropping_an_item_by_hand_gives_the_same(seed, m):
         assert found == pytest.approx(by_hand, abs=1e-12)
 
 
-def test_ceiling_is_said_in_words_where_it_matters():
-    notes = item_statistics(CEILING).attrs["notes"]
-    assert any(
-        "38% of all answers are the highest possible" in note
-        and "1.06 to 1.20 times" in note
-        for note in notes
-    )
-    wide = item_statistics(CEILING, response_max=7).attrs["notes"]
-    assert not any("Ceiling" in note for note in wide)
-    floor = item_statistics(6 - CEILING).attrs["notes"]
-    assert any(note.startswith("Floor effect: 38%") for note in floor)
+def skewed(n: int, m: int, share: float, seed: int = 1) -> np.ndarray:
+    """SIMULATED five-point answers with this share of them the highest."""
+    rng = np.random.default_rng(seed)
+    latent = 0.75 * rng.normal(size=(n, 1)) + 0.66 * rng.normal(size=(n, m))
+    cut = stats.norm.ppf(1 - share)
+    return np.digitize(latent, [cut - 1.2, cut - 0.9, cut - 0.5, cut]) + 1.0
 
 
-def test_inflation_by_share():
-    assert ceiling_inflation(0.2) == ""
-    assert ceiling_inflation(0.35) == "1.06 to 1.20"
-    assert ceiling_inflation(0.55) == "1.25 to 1.40"
-    assert ceiling_inflation(0.65) == "1.40 to 1.76"
-    assert ceiling_inflation(0.9) == "1.6 to 2.3"
+def test_the_strain_is_that_of_simulated_samples():
+    """At 90 % ceiling a table made for other items said 1.6-2.3; the truth is more."""
+    found, transformed = [], []
+    for seed in range(150):
+        values = skewed(300, 12, 0.9, seed)
+        found.append(variance_strain(values)[0])
+        transformed.append(-np.log(1 - cronbach_alpha(values, ci=None).estimate))
+    truth = np.var(transformed, ddof=1) / (2 * 12 / (11 * 298))
+    assert truth > 3.5
+    # the mean of estimates from 300 people is somewhat low
+    assert 0.6 * truth < np.mean(found) < 1.3 * truth
+
+
+def test_strain_is_the_ratio_of_two_variances():
+    values = skewed(200, 6, 0.7)
+    alpha = cronbach_alpha(values, ci="adf")
+    bonett = cronbach_alpha(values, ci="bonett")
+    ratio, error = variance_strain(values)
+    assert ratio == pytest.approx((alpha.se / bonett.se) ** 2, rel=1e-9)
+    assert error > 0
+
+
+def test_it_is_said_only_where_it_is_so():
+    notes = item_statistics(skewed(200, 8, 0.75)).attrs["notes"]
+    assert any("times what Bonett's" in note for note in notes)
+    assert any(note.startswith("Ceiling effect: 7") for note in notes)
+    found = cronbach_alpha(skewed(200, 8, 0.75))
+    assert any("the feldt interval is too short" in note for note in found.notes)
+    assert not cronbach_alpha(skewed(200, 8, 0.75), ci="adf").notes
+    floor = item_statistics(6 - skewed(200, 8, 0.75)).attrs["notes"]
+    assert any(note.startswith("Floor effect: 7") for note in floor)
+    rng = np.random.default_rng(5)
+    balanced = (rng.normal(size=(300, 1)) + rng.normal(size=(300, 8)) > 0).astype(float)
+    for values in (balanced, skewed(300, 8, 0.3)):
+        assert not any("Bonett" in n for n in item_statistics(values).attrs["notes"])
+        assert not cronbach_alpha(values).notes
+
+
+def test_heavy_tails_are_said_without_a_ceiling():
+    rng = np.random.default_rng(2)
+    scale = np.sqrt(4 / rng.chisquare(4, size=(250, 1)))
+    values = scale * (rng.normal(size=(250, 1)) + rng.normal(size=(250, 6)))
+    found = cronbach_alpha(values)
+    assert any("mean excess kurtosis" in note for note in found.notes)
+
+
+def test_normal_items_are_hardly_ever_warned_of():
+    rng = np.random.default_rng(4)
+    said = 0
+    for _ in range(300):
+        values = rng.normal(size=(60, 1)) + rng.normal(size=(60, 6))
+        said += bool(strain_words(*variance_strain(values)))
+    assert said <= 9
 
 
 def test_unreversed_item_is_named():

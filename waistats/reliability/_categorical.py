@@ -182,7 +182,7 @@ def loading_derivatives(
     right[first, pair] = off[first, second] * lam[second]
     right[second, pair] = off[first, second] * lam[first]
     try:
-        return np.linalg.solve(hessian, right)
+        return np.asarray(np.linalg.solve(hessian, right), dtype=np.float64)
     except np.linalg.LinAlgError as error:
         raise ConvergenceError(
             "the one-factor model of the polychoric correlations is not identified. "

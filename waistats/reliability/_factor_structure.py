@@ -180,8 +180,8 @@ def factor_structure(
         residual[j, j] = count
         count += equal != "loadings and residuals"
     count += equal == "loadings and residuals"
-    for first, second in correlated_residuals:
-        a, b = place[str(first)], place[str(second)]
+    for first, other in correlated_residuals:
+        a, b = place[str(first)], place[str(other)]
         if a == b:
             raise DataError(f"the residual of {first} cannot correlate with itself.")
         residual[a, b] = residual[b, a] = count

@@ -106,6 +106,21 @@ def normal_theory_se(
     return np.sqrt(variance / np.asarray(n, dtype=np.float64))
 
 
+# a formula's variance that is too small by this factor is worth a word: limits that are
+# 14 % too narrow
+STRAINED = 1.3
+
+
+def strain_words(ratio: float, error: float) -> str:
+    """Return in words that Bonett's variance is too small, or ``""``."""
+    if not (ratio >= STRAINED and ratio - error > 1):
+        return ""
+    return (
+        f"The distribution-free variance of alpha is {ratio:.1f} times what Bonett's and "
+        "Feldt's formulas suppose"
+    )
+
+
 def wald_limits(
     estimate: ArrayLike, se: ArrayLike, conf_level: float = 0.95, scale: str = "raw"
 ) -> Limits:

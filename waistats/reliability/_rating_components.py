@@ -95,7 +95,9 @@ def rating_components(values: FloatArray, model: str = "2") -> RatingComponents:
         target=float(theta[0]) * scale**2,
         rater=float(theta[1]) * scale**2 if model == "2" else levels * scale**2,
         error=error * scale**2,
-        covariance=np.linalg.pinv(information, hermitian=True) * scale**4,
+        covariance=np.asarray(
+            np.linalg.pinv(information, hermitian=True) * scale**4, dtype=np.float64
+        ),
         n=len(values),
         n_raters=values.shape[1],
         n_ratings=int(there.sum()),

@@ -124,7 +124,8 @@ class StructureFit:
 
     def covariance(self) -> FloatArray:
         """Return the sampling covariance (p, p) of the parameters, normal answers."""
-        return np.linalg.pinv(self.information, rcond=1e-12, hermitian=True)
+        found = np.linalg.pinv(self.information, rcond=1e-12, hermitian=True)
+        return np.asarray(found, dtype=np.float64)
 
 
 def fit_structure(

@@ -90,14 +90,13 @@ class _Sums:
             weight = size * np.linalg.inv(within + size * between)
             total += len(means) * weight
             right += weight @ means.sum(axis=0)
-        found: FloatArray = np.linalg.solve(total, right)
-        return found
+        return np.asarray(np.linalg.solve(total, right), dtype=np.float64)
 
 
 def _sums(values: FloatArray, person: IntArray) -> _Sums:
     count = np.bincount(person)
-    means = np.column_stack([np.bincount(person, column) for column in values.T])
-    means /= count[:, None]
+    sums = [np.bincount(person, weights=column) for column in values.T]
+    means = np.column_stack(sums) / count[:, None]
     away = values - means[person]
     rows, persons = len(values), len(count)
     sizes = np.unique(count)

@@ -25,6 +25,7 @@ from waistats.reliability._intervals import (
     hakstian_whalen_limits,
     hakstian_whalen_se,
     normal_quantile,
+    strain_words,
 )
 from waistats.reliability._items import ItemsLike, read_items
 from waistats.reliability._moments import (
@@ -33,6 +34,7 @@ from waistats.reliability._moments import (
     correlation,
     standardized_alpha_gradient,
     standardized_alpha_of,
+    variance_strain,
 )
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import Sample, prepare, refuse_impossible
@@ -161,6 +163,7 @@ def alpha_of_sample(
         spread = Spread(
             se=float(se), ci_low=float(low), ci_high=float(high), ci=str(request.ci)
         )
+        notes += _strain_note(sample, str(request.ci))
     else:
         if request.ci in FORMULA_INTERVALS:
             notes += (
@@ -186,6 +189,25 @@ def alpha_of_sample(
         n_excluded=int(sample.moments.n_excluded),
         method=_METHODS[coefficient],
         notes=notes + spread.notes,
+    )
+
+
+def _strain_note(sample: Sample, ci: str) -> tuple[str, ...]:
+    """Return that an interval for normal items is too short for these, and why."""
+    if not len(sample.values) or sample.missing != "listwise":
+        return ()
+    words = strain_words(*variance_strain(sample.values))
+    if not words:
+        return ()
+    values = sample.values
+    centred = values - values.mean(axis=0)
+    second = (centred**2).mean(axis=0)
+    varies = second > 0
+    fourth = (centred[:, varies] ** 4).mean(axis=0)
+    kurtosis = float((fourth / second[varies] ** 2).mean() - 3)
+    return (
+        f"{words} (mean excess kurtosis of the items {kurtosis:.1f}), so the {ci} "
+        "interval is too short; use ci='adf' or ci='bootstrap'.",
     )
 
 

@@ -533,7 +533,8 @@ def _many(
     statistic: float
     if paired and not published and method != "feldt-woodruff-salih":
         spread = jackknife_covariance([log_alpha_without_each(x) for x in given])
-        statistic, df, df2, p = hotelling(-np.log1p(-alpha), spread, int(n[0]))
+        test = hotelling(-np.log1p(-alpha), spread, int(n[0]))
+        statistic, df, df2, p = test[0], test[1], float(test[2]), test[3]
         how = "The same people: jackknife of -ln(1 - alpha), Hotelling's F."
     else:
         statistic, df, p = cube_root_test(alpha, n, m, matrix)

@@ -335,7 +335,7 @@ def _by_factor(
     for factor, members in factors.items():
         weights = np.array([float(name in set(members)) for name in names])
         value, gradient = omega_of(structure, theta, weights)
-        se = float(np.sqrt(max(gradient @ covariance @ gradient, 0.0)))
+        se = float(np.sqrt(max(float(gradient @ covariance @ gradient), 0.0)))
         low, high = wald_limits(value, se, request.conf_level, request.scale)
         rows.append((factor, value, se, float(low), float(high), int(weights.sum())))
     return pd.DataFrame(

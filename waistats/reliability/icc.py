@@ -102,11 +102,11 @@ def read_ratings(
     some = np.isfinite(responses.values).any(axis=1)
     if gaps:
         unrated = int((~some).sum())
-        notes = (f"{unrated} targets without any rating left out.",) if unrated else ()
+        lone = (f"{unrated} targets without any rating left out.",) if unrated else ()
         return Ratings(
             values=responses.values[whole],
             n_excluded=unrated,
-            notes=notes + ((NOTE,) if is_simulated(data) else ()),
+            notes=lone + ((NOTE,) if is_simulated(data) else ()),
             every=responses.values[some],
         )
     if n < 2:

@@ -8,18 +8,15 @@ from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.provenance import marked, noted
 from waistats.reliability._factor import fit_ml
+from waistats.reliability._intervals import strain_words
 from waistats.reliability._items import ItemsLike, read_items
-from waistats.reliability._moments import against_scale, alpha_of, correlation
-from waistats.reliability._sample import Sample, prepare
-
-# share of top answers -> true variance of the Bonett effect over Bonett's formula, from
-# SIMULATED one-factor five-point items (4 to 36 items, 60 to 200 respondents)
-_CEILING = (
-    (0.70, "1.6 to 2.3"),
-    (0.60, "1.40 to 1.76"),
-    (0.50, "1.25 to 1.40"),
-    (0.35, "1.06 to 1.20"),
+from waistats.reliability._moments import (
+    against_scale,
+    alpha_of,
+    correlation,
+    variance_strain,
 )
+from waistats.reliability._sample import Sample, prepare
 
 
 def item_statistics(
@@ -62,8 +59,11 @@ def item_statistics(
     the correction for small samples (psych's ``type = 2``). An item that does not vary
     has neither correlation nor loading.
 
-    With many answers at the ceiling the usual standard errors of alpha, which assume
-    normal items, are too small; ``ci="adf"`` and ``ci="bootstrap"`` allow for it.
+    With many answers at the ceiling, or heavy tails, the usual standard errors of alpha,
+    which assume normal items, are too small. A note gives the ratio of the distribution-
+    free variance of alpha to Bonett's for the answers at hand, where it is at least 1.3 and
+    its standard error tells it from 1; ``ci="adf"`` and ``ci="bootstrap"`` allow for
+    it.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def item_statistics(
             "loading": standardized_loading(covariance),
         }
     )
-    notes = (*sample.notes, *_end_notes(names, at_floor, at_ceiling))
+    notes = (*sample.notes, *_end_notes(sample, at_floor, at_ceiling))
     negative = frame.loc[frame["item_rest_correlation"] < 0, "item"]
     if len(negative) and not against_scale(covariance, int(sample.moments.n)).any():
         notes += (
@@ -150,22 +150,6 @@ def standardized_loading(covariance: FloatArray) -> FloatArray:
     return loadings
 
 
-def ceiling_inflation(share: float) -> str:
-    """Return how much too small Bonett's variance is with this share of top answers.
-
-    Parameters
-    ----------
-    share : float
-        Share of all answers in the top category, 0 to 1.
-
-    Returns
-    -------
-    str
-        A range of the true variance over the formula's; empty where it hardly matters.
-    """
-    return next((words for bound, words in _CEILING if share >= bound), "")
-
-
 def _ends(
     values: FloatArray,
     names: tuple[str, ...],
@@ -214,23 +198,24 @@ def _skew(values: FloatArray, count: FloatArray) -> FloatArray:
 
 
 def _end_notes(
-    names: tuple[str, ...], floor: FloatArray, ceiling: FloatArray
+    sample: Sample, floor: FloatArray, ceiling: FloatArray
 ) -> tuple[str, ...]:
     notes = []
+    values = sample.values[~np.isnan(sample.values).any(axis=1)]
+    words = strain_words(*variance_strain(values)) if len(values) else ""
+    if words:
+        notes.append(f"{words}; use ci='adf' or ci='bootstrap'.")
     for word, shares in (("ceiling", ceiling), ("floor", floor)):
         overall = float(shares.mean())
-        inflation = ceiling_inflation(overall)
         end = "highest" if word == "ceiling" else "lowest"
-        if inflation:
+        if words and overall >= 0.35:
             notes.append(
                 f"{word.capitalize()} effect: {percent(100 * overall, 0)} of all answers "
-                f"are the {end} possible. Where that is so, the variance of alpha is "
-                f"about {inflation} times what Bonett's formula says (SIMULATED five-"
-                "point items); use ci='adf' or ci='bootstrap'."
+                f"are the {end} possible."
             )
         high = [
             f"{name} ({percent(100 * share, 0)})"
-            for name, share in zip(names, shares, strict=True)
+            for name, share in zip(sample.names, shares, strict=True)
             if share > 0.5
         ]
         if high:
