@@ -46,3 +46,7 @@ __all__ = [
     "shrinkage",
     "traffic_light",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -87,3 +87,7 @@ __all__ = [
     "to_text",
     "to_xlsx",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
