@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import command, option
+from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import DataError, listing, near
 from waistats.instruments.forms import Instrument, get_instrument
@@ -486,6 +487,7 @@ def audit_keys(
     >>> audit.attrs["summary"]
     'The file is raw: reverse items wai4, wai10 (score() does).'
     """
+    items = as_frame(items)
     if not isinstance(items, pd.DataFrame):
         items = pd.DataFrame(items)
     form = None

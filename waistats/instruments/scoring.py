@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing
 from waistats.instruments._findings import STOP, Finding, ResponsesError
@@ -168,6 +169,7 @@ def item_columns(
     >>> item_columns(frame)
     ['q_01', 'q_02', 'q_03']
     """
+    responses = as_frame(responses)
     if not isinstance(responses, pd.DataFrame):
         raise DataError(
             "responses must be a DataFrame with one row a respondent; got "
@@ -354,6 +356,7 @@ def keyed_items(
     >>> keyed_items(frame, form)[["wai3", "wai4"]].iloc[0].tolist()
     [6.0, 2.0]
     """
+    responses = as_frame(responses)
     form = get_instrument(instrument, provisional=provisional)
     columns = item_columns(responses, form, items)
     values = answers(responses, columns, form.limits, allow_fractions=allow_fractions)
@@ -437,6 +440,7 @@ def score(
        task  bond  goal  total
     0  24.0  24.0  16.0   64.0
     """
+    responses = as_frame(responses)
     method = check_option("method", method, ("sum", "mean"))
     if not 0 <= max_missing < 1:
         raise ModelError(

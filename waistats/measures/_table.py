@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing
 from waistats.measures._kinds import ALPHA_TYPES
@@ -155,6 +156,7 @@ def effect_sizes(
     0        A  2.4079  0.0251
     1        B  1.5606  0.0420
     """
+    coefficients = as_frame(coefficients)
     measure = check_option("measure", measure, MEASURES)
     bias = check_option("bias", bias, BIASES)
     variance = check_option("variance", variance, ("formula", "reported"))

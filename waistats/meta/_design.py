@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
+from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.meta._encoding import Encoding, encode
@@ -344,6 +345,7 @@ def build_design(formula: str | None, data: pd.DataFrame) -> Design:
 
 def _frame(new: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
     """Return new data as a frame; a mapping of single values is one row."""
+    new = as_frame(new)
     if isinstance(new, pd.DataFrame):
         return new
     if isinstance(new, Mapping):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import coefficient, fixed, frame_text, interval, level
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.measures import back_transform, slope, transform
@@ -158,6 +159,7 @@ class BayesResult(OfEffects):
                 "pi_high": far[:, 2],
             }
         )
+        new = as_frame(new)
         if isinstance(new, pd.DataFrame):
             frame.index = new.index
         if back_transform:
@@ -432,6 +434,7 @@ def fit_bayes(
     >>> round(fit.probability(.80), 3)
     0.846
     """
+    effects = as_frame(effects)
     prior = check_option("prior", prior, PRIORS)
     check_conf_level(conf_level)
     used = usable_effects(effects, moderators)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import coefficient, fixed, frame_text, interval, level
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.measures import back_transform, transform
@@ -182,6 +183,7 @@ class BayesMultilevelResult(OfEffects):
                 "pi_high": far[:, 2],
             }
         )
+        new = as_frame(new)
         if isinstance(new, pd.DataFrame):
             frame.index = new.index
         if back_transform:
@@ -428,6 +430,7 @@ def fit_bayes_multilevel(
        estimate  ci_low  ci_high  pi_low  pi_high
     0     0.882   0.798    0.931   0.587    0.966
     """
+    effects = as_frame(effects)
     prior = check_option("prior", prior, PRIORS)
     check_conf_level(conf_level)
     used = usable_effects(effects, moderators)

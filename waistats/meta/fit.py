@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import fixed
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import (
     ConvergenceError,
@@ -111,6 +112,7 @@ def fit_meta(
        estimate  ci_low  ci_high  pi_low  pi_high
     0      0.89   0.769    0.948   0.418    0.979
     """
+    effects = as_frame(effects)
     method = check_method(method)
     small_sample = check_option("small_sample", small_sample, SMALL_SAMPLE)
     check_conf_level(conf_level)

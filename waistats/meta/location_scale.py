@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import fixed, level, p_statement
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import (
     ConvergenceError,
@@ -180,6 +181,7 @@ class LocationScaleResult(OfEffects):
             df=self.location_df,
             pi_df=self.location_df,
         )
+        new = as_frame(new)
         if isinstance(new, pd.DataFrame):
             frame.index = new.index
         if back_transform:
@@ -221,6 +223,7 @@ class LocationScaleResult(OfEffects):
             pi_df=None,
         )
         frame = np.exp(logs[["estimate", "ci_low", "ci_high"]] / 2)
+        new = as_frame(new)
         if isinstance(new, pd.DataFrame):
             frame.index = new.index
         return marked(frame, self.simulated)
@@ -325,6 +328,7 @@ def fit_location_scale(
     1     scale          Intercept    -2.617  1.004
     2     scale  rater[T.observer]     2.213  1.225
     """
+    effects = as_frame(effects)
     method = check_option("method", method, ("REML", "ML"))
     small_sample = check_option("small_sample", small_sample, SMALL_SAMPLE)
     check_conf_level(conf_level)

@@ -17,6 +17,7 @@ from waistats._format import (
     level,
     p_statement,
 )
+from waistats._frames import as_frame
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import (
     DataError,
@@ -514,6 +515,7 @@ def fit_multivariate(
     0    task     0.882   0.795    0.932
     1    bond     0.835   0.775    0.879
     """
+    effects = as_frame(effects)
     struct = check_option("struct", struct, STRUCTS)
     method = check_option("method", method, ("REML", "ML"))
     small_sample = check_option("small_sample", small_sample, ("t", "wald"))

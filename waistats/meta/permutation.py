@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from waistats._format import Result, count, fixed
+from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ConvergenceError, ModelError
 from waistats.meta._formula import in_formula
@@ -215,6 +216,7 @@ def permutation_test(
     >>> round(permutation_test(table, by="rater").omnibus.p_value, 2)
     0.2
     """
+    effects = as_frame(effects)
     fit = _model(effects, moderators, by, method, small_sample)
     X, k = fit.design.X, fit.k
     if np.ptp(fit.effects.yi) == 0:

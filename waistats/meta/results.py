@@ -15,6 +15,7 @@ from waistats._format import (
     level,
     p_statement,
 )
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_option
 from waistats.measures import back_transform as turn_back
@@ -261,6 +262,7 @@ class FittedModel(OfEffects):
         low, high = spread.limits(rows, shown)
         ends = (found.estimate, found.se, found.ci_low, found.ci_high, low, high)
         frame = pd.DataFrame(dict(zip(COLUMNS, ends, strict=True)))
+        new = as_frame(new)
         if isinstance(new, pd.DataFrame):
             frame.index = new.index
         if back_transform:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import Result, frame_text
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import (
     DataError,
@@ -155,6 +156,7 @@ def fit_subgroups(
     0  mixed  6     0.894
     1  women  3     0.924
     """
+    effects = as_frame(effects)
     tau2 = check_option("tau2", tau2, TAU2)
     check_conf_level(conf_level)
     used = usable_effects(effects)

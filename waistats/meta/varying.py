@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import coefficient, interval, level
+from waistats._frames import as_frame
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, ModelError, check_conf_level, listing, near
 from waistats.measures import ALPHA_TYPES, effect_sizes
@@ -216,6 +217,7 @@ class VaryingRegression(OfEffects):
             df=None,
             pi_df=None,
         ).drop(columns=["pi_low", "pi_high"])
+        new = as_frame(new)
         if isinstance(new, pd.DataFrame):
             frame.index = new.index
         if back_transform:
@@ -325,6 +327,7 @@ def fit_varying_coefficient(
        estimate  ci_low  ci_high
     0    0.8975  0.8911   0.9039
     """
+    effects = as_frame(effects)
     check_conf_level(conf_level)
     if by is not None and moderators is not None:
         raise ModelError(

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import count, fixed
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.instruments.forms import bundled_forms, forms_called
@@ -78,6 +79,7 @@ def profiles(
 def _frame(new: pd.DataFrame | Mapping[str, Any] | None) -> pd.DataFrame:
     if new is None:
         return pd.DataFrame(index=[0])
+    new = as_frame(new)
     if isinstance(new, pd.DataFrame):
         return new.copy()
     if isinstance(new, Mapping):

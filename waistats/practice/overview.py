@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import coefficient, level
+from waistats._frames import as_frame
 from waistats._renamed import renamed
 from waistats._typing import FloatArray
 from waistats.errors import ModelError
@@ -88,6 +89,7 @@ def practice_table(
     1  standard error (measurement)      2.76    3.75     2.06
     2      reliable change, 95% (±)      7.66   10.40     5.71
     """
+    new = as_frame(new)
     if len(prepare(result, {}, new, None, n_items).rows) != 1:
         raise ModelError("practice_table is for one population; pass one row of new.")
     predicted = predict_reliability(

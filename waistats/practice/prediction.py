@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import Result, coefficient, frame_text, level
+from waistats._frames import as_frame
 from waistats._renamed import renamed
 from waistats._typing import FloatArray
 from waistats.errors import check_conf_level
@@ -206,6 +207,7 @@ def predict_reliability(
     0   30     0.906         0.789          0.957
     1  300     0.906         0.823          0.949
     """
+    new = as_frame(new)
     facts = dict(zip(FACTS, (instrument, rater, modality), strict=False))
     if conf_level is not None:
         check_conf_level(conf_level)

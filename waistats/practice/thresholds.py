@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._frames import as_frame
 from waistats._renamed import renamed
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_option
@@ -100,6 +101,7 @@ def threshold_probability(
     >>> threshold_probability(fit, [.80, .90], n=60).round(3)
     array([0.98 , 0.585])
     """
+    new = as_frame(new)
     method = check_option("method", method, ("normal", "calibrated"))
     cuts = check_thresholds(threshold)
     if method == "calibrated" and n is not None:

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from pandas.api.types import is_numeric_dtype
 
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, listing
 from waistats.provenance import is_simulated
@@ -71,6 +72,7 @@ def read_items(items: ItemsLike, *, at_least: int = 2) -> Responses:
     DataError
         If items are not numeric, infinite, named twice or too few.
     """
+    items = as_frame(items)
     responses = (
         _from_frame(items) if isinstance(items, pd.DataFrame) else _from_array(items)
     )
@@ -191,6 +193,7 @@ def match_respondents(
     DataError
         If the respondents cannot be matched.
     """
+    scales = {name: as_frame(items) for name, items in scales.items()}
     read = {str(name): _read(str(name), items) for name, items in scales.items()}
     frames = [items for items in scales.values() if isinstance(items, pd.DataFrame)]
     same = all(frame.index.equals(frames[0].index) for frame in frames[1:])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from waistats._frames import as_frame
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, listing, near
 from waistats.provenance import NOTE, is_simulated
@@ -69,6 +70,7 @@ def read_sessions(
     Sessions
         Values and codes.
     """
+    data = as_frame(data)
     if not isinstance(data, pd.DataFrame):
         raise DataError("data must be a DataFrame with a row for each person-session.")
     wanted = [person, session, *items]

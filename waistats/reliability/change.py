@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from waistats._format import Result, coefficient, fixed, level, p_statement
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, check_option
 from waistats.provenance import NOTE, is_simulated, marked, of_simulated
@@ -132,6 +133,8 @@ def limits_of_agreement(
     1  mean difference     -0.50   -1.60     0.60
     2      upper limit      1.56    0.54     4.86
     """
+    first = as_frame(first)
+    second = as_frame(second)
     check_conf_level(conf_level)
     _check_share("coverage", coverage)
     pairs = paired_scores(first, second)
@@ -319,6 +322,7 @@ def smallest_detectable_change(
     >>> round(found.sem, 3), round(found.sdc, 3)
     (0.742, 2.056)
     """
+    data = as_frame(data)
     form = check_option("form", form, ("agreement", "consistency"))
     check_conf_level(conf_level)
     _check_share("coverage", coverage)
@@ -420,6 +424,8 @@ def reliability_of_change(
     >>> round(reliability_of_change(before, after).estimate, 2)
     0.67
     """
+    first = as_frame(first)
+    second = as_frame(second)
     request = IntervalRequest(
         ci=ci,
         conf_level=conf_level,

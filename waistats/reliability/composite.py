@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.provenance import NOTE
@@ -224,6 +225,7 @@ def composite_reliability(
     >>> round(found.estimate, 4)
     0.9193
     """
+    correlation = as_frame(correlation)
     names = list(reliability)
     rho = np.array([float(reliability[name]) for name in names])
     if set(sd) != set(names):

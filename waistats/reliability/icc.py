@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from waistats._caller import option
+from waistats._frames import as_frame
 from waistats._renamed import renamed
 from waistats._typing import FloatArray
 from waistats.errors import (
@@ -464,6 +465,7 @@ def intraclass_correlation(
     >>> round(icc.estimate, 2), round(icc.ci_low, 2), round(icc.ci_high, 2)
     (0.29, 0.02, 0.76)
     """
+    data = as_frame(data)
     form = check_option("form", form, FORMS)
     if ci is not None:
         ci = check_option("ci", ci, ("f", "none"))
@@ -615,6 +617,7 @@ def intraclass_correlations(
     4  2,k     0.676
     5  3,k     0.891
     """
+    data = as_frame(data)
     check_conf_level(conf_level)
     table = read_ratings(data, targets=targets, raters=raters, ratings=ratings)
     squares = mean_squares(table.values)
@@ -699,6 +702,8 @@ def test_retest(
     >>> round(result.estimate, 3), round(result.ci_low, 3), round(result.ci_high, 3)
     (0.829, 0.052, 0.981)
     """
+    first = as_frame(first)
+    second = as_frame(second)
     method = check_option("method", method, ("pearson", "icc"))
     check_conf_level(conf_level)
     pairs = paired_scores(first, second)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from waistats._caller import option
 from waistats._format import Result
+from waistats._frames import as_frame
 from waistats.errors import DataError
 from waistats.instruments._findings import (
     NOTE,
@@ -178,6 +179,7 @@ def inspect_responses(
     >>> found.ok, found.to_frame()["finding"].tolist()
     (False, ['missing_codes'])
     """
+    data = as_frame(data)
     question = ask(
         study=_ALONE if study is None else study,
         by=by,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import Result, fixed, level
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import (
     ConvergenceError,
@@ -273,6 +274,7 @@ def multilevel_reliability(
     RC     0.25
     Name: estimate, dtype: float64
     """
+    data = as_frame(data)
     if ci is not None:
         ci = check_option("ci", ci, ("bootstrap", "none"))
     kind = check_option("kind", kind, tuple(name for name in KINDS if name != "bca"))

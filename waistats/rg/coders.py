@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from waistats._format import Result, percent
+from waistats._frames import is_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, listing, near
 from waistats.io._codebook import Field, parse_table, rename_columns
@@ -48,7 +49,7 @@ class Sheet:
 def read_sheet(source: Source, label: str) -> Sheet:
     """Return a parsed sheet; cells that are not of their type are a DataError."""
     table = rename_columns(read_table(source), {})
-    if isinstance(source, pd.DataFrame):
+    if is_frame(source):
         table = RawTable(
             source=label,
             frame=table.frame,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, listing, near
 from waistats.instruments.forms import bundled_forms
@@ -150,6 +151,7 @@ def compare_samples(
        variable   measure  estimate     se
     0  mean_age  hedges g    -0.645  0.837
     """
+    table = as_frame(table)
     check_conf_level(conf_level)
     samples = _samples(table, variables)
     induced = samples["induced"].to_numpy(dtype=bool)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import Result, fixed, p_statement
+from waistats._frames import as_frame
 from waistats._renamed import renamed
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
@@ -106,6 +107,7 @@ def correlates(
     can arise from selection or from the mix of studies. Score means and SDs are in per
     cent of the possible score, unless all are of one form; ``note`` says which.
     """
+    coefficients = as_frame(coefficients)
     import pingouin
     from statsmodels.stats.multitest import multipletests
 
@@ -250,6 +252,7 @@ def classical_regression(
     coefficients as independent and equally precise; `fit_meta` and `fit_multilevel` do
     not.
     """
+    coefficients = as_frame(coefficients)
     import statsmodels.api as sm
 
     coefficients = _observed(coefficients, outcome)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._frames import as_frame
 from waistats.errors import DataError
 from waistats.measures import kinds_of, prepared, status_of
 from waistats.provenance import is_simulated, marked
@@ -93,6 +94,7 @@ def describe_coefficients(
     0     client  2  0.91  0.92
     1  therapist  1  0.92  0.92
     """
+    coefficients = as_frame(coefficients)
     table = prepared(coefficients, ("study_id", "estimate"))
     status = status_of(table)
     # a quoted value describes another sample

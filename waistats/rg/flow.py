@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._frames import as_frame
 from waistats.measures import EXCLUDED, OWN, status_of
 from waistats.provenance import is_simulated, marked
 from waistats.rg.descriptives import kinds
@@ -91,6 +92,8 @@ def flow_counts(
     7     not_usable        1             1       80
     8         usable        1             1       80
     """
+    table = as_frame(table)
+    screening = as_frame(screening)
     status = np.array(row_statuses(table, assume=OWN), dtype=object)
     frame = _counted(table, status == OWN)
     branch = _branches(frame["study"], status)

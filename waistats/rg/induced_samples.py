@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import special
 
 from waistats._format import Result, coefficient
+from waistats._frames import as_frame
 from waistats._renamed import renamed
 from waistats.errors import DataError, ModelError, check_conf_level, listing
 from waistats.measures import EXCLUDED, OWN, back_transform
@@ -120,6 +121,7 @@ def induction_tests(table: pd.DataFrame, *, conf_level: float = 0.95) -> pd.Data
       study_id source_study_id  ratio
     0        B               A  0.604
     """
+    table = as_frame(table)
     texts = {
         name: text_column(table, name)
         for name in ("study_id", "instrument", "rater", "scale")
@@ -252,6 +254,7 @@ def expected_reliability(result: Model, table: pd.DataFrame) -> ExpectedReliabil
     >>> len(expected.to_frame()), abs(expected.shift) < 0.05
     (36, True)
     """
+    table = as_frame(table)
     if not result.has_moderators:
         raise ModelError(
             "the model has no moderators: it expects the same reliability everywhere. "

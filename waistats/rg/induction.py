@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from waistats._format import Result, coefficient, interval, level, p_statement
+from waistats._frames import as_frame
 from waistats.errors import (
     DataError,
     ModelError,
@@ -249,6 +250,7 @@ def induction_rate(
        k  induced  estimate  ci_low  ci_high
     0  4        2       0.5    0.15     0.85
     """
+    table = as_frame(table)
     check_conf_level(conf_level)
     names = [by] if isinstance(by, str) else list(by or ())
     overall = applications(table, unit=unit)

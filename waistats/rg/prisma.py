@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._frames import as_frame
 from waistats.errors import DataError, listing, near
 from waistats.provenance import is_simulated, marked
 
@@ -122,6 +123,8 @@ def prisma_counts(
     >>> prisma_counts(log)[["key", "n"]].head(3).values.tolist()
     [['identified', 3], ['removed', 1], ['screened', 2]]
     """
+    screening = as_frame(screening)
+    coefficients = as_frame(coefficients)
     log = check_screening(screening)
     stream = log["source_type"].map(SOURCES).to_numpy()
     rows: list[dict[str, Any]] = []

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._frames import as_frame
 from waistats.provenance import is_simulated, marked
 
 GRADES = ("very good", "doubtful", "inadequate", "not rated")
@@ -69,6 +70,7 @@ def rate_quality(table: pd.DataFrame) -> pd.DataFrame:
     ...              )[["quality", "criterion"]].values.tolist()
     [['very good', '+'], ['doubtful', '?']]
     """
+    table = as_frame(table)
     one = _yes(table, "unidim_checked")
     large = _yes(table, "n_adequate")
     shown = np.where(large == 0, 0, one)
@@ -119,6 +121,7 @@ def study_quality(table: pd.DataFrame) -> pd.DataFrame:
         ``study_id, separate, statistic, flaws, quality, criterion``, in the order of the
         table.
     """
+    table = as_frame(table)
     rated = rate_quality(table).assign(study_id=table["study_id"].astype(str))
     order = {grade: i for i, grade in enumerate(GRADES[:3])} | {"not rated": -1}
     signs = {"+": 0, "?": 1, "-": 2}

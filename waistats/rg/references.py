@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from waistats._files import new_file
+from waistats._frames import as_frame
 from waistats.errors import DataError
 
 FIELDS = (
@@ -106,6 +107,7 @@ def write_references(
     Path
         The file.
     """
+    table = as_frame(table)
     target = Path(path)
     kind = target.suffix.lower()
     if kind not in {".bib", ".ris"}:

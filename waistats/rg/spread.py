@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import Result, fixed, interval, level, p_statement
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_conf_level
 from waistats.meta._design import Design, build_design, intercept_only
@@ -324,6 +325,7 @@ def spread_analysis(
     >>> found.finding, round(found.slope, 1)
     ('spread', 1.0)
     """
+    coefficients = as_frame(coefficients)
     check_conf_level(conf_level)
     if not variance_factor > 0:
         raise ModelError(f"variance_factor must be positive; got {variance_factor!r}.")

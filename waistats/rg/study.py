@@ -22,6 +22,7 @@ from waistats._format import (
     level,
     words_html,
 )
+from waistats._frames import as_frame
 from waistats.errors import ModelError, check_conf_level, check_option, listing, visible
 from waistats.measures import (
     ALPHA_TYPES,
@@ -514,6 +515,8 @@ def generalize(
     Overall (total, k = 9, one level, Knapp-Hartung): alpha = .905, 95% CI [.885, .922],
     95% PI [.834, .946], I2 = 81.4%
     """
+    coefficients = as_frame(coefficients)
+    screening = as_frame(screening)
     measure = check_option("measure", measure, MEASURES)
     prediction = check_option("prediction", prediction, PREDICTIONS)
     missing_moderators = check_option(

@@ -14,6 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from waistats._format import Result, coefficient, count, frame_text, level, percent
+from waistats._frames import as_frame
 from waistats.errors import ModelError, WaistatsError, check_conf_level, check_option
 from waistats.measures import ALPHA_TYPES, back_transform, effect_sizes
 from waistats.meta._design import intercept_only
@@ -442,6 +443,7 @@ def multiverse(
     >>> len(found.to_frame()) > 50, round(found.spread, 2)
     (True, 0.01)
     """
+    coefficients = as_frame(coefficients)
     for name, values, known in (
         ("measures", measures, MEASURES),
         ("intervals", intervals, INTERVALS),

@@ -11,6 +11,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from waistats._format import Result, count
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, WaistatsError, check_conf_level, listing, near
 from waistats.measures import alpha_variance, back_transform, bonett_bias, transform
@@ -523,6 +524,7 @@ def retrace(
     >>> found.n_matches > 1, "REML" in set(found.matches["model"])
     (True, True)
     """
+    coefficients = as_frame(coefficients)
     check_conf_level(conf_level)
     check_within(within_correlation)
     printed = _read(reported)

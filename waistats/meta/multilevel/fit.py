@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import sparse
 
 from waistats._format import fixed, frame_html, frame_text, p_statement, words_html
+from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.meta._contrasts import Contrasts, model_contrasts
@@ -553,6 +554,7 @@ def fit_multilevel(
     0        study_id   0.074  44.495
     1  coefficient_id   0.076  45.162
     """
+    effects = as_frame(effects)
     method = check_option("method", method, ("REML", "ML"))
     small_sample = check_option("small_sample", small_sample, ("t", "wald"))
     check_conf_level(conf_level)

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import sparse, special
 
 from waistats._format import Result, coefficient, fixed, interval, level, p_statement
+from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.measures import back_transform as turn_back
 from waistats.meta._contrasts import Contrasts, model_contrasts
@@ -406,6 +407,7 @@ class RobustResult(Result):
         found = robust_contrasts(self.parts, rows, self.beta, self.conf_level)
         names = ["estimate", "se", "df", "ci_low", "ci_high"]
         frame = found.to_frame()[names]
+        new = as_frame(new)
         if isinstance(new, pd.DataFrame):
             frame.index = new.index
         if not back_transform:

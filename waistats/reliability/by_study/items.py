@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.instruments._findings import intake_records
 from waistats.instruments._gate import Keyed, gate_options
@@ -89,6 +90,7 @@ def item_statistics_by_study(
     1        A   q2  2.75                  0.865
     2        A   q3  2.50                  0.704
     """
+    data = as_frame(data)
     question = ask(
         study=study,
         by=by,
