@@ -121,7 +121,7 @@ def test_known_probability_of_a_quadrant():
 @pytest.mark.parametrize("name", ["ceiling", "mixed"])
 def test_ordinal_omega_is_lavaans_with_its_standard_error(name):
     expected = REFERENCE["ordinal_omega"][name]
-    found = ordinal_omega(ITEMS[name])
+    found = ordinal_omega(ITEMS[name], ci="adf")
     n = found.n
     assert found.estimate == pytest.approx(expected["omega"], abs=2e-5)
     np.testing.assert_allclose(
@@ -135,7 +135,7 @@ def test_ordinal_omega_is_lavaans_with_its_standard_error(name):
 @pytest.mark.parametrize("name", ["ceiling", "mixed"])
 def test_ordinal_alpha_is_the_delta_method_on_lavaans_matrix(name):
     expected = REFERENCE["ordinal_alpha"][name]
-    found = ordinal_alpha(ITEMS[name])
+    found = ordinal_alpha(ITEMS[name], ci="adf")
     n = found.n
     assert found.estimate == pytest.approx(expected["alpha"], abs=1e-5)
     assert found.se * np.sqrt((n - 1) / n) == pytest.approx(expected["se"], rel=1e-3)
@@ -203,7 +203,7 @@ def test_smoothing_is_said():
         DataError, match=r"not those of any data.*correct=0.5.*smooth=True"
     ):
         ordinal_alpha(items)
-    found = ordinal_alpha(items, smooth=True)
+    found = ordinal_alpha(items, smooth=True, ci="adf")
     assert any("smoothed" in note for note in found.notes)
     assert np.isnan(found.se)
     assert any("No standard error" in note for note in found.notes)
@@ -239,3 +239,49 @@ def test_what_cannot_be_used_is_refused():
         ordinal_omega(simulated(11)[:, :2])
     with pytest.raises(ModelError, match="ci must be one of"):
         ordinal_omega(simulated(11), ci="feldt")
+
+
+def rare(n: int, seed: int) -> np.ndarray:
+    """SIMULATED answers, more than half at the ceiling and few in the lowest category."""
+    rng = np.random.default_rng(seed)
+    lam = np.linspace(0.5, 0.8, 6)
+    latent = rng.normal(size=(n, 1)) * lam
+    latent = latent + rng.normal(size=(n, 6)) * np.sqrt(1 - lam**2)
+    return np.digitize(latent, [-1.8, -1.3, -0.8, -0.2])
+
+
+def test_rare_categories_are_resampled_by_default():
+    few = ordinal_alpha(rare(80, 1), smooth=True)
+    assert few.ci == "bootstrap"
+    assert any("Bootstrap: 500 resamples, normal" in note for note in few.notes)
+    even = np.digitize(rare(400, 2), [1, 3])
+    assert ordinal_alpha(even).ci == "adf"
+    assert ordinal_omega(even).ci == "adf"
+    assert ordinal_alpha(rare(80, 1), ci="adf", smooth=True).ci in ("adf", "")
+
+
+def test_binary_items_of_sixty_people_get_a_standard_error():
+    rng = np.random.default_rng(6)
+    values = (rng.normal(size=(60, 1)) + rng.normal(size=(60, 5)) > -0.3).astype(float)
+    found = ordinal_alpha(values, correct=0.5)
+    assert found.se > 0
+    assert found.ci_low < found.estimate < found.ci_high
+    drawn = ordinal_alpha(values, correct=0.5, ci="bootstrap")
+    assert found.se == pytest.approx(drawn.se, rel=0.4)
+
+
+@pytest.mark.slow
+def test_coverage_with_rare_categories():
+    """The delta method covered .86-.92; resamples do better."""
+    lam = np.linspace(0.5, 0.8, 6)
+    r = np.outer(lam, lam)
+    np.fill_diagonal(r, 1.0)
+    truth = 6 / 5 * (1 - 6 / r.sum())
+    hits = {"auto": 0, "adf": 0}
+    runs = 120
+    for seed in range(runs):
+        for ci in hits:
+            found = ordinal_alpha(rare(60, seed), ci=ci, smooth=True, n_resamples=200)
+            hits[ci] += found.ci_low <= truth <= found.ci_high
+    assert hits["auto"] / runs > 0.88
+    assert hits["auto"] >= hits["adf"]
