@@ -249,11 +249,11 @@ def _deletion_notes(
         )
     if treatment in ("listwise", "pairwise") and incomplete >= _MANY_INCOMPLETE:
         notes.append(
-            f"{percent(100 * incomplete, 0)} of the respondents have missing answers. "
-            f"{treatment.capitalize()} deletion supposes that answers are missing "
-            "completely at random: where low scorers skipped items more often, alpha "
-            "of SIMULATED answers was .848 listwise and .862 pairwise instead of .867; "
-            f"{option('missing', 'em')} gave .867."
+            f"At least {percent(100 * _MANY_INCOMPLETE, 0)} of the respondents have "
+            f"missing answers. {treatment.capitalize()} deletion supposes that these are "
+            "missing completely at random: where low scorers skipped items more often, "
+            "alpha of SIMULATED answers was .848 listwise and .862 pairwise instead of "
+            f".867; {option('missing', 'em')} gave .867."
         )
     return tuple(notes)
 
