@@ -9,6 +9,7 @@ from waistats.cli._terminal import as_program, guarded, leave_quietly
 from waistats.cli.data import data_app
 from waistats.cli.files import check, template
 from waistats.cli.responses import alpha, items
+from waistats.cli.retrace import retrace
 from waistats.cli.study import generalize, predict, reproduce
 
 app = typer.Typer(
@@ -18,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (reproduce, alpha, items, generalize, check, template, predict):
+for command in (reproduce, alpha, items, generalize, check, template, predict, retrace):
     app.command()(command)
 app.add_typer(data_app, name="data", no_args_is_help=True)
 

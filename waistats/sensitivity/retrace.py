@@ -62,6 +62,7 @@ PRIOR: dict[str, dict[str, float]] = {
 }  # fmt: skip
 CHOICES = tuple(PRIOR)[:-1]
 
+_OF_VARIANCE = ("variance-as-se", "se-as-variance", "n-items-swapped")
 _UNWEIGHTED = ("unweighted", "n-weighted")
 
 
@@ -351,8 +352,9 @@ def _plain(
     nothing = (np.nan, np.nan, np.nan)
     for j, scale in enumerate(scales):
         row = scale, method
-        yield _row(*row, "t-of-mean", k, mu[j], t * of_mean[j], np.nan, nothing)
-        yield _row(*row, "z-of-mean", k, mu[j], z * of_mean[j], np.nan, nothing)
+        if scale.mistake not in _OF_VARIANCE:  # sampling variances play no part
+            yield _row(*row, "t-of-mean", k, mu[j], t * of_mean[j], np.nan, nothing)
+            yield _row(*row, "z-of-mean", k, mu[j], z * of_mean[j], np.nan, nothing)
         far = z * np.sqrt(own[j] ** 2 + fits.tau2[j])
         rest = (fits.tau2[j], fits.I2[j], fits.Q[j])
         yield _row(*row, "wald", k, mu[j], z * own[j], far, rest)
