@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from waistats.meta.bivariate import (
 )
 from waistats.reliability.by_study.api import reliability_by_study
 from waistats.rg._spread_rows import sampling_blocks, spread_covariance
-from waistats.rg.spread import SpreadResult, spread_analysis
+from waistats.rg.spread import SpreadResult, judge, loading_variation, spread_analysis
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = json.loads(
@@ -450,3 +451,86 @@ def test_open_data():
     assert found.k == 74
     assert found.finding == "both"
     assert 0 < found.slope_low < 1 < found.slope_high
+
+
+def congeneric(k=60, seed=5, c2=None):
+    """SIMULATED samples in which only the spread of true scores differs (METHODS 12.8)."""
+    rng = np.random.default_rng(seed)
+    m, loadings = 12, np.linspace(0.5, 1.5, 12)
+    phi = rng.choice([0.3, 0.5, 0.9], k)
+    n = rng.integers(400, 900, k)
+    theta = 7.2
+    rows = []
+    for one, size in zip(phi, n, strict=True):
+        true = rng.normal(0, np.sqrt(one), size)
+        items = true[:, None] * loadings
+        items = items + rng.normal(0, np.sqrt(theta / m), (size, m))
+        S = np.cov(items, rowvar=False)
+        alpha = m / (m - 1) * (1 - np.trace(S) / S.sum())
+        rows.append((alpha, np.sqrt(S.sum())))
+    alpha, sd = np.array(rows).T
+    table = pd.DataFrame(
+        {
+            "study_id": [f"S{i}" for i in range(k)],
+            "estimate": alpha,
+            "score_sd": sd,
+            "n": n,
+            "n_items": m,
+            "c2": 13 / 132,
+            "provenance": "SIMULATED",
+        }
+    )
+    return spread_analysis(table, metric="as_given", c2=c2)
+
+
+def test_the_identity_of_congeneric_items():
+    # s^2 (1 - alpha) = theta + T c2 / (m - 1), checked values of METHODS 12.8
+    m, loadings, theta, c2 = 12, np.linspace(0.5, 1.5, 12), 7.2, 13 / 132
+    assert loadings.var() / loadings.mean() ** 2 == pytest.approx(c2)
+    for phi, expected in ((0.3, 7.58678), (0.5, 7.84463), (0.9, 8.36033)):
+        S = phi * np.outer(loadings, loadings) + theta / m * np.eye(m)
+        s2 = S.sum()
+        alpha = m / (m - 1) * (1 - np.trace(S) / s2)
+        assert s2 * (1 - alpha) == pytest.approx(expected, abs=5e-6)
+        T = m**2 * loadings.mean() ** 2 * phi
+        assert s2 * (1 - alpha) == pytest.approx(theta + T * c2 / (m - 1))
+        # the correction gives theta back
+        g = c2 / (m - 1)
+        assert s2 * (1 - alpha / (1 - g)) == pytest.approx(theta)
+
+
+def test_unequal_loadings_look_like_error_and_the_correction_undoes_it():
+    plain, corrected, column = (congeneric(c2=c2) for c2 in (None, 13 / 132, "c2"))
+    assert plain.error.Q_p < 0.001
+    assert plain.finding == "both"
+    assert corrected.error.Q_p > 0.01
+    assert corrected.finding == "spread"
+    assert pytest.approx(corrected.error.Q) == column.error.Q
+    # theta is 7.2 in every sample
+    typical = np.exp(corrected.error.predict(back_transform=False)["estimate"][0])
+    assert typical == pytest.approx(7.2, rel=0.02)
+    # the caution stands in every verdict
+    assert "only for items with equal loadings" in plain.verdict
+    assert "corrected for loadings" in corrected.verdict
+    with pytest.raises(DataError, match="leave some error variance"):
+        congeneric(c2=5.0)
+    with pytest.raises(DataError, match="column 'none' was not found"):
+        congeneric(c2="none")
+
+
+def test_compensated_needs_a_test_of_spread():
+    result = SimpleNamespace
+    alpha = result(Q_p=0.5, conf_level=0.95)
+    error = result(Q_p=0.001)
+    wide, narrow = result(Q_p=0.01), result(Q_p=0.4)
+    assert judge(alpha, wide, error, None, 0.2) == "compensated"
+    assert judge(alpha, narrow, error, None, 0.2) == "unclear"
+
+
+def test_loading_variation_of_many_people():
+    rng = np.random.default_rng(2)
+    loadings = np.linspace(0.5, 1.5, 12)
+    people = rng.normal(size=(4000, 1)) * loadings + rng.normal(0, 0.8, (4000, 12))
+    assert loading_variation(people) == pytest.approx(13 / 132, rel=0.1)
+    with pytest.raises(DataError, match="one way"):
+        loading_variation(people * np.where(np.arange(12) == 3, -1, 1))

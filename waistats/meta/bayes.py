@@ -17,7 +17,12 @@ from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.measures import back_transform, slope, transform
 from waistats.meta._design import Design, build_design
 from waistats.meta._distributions import mixture_cdf, mixture_quantiles
-from waistats.meta._effects import Effects, OfEffects, usable_effects
+from waistats.meta._effects import (
+    Effects,
+    OfEffects,
+    independence_notes,
+    usable_effects,
+)
 from waistats.meta._posterior import (
     PRIORS,
     UNIFORM_END,
@@ -58,6 +63,11 @@ class BayesResult(OfEffects):
     effects: Effects = field(repr=False)
     design: Design = field(repr=False)
     conf_level: float
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of the rows."""
+        return independence_notes(self.effects, self.design.variables)
 
     @property
     def k(self) -> int:
@@ -346,7 +356,7 @@ class BayesResult(OfEffects):
         lines += ["", "Under these priors of tau:", table]
         if len(self.excluded):
             lines.append(f"{len(self.excluded)} coefficients left out; see .excluded.")
-        return "\n".join(lines).lstrip("\n")
+        return "\n".join([*lines, *self.notes]).lstrip("\n")
 
 
 # scale of the half-normal and half-Cauchy priors on the Bonett scale

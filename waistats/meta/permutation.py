@@ -145,9 +145,17 @@ class PermutationResult(Result):
     def closing(self) -> str:
         """Return what the smallest possible p value is, where that matters."""
         smallest = 1 / (self.n_permutations + (not self.exact))
-        if smallest < 0.01:
-            return ""
-        return f"With so few orders no p value can be below {fixed(smallest)}."
+        lines = list(self.notes)
+        if smallest >= 0.01:
+            lines.append(
+                f"With so few orders no p value can be below {fixed(smallest)}."
+            )
+        return "\n".join(lines)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of the rows and the model."""
+        return self.fit.notes
 
 
 def permutation_test(

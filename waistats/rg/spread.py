@@ -12,7 +12,13 @@ import pandas as pd
 from waistats._format import Result, fixed, interval, level, p_statement
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
-from waistats.errors import DataError, ModelError, check_conf_level
+from waistats.errors import (
+    ConvergenceError,
+    DataError,
+    ModelError,
+    check_conf_level,
+    listing,
+)
 from waistats.meta._design import Design, build_design, intercept_only
 from waistats.meta._distributions import chi2_ppf, chi2_sf
 from waistats.meta._effects import Effects
@@ -29,6 +35,12 @@ from waistats.meta.bivariate import (
 from waistats.meta.fit import fit_design
 from waistats.meta.results import MetaResult, TestResult
 from waistats.provenance import is_simulated, marked, of_simulated
+from waistats.reliability._factor import (
+    check_common,
+    check_positive_definite,
+    fit_ml,
+)
+from waistats.reliability._items import ItemsLike, read_items
 from waistats.rg._spread_rows import sampling_blocks, spread_rows
 
 # sampling variances of alpha where half of the answers are at the top
@@ -36,19 +48,25 @@ CEILING_FACTOR = 1.3
 DESCRIPTIVE_K = 10
 
 WORDS = {
-    "homogeneous": "The alphas do not differ beyond sampling error, so there is no "
-    "difference to explain.",
-    "spread": "Differences in alpha reflect score spread, not measurement quality: "
-    "error variance does not differ detectably, and alpha rises with the score variance.",
-    "error": "Measurement quality differs: error variance differs across samples, and "
-    "score spread does not explain the differences in alpha.",
+    "homogeneous": "No difference between the alphas was shown beyond sampling error, so "
+    "there is nothing to explain.",
+    "spread": "Differences in alpha reflect score spread, not measurement quality: the "
+    "heterogeneity of error variance is surely less than that of alpha, and alpha rises "
+    "with the score variance.",
+    "error": "Error variance differs across samples; that alpha rises with the score "
+    "variance was not shown.",
     "both": "Both differ: alpha rises with the score variance, and error variance "
     "differs across samples as well.",
-    "compensated": "Error variance differs across samples, but spread differs with it, "
-    "so that the alphas look alike.",
+    "compensated": "Error variance and score variance both differ across samples, while "
+    "no difference between the alphas was shown.",
     "unclear": "These studies cannot tell whether spread or error makes the alphas "
     "differ.",
 }
+CAUTION = (
+    "The error variance s²(1 − α) is error alone only for items with equal loadings; "
+    "otherwise it rises with the spread of true scores, so that a difference of spread "
+    "looks like one of error (c2= corrects for a stated variation of loadings)."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -78,6 +96,9 @@ class SpreadResult(Result):
     finding : str
         ``"homogeneous"``, ``"spread"``, ``"error"``, ``"both"``, ``"compensated"`` or
         ``"unclear"``.
+    c2 : float, str or None
+        Squared coefficient of variation of the loadings that errors are corrected for,
+        or its column; None for none.
     """
 
     slope: float
@@ -94,6 +115,7 @@ class SpreadResult(Result):
     metric: str
     finding: str
     conf_level: float
+    c2: float | str | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -119,8 +141,19 @@ class SpreadResult(Result):
 
     @property
     def verdict(self) -> str:
-        """The finding in words."""
-        return WORDS[self.finding]
+        """The finding in words, with what it takes for granted of the loadings."""
+        return f"{WORDS[self.finding]} {self.caution}"
+
+    @property
+    def caution(self) -> str:
+        """What the finding takes for granted of the loadings."""
+        if self.c2 is None:
+            return CAUTION
+        shown = f"{self.c2:.3g}" if isinstance(self.c2, float) else f"in {self.c2!r}"
+        return (
+            "Error variances are corrected for loadings with the stated squared "
+            f"coefficient of variation ({shown}), for one factor."
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Return ``term, estimate, ci_low, ci_high, null, statistic, df, p_value``.
@@ -190,18 +223,23 @@ _ENDS = ("estimate", "pi_low", "pi_high")
 
 
 def judge(
-    alpha: MetaResult, error: MetaResult, fit: BivariateFit, slope_low: float
+    alpha: MetaResult,
+    spread: MetaResult,
+    error: MetaResult,
+    fit: BivariateFit,
+    slope_low: float,
 ) -> str:
     """Return the finding.
 
-    Error differs where its Q test says so; spread counts where the slope's interval lies
-    above 0. Errors that do not differ detectably are held to be alike only where their
-    heterogeneity is surely less than that of transformed alpha.
+    No finding rests on a test that is not significant: error or spread differs where
+    its Q test says so; alpha rises with spread where the slope's interval lies above 0;
+    errors are held to be alike only where their heterogeneity is surely less than that
+    of transformed alpha; "compensated" needs the tests of error and of spread.
     """
     level_of_test = 1 - alpha.conf_level
     if error.Q_p < level_of_test:
         if alpha.Q_p >= level_of_test:
-            return "compensated"
+            return "compensated" if spread.Q_p < level_of_test else "unclear"
         return "both" if slope_low > 0 else "error"
     if alpha.Q_p >= level_of_test:
         return "homogeneous"
@@ -243,6 +281,7 @@ def spread_analysis(
     variance_factor: float = 1.0,
     V: Any = None,
     conf_level: float = 0.95,
+    c2: float | str | None = None,
 ) -> SpreadResult:
     r"""Tell whether alpha differs by the spread of scores or by measurement error.
 
@@ -274,6 +313,10 @@ def spread_analysis(
         makes them from items.
     conf_level : float, default 0.95
         Level of the intervals.
+    c2 : float or column name, optional
+        Squared coefficient of variation of the items' loadings (population variance
+        over squared mean), to correct error variances with; `loading_variation`
+        estimates it from items.
 
     Returns
     -------
@@ -307,6 +350,12 @@ def spread_analysis(
     correlation of exactly 1, which is the hypothesis, where metafor stops short. The log
     error variance has sampling variance :math:`2/((n-1)(m-1))`, for parallel items and
     normal scores; with loadings of .3 to .9 it is about 14% larger.
+
+    For one factor with m loadings of mean l and squared coefficient of variation c2,
+    errors that sum to :math:`\theta` and true scores of variance T,
+    :math:`s^2(1-a)=\theta+T\,c_2/(m-1)`: it is the error variance only for equal
+    loadings. With c2 stated, :math:`\theta=s^2(1-a/(1-g))`, :math:`g=c_2/(m-1)`,
+    takes its place, and :math:`a/(1-g)` that of alpha.
 
     References
     ----------
@@ -343,8 +392,15 @@ def spread_analysis(
         sampling_blocks(table) if V is None else _given(V, table)
     )
     T, S = table["yi"].to_numpy(), table["log_variance"].to_numpy()
+    if c2 is not None:
+        T, blocks = _congeneric(table, blocks, c2)
+        table = table.assign(
+            yi=T,
+            sem=np.exp((S - T) / 2),
+            log_error_variance=S - T,
+        )
     of_error = blocks[:, 0, 0] - 2 * blocks[:, 0, 1] + blocks[:, 1, 1]
-    if V is None:
+    if V is None and c2 is None:
         freedom = ((table["n"] - 1) * (table["n_items"] - 1)).to_numpy(dtype=float)
         of_error = variance_factor * 2 / freedom
 
@@ -377,10 +433,92 @@ def spread_analysis(
         table=table,
         excluded=rows.excluded,
         metric=metric,
-        finding=judge(alpha, error, fit, low),
+        finding=judge(alpha, spread, error, fit, low),
         conf_level=conf_level,
+        c2=c2 if c2 is None or isinstance(c2, str) else float(c2),
         notes=tuple(notes),
     )
+
+
+def _congeneric(
+    table: pd.DataFrame, blocks: FloatArray, c2: float | str
+) -> tuple[FloatArray, FloatArray]:
+    """Return transformed coefficients and covariances, corrected for unequal loadings.
+
+    The derivative of -ln(1 - a / (1 - g)) is that of -ln(1 - a) times
+    (1 - a) / (1 - g - a).
+    """
+    if isinstance(c2, str):
+        if c2 not in table:
+            raise DataError(f"c2: column {c2!r} was not found.")
+        values = pd.to_numeric(table[c2], errors="coerce").to_numpy(dtype=float)
+    else:
+        values = np.full(len(table), float(c2))
+    alpha = 1 - np.exp(-table["yi"].to_numpy(dtype=float))
+    share = values / (table["n_items"].to_numpy(dtype=float) - 1)
+    wrong = ~((values >= 0) & (alpha < 1 - share))
+    if wrong.any():
+        raise DataError(
+            "c2 must be at least 0 and leave some error variance (alpha below "
+            "1 - c2 / (n_items - 1)), but does not for study_id "
+            f"{listing(table.loc[wrong, 'study_id'])}."
+        )
+    ratio = (1 - alpha) / (1 - share - alpha)
+    scaled = blocks.copy()
+    scaled[:, 0, :] *= ratio[:, None]
+    scaled[:, :, 0] *= ratio[:, None]
+    return -np.log1p(-alpha / (1 - share)), scaled
+
+
+def loading_variation(items: ItemsLike) -> float:
+    r"""Return the squared coefficient of variation of the loadings of one factor.
+
+    Parameters
+    ----------
+    items : DataFrame or array_like, shape (n, m)
+        Keyed responses to at least 3 items; people with a missing answer are left out.
+
+    Returns
+    -------
+    float
+        The ``c2`` of `spread_analysis`.
+
+    Raises
+    ------
+    DataError
+        For too few items or people, and loadings that do not all point one way.
+
+    Notes
+    -----
+    :math:`c_2=\operatorname{var}(l)/\bar l^2` with the population variance, of maximum
+    likelihood loadings of the covariance matrix.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(1)
+    >>> loadings = np.array([0.5, 1.0, 1.5, 1.0])
+    >>> answers = rng.normal(size=(2000, 1)) * loadings + rng.normal(size=(2000, 4))
+    >>> round(loading_variation(answers), 2)
+    0.13
+    """
+    values = read_items(items).values
+    values = values[~np.isnan(values).any(axis=1)]
+    if values.shape[1] < 3 or len(values) <= values.shape[1]:
+        raise DataError(
+            "One factor needs at least 3 items and more people than items; there are "
+            f"{values.shape[1]} items and {len(values)} people."
+        )
+    covariance = np.cov(values, rowvar=False)
+    check_positive_definite(covariance)
+    fit = fit_ml(covariance)
+    if not fit.converged:
+        raise ConvergenceError("The one-factor model of these items did not converge.")
+    check_common(fit)
+    loadings = fit.loadings[:, 0]
+    if (loadings <= 0).any():
+        raise DataError("The loadings do not all point one way: key the items first.")
+    return float(loadings.var() / loadings.mean() ** 2)
 
 
 def _with_variances(table: pd.DataFrame) -> pd.DataFrame:
