@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from waistats._typing import BoolArray, FloatArray
+from waistats.meta._optimize import Slopes, damped_newton
 
 MAX_ITERATIONS = 200
 # change of a log variance below which a step is at its end
@@ -164,40 +165,47 @@ def _climb(
     surface: _Surface, gamma: FloatArray
 ) -> tuple[float, FloatArray, bool, BoolArray]:
     """Climb by Newton steps, by scoring where the surface is not concave."""
-    none = np.zeros(len(surface.y), dtype=bool)
-    value = surface.value(gamma)
-    for _ in range(MAX_ITERATIONS):
-        score, observed, expected = surface.derivatives(gamma)
-        step = _uphill(score, observed, expected)
-        change = surface.Z @ step
-        longest = float(np.abs(change).max())
+    Z = surface.Z
+
+    def at(gamma: FloatArray) -> tuple[float, Slopes]:
+        return surface.value(gamma), lambda: _uphill(*surface.derivatives(gamma))
+
+    def finished(
+        gamma: FloatArray, step: FloatArray, promise: float, value: float
+    ) -> str | None:
+        longest = float(np.abs(Z @ step).max())
         if longest < TOLERANCE:
-            return value, gamma + step, True, none
+            return "converged"
         # a long step that gains nothing: the likelihood levels off towards tau^2 = 0
-        if longest > 1e-3 and float(score @ step) < 1e-13:
-            return value, gamma, False, (change < -1e-3) | (surface.Z @ gamma < -700)
-        step *= min(1.0, STRIDE / longest)
-        size = 1.0
-        while size > 1e-10:
-            new = surface.value(gamma + size * step)
-            if new >= value - 1e-12 * abs(value):
-                break
-            size /= 2
-        else:
-            return value, gamma, longest < 1e-5, none
-        gamma, value = gamma + size * step, new
-    return value, gamma, False, none
+        return "fading" if longest > 1e-3 and promise < 1e-13 else None
+
+    found = damped_newton(
+        at,
+        gamma,
+        finished=finished,
+        shorten=lambda gamma, step: min(1.0, STRIDE / float(np.abs(Z @ step).max())),
+        slack=1e-12,
+        max_iterations=MAX_ITERATIONS,
+    )
+    change = Z @ found.step
+    fading = np.zeros(len(surface.y), dtype=bool)
+    if found.status == "fading":
+        fading = (change < -1e-3) | (Z @ found.at < -700)
+    converged = found.status == "converged" or (
+        found.status == "stalled" and float(np.abs(change).max()) < 1e-5
+    )
+    return found.value, found.at, converged, fading
 
 
 def _uphill(
     score: FloatArray, observed: FloatArray, expected: FloatArray
-) -> FloatArray:
-    """Return the Newton step, or a scoring step where that is no ascent."""
+) -> tuple[FloatArray, FloatArray]:
+    """Return the score and the information, the expected one where that is no ascent."""
     for information in (observed, expected):
         try:
-            root = np.linalg.cholesky(information)
+            np.linalg.cholesky(information)
         except np.linalg.LinAlgError:
             continue
-        return np.linalg.solve(root.T, np.linalg.solve(root, score))
+        return score, information
     ridge = np.trace(expected) / len(score) + np.finfo(float).tiny
-    return np.linalg.solve(expected + ridge * np.eye(len(score)), score)
+    return score, expected + ridge * np.eye(len(score))

@@ -8,6 +8,7 @@ from scipy import optimize, special
 
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ConvergenceError
+from waistats.meta._optimize import Slopes, damped_newton
 
 MAX_ITERATIONS = 200
 # beyond these log weights the likelihood is a ridge, not a maximum
@@ -116,43 +117,54 @@ def _between(at_cuts: FloatArray) -> FloatArray:
 
 
 def climb(data: Selection, start: FloatArray, free: BoolArray) -> FloatArray:
-    """Return the maximum over the free parameters, by Newton steps made safe.
+    """Return the maximum over the free parameters.
 
-    Negative curvature is turned round, and steps are halved until they rise.
+    Raises
+    ------
+    ConvergenceError
+        Where a reporting weight runs off, or the climb does not end.
     """
-    at = start.copy()
-    here = evaluate(data, at)
     index = np.flatnonzero(free)
-    first = len(at) - len(data.cuts)
-    for _ in range(MAX_ITERATIONS):
-        g = here.gradient[index]
-        values, vectors = np.linalg.eigh(-here.hessian[np.ix_(index, index)])
-        size = np.maximum(np.abs(values), 1e-8 * max(1.0, np.abs(values).max()))
-        step = vectors @ ((vectors.T @ g) / size)
-        if g @ step < NEGLIGIBLE * max(1.0, abs(here.value)):
-            # the last Newton step is exact to the digits that are left
-            at[index] += step
-            return at
-        scale = min(1.0, 3 / np.abs(step).max())
-        for _ in range(40):
-            new = at.copy()
-            new[index] += scale * step
-            there = evaluate(data, new)
-            if there.value > here.value:
-                break
-            scale /= 2
-        else:
-            return at
-        at, here = new, there
-        if len(at) > first and np.abs(at[first:]).max() > FARTHEST:
-            raise ConvergenceError(
-                "threshold_selection: the reporting weight runs to 0 or to infinity, so "
-                "these data do not determine it. Take a threshold with more "
-                "coefficients on both sides."
-            )
-    raise ConvergenceError(
-        f"threshold_selection did not converge in {MAX_ITERATIONS} steps."
+    first = len(start) - len(data.cuts)
+
+    def whole(part: FloatArray) -> FloatArray:
+        at = start.copy()
+        at[index] = part
+        return at
+
+    def at(part: FloatArray) -> tuple[float, Slopes]:
+        point = evaluate(data, whole(part))
+        return point.value, lambda: (
+            point.gradient[index],
+            -point.hessian[np.ix_(index, index)],
+        )
+
+    def finished(
+        part: FloatArray, step: FloatArray, promise: float, value: float
+    ) -> str | None:
+        weights = whole(part)[first:]
+        if len(weights) and np.abs(weights).max() > FARTHEST:
+            return "ridge"
+        return "converged" if promise < NEGLIGIBLE * max(1.0, abs(value)) else None
+
+    found = damped_newton(
+        at,
+        start[index],
+        finished=finished,
+        shorten=lambda part, step: min(1.0, float(3 / np.abs(step).max())),
+        max_iterations=MAX_ITERATIONS,
     )
+    if found.status == "ridge":
+        raise ConvergenceError(
+            "threshold_selection: the reporting weight runs to 0 or to infinity, so "
+            "these data do not determine it. Take a threshold with more "
+            "coefficients on both sides."
+        )
+    if found.status == "exhausted":
+        raise ConvergenceError(
+            f"threshold_selection did not converge in {MAX_ITERATIONS} iterations."
+        )
+    return whole(found.at)
 
 
 def maximise(data: Selection, start: FloatArray, free: BoolArray) -> FloatArray:
