@@ -10,6 +10,7 @@ from waistats.cli.data import data_app
 from waistats.cli.files import check, template
 from waistats.cli.responses import alpha, items
 from waistats.cli.retrace import retrace
+from waistats.cli.start import start
 from waistats.cli.study import generalize, predict, reproduce
 
 app = typer.Typer(
@@ -19,7 +20,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (reproduce, alpha, items, generalize, check, template, predict, retrace):
+COMMANDS = (
+    *(reproduce, start, alpha, items, generalize, check, template, predict),
+    *(retrace,),
+)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(data_app, name="data", no_args_is_help=True)
 

@@ -31,6 +31,7 @@ from waistats.cli._options import (
     Where,
 )
 from waistats.cli._responses import Typed, items_missing, listed_notes, read_file, typed
+from waistats.errors import DataError
 
 SHOWN = (
     "study_id", "sample_id", "rater", "scale", "estimate", "ci_low", "ci_high", "n",
@@ -40,7 +41,10 @@ SHOWN = (
 
 def alpha(
     file: File,
-    study: Annotated[str, typer.Option(help="Column that names the study.")],
+    study: Annotated[str, typer.Option(help="Column that names the study.")] = "",
+    one_study: Annotated[
+        str | None, typer.Option(help="Name of the study, where the file is one.")
+    ] = None,
     items: Items = None,
     instrument: InstrumentName = None,
     rater: Raters = None,
@@ -76,8 +80,13 @@ def alpha(
     from waistats.reliability.by_study.api import reliability_by_study
     from waistats.rg.computed import has_covariance, write_reliability
 
+    if bool(study) == (one_study is not None):
+        raise DataError(
+            "Missing option --study: the column that names the study; or --one-study "
+            "NAME, where the file is one study."
+        )
     given = typed(
-        study=study,
+        study=study or None,
         items=items,
         instrument=instrument,
         raters=rater,
@@ -100,8 +109,14 @@ def alpha(
     )
     if items is None and instrument is None and rater is None and item is None:
         raise items_missing(file, given)
+    responses = read_file(file, given)
+    if one_study is not None:
+        attrs = responses.attrs
+        responses = responses.assign(study=one_study)
+        responses.attrs = attrs
+        given.options["study"] = "study"
     table = reliability_by_study(
-        read_file(file, given),
+        responses,
         coefficient=coefficient,
         ci=ci,
         missing=missing,
@@ -116,9 +131,8 @@ def alpha(
         print(f"\nWrote {output}: {', '.join(written)}")
 
 
-def _print_table(table: Any) -> None:
-    from waistats._format import frame_text
-
+def table_shown(table: Any) -> Any:
+    """Return the columns of a coefficient table that are printed."""
     names = [name for name in SHOWN if name in table]
     if (table["sample_id"] == table["study_id"]).all():
         names.remove("sample_id")
@@ -126,7 +140,13 @@ def _print_table(table: Any) -> None:
     names[1:1] = splits
     if splits and "sample_id" in names:
         names.remove("sample_id")
-    print(frame_text(table[names], 3))
+    return table[names]
+
+
+def _print_table(table: Any) -> None:
+    from waistats._format import frame_text
+
+    print(frame_text(table_shown(table), 3))
     notes = [
         f"{row['coefficient_id']}: {row['note']}"
         for _, row in table.iterrows()

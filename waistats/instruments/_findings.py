@@ -38,6 +38,7 @@ FINDINGS = {
     "blank_rows": "rows without a single answer",
     "reading": "what was decided when the file was read",
     "rows_selected": "rows selected by a condition",
+    "question": "what was asked when the file was taken in, and answered",
     "items_guessed": "items found by their numbers",
     "not_looked_at": "what was not looked at",
 }
@@ -65,6 +66,8 @@ class Finding:
         What to do, in the words of the caller.
     by : {"data", "user"}
         Who decided, where something was decided.
+    values : tuple of float
+        The answers that are doubtful, where it is about answers.
     """
 
     severity: str
@@ -75,6 +78,7 @@ class Finding:
     example: str = ""
     advice: str = ""
     by: str = "data"
+    values: tuple[float, ...] = ()
 
     def sentence(self) -> str:
         """Return the finding and the advice."""

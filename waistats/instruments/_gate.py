@@ -358,6 +358,7 @@ def odd_findings(
                 where=listing(dict.fromkeys(cell.column for cell in codes)),
                 n=n,
                 example=codes[0].said(),
+                values=tuple(values),
                 text=f"{shown} among {scale} look like codes for a missing answer: "
                 f"{n} in {listing(dict.fromkeys(c.column for c in codes))}, such as "
                 f"{codes[0].said()}",
@@ -376,6 +377,7 @@ def odd_findings(
                 where=listing(dict.fromkeys(cell.column for cell in rest)),
                 n=n,
                 example=rest[0].said(),
+                values=tuple(sorted({cell.value for cell in rest})),
                 text=f"answers must be {kind} from {limits[0]:g} to {limits[1]:g}, or "
                 f"empty; {n} {'is' if n == 1 else 'are'} not: "
                 f"{listing((cell.said() for cell in rest), 30)}",

@@ -5,7 +5,7 @@ study, the occasion, the person. Nothing is decided here.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +40,20 @@ _RATER = {
     "parent": r"par|parent|eltern",
 }
 _FILTER = ("filter_$", "filter_")
+# response scales of the forms, from lowest to highest
+_SCALES = (
+    ("Seldom", "Sometimes", "Fairly often", "Very often", "Always"),
+    (
+        *("Never", "Rarely", "Occasionally", "Sometimes", "Often", "Very often"),
+        "Always",
+    ),
+    ("Never", "Rarely", "Sometimes", "Often", "Always"),
+    (
+        *("Strongly disagree", "Disagree", "Neither agree nor disagree", "Agree"),
+        "Strongly agree",
+    ),
+)
+_MOST_WORDS = 12
 _MOST_STUDIES = 0.5
 
 
@@ -61,6 +75,8 @@ class ItemSet:
         Forms that length and answers allow, the likeliest first.
     rater : str or None
         Who fills it in, as far as the prefix says.
+    words : tuple of str
+        The answers, where they are words.
     """
 
     prefix: str
@@ -70,6 +86,14 @@ class ItemSet:
     high: float | None = None
     forms: tuple[str, ...] = ()
     rater: str | None = None
+    words: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> str:
+        """What names these items in a call: the prefix, or the range before a gap."""
+        if self.beyond or not self.prefix:
+            return f"{self.columns[0]}-{self.columns[-1]}"
+        return self.prefix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +130,8 @@ class Recognized:
         told = [f"{self.rows} rows, {len(self.columns)} columns."]
         for of in self.sets:
             scale = "" if of.low is None else f", answers {of.low:g} to {of.high:g}"
+            if of.words:
+                scale = f", answers in words ({', '.join(of.words)})"
             whose = "" if of.rater is None else f", probably of the {of.rater}"
             form = f": could be {', '.join(of.forms[:3])}" if of.forms else ""
             told.append(
@@ -137,16 +163,24 @@ def kind_of(responses: pd.DataFrame) -> str:
     return "responses" if _item_sets(responses) else "unknown"
 
 
-def recognize(responses: pd.DataFrame) -> Recognized:
+def recognize(
+    responses: pd.DataFrame, declared: tuple[float, float] | None = None
+) -> Recognized:
     """Return what a table of responses holds.
 
     Parameters
     ----------
     responses : DataFrame
         As `read_responses` returns it.
+    declared : tuple of float, optional
+        Lowest and highest answer, where they are known.
     """
-    sets = _item_sets(responses)
-    items = {column for of in sets for column in (*of.columns, *of.beyond)}
+    sets = _item_sets(responses, declared)
+    items = {
+        str(column)
+        for of in numbered_sets(responses.columns)
+        for column in (*of[0], *of[1])
+    }
     others = [str(c) for c in responses.columns if str(c) not in items]
     others = [c for c in others if c not in ("provenance", *_FILTER)]
     by_name = {str(c): responses[c] for c in responses.columns}
@@ -197,17 +231,23 @@ def _filter(responses: pd.DataFrame) -> str | None:
     return None
 
 
-def _item_sets(responses: pd.DataFrame) -> list[ItemSet]:
+def _item_sets(
+    responses: pd.DataFrame, declared: tuple[float, float] | None = None
+) -> list[ItemSet]:
     found = []
     labels = responses.attrs.get("value_labels", {})
     for columns, beyond in numbered_sets(responses.columns):
         values = responses[columns]
-        if len(columns) < 3 or any(
-            not pd.api.types.is_numeric_dtype(values[c]) for c in columns
-        ):
+        if len(columns) < 3:
+            continue
+        worded = [c for c in columns if not pd.api.types.is_numeric_dtype(values[c])]
+        if worded:
+            words = _words(values)
+            if len(worded) == len(columns) and words:
+                found.append(_worded(columns, beyond, words))
             continue
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-        low, high = _ends(numbers, [labels.get(c, {}) for c in columns])
+        low, high = declared or _ends(numbers, [labels.get(c, {}) for c in columns])
         names = [str(c) for c in columns]
         prefix = re.sub(r"0*\d+$", "", names[0])
         rater = rater_of(prefix)
@@ -218,11 +258,51 @@ def _item_sets(responses: pd.DataFrame) -> list[ItemSet]:
                 beyond=tuple(str(c) for c in beyond),
                 low=low,
                 high=high,
-                forms=_forms(len(names), low, high, rater),
+                forms=_forms(
+                    len(names),
+                    low,
+                    high,
+                    rater,
+                    labelled=declared is not None or _are_labelled(columns, labels),
+                ),
                 rater=rater,
             )
         )
     return found
+
+
+def _words(values: pd.DataFrame) -> tuple[str, ...]:
+    """Return the words that a set of items shares, none where they are no scale."""
+    cells = values.melt()["value"].dropna().astype(str).str.strip()
+    words = cells[cells != ""].value_counts()
+    return tuple(words.index) if 2 <= len(words) <= _MOST_WORDS else ()
+
+
+def _worded(
+    columns: Sequence[object], beyond: Sequence[object], words: tuple[str, ...]
+) -> ItemSet:
+    names = [str(c) for c in columns]
+    prefix = re.sub(r"0*\d+$", "", names[0])
+    return ItemSet(
+        prefix=prefix,
+        columns=tuple(names),
+        beyond=tuple(str(c) for c in beyond),
+        rater=rater_of(prefix),
+        words=words,
+    )
+
+
+def in_order(words: Sequence[str]) -> list[str] | None:
+    """Return words from lowest to highest, where they are those of a usual scale.
+
+    >>> in_order(["Always", "Seldom", "Sometimes"])
+    ['Seldom', 'Sometimes', 'Fairly often', 'Very often', 'Always']
+    """
+    given = {word.casefold() for word in words if not means_missing(word)}
+    for scale in _SCALES:
+        if given <= {word.casefold() for word in scale}:
+            return list(scale)
+    return None
 
 
 def _ends(
@@ -262,13 +342,31 @@ def rater_of(prefix: str) -> str | None:
     return None
 
 
+def _are_labelled(
+    columns: Sequence[object], labels: Mapping[object, Mapping[float, str]]
+) -> bool:
+    """Return whether value labels say what the answers of every item can be."""
+    return all(
+        sum(not means_missing(label) for label in labels.get(c, {}).values()) >= 2
+        for c in columns
+    )
+
+
 def _forms(
-    n_items: int, low: float | None, high: float | None, rater: str | None
+    n_items: int,
+    low: float | None,
+    high: float | None,
+    rater: str | None,
+    *,
+    labelled: bool = False,
 ) -> tuple[str, ...]:
     """Return forms that length and answers allow; ends that nobody chose are allowed."""
     if low is None or high is None:
         return ()
-    ranges = [(low, high), (min(low, 1.0), high), (1.0, 5.0), (1.0, 7.0), (0.0, 6.0)]
+    ranges = [(low, high)]
+    if not labelled:
+        # an end that nobody chose is not seen
+        ranges += [(min(low, 1.0), high), (1.0, 5.0), (1.0, 7.0), (0.0, 6.0)]
     known: list[str] = []
     for start, end in dict.fromkeys(ranges):
         if not start <= low <= high <= end or start >= end:

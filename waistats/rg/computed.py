@@ -29,17 +29,22 @@ def write_reliability(
     that share persons, by pairs of ``coefficient_id``; ``intake.csv``, what was decided
     when the answers were read.
     """
+    with new_folder(path, force=force) as folder:
+        return write_into(table, folder)
+
+
+def write_into(table: pd.DataFrame, folder: Path) -> list[str]:
+    """Write the files of `write_reliability` into a folder that is being made."""
     pairs = covariance_pairs(table)
     records = table.attrs.get("intake")
     written = [COEFFICIENTS]
-    with new_folder(path, force=force) as folder:
-        write_csv(table, folder / COEFFICIENTS)
-        if pairs is not None:
-            write_csv(pairs, folder / COVARIANCE)
-            written.append(COVARIANCE)
-        if records:
-            write_csv(pd.DataFrame(records, columns=list(_RECORD)), folder / INTAKE)
-            written.append(INTAKE)
+    write_csv(table, folder / COEFFICIENTS)
+    if pairs is not None:
+        write_csv(pairs, folder / COVARIANCE)
+        written.append(COVARIANCE)
+    if records:
+        write_csv(pd.DataFrame(records, columns=list(_RECORD)), folder / INTAKE)
+        written.append(INTAKE)
     return written
 
 

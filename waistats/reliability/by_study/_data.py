@@ -10,7 +10,7 @@ import pandas as pd
 from waistats._caller import option
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, listing
-from waistats.instruments._findings import NOTE, Finding
+from waistats.instruments._findings import Finding
 from waistats.instruments._gate import GateOptions
 from waistats.instruments.forms import Instrument, get_instrument
 from waistats.io._where import read_where, where_columns
@@ -208,26 +208,16 @@ def open_studies(data: Any, question: Question) -> pd.DataFrame | Source:
     reading = Reading(keys=tuple(dict.fromkeys([*layout.keys, *named])))
     source = open_source(data, reading)
     if isinstance(source, pd.DataFrame):
-        question.say(_said(source))
         return source
     layout.check(source.columns)
     answers = [str(column) for column in _answered(source, question)]
     typed = typed_source(source, reading.keys, answers, reading)
     if isinstance(typed, pd.DataFrame):
-        question.say(_said(typed))
         return typed
     source = typed
     source, found = without_blanks(source, question.layout)
     question.say(found)
     return source
-
-
-def _said(frame: pd.DataFrame) -> list[Finding]:
-    """Return what the reader of a file decided, as findings."""
-    return [
-        Finding(severity=NOTE, finding="reading", text=str(note).rstrip("."))
-        for note in frame.attrs.get("notes", ())
-    ]
 
 
 def _answered(source: Source, question: Question) -> list[object]:

@@ -156,7 +156,10 @@ def study_frame(
     """
     if data.empty:
         raise DataError(NO_ONE)
-    found: list[Finding] = []
+    found = [
+        Finding(severity=NOTE, finding="reading", text=str(note).rstrip("."))
+        for note in (data.attrs.get("notes", ()) if alone else ())
+    ]
     label = row_namer(data)
     labels = data.attrs.get("value_labels", {})
     data, selected = _selected(data, where, labels)

@@ -1,0 +1,646 @@
+"""The guided way from a file to a call, without a terminal: what is open is a question.
+
+A session is a value: `Session.answer` gives the next one. Everything that is decided is
+a decision of the data or of the user; `options` is the call they amount to.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from waistats._caller import PYTHON, TERMINAL, calling, option
+from waistats.errors import DataError, ModelError, listing
+from waistats.instruments._findings import STOP, Finding
+from waistats.intake.recognize import ItemSet, Recognized, in_order, recognize
+from waistats.io.readers import read_responses
+from waistats.reliability.by_study.api import reliability_by_study
+from waistats.reliability.inspect import ResponsesInspection, inspect_responses
+
+# order of the options in a call
+_CALL = (
+    *("study", "by", "person", "raters", "items", "instrument", "missing_codes"),
+    *("already_keyed", "reverse", "where", "accept"),
+)
+_ROUNDS = 30
+ONE_STUDY = "study"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One answer that a question allows."""
+
+    value: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the file does not say.
+
+    Attributes
+    ----------
+    id : str
+        Its name, for scripted answers.
+    text : str
+        The question.
+    choices : tuple of Choice
+        What can be answered; empty where any text can.
+    default : str or None
+        The value that is taken without an answer.
+    """
+
+    id: str
+    text: str
+    choices: tuple[Choice, ...] = ()
+    default: str | None = None
+
+    def check(self, value: str) -> str:
+        """Return an answer as the question's value; a ModelError for another one."""
+        text = value.strip()
+        if not text and self.default is not None:
+            return self.default
+        if not self.choices:
+            if text:
+                return text
+            raise ModelError(f"{self.id} needs an answer: {self.text}")
+        values = [choice.value for choice in self.choices]
+        if text in values:
+            return text
+        if text.isdecimal() and 1 <= int(text) <= len(values):
+            return values[int(text) - 1]
+        raise ModelError(
+            f"{self.id} must be one of {listing(values, 20)}; got {value!r}."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What was decided, and by whom: ``data`` or ``user``."""
+
+    id: str
+    text: str
+    by: str
+
+
+class _OpenError(Exception):
+    """A step met a question that has no answer yet."""
+
+    def __init__(self, question: Question) -> None:
+        super().__init__(question.id)
+        self.question = question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Where a session stands.
+
+    Attributes
+    ----------
+    options : dict
+        The call so far.
+    decisions : tuple of Decision
+        What was decided.
+    question : Question or None
+        What is open; None where the call is complete.
+    inspection : ResponsesInspection or None
+        What the gate says of the complete call.
+    """
+
+    options: dict[str, Any]
+    decisions: tuple[Decision, ...]
+    question: Question | None
+    inspection: ResponsesInspection | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Session:
+    """A file on its way to a call.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    reading : mapping
+        Options of `read_responses`.
+    recognized : Recognized
+        What the file holds.
+    answers : mapping
+        Answers so far, by the ids of their questions.
+    """
+
+    path: Path
+    reading: Mapping[str, Any]
+    responses: pd.DataFrame = field(repr=False)
+    recognized: Recognized
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+    def answer(self, id: str, value: str) -> "Session":
+        """Return the session with one more answer.
+
+        Raises
+        ------
+        ModelError
+            If the question is not the open one, or the answer none of its choices.
+        """
+        question = self.outcome().question
+        if question is None or question.id != id:
+            open_one = "nothing" if question is None else question.id
+            raise ModelError(f"{id} is not asked; open is {open_one}.")
+        answers = {**self.answers, id: question.check(value)}
+        session = replace(self, answers=answers)
+        if id == "labels":
+            return session._reread()
+        return session
+
+    def _reread(self) -> "Session":
+        labels = [word.strip() for word in self.answers["labels"].split(",")]
+        items = [c for of in self.recognized.sets for c in of.columns]
+        reading = {**self.reading, "labels": [word for word in labels if word]}
+        responses = read_responses(self.path, items=items, **reading)
+        return replace(
+            self,
+            reading=reading,
+            responses=responses,
+            recognized=recognize(responses, (1.0, float(len(reading["labels"])))),
+        )
+
+    def outcome(self) -> Outcome:
+        """Return what is decided, and the first question that is open."""
+        return _Way(self).walk()
+
+    def python(self, output: str | None = None) -> str:
+        """Return the call as Python."""
+        made = self.outcome().options
+        with calling(PYTHON):
+            reading = "".join(
+                f", {option(name, list(of) if isinstance(of, list) else of)}"
+                for name, of in self.reading.items()
+            )
+            lines = [
+                "import waistats as ws",
+                "",
+                f'responses = ws.read_responses("{self.path.name}"{reading})',
+            ]
+            if made.get("study") == ONE_STUDY and self._alone:
+                name = self.answers["study_name"]
+                lines.append(f'responses["{ONE_STUDY}"] = "{name}"')
+            call = ", ".join(option(name, made[name]) for name in _CALL if name in made)
+            lines.append(f"table = ws.reliability_by_study(responses, {call})")
+            if output is not None:
+                lines.append("study = ws.generalize(table)")
+                lines.append(f'study.report("{output}/report.html")')
+        return "\n".join(lines)
+
+    @property
+    def _alone(self) -> bool:
+        return "study_name" in self.answers
+
+    def commands(self, output: str | None = None) -> list[str]:
+        """Return the call as commands of a terminal."""
+        made = self.outcome().options
+        with calling(TERMINAL):
+            words = [option(name, of) for name, of in self.reading.items()]
+            for name in _CALL:
+                if name not in made:
+                    continue
+                if name == "study" and self._alone:
+                    words.insert(0, option("one_study", self.answers["study_name"]))
+                elif name == "study":
+                    words.insert(0, option("study", made["study"]))
+                elif name == "accept":
+                    words += [option("accept", one) for one in made["accept"]]
+                else:
+                    words.append(option(name, made[name]))
+            first = " ".join(["waistats alpha", option_file(self.path), *words])
+        if output is None:
+            return [first]
+        return [
+            f"{first} --output coefficients",
+            f"waistats generalize coefficients --output {output}",
+        ]
+
+    def run(self) -> pd.DataFrame:
+        """Return the coefficient table, with what was decided in ``attrs["intake"]``.
+
+        Raises
+        ------
+        ModelError
+            If a question is open.
+        """
+        found = self.outcome()
+        if found.question is not None:
+            raise ModelError(f"{found.question.id} is open: {found.question.text}")
+        table = reliability_by_study(
+            _with_study(self), covariance=True, **found.options
+        )
+        records = [
+            {
+                "finding": "question" if decision.by == "user" else "reading",
+                "severity": "note",
+                "where": decision.id,
+                "decision": decision.text,
+                "by": decision.by,
+            }
+            for decision in found.decisions
+        ]
+        table.attrs["intake"] = [*records, *table.attrs.get("intake", [])]
+        return table
+
+
+def option_file(path: Path) -> str:
+    """Return a file as it is typed."""
+    import shlex
+
+    return shlex.quote(path.name)
+
+
+def begin(path: str | Path, **reading: Any) -> Session:
+    """Return the session of a file of responses.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or holds no items.
+    """
+    given = {name: of for name, of in reading.items() if of is not None}
+    responses = read_responses(path, **given)
+    found = recognize(responses)
+    if found.kind == "unknown":
+        raise DataError(
+            f"{path}: no items were found: columns numbered from 1 under one prefix, "
+            f"such as wai1 to wai12. The columns are {listing(found.columns, 20)}. "
+            f"Rename them, or name them with {option('items')} of waistats alpha."
+        )
+    return Session(
+        path=Path(path), reading=given, responses=responses, recognized=found
+    )
+
+
+def _with_study(session: Session) -> pd.DataFrame:
+    name = session.answers.get("study_name")
+    if name is None:
+        return session.responses
+    attrs = session.responses.attrs
+    frame = session.responses.assign(**{ONE_STUDY: name})
+    frame.attrs = attrs
+    return frame
+
+
+class _Way:
+    """One walk through the questions, from the start to the first that is open."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.seen = session.recognized
+        self.options: dict[str, Any] = {}
+        self.decisions: list[Decision] = []
+        self.inspection: ResponsesInspection | None = None
+
+    def walk(self) -> Outcome:
+        question = None
+        try:
+            for step in self.steps():
+                step()
+        except _OpenError as stop:
+            question = stop.question
+        return Outcome(
+            options=dict(self.options),
+            decisions=tuple(self.decisions),
+            question=question,
+            inspection=self.inspection,
+        )
+
+    def steps(self) -> list[Callable[[], None]]:
+        return [
+            *(self.words, self.items, self.form, self.study, self.person),
+            *(self.occasion, self.filter, self.gate),
+        ]
+
+    def ask(self, question: Question) -> str:
+        if question.id not in self.session.answers:
+            raise _OpenError(question)
+        value = self.session.answers[question.id]
+        said = next((c.text for c in question.choices if c.value == value), value)
+        self.decide(question.id, f"{question.text} {said}", "user")
+        return value
+
+    def decide(self, id: str, text: str, by: str = "data") -> None:
+        self.decisions.append(Decision(id=id, text=text, by=by))
+
+    def words(self) -> None:
+        worded = [of for of in self.seen.sets if of.words]
+        if not worded:
+            if "labels" in self.session.answers:
+                said = self.session.answers["labels"]
+                self.decide(
+                    "labels", f"Answers from lowest to highest: {said}.", "user"
+                )
+            return
+        found = list(dict.fromkeys(word for of in worded for word in of.words))
+        guess = in_order(found)
+        self.ask(
+            Question(
+                id="labels",
+                text=f"The answers are words: {listing(found, 12)}. Which are they, "
+                "from lowest to highest, separated by commas?",
+                default=None if guess is None else ",".join(guess),
+            )
+        )
+
+    def items(self) -> None:
+        sets = list(self.seen.sets)
+        if len(sets) == 1:
+            self.options["items"] = sets[0].named
+            self.decide("items", f"{_span(sets[0])}: the items.")
+            return
+        raters: dict[str, str] = {}
+        known = [of.rater for of in sets]
+        if None not in known and len(set(known)) == len(known):
+            for of in sets:
+                raters[str(of.rater)] = of.named
+                self.decide("raters", f"{_span(of)}: the items of the {of.rater}.")
+        else:
+            for of in sets:
+                who = self.ask(_who(of))
+                if who == "leave out":
+                    continue
+                if who in raters:
+                    raise ModelError(f"two sets of items are given to {who}.")
+                raters[who] = of.named
+        if not raters:
+            raise DataError("every set of items is left out; nothing can be computed.")
+        if len(raters) == 1:
+            self.options["items"] = next(iter(raters.values()))
+        else:
+            self.options["raters"] = raters
+
+    def used(self) -> list[ItemSet]:
+        raters = self.options.get("raters", {})
+        named = [*raters.values(), self.options.get("items")]
+        return [of for of in self.seen.sets if of.named in named]
+
+    def form(self) -> None:
+        sets = self.used()
+        shared = [
+            name for name in sets[0].forms if all(name in of.forms for of in sets)
+        ]
+        if not shared:
+            self.decide("form", "No form of the package has these items: one scale.")
+            return
+        if len(shared) == 1 and all("wai" in of.prefix.lower() for of in sets):
+            self.options["instrument"] = shared[0]
+            self.decide("form", f"Length, answers and names are those of {shared[0]}.")
+        else:
+            choices = [Choice(value=name, text=name) for name in shared[:6]]
+            choices.append(Choice(value="none", text="none of them: one scale"))
+            chosen = self.ask(
+                Question(
+                    id="form",
+                    text=f"Which form are the {len(sets[0].columns)} items?",
+                    choices=tuple(choices),
+                    default=shared[0],
+                )
+            )
+            if chosen != "none":
+                self.options["instrument"] = chosen
+        if "instrument" in self.options and len(self.seen.sets) == 1:
+            # the form finds its items by itself
+            self.options.pop("items", None)
+            if self.seen.sets[0].beyond:
+                self.options["items"] = self.seen.sets[0].named
+
+    def study(self) -> None:
+        named = self.seen.studies
+        if len(named) == 1:
+            self.options["study"] = named[0]
+            self.decide("study", f"{named[0]} names the study.")
+            return
+        choices = [Choice(value=name, text=name) for name in named[:8]]
+        choices.append(Choice(value="one study", text="none: the file is one study"))
+        chosen = self.ask(
+            Question(
+                id="study",
+                text="Which column names the study (or site)?",
+                choices=tuple(choices),
+                default=named[0] if named else "one study",
+            )
+        )
+        if chosen == "one study":
+            self.ask(
+                Question(
+                    id="study_name",
+                    text="What is the study called?",
+                    default=self.session.path.stem,
+                )
+            )
+            self.options["study"] = ONE_STUDY
+        else:
+            self.options["study"] = chosen
+
+    def person(self) -> None:
+        named = [c for c in self.seen.persons if c != self.options["study"]]
+        if not named:
+            return
+        if len(named) == 1:
+            self.options["person"] = named[0]
+            self.decide("person", f"{named[0]} is the person.")
+            return
+        choices = [Choice(value=name, text=name) for name in named[:8]]
+        choices.append(Choice(value="none", text="none of them"))
+        chosen = self.ask(
+            Question(
+                id="person",
+                text="Which column identifies the person?",
+                choices=tuple(choices),
+                default=named[0],
+            )
+        )
+        if chosen != "none":
+            self.options["person"] = chosen
+
+    def occasion(self) -> None:
+        taken = (self.options["study"], self.options.get("person"))
+        named = [
+            c
+            for c in self.seen.occasions
+            if c not in taken and len(self.session.responses[c].dropna().unique()) > 1
+        ]
+        if not named:
+            return
+        if len(named) == 1 and self._repeats():
+            self.options["by"] = named[0]
+            self.decide(
+                "by", f"Persons repeat: {named[0]} is the occasion, one result each."
+            )
+            return
+        choices = [Choice(value=name, text=f"yes, by {name}") for name in named[:8]]
+        choices.append(Choice(value="none", text="no, all rows together"))
+        chosen = self.ask(
+            Question(
+                id="by",
+                text="Is there one result for each occasion?",
+                choices=tuple(choices),
+                default=named[0],
+            )
+        )
+        if chosen != "none":
+            self.options["by"] = chosen
+
+    def _repeats(self) -> bool:
+        person = self.options.get("person")
+        if person is None:
+            return False
+        frame = _with_study(self.session)
+        pairs = frame[[self.options["study"], person]].dropna()
+        return bool(pairs.duplicated().any())
+
+    def filter(self) -> None:
+        name = self.seen.filter_variable
+        if name is None:
+            return
+        chosen = self.ask(
+            Question(
+                id="filter",
+                text=f"{name} marks rows as filtered out in SPSS. Which rows count?",
+                choices=(
+                    Choice(value="selected", text="the selected rows only"),
+                    Choice(value="all", text="all rows"),
+                ),
+                default="selected",
+            )
+        )
+        if chosen == "selected":
+            self.options["where"] = f"{name} == 1"
+
+    def gate(self) -> None:
+        for _ in range(_ROUNDS):
+            self.inspection = self.inspect()
+            open_one = self.doubt(self.inspection.findings)
+            if open_one is None:
+                return
+            open_one()
+        raise DataError("the answers settle nothing; check the file.")
+
+    def inspect(self) -> ResponsesInspection:
+        return inspect_responses(_with_study(self.session), **self.options)
+
+    def doubt(self, findings: Sequence[Finding]) -> Callable[[], None] | None:
+        """Return the step that settles the first finding that needs the user."""
+        stops = [finding for finding in findings if finding.severity == STOP]
+        # a negative alpha may be an item that is still to be reverse-scored
+        first = [finding for finding in stops if finding.finding != "negative_alpha"]
+        for finding in first:
+            return partial(self.stop, finding)
+        for finding in findings:
+            if finding.finding == "against_scale":
+                id = f"reverse:{finding.where}"
+                if self.session.answers.get(id) == "leave":
+                    if not any(d.id == id for d in self.decisions):
+                        self.ask(_reversal(finding, id))
+                    continue
+                return partial(self.reverse, finding, id)
+        return partial(self.stop, stops[0]) if stops else None
+
+    def stop(self, finding: Finding) -> None:
+        kind = finding.finding
+        if kind == "missing_codes" or (kind == "out_of_range" and finding.values):
+            chosen = self.ask(_codes(finding))
+            if chosen == "missing":
+                codes = (*self.options.get("missing_codes", ()), *finding.values)
+                self.options["missing_codes"] = codes
+                return
+        elif kind.startswith("key_"):
+            chosen = self.ask(_key(finding))
+            if chosen in ("already", "not yet"):
+                stated = chosen == "already"
+                if self.options.get("already_keyed") == stated:
+                    self.accept(kind)
+                self.options["already_keyed"] = stated
+                return
+        else:
+            chosen = self.ask(_keep(finding))
+        if chosen == "keep":
+            self.accept(kind)
+            return
+        raise DataError(f"Stopped, nothing was written: {finding.text}.")
+
+    def accept(self, kind: str) -> None:
+        self.options["accept"] = (*self.options.get("accept", ()), kind)
+
+    def reverse(self, finding: Finding, id: str) -> None:
+        if self.ask(_reversal(finding, id)) == "reverse":
+            self.options["reverse"] = [
+                *self.options.get("reverse", []),
+                finding.where,
+            ]
+
+
+def _span(of: ItemSet) -> str:
+    return f"{of.columns[0]} to {of.columns[-1]}"
+
+
+def _who(of: ItemSet) -> Question:
+    names = ("client", "therapist", "observer", "supervisor", "leave out")
+    return Question(
+        id=f"rater:{of.prefix}",
+        text=f"Who filled in {_span(of)}?",
+        choices=tuple(Choice(value=name, text=name) for name in names),
+        default=of.rater,
+    )
+
+
+_QUIT = Choice(value="stop", text="stop here: I correct the file")
+
+
+def _codes(finding: Finding) -> Question:
+    shown = listing(f"{value:g}" for value in finding.values)
+    return Question(
+        id=finding.finding,
+        text=f"{_begun(finding.text)}. What do {shown} mean?",
+        choices=(
+            Choice(value="missing", text="no answer"),
+            Choice(value="keep", text="they are answers"),
+            _QUIT,
+        ),
+        default="missing" if finding.finding == "missing_codes" else None,
+    )
+
+
+def _key(finding: Finding) -> Question:
+    return Question(
+        id=finding.finding,
+        text=f"{_begun(finding.text)}. What is the file?",
+        choices=(
+            Choice(value="already", text="reversed items are reverse-scored already"),
+            Choice(value="not yet", text="as it was answered: not reverse-scored yet"),
+            _QUIT,
+        ),
+    )
+
+
+def _keep(finding: Finding) -> Question:
+    return Question(
+        id=finding.finding,
+        text=f"{_begun(finding.text)}. Go on all the same?",
+        choices=(Choice(value="keep", text="go on, and say so in the report"), _QUIT),
+    )
+
+
+def _reversal(finding: Finding, id: str) -> Question:
+    return Question(
+        id=id,
+        text=f"{_begun(finding.text)}. Reverse-score {finding.where}?",
+        choices=(
+            Choice(value="leave", text="leave it as it is"),
+            Choice(value="reverse", text="reverse-score it"),
+        ),
+        default="leave",
+    )
+
+
+def _begun(text: str) -> str:
+    return text[:1].upper() + text[1:]
