@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,8 +49,14 @@ class Contrasts:
         numbers = np.array([getattr(self, name) for name in COLUMNS], dtype=float)
         frame = pd.DataFrame(numbers.T, columns=INDEX)
         if terms is not None:
-            frame.insert(0, "term", list(terms))
+            frame.insert(0, "term", _words(tuple(terms)).copy())
         return frame.assign(basis=list(self.basis)) if self.basis else frame
+
+
+@lru_cache(maxsize=64)
+def _words(terms: tuple[str, ...]) -> Any:
+    """Return names as a column of text; to infer its kind takes longer than a fit."""
+    return pd.Series(list(terms)).array
 
 
 def model_contrasts(

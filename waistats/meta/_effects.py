@@ -39,6 +39,9 @@ class Effects(Frozen):
         The table that was given.
     simulated : bool
         Whether any used row is marked SIMULATED.
+    plain : bool
+        Whether no study gave two rows and there is no column ``scale``, so that there
+        is nothing to say of what rows share; also of any choice of the rows.
     """
 
     yi: FloatArray
@@ -47,6 +50,7 @@ class Effects(Frozen):
     rows: np.ndarray
     source: pd.DataFrame
     simulated: bool
+    plain: bool = False
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -142,6 +146,7 @@ def usable_effects(effects: pd.DataFrame, moderators: str | None = None) -> Effe
         # a copy: a frame that its owner changes later must not change the result
         source=effects,
         simulated=any("SIMULATED" in mark for mark in marks),
+        plain="scale" not in effects and _each_once(effects),
     )
 
 
@@ -182,6 +187,14 @@ def _check_types(kinds: set[str], moderators: str | None) -> None:
         )
 
 
+def _each_once(table: pd.DataFrame) -> bool:
+    """Return whether no study is there twice."""
+    if "study_id" not in table:
+        return True
+    studies = table["study_id"].to_numpy(dtype=object).tolist()
+    return len(set(studies)) == len(studies)
+
+
 def independence_notes(
     used: Effects, variables: tuple[str, ...], joined: IntArray | None = None
 ) -> tuple[str, ...]:
@@ -196,6 +209,8 @@ def independence_notes(
     joined : ndarray of int, shape (k,), optional
         Groups of rows that the model takes as dependent; none by default.
     """
+    if used.plain:
+        return ()
     notes = []
     source = used.source
     if "study_id" in source:

@@ -17,7 +17,7 @@ CHUNK = 30_000
 
 def is_mean(X: FloatArray) -> bool:
     """Return whether a design is an intercept alone, whose sums need no products."""
-    return X.ndim == 2 and X.shape[1] == 1 and bool((X == 1).all())
+    return X.ndim == 2 and X.shape[1] == 1 and np.count_nonzero(X == 1) == len(X)
 
 
 def cross(X: FloatArray, w: FloatArray) -> FloatArray:
@@ -200,6 +200,9 @@ def ols_sums(
 def spread(y: FloatArray, v: FloatArray) -> FloatArray:
     """Return the variance of y with divisor k, of shape (B,)."""
     used = np.isfinite(v)
+    if np.count_nonzero(used) == used.size:
+        rest = y - np.add.reduce(y) / len(y)
+        return np.add.reduce(rest * rest) / len(y)
     k = used.sum(0)
     mean = np.where(used, y, 0).sum(0) / k
     return np.where(used, (y - mean) ** 2, 0).sum(0) / k
