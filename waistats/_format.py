@@ -42,21 +42,24 @@ def coefficient(value: float | None, digits: int = 3) -> str:
 
 
 def p_value(p: float | None, digits: int = 3) -> str:
-    """Return a p value without leading zero, small ones as ``< .001``.
+    """Return a p value without leading zero; the ends as ``< .001`` and ``> .999``.
 
-    >>> p_value(.0421), p_value(1e-9)
-    ('.042', '< .001')
+    >>> p_value(.0421), p_value(1e-9), p_value(1.0)
+    ('.042', '< .001', '> .999')
     """
     if p is None or math.isnan(p):
         return MISSING
     bound = 10.0**-digits
-    return f"< {coefficient(bound, digits)}" if p < bound else coefficient(p, digits)
+    if p < bound:
+        return f"< {coefficient(bound, digits)}"
+    text = coefficient(p, digits)
+    return f"> {coefficient(1 - bound, digits)}" if text.startswith("1") else text
 
 
 def p_statement(p: float | None, digits: int = 3) -> str:
-    """Return ``p = .042`` or ``p < .001``."""
+    """Return ``p = .042``, ``p < .001`` or ``p > .999``."""
     text = p_value(p, digits)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
+    return f"p {text}" if text.startswith(("<", ">")) else f"p = {text}"
 
 
 def interval(

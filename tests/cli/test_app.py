@@ -31,10 +31,15 @@ def test_generalize_writes_a_folder(mibs, tmp_path, capsys):
     out = tmp_path / "mein bericht ü"
     code = run(
         "generalize", mibs, "--columns", "alpha=estimate", "--moderators", "~ year",
-        "--output", out,
+        "--output", out, "--short", "--figure-format", "svg,png", "--theme", "grey",
     )  # fmt: skip
     assert code == 0
     printed = capsys.readouterr().out
+    assert "report.html, report-short.html, " in printed
+    assert "does not name its instrument" not in printed
+    short = (out / "report-short.html").read_text(encoding="utf-8")
+    assert "--figure-format svg,png --theme grey --short" in short
+    assert "these scores" not in short
     assert "alpha = .755, 95% CI [.695, .803]" in printed
     page = (out / "report.html").read_text(encoding="utf-8")
     assert str(tmp_path) not in page
@@ -47,6 +52,9 @@ def test_generalize_writes_a_folder(mibs, tmp_path, capsys):
     again = run("generalize", mibs, "--columns", "alpha=estimate", "--output", out)
     assert again == 2
     assert "already exists" in capsys.readouterr().err
+    wrong = ("generalize", mibs, "--columns", "alpha=estimate", "--figure-format")
+    assert run(*wrong, "gif") == 2
+    assert "--figure-format must be" in capsys.readouterr().err
     forced = run(
         "generalize", mibs, "--columns", "alpha=estimate", "--output", out, "--force"
     )

@@ -7,6 +7,7 @@ import itertools
 import re
 import runpy
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,13 @@ from waistats.cli.app import main
 from waistats.datasets.simulated_studies import simulate_literature
 from waistats.provenance import SIMULATED
 from waistats.report.blocks import Figure, Link, Table, figures_of, words_of
-from waistats.report.checklist import AUTHOR, FILLED, PARTLY, checklist
+from waistats.report.checklist import (
+    AUTHOR,
+    FILLED,
+    PARTLY,
+    checklist,
+    prisma_checklist,
+)
 from waistats.report.code import python_code
 from waistats.report.limits import limitations
 from waistats.report.render_html import study_page
@@ -28,6 +35,9 @@ from waistats.report.sections import study_sections
 from waistats.report.sources import flow_steps
 from waistats.report.text import results_paragraph
 from waistats.report.works import WORKS, cited
+from waistats.rg.texts import KEYS
+
+CASES = Path(__file__).parents[1] / "cases"
 
 EVERY = [
     "summary", "results", "methods", "intake", "instruments", "flow", "studies",
@@ -490,3 +500,91 @@ def test_command_line_writes_word_and_says_how(tmp_path, capsys):
     assert {p.suffix for p in (out / "figures").iterdir()} == {".svg"}
     drawn = page.count("<figcaption>")
     assert len(names) == drawn >= 7
+
+
+def test_quoted_values_are_no_observations():
+    table = read_coefficients(CASES / "induced.csv")
+    study = generalize(table)
+    cell = study.descriptives.query("k > 0").iloc[0]
+    assert (cell["k"], round(cell["mean"], 2)) == (3, 0.82)
+    words = words_of(study_sections(study, keep={"summary", "limitations", "flow"}))
+    assert "Across 3 coefficients from 3 studies" in " ".join(words)
+    assert "No sample size" not in " ".join(words)
+    sections = study_sections(study, keep={"instruments", "descriptives", "studies"})
+    facts = dict(sections[0].blocks[0].cards[0].facts)
+    assert facts["In this study"] == "3 coefficients of 3 studies: .80 to .84"
+    leaf = next(b.text for s in sections for b in s.blocks if b.kind == "code")
+    assert leaf == ".8 | 024"
+    (rows,) = (
+        b
+        for s in sections
+        for b in s.blocks
+        if b.kind == "table" and (b.name == "characteristics")
+    )
+    assert list(rows.frame["study_id"]) == ["A", "B", "C"]
+
+
+def test_no_sentence_begins_with_a_digit(wai_sections, literature_sections):
+    for sections in (wai_sections, literature_sections):
+        for section in sections:
+            if section.id in {"references", "studies", "intake"}:
+                continue
+            for text in words_of([section]):
+                assert not re.search(r"(?:^|[.!?] )\d", text), text
+
+
+def test_no_instruction_and_no_argument_of_the_program_in_the_text(
+    wai_sections, literature_sections
+):
+    for sections in (wai_sections, literature_sections):
+        text = " ".join(words_of([s for s in sections if s.id != "again"]))
+        assert not re.search(r"\b\w+\('|\b[a-z_]+=['\"]|--[a-z]+|waistats \w+", text)
+
+
+def test_notes_of_every_frame_stand_in_the_report(literature, literature_sections):
+    words = " ".join(words_of(literature_sections)).casefold()
+    frames = (literature.cells, literature.scales, literature.screen,
+              literature.robustness, literature.levels)  # fmt: skip
+    notes = {str(n) for f in frames for n in f["note"].dropna() if str(n)}
+    assert notes
+    assert [n for n in notes if n.casefold().rstrip(".") not in words] == []
+
+
+def test_texts_log_and_second_coder_fill_the_checklists(literature):
+    table = read_coefficients(simulate_literature().table)
+    log = pd.DataFrame(
+        {
+            "decision": ["duplicate"] * 3 + ["not_retrieved"] + ["included"] * 24,
+            "provenance": "SIMULATED",
+        }
+    )
+    texts = dict.fromkeys(KEYS, "SIMULATED text.")
+    study = generalize(
+        table, "~ n_items", screening=log, coders=table.head(20), texts=texts
+    )
+    keep = {"background", "methods", "flow", "quality", "discussion", "declarations",
+            "summary", "limitations", "studies"}  # fmt: skip
+    sections = study_sections(study, keep=keep)
+    ids = {s.id for s in sections} | {"colophon", "data", "induction", "pooled"}
+    ids |= {"moderators", "sensitivity", "practice", "instruments"}
+    assert [i.number for i in checklist(study, ids) if i.status != FILLED] == []
+    left = [i.number for i in prisma_checklist(study, ids) if i.status != FILLED]
+    assert left == []
+    plain = checklist(literature, ids)
+    assert {plain[i].status for i in (3, 4, 5, 10, 27, 28, 29)} == {AUTHOR}
+    assert plain[4].author == "the criteria"
+    names = [f.name for f in figures_of(sections)]
+    assert names[:2] == ["prisma", "flow"]
+
+
+def test_short_report_is_set_as_a_paper(literature, tmp_path):
+    path = literature.report(tmp_path / "short.html", short=True)
+    tree = html.fromstring(path.read_text(encoding="utf-8"))
+    ids = [s.get("aria-labelledby") for s in tree.iter("section")]
+    assert ids == ["summary", "methods", "results", "limitations", "references"]
+    assert len(tree.xpath("//figure")) == 1
+    assert 1 <= len(tree.xpath("//table")) <= 2
+    (copied,) = tree.xpath("//button[@data-copy='p']/../preceding-sibling::p[1]")
+    assert text_of(copied).startswith("The pooled alphas by")
+    words = len(text_of(tree.find("body")).split())
+    assert 800 < words < 2500

@@ -22,10 +22,11 @@ ConfLevel = Annotated[float, typer.Option(help="Level of the intervals.")]
 
 
 def written(output: Path) -> None:
-    figures = len(list((output / "figures").glob("*.svg")))
+    figures = len({path.stem for path in (output / "figures").iterdir()})
     tables = len(list((output / "tables").glob("*.csv")))
-    word = ", report.docx" if (output / "report.docx").exists() else ""
-    print(f"\nWrote {output}: report.html{word}, {tables} tables, {figures} figures.")
+    names = ("report.docx", "report-short.html", "report-short.docx")
+    more = "".join(f", {name}" for name in names if (output / name).exists())
+    print(f"\nWrote {output}: report.html{more}, {tables} tables, {figures} figures.")
 
 
 Study = Annotated[str | None, typer.Option(help="Column that names the study.")]

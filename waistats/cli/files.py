@@ -132,7 +132,11 @@ def _check_coefficients(file: Path, columns: str | None, given: Typed) -> None:
 
 def template(
     file: Annotated[
-        Path, typer.Argument(help="The coding sheet to write, .xlsx or .csv.")
+        Path,
+        typer.Argument(
+            help="The coding sheet to write, .xlsx or .csv; or texts.toml for the "
+            "authors' texts."
+        ),
     ] = Path("coding-sheet.xlsx"),
     queue: Annotated[
         bool,
@@ -145,6 +149,13 @@ def template(
 ) -> None:
     """Write a coding sheet, empty or with the reading queue, with lists and codebook."""
     from waistats.rg.coding import write_template
+    from waistats.rg.texts import write_texts_template
 
+    if file.suffix.lower() == ".toml":
+        written = write_texts_template(file, force=force)
+        print(
+            f"Wrote {written}. Fill it, then run: waistats generalize --texts {written}"
+        )
+        return
     written = write_template(file, queue=queue, core=core, force=force)
     print(f"Wrote {written}. Fill its first sheet, then run: waistats check {written}")

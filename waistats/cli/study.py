@@ -111,7 +111,11 @@ def generalize(
         list[Path] | None, typer.Option(help="Sheet of a further coder; repeatable.")
     ] = None,
     texts: Annotated[
-        Path | None, typer.Option(help="Your own paragraphs, a folder or file.")
+        Path | None,
+        typer.Option(
+            help="What only you can tell (question, search, funding ...), a TOML file; "
+            "waistats template texts.toml writes an empty one."
+        ),
     ] = None,
     conf_level: ConfLevel = 0.95,
     title: Annotated[str | None, typer.Option(help="What is studied.")] = None,
@@ -125,12 +129,28 @@ def generalize(
     missing_words: Annotated[
         str | None, typer.Option(help="Words that mean that nothing is there: -,none.")
     ] = None,
+    short: Annotated[
+        bool,
+        typer.Option(
+            "--short",
+            help="Write a short report, as a paper is set, beside the full one.",
+        ),
+    ] = False,
+    figure_format: Annotated[
+        str, typer.Option(help="Files of figures: svg, png (300 dpi), pdf.")
+    ] = "svg",
+    theme: Annotated[
+        str, typer.Option(help="Look of the figures' files: colour, grey or apa.")
+    ] = "colour",
     output: Output = DEFAULT_OUTPUT,
     force: Force = False,
     word: Word = False,
 ) -> None:
     """Run a reliability generalization study on tables of coefficients."""
     from waistats._files import new_folder
+    from waistats.errors import check_option
+    from waistats.figures._style import FORMATS
+    from waistats.figures._theme import THEMES
     from waistats.io._files import read_table
     from waistats.io.readers import read_coefficients
     from waistats.report.folder import write_study
@@ -144,6 +164,10 @@ def generalize(
         "skip_rows": skip_rows,
         "missing_words": names_of(missing_words),
     }
+    formats = names_of(figure_format) or ["svg"]
+    for name in formats:
+        check_option("--figure-format", name, FORMATS)
+    check_option("--theme", theme, THEMES)
     tables = read_tables(
         files, columns=pairs_of(columns), wide=wide_of(wide), **reading
     )
@@ -190,10 +214,23 @@ def generalize(
             "--encoding": encoding,
             "--skip-rows": skip_rows or None,
             "--missing-words": missing_words,
+            "--figure-format": figure_format if figure_format != "svg" else None,
+            "--theme": theme if theme != "colour" else None,
         }
-        write_study(study, folder, as_typed("generalize", files, options), word=word)
+        call = as_typed("generalize", files, options)
+        write_study(
+            study,
+            folder,
+            f"{call} --short" if short else call,
+            word=word,
+            short=short,
+            formats=formats,
+            theme=theme,
+        )
         bar.update()
     print(study)
+    if not study.title:
+        print("\nThe table does not name its instrument; --title gives the report one.")
     if study.moderator_model is not None:
         print(f"\n{study.moderator_model}")
     written(output)

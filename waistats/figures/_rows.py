@@ -7,7 +7,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from waistats._format import count, level
+from waistats._labels import range_text, value_text
 from waistats.errors import ModelError, near
+from waistats.measures import back_transform
 from waistats.rg.as_model import as_model
 from waistats.rg.study import RGStudy
 
@@ -53,7 +56,30 @@ def study_rows(result: Any, labels: str | Sequence[str] | None = None) -> pd.Dat
     for name in ("n", "n_items"):
         if name in effects.table:
             rows[name] = effects.table[name].to_numpy()
+    rows["tip"] = _tips(result, rows)
     return rows
+
+
+def _tips(result: Any, rows: pd.DataFrame) -> list[str]:
+    """Return what each point says when it is pointed at: study, value, n, source."""
+    measure = result.measure
+    table = result.effects.table
+    sources = [""] * len(table)
+    for name in ("doi", "source", "source_url"):
+        if name in table:
+            given = ["" if pd.isna(v) else str(v).strip() for v in table[name]]
+            sources = [a or b for a, b in zip(sources, given, strict=True)]
+    said = []
+    for row, source in zip(rows.itertuples(), sources, strict=True):
+        ends = [float(v) for v in (row.yi, row.ci_low, row.ci_high)]
+        if measure is not None:
+            ends = [float(back_transform(v, measure)) for v in ends]
+        text = f"{row.label}: {value_text(ends[0], measure)}, "
+        text += f"{level(result.conf_level)} CI {range_text(ends[1], ends[2], measure)}"
+        n = getattr(row, "n", None)
+        text += f", n = {count(float(n))}" if n is not None and pd.notna(n) else ""
+        said.append(f"{text}. {source}" if source else f"{text}.")
+    return said
 
 
 def _labels(table: pd.DataFrame, labels: str | Sequence[str] | None) -> list[str]:
@@ -137,13 +163,18 @@ def study_labels(table: pd.DataFrame) -> list[str]:
         differs = part.groupby(label).transform("nunique") > 1
         # a sample or coefficient often repeats the name of its study
         part = pd.Series(
-            [p.removeprefix(s).lstrip("_ ") for p, s in zip(part, ids, strict=True)],
-            index=label.index,
+            [_part(p, s) for p, s in zip(part, ids, strict=True)], index=label.index
         )
         if name in _NUMBERED:
             part = part.where(~part.str.isdigit(), f"{_NUMBERED[name]} " + part)
         label = label.mask(repeated & differs & (part != ""), label + ", " + part)
     return list(label)
+
+
+def _part(part: str, study: str) -> str:
+    """Return what an identifier adds to that of its study."""
+    rest = part.removeprefix(study).lstrip("_ ")
+    return rest or (part if part.isdigit() else "")
 
 
 def by_value(rows: pd.DataFrame, order: str, table: pd.DataFrame) -> pd.DataFrame:

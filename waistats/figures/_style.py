@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from waistats._files import new_file
 from waistats.errors import check_option
+from waistats.figures._hover import named, with_titles
+from waistats.figures._theme import themed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -227,7 +229,13 @@ def alt_text(drawn: "Axes | Figure") -> str:
     return " ".join(ax.alt_text for ax in axes if hasattr(ax, "alt_text"))
 
 
-def render(drawn: "Axes | Figure", format: str = "svg", *, dpi: float = 300) -> bytes:
+def render(
+    drawn: "Axes | Figure",
+    format: str = "svg",
+    *,
+    dpi: float = 300,
+    theme: str = "colour",
+) -> bytes:
     """Return a figure as the bytes of a file, the same each time.
 
     Parameters
@@ -238,6 +246,8 @@ def render(drawn: "Axes | Figure", format: str = "svg", *, dpi: float = 300) -> 
         The kind of file.
     dpi : float, default 300
         Dots an inch of a PNG.
+    theme : {"colour", "grey", "apa"}, default "colour"
+        For journals without colour; ``"apa"`` has black texts and axes besides.
 
     Returns
     -------
@@ -264,7 +274,7 @@ def render(drawn: "Axes | Figure", format: str = "svg", *, dpi: float = 300) -> 
             f"The font {FONT} has no {' '.join(unknown)}: the figure shows boxes there.",
             stacklevel=2,
         )
-    with drawing():
+    with drawing(), themed(figure, theme), named(figure) as tips:
         figure.savefig(
             stream,
             format=format,
@@ -272,6 +282,8 @@ def render(drawn: "Axes | Figure", format: str = "svg", *, dpi: float = 300) -> 
             metadata={k: v for k, v in metadata.items() if v or k not in _ABOUT},
         )
     content = stream.getvalue()
+    if format == "svg" and tips:
+        content = with_titles(content.decode("utf-8"), tips).encode("utf-8")
     # XML knows no control characters
     return _CONTROL.sub(b"", content) if format == "svg" else content
 
@@ -297,6 +309,7 @@ def save(
     formats: Iterable[str] = FORMATS,
     *,
     dpi: float = 300,
+    theme: str = "colour",
 ) -> list[Path]:
     """Write a figure in each format, the same bytes each time.
 
@@ -310,6 +323,8 @@ def save(
         Formats for a path without such a suffix.
     dpi : float, default 300
         Dots an inch of a PNG.
+    theme : {"colour", "grey", "apa"}, default "colour"
+        For journals without colour; ``"apa"`` has black texts and axes besides.
 
     Returns
     -------
@@ -323,7 +338,7 @@ def save(
     else:
         files = [(name, target.with_name(f"{target.name}.{name}")) for name in formats]
     for name, file in files:
-        content = render(drawn, name, dpi=dpi)
+        content = render(drawn, name, dpi=dpi, theme=theme)
         with new_file(file) as work:
             work.write_bytes(content)
     return [file for _, file in files]

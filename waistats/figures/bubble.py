@@ -17,6 +17,7 @@ from waistats.errors import ModelError, listing
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
 from waistats.figures._axes import axis_name, set_alpha_axis, span
+from waistats.figures._hover import hover
 from waistats.figures._rows import check_column, study_rows
 from waistats.figures._style import wrap
 from waistats.meta._formula import in_formula
@@ -73,7 +74,7 @@ def bubble(
         draw = _line if is_number(values) else _levels
         x, fitted = draw(ax, model, name, values, prediction)
         weight = rows["weight"].clip(lower=0)
-        ax.scatter(
+        points = ax.scatter(
             x,
             rows["yi"],
             s=6 + 74 * weight / weight.max(),
@@ -84,6 +85,7 @@ def bubble(
             zorder=3,
             label="coefficients",
         )
+        hover(points, list(rows["tip"]))
         shown = fitted[["ci_low", "ci_high"]]
         limits = span(rows["yi"], shown, fitted[["pi_low", "pi_high"]], margin=0.07)
         set_alpha_axis(ax.yaxis, limits, model.measure, 0.85 * height)

@@ -10,6 +10,7 @@ from waistats._labels import heterogeneity_text, noun, pooled_text, total_text
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
 from waistats.figures._axes import axis_name, set_alpha_axis, span
+from waistats.figures._hover import hover
 from waistats.figures._rows import study_rows
 from waistats.rg.as_model import as_model, pooled_row
 
@@ -55,7 +56,7 @@ def caterpillar(
             linewidth=thin,
             zorder=2,
         )
-        ax.scatter(
+        points = ax.scatter(
             rows["yi"],
             at,
             s=float(np.clip((72 * height / k) ** 2 / 2, 3, 14)),
@@ -64,6 +65,7 @@ def caterpillar(
             zorder=3,
             label="coefficients",
         )
+        hover(points, list(rows["tip"]))
         ends = [rows["ci_low"], rows["ci_high"]]
         if row is not None:
             ends.append(_pooled(ax, result, row))

@@ -35,6 +35,7 @@ from waistats.figures._axes import (
     span,
     to_alpha,
 )
+from waistats.figures._hover import hover
 from waistats.figures._labels import Texts, draw_beside, fit_beside
 from waistats.figures._rows import by_value, check_column, study_rows
 from waistats.figures._style import wrap
@@ -291,7 +292,7 @@ def forest(
         style.reserve(ax, texts.left, texts.right, extra)
         length = max(width - texts.left - texts.right, 0.5)
         limits = _limits(lines)
-        _draw_lines(ax, lines, limits, row * 72)
+        _draw_lines(ax, lines, limits, row * 72, rows["tip"])
         draw_beside(ax, texts, list(~own_rows), size, f"{model.k} coefficients")
         set_alpha_axis(ax.xaxis, limits, model.measure, length)
         ax.set_ylim(len(lines) - 0.4, -1.6)
@@ -316,7 +317,11 @@ def _limits(lines: pd.DataFrame) -> tuple[float, float]:
 
 
 def _draw_lines(
-    ax: "Axes", lines: pd.DataFrame, limits: tuple[float, float], row: float
+    ax: "Axes",
+    lines: pd.DataFrame,
+    limits: tuple[float, float],
+    row: float,
+    tips: pd.Series,
 ) -> None:
     """Draw markers, intervals and diamonds; ``row`` is the height of one in points."""
     y = np.arange(len(lines))
@@ -327,7 +332,7 @@ def _draw_lines(
     # strong correlations can make a weight of a multilevel model negative
     weight = part["weight"].to_numpy(dtype=float).clip(min=0)
     side = np.maximum(0.62 * row * np.sqrt(weight / weight.max()), 0.18 * row)
-    ax.scatter(
+    points = ax.scatter(
         part["estimate"],
         at,
         s=side**2,
@@ -337,6 +342,7 @@ def _draw_lines(
         zorder=4,
         label="coefficients",
     )
+    hover(points, list(tips.loc[part["row"]]))
     for i, line in enumerate(lines.itertuples()):
         if line.kind in ("group", "summary", "fitted"):
             _diamond(ax, i, line)

@@ -14,6 +14,7 @@ from waistats.errors import ModelError
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
 from waistats.figures._axes import alpha_label, axis_name, set_alpha_axis, span
+from waistats.figures._hover import hover
 from waistats.figures._rows import study_rows
 from waistats.measures import transform
 from waistats.rg.as_model import as_model, pooled_row
@@ -85,7 +86,7 @@ def funnel(
             (filled, "white", style.VERMILION, "filled in"),
         ):
             if part.any():
-                ax.scatter(
+                points = ax.scatter(
                     x[part],
                     rows["se"][part],
                     s=16,
@@ -95,6 +96,7 @@ def funnel(
                     zorder=4,
                     label=name,
                 )
+                hover(points, list(rows["tip"][part]))
         set_alpha_axis(ax.xaxis, limits, measure, 0.85 * length)
         name = axis_name(measure, noun(result.effects.table), length)
         ax.set_xlabel("Residual" if residual else name)

@@ -1,13 +1,16 @@
 """Influence panel: eight diagnostics of every coefficient."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from waistats._format import fixed
 from waistats.errors import DataError, listing
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
+from waistats.figures._hover import hover
 from waistats.figures._rows import study_labels
 from waistats.figures._style import wrap
 from waistats.rg.as_model import as_model
@@ -28,6 +31,9 @@ _PANELS = {
     "weight": "Weight (%)",
 }
 _LEAST = (2.6, 0.95)  # inches: width of two columns' share, height of a panel
+
+
+_NAMED, _LETTERS = 3, 24
 
 
 def influence(result: Any, *, ax: "Axes | None" = None) -> "Axes":
@@ -64,7 +70,7 @@ def influence(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         for panel, name in zip(
             _grid(ax, len(shown), across, width, height, foot), shown, strict=True
         ):
-            _draw(panel, frame[name].to_numpy(dtype=float), flagged, name)
+            _draw(panel, frame[name].to_numpy(dtype=float), flagged, name, labels)
         ax.annotate(
             note, (0, 0), xycoords="axes fraction", va="bottom", fontsize=style.SMALL
         )
@@ -113,7 +119,13 @@ def _grid(
     return panels
 
 
-def _draw(panel: "Axes", values: np.ndarray, flagged: np.ndarray, name: str) -> None:
+def _draw(
+    panel: "Axes",
+    values: np.ndarray,
+    flagged: np.ndarray,
+    name: str,
+    labels: Sequence[str],
+) -> None:
     from matplotlib.ticker import MaxNLocator
 
     at = np.arange(1, len(values) + 1)
@@ -127,7 +139,7 @@ def _draw(panel: "Axes", values: np.ndarray, flagged: np.ndarray, name: str) -> 
         (~flagged, style.BLUE, "o"),
         (flagged, style.VERMILION, "D"),
     ):
-        panel.scatter(
+        points = panel.scatter(
             at[part],
             values[part],
             s=size,
@@ -136,6 +148,23 @@ def _draw(panel: "Axes", values: np.ndarray, flagged: np.ndarray, name: str) -> 
             linewidth=0,
             zorder=3,
             label="influential" if marker == "D" else "coefficients",
+        )
+        hover(
+            points,
+            [f"{labels[i]}: {fixed(values[i], 3)}" for i in np.flatnonzero(part)],
+        )
+    # a few names beside their points; the rest stand below and in the file's hints
+    for i in np.flatnonzero(flagged)[:_NAMED]:
+        left = at[i] > 0.6 * len(values)
+        panel.annotate(
+            labels[i][:_LETTERS],
+            (at[i], values[i]),
+            xytext=(-4 if left else 4, 0),
+            textcoords="offset points",
+            ha="right" if left else "left",
+            va="center",
+            fontsize=style.LEAST,
+            color=style.VERMILION,
         )
     panel.set_title(_PANELS[name], fontsize=style.SMALL, pad=3)
     panel.set_xlim(0, len(values) + 1)

@@ -79,13 +79,15 @@ class Drawing:
 
     figure: Any
     alt: str
-    made: dict[tuple[str, float], bytes] = field(default_factory=dict, repr=False)
+    made: dict[tuple[str, float, str], bytes] = field(default_factory=dict, repr=False)
 
-    def render(self, format: str, dpi: float = 150) -> bytes:
+    def render(self, format: str, dpi: float = 150, theme: str = "colour") -> bytes:
         """Return the bytes of a file."""
-        if (format, dpi) not in self.made:
-            self.made[format, dpi] = render(self.figure, format, dpi=dpi)
-        return self.made[format, dpi]
+        # only a picture of points has a resolution
+        key = (format, dpi if format == "png" else 0.0, theme)
+        if key not in self.made:
+            self.made[key] = render(self.figure, format, dpi=dpi, theme=theme)
+        return self.made[key]
 
     @property
     def width(self) -> float:

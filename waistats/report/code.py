@@ -92,7 +92,8 @@ def python_code(study: RGStudy, file: str = "coefficients.csv") -> str:
         options.append(f"prediction={study.prediction!r}")
     if study.missing_moderators != "error":
         options.append(f"missing_moderators={study.missing_moderators!r}")
-    options.append(f"title={study.title!r}")
+    if study.title:
+        options.append(f"title={study.title!r}")
     arguments = "".join(f"    {option},\n" for option in options)
     return (
         "from waistats import generalize, read_coefficients\n\n"

@@ -71,6 +71,7 @@ def write_parts(
     folder: Path,
     prefix: str = "",
     formats: Sequence[str] = FORMATS,
+    theme: str = "colour",
 ) -> None:
     """Write the tables of a study and the figures of its report into a folder."""
     for name, table in study_tables(study).items():
@@ -78,7 +79,7 @@ def write_parts(
     for figure in figures_of(sections):
         for kind in formats:
             with new_file(folder / "figures" / f"{prefix}{figure.name}.{kind}") as work:
-                work.write_bytes(figure.drawing.render(kind, _DPI))
+                work.write_bytes(figure.drawing.render(kind, _DPI, theme))
 
 
 def write_study(
@@ -89,13 +90,14 @@ def write_study(
     word: bool = False,
     short: bool = False,
     formats: Sequence[str] = FORMATS,
+    theme: str = "colour",
 ) -> None:
     """Write the page, tables and figures of one study into a folder.
 
     The short report comes beside the full one, which is its supplement.
     """
     sections = study_sections(study)
-    write_parts(study, sections, folder, formats=formats)
+    write_parts(study, sections, folder, formats=formats, theme=theme)
     made = {"report": sections}
     if short:
         made["report-short"] = study_sections(study, short=True)

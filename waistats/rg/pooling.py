@@ -304,10 +304,10 @@ def main_scale(used: pd.DataFrame) -> str:
 
 
 def default_title(used: pd.DataFrame) -> str:
-    """Return the instruments in words."""
+    """Return the instruments in words; nothing where the table names none."""
     if "instrument" not in used:
-        return "these scores"
+        return ""
     names = sorted({str(v) for v in used["instrument"].dropna()})
     if len(names) > 4:
         return f"scores of {len(names)} instruments"
-    return " / ".join(names) + " scores" if names else "these scores"
+    return " / ".join(names) + " scores" if names else ""

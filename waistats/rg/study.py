@@ -346,7 +346,8 @@ class RGStudy(Result):
         """Return what was studied and the overall result."""
         used = self.effects["yi"].notna()
         left = int((~used).sum())
-        words = f"Reliability generalization of {self.title}"
+        of = f" of {self.title}" if self.title else ""
+        words = f"Reliability generalization{of}"
         if self.simulated:
             words += " (SIMULATED data)"
         studies = self.effects.loc[used, "study_id"].nunique()

@@ -12,7 +12,7 @@ from waistats.tables._typeset import signs
 
 _WIDEST = 60
 _NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+|\d*)(\.(\d+))?%?")
-_SMALL = re.compile(r"< (\.\d+)")
+_ENDS = re.compile(r"[<>] (\.\d+)")
 
 
 def number_format(text: str) -> str:
@@ -21,7 +21,7 @@ def number_format(text: str) -> str:
     >>> number_format("-.12"), number_format("1,234"), number_format("0.5%")
     ('.00', '#,##0', '0.0"%"')
     """
-    if _SMALL.fullmatch(text):
+    if _ENDS.fullmatch(text):
         return f'"{text}"'
     found = _NUMBER.fullmatch(text)
     if found is None or not text.strip("-,.%"):
@@ -123,7 +123,7 @@ def _write_number(cell: Any, value: Any, text: str, form: str) -> None:
     from openpyxl.styles import Alignment
 
     if isinstance(value, str):
-        value = float(text.replace(",", "").rstrip("%").replace("< ", ""))
+        value = float(text.replace(",", "").rstrip("%").lstrip("<> "))
     number = float(value)
     if not np.isfinite(number):
         _write_text(cell, text, True)
