@@ -210,7 +210,7 @@ def test_a_damaged_sign_in_a_table_that_no_reader_saw():
     table = load_dataset("cesd")
     damaged = pd.Series([HALF] * len(table), dtype=object)
     for column in ("study_id", "note"):
-        words = rf"damaged: 'Li\\ud800 2001' in {column}"
+        words = rf"invalid characters: 'Li\\ud800 2001' in {column}"
         for compute in (effect_sizes, generalize):
             with pytest.raises(DataError, match=words):
                 compute(table.assign(**{column: damaged}))

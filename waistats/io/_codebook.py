@@ -33,7 +33,7 @@ from waistats.io._table import (
     plain_texts,
     quoted,
 )
-from waistats.measures import REQUIRED
+from waistats.measures import NO, REQUIRED, YES
 
 # What spreadsheets show for a formula without a result.
 FAILED = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
@@ -452,7 +452,8 @@ def guess_column(cells: pd.Series, style: NumberStyle) -> pd.Series:
 
 
 def _booleans(cells: pd.Series, column: Field) -> tuple[pd.Series, dict[int, str]]:
-    words = dict.fromkeys(column.true_values, True)
+    words = dict.fromkeys(YES, True) | dict.fromkeys(NO, False)
+    words |= dict.fromkeys(column.true_values, True)
     words |= dict.fromkeys(column.false_values, False)
     values: list[bool | None] = []
     bad: dict[int, str] = {}

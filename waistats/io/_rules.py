@@ -17,11 +17,10 @@ from waistats.measures import (
     INDUCED,
     OWN,
     SHEET_MARK,
+    YES,
     status_of,
     texts_of,
 )
-
-_YES = frozenset({"true", "1", "yes"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,7 +88,7 @@ class Rows:
     def yes(self, name: str) -> BoolArray:
         """Return which rows say yes in a column."""
         words = (text.casefold() for text in self.texts(name))
-        return np.array([word in _YES for word in words], dtype=bool)
+        return np.array([word in YES for word in words], dtype=bool)
 
     def found(
         self,

@@ -3,6 +3,8 @@
 from waistats.measures._kinds import (
     ALPHA_TYPES,
     KIND_COLUMNS,
+    NO,
+    YES,
     icc_form_of,
     in_one_word,
 )
@@ -45,9 +47,11 @@ __all__ = [
     "INDUCED",
     "KIND_COLUMNS",
     "MEASURES",
+    "NO",
     "OWN",
     "REQUIRED",
     "SHEET_MARK",
+    "YES",
     "RowStatus",
     "alpha_variance",
     "back_transform",

@@ -13,6 +13,8 @@ from waistats._typing import FloatArray
 
 # doubles per array that stay in the cache
 CHUNK = 30_000
+# columns of a design beyond which sums are taken data set by data set
+WIDE = 40
 
 
 def is_mean(X: FloatArray) -> bool:
@@ -26,6 +28,10 @@ def cross(X: FloatArray, w: FloatArray) -> FloatArray:
         return ((X * X).T @ w)[None]
     if X.ndim == 2:
         k, p = X.shape
+        if p > WIDE:
+            # all products of two columns would not fit into memory
+            found = [(X.T * w[:, b]) @ X for b in range(w.shape[1])]
+            return np.stack(found, axis=-1)
         pairs = (X[:, :, None] * X[:, None, :]).reshape(k, p * p)
         return (pairs.T @ w).reshape(p, p, -1)
     return np.einsum("kpb,kqb,kb->pqb", X, X, w, optimize=True)
