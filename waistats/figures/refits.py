@@ -12,6 +12,7 @@ from waistats.figures import _style as style
 from waistats.figures._alt import describe
 from waistats.figures._axes import axis_name, draw_intervals, set_alpha_axis, span
 from waistats.figures._labels import Texts, draw_beside, fit_beside
+from waistats.figures._rows import study_names
 from waistats.measures import transform
 from waistats.rg.as_model import as_model, left_out_by
 from waistats.sensitivity.deletion import (
@@ -122,9 +123,19 @@ def _frame(result: Any, make: Any) -> tuple[pd.DataFrame, Any]:
             )
         return result, None
     model = as_model(result)
-    if model.has_moderators or model.measure is not None:
-        return make(model, back_transform=True), model
-    return make(model), model
+    alpha = model.has_moderators or model.measure is not None
+    frame = make(model, back_transform=True) if alpha else make(model)
+    return _with_names(frame, model.effects.table), model
+
+
+def _with_names(frame: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return refits whose studies are called by their names."""
+    names = study_names(table)
+    for column in ("omitted", "added"):
+        if column in frame:
+            said = [names.get(str(v), str(v)) for v in frame[column]]
+            frame = frame.assign(**{column: said})
+    return frame
 
 
 def _draw(

@@ -106,6 +106,11 @@ class Figure:
     number: int = 0
     kind: str = "figure"
 
+    @property
+    def tall(self) -> bool:
+        """Whether it needs the height of a page: rows of studies, or boxes."""
+        return self.name.split("_")[0] in {"forest", "flow", "prisma", "leave", "box"}
+
 
 Block = Paragraph | Listing | Code | TableSpec | Cards | Download | Figure
 
