@@ -21,10 +21,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from waistats.reliability._best_split import best_split
 from waistats.reliability._polychoric import polychoric
 from waistats.reliability.alpha import cronbach_alpha
+from waistats.reliability.glb import greatest_lower_bound
 from waistats.reliability.icc import intraclass_correlation
 from waistats.reliability.omega import omega_total
+from waistats.reliability.omega_categorical import omega_categorical
 from waistats.reliability.ordinal import categories, ordinal_alpha
 
 Line = tuple[str, str, float]
@@ -226,12 +229,49 @@ def omega_500() -> Iterator[Line]:
     )
 
 
+def categorical_500() -> Iterator[Line]:
+    """Categorical omega of 500 x 12 five-point answers with a delta interval."""
+    values = ordered_answers(500, 12)
+    name = "categorical omega 500 x 12"
+    yield name, "waistats, ADF interval", best(lambda: omega_categorical(values))
+    yield (
+        name,
+        "semTools::compRelSEM, no interval",
+        best_in_r(
+            values,
+            "suppressMessages({library(lavaan); library(semTools)})",
+            "{d <- as.data.frame(x); compRelSEM(cfa(paste('f =~', paste(names(d), "
+            "collapse = '+')), d, ordered = names(d), std.lv = TRUE))}",
+        ),
+    )
+
+
+def bounds_20() -> Iterator[Line]:
+    """Bounds of 500 x 20 answers: greatest lower bound, best of 524,287 splits."""
+    values = ordered_answers(500, 20)
+    covariance = np.cov(values.T)
+    name = "bounds 500 x 20"
+    yield name, "waistats, best of all splits", best(lambda: best_split(covariance))
+    yield (
+        name,
+        "waistats, greatest lower bound with interval",
+        best(lambda: greatest_lower_bound(values)),
+    )
+    yield (
+        name,
+        "psych::glb.algebraic, no interval",
+        best_in_r(values, "library(psych)", "glb.algebraic(cov(x))"),
+    )
+
+
 CASES: dict[str, Callable[[], Iterator[Line]]] = {
     "alpha": alpha_10000,
     "bootstrap": bootstrap_500,
     "polychoric": polychoric_12,
     "icc": icc_500,
     "omega": omega_500,
+    "categorical": categorical_500,
+    "bounds": bounds_20,
 }
 
 

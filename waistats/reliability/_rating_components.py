@@ -198,8 +198,7 @@ class _Problem:
     def fixed_levels(self, ratios: FloatArray) -> FloatArray:
         """Return the fixed raters' levels (k,)."""
         system, right, _, _ = self._reduced(float(ratios[0]))
-        found: FloatArray = np.linalg.solve(system, right)
-        return found
+        return np.asarray(np.linalg.solve(system, right), dtype=np.float64)
 
     def information(self, theta: FloatArray) -> FloatArray:
         """Return the expected information (q, q) on target, rater and error variances."""

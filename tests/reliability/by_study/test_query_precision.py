@@ -124,3 +124,32 @@ def test_missing_answers_and_long_tables_are_shifted_too(tmp_path):
             memory["estimate"].to_numpy(), rel=1e-12
         )
         assert found["n"].tolist() == memory["n"].tolist() == [39, 50]
+
+
+def test_one_query_for_the_gate_and_the_sums(tmp_path, monkeypatch):
+    """One scale without a key: the gate's sums are those that alpha is made of."""
+    import waistats.reliability.by_study._query as query
+    import waistats.reliability.by_study._query_gate as gate
+
+    asked = []
+
+    def counted(expression):
+        asked.append(expression)
+        return fetch(expression)
+
+    fetch = gate.fetch
+    monkeypatch.setattr(gate, "fetch", counted)
+    monkeypatch.setattr(query, "fetch", counted)
+    values = answers(0)
+    values[:, 2] = 8 - values[:, 2]
+    frame = pd.DataFrame(values.astype(np.int8), columns=ITEMS).assign(study=STUDY)
+    path = tmp_path / "answers.parquet"
+    frame.to_parquet(path)
+    found = reliability_by_study(str(path), study="study", items=ITEMS)
+    # blanks of the study, ends of the items, sums by study
+    assert len(asked) <= 3
+    memory = reliability_by_study(frame, study="study", items=ITEMS)
+    assert found["estimate"].to_numpy() == pytest.approx(memory["estimate"], rel=1e-12)
+    empty = frame.astype({"a": float}).assign(a=np.nan)
+    empty.to_parquet(path)
+    assert (reliability_by_study(str(path), study="study", items=ITEMS)["n"] == 0).all()

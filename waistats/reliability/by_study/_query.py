@@ -55,6 +55,8 @@ class Answers:
         Lowest and highest answer, between which items are reverse-scored.
     codes : tuple of float
         Numbers that mean a missing answer.
+    rows : DataFrame or None
+        What `sums_query` gives, where the gate has asked for it already.
     """
 
     table: Any
@@ -65,6 +67,7 @@ class Answers:
     turned_in: tuple[object, ...] | None = None
     limits: tuple[float, float] | None = None
     codes: tuple[float, ...] = ()
+    rows: pd.DataFrame | None = None
 
     @property
     def keys(self) -> list[str]:
@@ -141,6 +144,7 @@ def sums_query(
     *,
     products: bool = False,
     near: dict[str, float] | None = None,
+    with_total: bool = False,
 ) -> Any:
     """Return the Ibis expression of the sums that the scales need.
 
@@ -152,6 +156,8 @@ def sums_query(
         Whether cross-products are needed too.
     near : dict of str to float, optional
         What is taken off the answers of an item before summing.
+    with_total : bool
+        Whether each item's product with the total of the first scale is needed too.
     """
     plan, table = answers.plan, answers.table
     position = {column: j for j, column in enumerate(plan.columns)}
@@ -181,6 +187,11 @@ def sums_query(
     for name in scales:
         total = _wide(base[f"y{name}"])
         asked[f"square_{name}"] = (total * total).sum()
+    if with_total:
+        # exact as real numbers up to 2**53, and faster than whole ones
+        whole = base["yt0"].cast("float64")
+        for j in position.values():
+            asked[f"a{j}"] = (base[f"y{j}"].cast("float64") * whole).sum()
     if products:
         for j, k in _pairs(plan, position):
             asked[f"p{j}_{k}"] = (base[f"y{j}"] * base[f"y{k}"]).sum()
@@ -306,7 +317,9 @@ def query_summaries(
         If a study is empty or, in a long table, an item answered twice.
     """
     near = origins(answers)
-    rows = fetch(sums_query(answers, products=products, near=near))
+    rows = answers.rows
+    if rows is None or products:
+        rows = fetch(sums_query(answers, products=products, near=near))
     if rows.empty:
         raise DataError(NO_ONE)
     samples, codes = ordered_samples(rows, answers)

@@ -43,6 +43,7 @@ from waistats.reliability.by_study._query import (
     _given,
     item_number,
     origins,
+    sums_query,
 )
 from waistats.reliability.by_study._sources import Source, fetch
 
@@ -104,6 +105,8 @@ def query_gate(answers: Answers, gate: GateOptions) -> tuple[Answers, list[Findi
     columns = list(plan.form_columns or plan.columns)
     layout = _key_layout(plan, columns)
     limits = declared_range(plan.form, [], gate)
+    if _is_plain(answers, limits):
+        return _plain_gate(answers, columns, layout, gate)
     rows = fetch(_gate_query(answers, columns, layout, limits, gate))
     if rows.empty:
         return answers, []
@@ -129,14 +132,7 @@ def query_gate(answers: Answers, gate: GateOptions) -> tuple[Answers, list[Findi
             against_finding(columns[j], _scale_of(plan, columns[j]), [])
             for j in np.flatnonzero(against)
         ]
-    found.append(
-        Finding(
-            severity=NOTE,
-            finding="not_looked_at",
-            text="The answers were queried, not read: identical rows, straight-lining "
-            "and kurtosis were not looked at",
-        )
-    )
+    found.append(_not_looked_at())
     found = accepted(found, gate.accept)
     refuse(found)
     chosen: tuple[object, ...] | None = None
@@ -145,6 +141,81 @@ def query_gate(answers: Answers, gate: GateOptions) -> tuple[Answers, list[Findi
         chosen = tuple(raw[turned_rows[unit]].drop_duplicates().tolist())
     turned = plan.reversed if turned_rows.any() else frozenset()
     return replace(answers, turned=turned, turned_in=chosen, limits=limits), found
+
+
+def _is_plain(answers: Answers, limits: tuple[float, float] | None) -> bool:
+    """Return whether the sums that alpha needs hold all that the gate asks.
+
+    One scale of named items without a key and a declared range: then one query groups
+    the respondents for both.
+    """
+    plan = answers.plan
+    return (
+        plan.form is None
+        and limits is None
+        and len(plan.scales) == 1
+        and answers.layout.long is None
+        and not answers.turned
+    )
+
+
+def _plain_gate(
+    answers: Answers,
+    columns: Sequence[object],
+    layout: KeyLayout,
+    gate: GateOptions,
+) -> tuple[Answers, list[Finding]]:
+    numbers = [item_number(answers.table, str(c), answers.codes) for c in columns]
+    ends = {f"low{j}": x.min() for j, x in enumerate(numbers)}
+    ends |= {f"high{j}": x.max() for j, x in enumerate(numbers)}
+    found = _odd(answers, columns, fetch(answers.table.aggregate(**ends)), None, gate)
+    rows = fetch(sums_query(answers, near=origins(answers), with_total=True))
+    if rows.empty:
+        return answers, found
+    # query_summaries counts items as the scale lists them
+    place = {column: j for j, column in enumerate(answers.plan.columns)}
+    at = [place[column] for column in columns]
+    full = rows[rows["c_t0"].to_numpy(dtype=bool)]
+    unit, studies = _units(full, answers.layout.study)
+
+    def table(names: Sequence[str]) -> np.ndarray:
+        return full[list(names)].fillna(0).to_numpy(dtype=np.float64)
+
+    own = table([f"a{j}" for j in at])
+    square = table(["square_t0"])
+    sums = KeySums(
+        n=full["n"].to_numpy(dtype=np.int64),
+        sums=table([f"s{j}" for j in at]),
+        squares=table([f"q{j}" for j in at]),
+        with_own=own,
+        with_all=own,
+        own_squares=square,
+        all_squares=square[:, 0],
+    )
+    against = np.zeros(len(columns), dtype=bool)
+    if studies:
+        proof = evidence(sums, layout, unit, len(studies))
+        none = np.zeros(proof.own.shape, dtype=bool)
+        one, overall = against_rest(proof, layout, none)
+        against = (one | overall).any(axis=0)
+    if not any(finding.severity == STOP for finding in found):
+        found += [
+            against_finding(columns[j], _scale_of(answers.plan, columns[j]), [])
+            for j in np.flatnonzero(against)
+        ]
+    found.append(_not_looked_at())
+    found = accepted(found, gate.accept)
+    refuse(found)
+    return replace(answers, turned_in=(), rows=rows), found
+
+
+def _not_looked_at() -> Finding:
+    return Finding(
+        severity=NOTE,
+        finding="not_looked_at",
+        text="The answers were queried, not read: identical rows, straight-lining and "
+        "kurtosis were not looked at",
+    )
 
 
 def _key_layout(plan: ScalePlan, columns: Sequence[object]) -> KeyLayout:
