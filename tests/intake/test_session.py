@@ -175,6 +175,19 @@ def test_from_the_file_to_the_report(tmp_path, capsys):
     assert (out / "covariance.csv").exists()
     decided = pd.read_csv(out / "intake.csv")
     assert set(decided["by"]) == {"data"}
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "Decisions at intake" in page
+    assert "counted once: P007 (row 8, row 102) (decided by the data)." in page
+
+
+def test_a_folder_of_alpha_brings_what_was_decided(tmp_path, capsys):
+    file, out = str(CASES / "codes_undeclared.csv"), tmp_path / "alpha"
+    typed = ["alpha", file, "--study", "site", "--items", "q"]
+    assert main([*typed, "--missing-codes", "99,-9", "--output", str(out)]) == 0
+    assert main(["generalize", str(out), "--output", str(tmp_path / "study")]) == 0
+    capsys.readouterr()
+    page = (tmp_path / "study" / "report.html").read_text(encoding="utf-8")
+    assert "are missing, as stated (decided by the user)." in page
 
 
 @pytest.mark.slow

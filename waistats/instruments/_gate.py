@@ -4,11 +4,13 @@ Every path that computes from answers runs it; `inspect_responses` adds what nee
 closer look. What the answers decide and what stops is decided here and nowhere else.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 
 from waistats._caller import option
 from waistats._format import coefficient
@@ -25,7 +27,9 @@ from waistats.instruments._findings import (
     STOP,
     WARNING,
     Finding,
+    accepted,
     check_accept,
+    refuse,
 )
 from waistats.instruments._key_evidence import (
     CONFLICT,
@@ -127,6 +131,24 @@ def _is_number(value: object) -> bool:
         and not isinstance(value, bool)
         and bool(np.isfinite(value))
     )
+
+
+def row_namer(data: pd.DataFrame) -> Callable[[object], str]:
+    """Return how a row's label is called: as the file numbers it, where it is known.
+
+    ``attrs["file_rows"]`` holds, where the numbering of the file starts or jumps, the
+    label of a row and its number in the file.
+    """
+    starts = data.attrs.get("file_rows", ())
+    labels = [label for label, _ in starts]
+
+    def name(label: object) -> str:
+        if starts and isinstance(label, (int, np.integer)):
+            first, number = starts[max(bisect_right(labels, int(label)) - 1, 0)]
+            return f"row {int(label) - first + number}"
+        return f"row {label}"
+
+    return name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -697,6 +719,50 @@ def reversed_besides(
     return values, limits, [finding]
 
 
+def scored_answers(
+    values: FloatArray,
+    columns: Sequence[object],
+    form: Instrument,
+    options: GateOptions,
+    *,
+    labels: ValueLabels | None,
+    row: Callable[[int], str],
+) -> tuple[FloatArray, list[Finding]]:
+    """Return the answers of one file to a form, scored, and what was found.
+
+    Raises
+    ------
+    DataError
+        For codes, answers out of range and a key that is contradicted or conflicts.
+    """
+    absent = [c for c in options.reverse if str(c) not in map(str, columns)]
+    if absent:
+        raise ModelError(
+            f"{option('reverse')} names {listing(absent)}, which "
+            f"{'is' if len(absent) == 1 else 'are'} not among the items."
+        )
+    read = read_codes(values, columns, options, form=form, labels=labels, row=row)
+    turned, limits, more = reversed_besides(
+        read.values, columns, options.reverse, read.limits
+    )
+    clean = turned if read.bad is None else np.where(read.bad, np.nan, turned)
+    plan = key_plan(form, columns)
+    alone = np.zeros(len(clean), dtype=np.int64)
+    decision = decide_key(
+        key_sums(clean, alone, 1, plan.layout),
+        plan,
+        np.zeros(1, dtype=np.int64),
+        [""],
+        options.already_keyed,
+        weak_stops=False,
+    )
+    found = [*read.findings, *more, *decision.findings]
+    found = accepted(found, options.accept)
+    refuse(found)
+    ends = limits or (float(form.limits[0]), float(form.limits[1]))
+    return keyed_values(turned, decision.turned, alone, reversal(ends)), found
+
+
 def against_finding(
     item: object,
     scale: str,
@@ -742,4 +808,6 @@ __all__ = [
     "read_codes",
     "reversal",
     "reversed_besides",
+    "row_namer",
+    "scored_answers",
 ]

@@ -13,7 +13,18 @@ from waistats._caller import option
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing
-from waistats.instruments._findings import STOP, Finding, ResponsesError
+from waistats.instruments._findings import (
+    STOP,
+    Finding,
+    ResponsesError,
+    intake_records,
+)
+from waistats.instruments._gate import (
+    GateOptions,
+    gate_options,
+    row_namer,
+    scored_answers,
+)
 from waistats.instruments.forms import Instrument, get_instrument
 
 _NUMBERED = re.compile(r"^(.*?)0*(\d+)$", re.S)
@@ -273,6 +284,7 @@ def answers(
         double = raw.columns[raw.columns.duplicated()].unique()
         raise DataError(f"columns of the same name: {listing(double)}. Rename them.")
     values = np.empty(raw.shape)
+    row = row_namer(responses)
     bad: list[str] = []
     for j, column in enumerate(columns):
         given = raw[column]
@@ -291,7 +303,7 @@ def answers(
             finite = np.where(np.isfinite(values[:, j]), values[:, j], 0)
             wrong |= finite != np.round(finite)
         for i in np.flatnonzero(wrong):
-            bad.append(f"{column}, row {raw.index[i]}: {_shown(given.iloc[i])}")
+            bad.append(f"{column}, {row(raw.index[i])}: {_shown(given.iloc[i])}")
     if bad:
         expected = "numbers"
         if limits is not None:
@@ -305,10 +317,18 @@ def answers(
     return values
 
 
-def _keyed(values: FloatArray, form: Instrument) -> FloatArray:
-    low, high = form.limits
-    turned = np.isin(form.items, form.reverse)
-    return np.where(turned, low + high - values, values)
+def answers_of_form(
+    responses: pd.DataFrame,
+    columns: Sequence[object],
+    form: Instrument,
+    gate: GateOptions,
+) -> FloatArray:
+    """Return the answers to a form as numbers; where some are none, name all bad ones."""
+    try:
+        return answers(responses, columns)
+    except DataError:
+        limits = gate.response_range or form.limits
+        return answers(responses, columns, limits, allow_fractions=gate.allow_fractions)
 
 
 def keyed_items(
@@ -316,9 +336,13 @@ def keyed_items(
     instrument: str | Instrument,
     items: str | Sequence[object] | None = None,
     *,
-    already_keyed: bool = False,
+    already_keyed: bool | None = None,
     allow_fractions: bool = False,
     provisional: bool = False,
+    missing_codes: float | Sequence[float] = (),
+    response_range: tuple[float, float] | None = None,
+    reverse: str | Sequence[object] = (),
+    accept: str | Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return the items with the reversed ones turned round.
 
@@ -330,19 +354,31 @@ def keyed_items(
         The form.
     items : str or sequence, optional
         Prefix or names of the item columns; see `item_columns`.
-    already_keyed : bool, default False
-        The reversed items are turned round in the file already: leave them.
+    already_keyed : bool or None, default None
+        Whether the reversed items are reverse-scored in the data already. None: clear
+        evidence in the answers decides; where there is none, the form's key applies,
+        with a note. Conflicting evidence, and a value that the answers contradict, stop.
     allow_fractions : bool, default False
         Accept answers between the whole numbers, as imputation makes them.
     provisional : bool, default False
         Allow a provisional form.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    response_range : tuple of float, optional
+        Lowest and highest answer, where they are not those of the form.
+    reverse : str or sequence
+        Items to be reverse-scored besides those of the key; one that the key reverses
+        too is thereby left as it is.
+    accept : str or sequence of str
+        Identifiers of findings that do not stop: see `inspect_responses`.
 
     Returns
     -------
     pandas.DataFrame
         The item columns in the form's order, as floats, index as given. A reversed
         answer ``x`` becomes ``min + max - x``. SIMULATED responses keep their
-        ``provenance`` column, which coefficients know to be no item.
+        ``provenance`` column, which coefficients know to be no item. What was decided
+        is in ``attrs["intake"]`` and ``attrs["notes"]``.
 
     Raises
     ------
@@ -359,11 +395,32 @@ def keyed_items(
     responses = as_frame(responses)
     form = get_instrument(instrument, provisional=provisional)
     columns = item_columns(responses, form, items)
-    values = answers(responses, columns, form.limits, allow_fractions=allow_fractions)
-    if not already_keyed:
-        values = _keyed(values, form)
+    gate = gate_options(
+        missing_codes=missing_codes,
+        response_range=response_range,
+        already_keyed=already_keyed,
+        reverse=reverse,
+        accept=accept,
+        allow_fractions=allow_fractions,
+    )
+    row = row_namer(responses)
+    values, found = scored_answers(
+        answers_of_form(responses, columns, form, gate),
+        columns,
+        form,
+        gate,
+        labels=responses.attrs.get("value_labels"),
+        row=lambda i: row(responses.index[i]),
+    )
     frame = pd.DataFrame(values, index=responses.index, columns=columns)
+    _keep_findings(frame, found)
     return _with_provenance(frame, responses)
+
+
+def _keep_findings(frame: pd.DataFrame, found: Sequence[Finding]) -> None:
+    if found:
+        frame.attrs["intake"] = intake_records(found)
+        frame.attrs["notes"] = tuple(finding.sentence() for finding in found)
 
 
 def scale_scores(values: FloatArray, *, max_missing: float, method: str) -> FloatArray:
@@ -387,9 +444,13 @@ def score(
     items: str | Sequence[object] | None = None,
     method: str = "sum",
     max_missing: float = 0.0,
-    already_keyed: bool = False,
+    already_keyed: bool | None = None,
     allow_fractions: bool = False,
     provisional: bool = False,
+    missing_codes: float | Sequence[float] = (),
+    response_range: tuple[float, float] | None = None,
+    reverse: str | Sequence[object] = (),
+    accept: str | Sequence[str] = (),
 ) -> pd.DataFrame:
     """Score a form: reversed items turned round, subscales and total added up.
 
@@ -408,19 +469,30 @@ def score(
         Share of a scale's items, at least 0 and below 1, that may be missing; they are
         replaced by the person's mean of the scale's other items. With more missing the
         score is empty.
-    already_keyed : bool, default False
-        The reversed items are turned round in the file already: leave them.
-        `audit_keys` finds out.
+    already_keyed : bool or None, default None
+        Whether the reversed items are reverse-scored in the data already. None: clear
+        evidence in the answers decides; where there is none, the form's key applies,
+        with a note. Conflicting evidence, and a value that the answers contradict, stop.
     allow_fractions : bool, default False
         Accept answers between the whole numbers.
     provisional : bool, default False
         Allow a form whose key rests on weak evidence.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    response_range : tuple of float, optional
+        Lowest and highest answer, where they are not those of the form.
+    reverse : str or sequence
+        Items to be reverse-scored besides those of the key; one that the key reverses
+        too is thereby left as it is.
+    accept : str or sequence of str
+        Identifiers of findings that do not stop: see `inspect_responses`.
 
     Returns
     -------
     pandas.DataFrame
         One column a subscale (``task, bond, goal``) and ``total``; index as given.
-        SIMULATED responses keep their ``provenance`` column.
+        SIMULATED responses keep their ``provenance`` column. What was decided is in
+        ``attrs["intake"]`` and ``attrs["notes"]``.
 
     Raises
     ------
@@ -454,6 +526,10 @@ def score(
         items,
         already_keyed=already_keyed,
         allow_fractions=allow_fractions,
+        missing_codes=missing_codes,
+        response_range=response_range,
+        reverse=reverse,
+        accept=accept,
     )
     values = keyed.drop(columns="provenance", errors="ignore").to_numpy()
     place = {number: j for j, number in enumerate(form.items)}
@@ -466,6 +542,7 @@ def score(
         for name, numbers in form.scales.items()
     }
     frame = pd.DataFrame(scores, index=responses.index)
+    frame.attrs.update(keyed.attrs)
     return _with_provenance(frame, responses)
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from waistats._caller import option
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.reliability._bootstrap import (
@@ -114,7 +115,7 @@ def delta_spread(
         if sample.likelihood is not None and not sample.likelihood.is_identified:
             notes = (
                 "The observed information is not positive definite, so the standard "
-                "error is not to be trusted; use ci='bootstrap'.",
+                f"error is not to be trusted; use {option('ci', 'bootstrap')}.",
             )
     low, high = wald_limits(estimate, se, request.conf_level, request.scale)
     return Spread(

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from waistats._caller import option
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_option, listing
 from waistats.reliability._bootstrap import Seed
@@ -207,7 +208,8 @@ def _strain_note(sample: Sample, ci: str) -> tuple[str, ...]:
     kurtosis = float((fourth / second[varies] ** 2).mean() - 3)
     return (
         f"{words} (mean excess kurtosis of the items {kurtosis:.1f}), so the {ci} "
-        "interval is too short; use ci='adf' or ci='bootstrap'.",
+        f"interval is too short; use {option('ci', 'adf')} or "
+        f"{option('ci', 'bootstrap')}.",
     )
 
 
@@ -494,7 +496,8 @@ def two_item_reliability(
             request,
         )
     if sample.likelihood is not None and request.ci == "fisher-z":
-        note = "The interval takes everyone for complete; ci='adf' does not."
+        way = option("ci", "adf")
+        note = f"The interval takes everyone for complete; {way} does not."
         spread = replace(spread, notes=(*spread.notes, note))
     return ReliabilityEstimate(
         coefficient="spearman_brown",

@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from waistats._caller import option
 from waistats._format import coefficient
 from waistats._typing import FloatArray
 from waistats.errors import listing
@@ -246,8 +247,8 @@ def _spread(
     unique = np.diagonal(structure.residuals(theta))
     if (unique <= 1e-8 * np.diagonal(s)).any() and request.ci != "bootstrap":
         return Spread(), (
-            "No standard error is given for such a solution; ci='bootstrap' resamples "
-            "respondents instead.",
+            f"No standard error is given for such a solution; {option('ci', 'bootstrap')} "
+            "resamples respondents instead.",
         )
     n = int(sample.moments.n)
     by_s = by_covariances(structure, theta, gradient)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from waistats._caller import option
 from waistats._format import percent
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, listing
@@ -204,7 +205,8 @@ def _end_notes(
     values = sample.values[~np.isnan(sample.values).any(axis=1)]
     words = strain_words(*variance_strain(values)) if len(values) else ""
     if words:
-        notes.append(f"{words}; use ci='adf' or ci='bootstrap'.")
+        ways = f"{option('ci', 'adf')} or {option('ci', 'bootstrap')}"
+        notes.append(f"{words}; use {ways}.")
     for word, shares in (("ceiling", ceiling), ("floor", floor)):
         overall = float(shares.mean())
         end = "highest" if word == "ceiling" else "lowest"

@@ -243,8 +243,8 @@ def without_delta(
     """Return the request without a delta interval if the solution is improper."""
     if problems and request.ci in ("adf", "normal-theory"):
         note = (
-            "No standard error is given for such a solution; ci='bootstrap' resamples "
-            "respondents instead."
+            f"No standard error is given for such a solution; {option('ci', 'bootstrap')} "
+            "resamples respondents instead."
         )
         return replace(request, ci=None), (note,)
     return request, ()

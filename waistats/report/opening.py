@@ -25,7 +25,7 @@ from waistats.report.text import (
     results_paragraph,
 )
 from waistats.rg.descriptives import kinds, stem_and_leaf
-from waistats.rg.study import RGStudy
+from waistats.rg.study import DECIDED, RGStudy
 from waistats.tables.studies import descriptives as descriptives_table
 
 _KEY = {
@@ -77,7 +77,13 @@ def methods(study: RGStudy) -> Section:
 
 def intake(study: RGStudy) -> list[Section]:
     """Return what was decided when the data were read, and accepted findings."""
-    said = [*study.intake, *study.notes]
+    told = [text.rpartition(f" ({DECIDED}")[0] for text in study.intake]
+    others = [
+        note
+        for note in study.notes
+        if not any(text and note.startswith(text) for text in told)
+    ]
+    said = [*study.intake, *others]
     if not said:
         return []
     return [Section("intake", "Decisions at intake", [Listing(said)])]

@@ -12,6 +12,7 @@ from waistats.errors import DataError, listing
 from waistats.io.readers import read_coefficients
 from waistats.measures import prepared, texts_of, with_coefficient_ids
 from waistats.meta._covariance import PAIRS, blocks_of_pairs
+from waistats.rg.computed import INTAKE, read_intake
 
 
 def read_tables(paths: Sequence[str | Path], **options: Any) -> list[pd.DataFrame]:
@@ -21,7 +22,7 @@ def read_tables(paths: Sequence[str | Path], **options: Any) -> list[pd.DataFram
     ----------
     paths : sequence of path
         Files, or folders that hold ``coefficients.csv``; a ``covariance.csv`` beside it
-        becomes the table's ``attrs["V"]``.
+        becomes the table's ``attrs["V"]``, an ``intake.csv`` its ``attrs["intake"]``.
     **options
         Of `read_coefficients`.
 
@@ -56,6 +57,9 @@ def read_tables(paths: Sequence[str | Path], **options: Any) -> list[pd.DataFram
             table.attrs["V"], table.attrs["V_measure"] = blocks_of_pairs(
                 pairs, str(covariance)
             )
+        intake = Path(file).with_name(INTAKE)
+        if folder.is_dir() and intake.exists():
+            table.attrs["intake"] = read_intake(intake)
         for study in dict.fromkeys(texts_of(table, "study_id")):
             first = places.setdefault(study, str(path))
             if first != str(path):

@@ -614,6 +614,9 @@ def _set_aside(effects: pd.DataFrame) -> list[str]:
     ]
 
 
+DECIDED = "decided by the"
+
+
 def _intake(coefficients: Any) -> tuple[str, ...]:
     """Return what was decided when tables were read, each sentence once."""
     several = isinstance(coefficients, (list, tuple))
@@ -622,5 +625,9 @@ def _intake(coefficients: Any) -> tuple[str, ...]:
         for record in getattr(table, "attrs", {}).get("intake", ()):
             where = str(record.get("where", ""))
             text = str(record.get("decision", "") or record.get("finding", ""))
-            said[f"{where}: {text}" if where else text] = None
+            by = str(record.get("by", ""))
+            if where and where not in text and record.get("finding") != "question":
+                text = f"{where}: {text}"
+            who = f" ({DECIDED} {by})" if by else ""
+            said[f"{text.rstrip('.')}{who}."] = None
     return tuple(said)

@@ -1,6 +1,5 @@
 """Responses in memory through the gate: keyed answers, samples, persons, findings."""
 
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -29,9 +28,10 @@ from waistats.instruments._gate import (
     read_codes,
     reversal,
     reversed_besides,
+    row_namer,
 )
 from waistats.instruments._key_evidence import KeyLayout, against_rest, evidence
-from waistats.instruments.scoring import answers as numbers_of
+from waistats.instruments.scoring import answers_of_form
 from waistats.io._where import read_where, rows_where
 from waistats.reliability._closer_look import (
     MOST_ROWS,
@@ -103,24 +103,6 @@ class StudyFrame:
     parts: tuple[Part, ...]
     person: IntArray | None = None
     findings: tuple[Finding, ...] = ()
-
-
-def row_namer(data: pd.DataFrame) -> Callable[[object], str]:
-    """Return how a row's label is called: as the file numbers it, where it is known.
-
-    ``attrs["file_rows"]`` holds, where the numbering of the file starts or jumps, the
-    label of a row and its number in the file.
-    """
-    starts = data.attrs.get("file_rows", ())
-    labels = [label for label, _ in starts]
-
-    def name(label: object) -> str:
-        if starts and isinstance(label, (int, np.integer)):
-            first, number = starts[max(bisect_right(labels, int(label)) - 1, 0)]
-            return f"row {int(label) - first + number}"
-        return f"row {label}"
-
-    return name
 
 
 def study_frame(
@@ -330,7 +312,7 @@ def _read(
 ) -> _Read:
     columns = list(plan.form_columns or plan.columns)
     if plan.form is not None:
-        values = numbers_of(wide, columns)
+        values = answers_of_form(wide, columns, plan.form, gate)
         groups = None
     else:
         values = read_items(wide[columns]).values
