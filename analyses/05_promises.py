@@ -28,21 +28,7 @@ import waistats as ws
 OUTPUT = Path(__file__).parent / "output"
 
 
-def dependent(runs: int, end: str, *, small: bool) -> None:
-    tables = several.simulate(runs, small=small)
-    for name, frame in zip(("dependent", "prediction"), tables, strict=True):
-        frame = frame.assign(provenance="SIMULATED")
-        frame.to_csv(OUTPUT / f"05_promises_{name}{end}.csv", index=False)
-    print(tables[0].pivot_table("ci_coverage", "studies", "coefficients").round(3))
-
-
-def main(
-    runs: int = 1000,
-    *,
-    cluster: bool = False,
-    small: bool = False,
-    several_coefficients: bool = False,
-) -> None:
+def main(runs: int = 1000, *, cluster=False, small=False, dependent=False) -> None:
     OUTPUT.mkdir(exist_ok=True)
     end = "_small" if small else ""
     with ExitStack() as stack:
@@ -55,8 +41,9 @@ def main(
             client.upload_file(simulation.__file__)
             client.upload_file(several.__file__)
             stack.enter_context(joblib.parallel_config("dask"))
-        if several_coefficients:
-            return dependent(runs, end, small=small)
+        if dependent:
+            several.write(OUTPUT, runs, end, small=small)
+            return
         frame = simulation.simulate(runs, small=small)
         frame = frame.assign(runs=runs, provenance="SIMULATED")
     name = f"05_promises{end}"
@@ -67,5 +54,5 @@ def main(
 
 if __name__ == "__main__":
     numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
-    words = {"cluster": "dask", "small": "small", "several_coefficients": "dependent"}
+    words = {"cluster": "dask", "small": "small", "dependent": "dependent"}
     main(*numbers, **{option: word in sys.argv for option, word in words.items()})

@@ -22,7 +22,7 @@ ITEMS = 12
 STUDIES = (3, 4, 5, 8, 12, 20)
 SPREADS = ((0.0, 0.0), (0.1, 0.1), (0.3, 0.1), (0.1, 0.3), (0.6, 0.2))
 # correlation of errors within a study: of the data, and the model's
-ERRORS = ((0.0, None), (0.6, 0.6), (0.6, None))
+ERRORS = ((0.6, 0.6), (0.6, None))
 # moderators and small-study checks take several fits a run: in these cells only
 TESTED = (0.3, 0.1), (0.6, 0.6)
 SINGLE = (3, 5, 10, 20, 30, 50, 100)
@@ -171,5 +171,14 @@ def simulate(runs, *, small=False):
     if small:
         dependent, alone = dependent[::12], alone[::12]
     first = spread_out(cell, dependent, runs, 20260101, "dependent")
-    second = spread_out(single, alone, 2 * runs, 20260102, "one level")
+    second = spread_out(single, alone, runs, 20260102, "one level")
     return first, second
+
+
+def write(folder, runs, end, *, small=False):
+    """Write both tables to a folder, and print the coverage by studies."""
+    tables = simulate(runs, small=small)
+    for name, frame in zip(("dependent", "prediction"), tables, strict=True):
+        frame = frame.assign(provenance="SIMULATED")
+        frame.to_csv(folder / f"05_promises_{name}{end}.csv", index=False)
+    print(tables[0].pivot_table("ci_coverage", "studies", "coefficients").round(3))

@@ -183,3 +183,67 @@ def test_a_cluster_gives_the_same_files(simulation, tmp_path, monkeypatch, capsy
     assert list(written[True]) == ["05_promises_small.csv", "05_promises_small.svg"]
     assert written[True] == written[False]
     assert "knapp-hartung" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def several():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "analyses"))
+        yield importlib.import_module("promises_dependent")
+
+
+def test_studies_give_equal_or_unequal_numbers(several):
+    for studies in several.STUDIES:
+        assert several.counts(studies, "equal").sum() == 4 * studies
+        many = several.counts(studies, "unequal")
+        assert len(many) == studies
+        assert many.min() >= 1
+        assert many.max() >= 1.9 * many.mean() - 1.7
+    assert several.counts(20, "unequal").max() >= 10
+
+
+def test_dependent_coefficients_have_the_moments_that_are_said(several):
+    rng = np.random.default_rng(5)
+    draws = [several.draw(rng, 8, "equal", (0.0, 0.0), 0.6) for _ in range(600)]
+    z = np.array(
+        [((t["yi"] - several.MEAN) / np.sqrt(t["vi"])).to_numpy() for t in draws]
+    )
+    assert z.std() == pytest.approx(1, abs=0.06)
+    pairs = np.corrcoef(z[:, ::4].ravel(), z[:, 1::4].ravel())[0, 1]
+    assert pairs == pytest.approx(0.6, abs=0.05)
+    apart = np.corrcoef(z[:, 0], z[:, 4])[0, 1]
+    assert abs(apart) < 0.15
+    wide = [several.draw(rng, 8, "equal", (0.5, 0.2), 0.6) for _ in range(600)]
+    true = np.array([t["yi"].to_numpy() for t in wide])
+    noise = np.mean([t["vi"].mean() for t in wide])
+    assert true.var() == pytest.approx(0.25 + 0.04 + noise, rel=0.15)
+
+
+def test_a_dependent_cell_belongs_to_its_seed(several):
+    setting = (5, "unequal", several.TESTED[0], several.TESTED[1])
+    row = several.cell(setting, np.random.SeedSequence(3), 4)
+    assert row == several.cell(setting, np.random.SeedSequence(3), 4)
+    assert row["runs"] == 4
+    assert 0 <= row["ci_coverage"] <= 1
+    assert {"egger", "rank", "moderator_one", "moderator_by_study"} <= set(row)
+    untested = several.cell((3, "equal", (0.0, 0.0), (0.6, None)), 1, 2)
+    assert "egger" not in untested
+
+
+def test_both_kinds_of_prediction_intervals_are_measured(several):
+    row = several.single((10, 0.1, "mixed"), np.random.SeedSequence(4), 40)
+    assert row["pi_coverage_confidence-distribution"] > row["pi_coverage_metafor"]
+    kinds = ("confidence-distribution", "metafor")
+    assert row[f"pi_width_{kinds[0]}"] > row[f"pi_width_{kinds[1]}"]
+
+
+def test_what_studies_with_several_coefficients_keep_is_promised(pages):
+    frame = pd.read_csv(pages.HERE / "promises_dependent.csv")
+    assert (frame["provenance"] == "SIMULATED").all()
+    assert set(frame["studies"]) == {3, 4, 5, 8, 12, 20}
+    means = frame.groupby(["studies", "coefficients"])[["ci_coverage", "pi_coverage"]]
+    assert (means.mean()["ci_coverage"] >= 0.93).all()
+    assert (means.mean()["pi_coverage"] >= 0.93).all()
+    # a share of rejections of 150 literatures has a standard error of .018
+    tests = frame[["egger", "egger_one_level", "rank", "moderator_by_study"]].dropna()
+    assert (tests.mean() <= 0.07).all()
