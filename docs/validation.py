@@ -28,6 +28,13 @@ SOURCES = {
         "coefficients",
         "coefficients_items",
     ),
+    cases.item_models: (
+        "Factor models, bounds, categorical omega, two levels, ratings with gaps",
+        "coefficients_models",
+        "coefficients_categorical",
+        "two_level_lavaan",
+        "ratings_lme4",
+    ),
     synthesis.literature: (
         "Agreement of coders, induction, comparisons",
         "coding_agreement",
@@ -46,7 +53,10 @@ SOURCES = {
         "practice_planning",
     ),
 }
-PACKAGES = ("R", "metafor", "metadat", "psych", "lavaan", "clubSandwich", "GPArotation")
+PACKAGES = (
+    *("R", "metafor", "metadat", "psych", "lavaan", "clubSandwich", "GPArotation"),
+    *("lme4", "semTools"),
+)
 DIFFERENT = """
 | where | waistats | R | why |
 | --- | --- | --- | --- |

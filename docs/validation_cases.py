@@ -147,6 +147,93 @@ def coefficients() -> Iterator[Row]:
         yield Row("item_statistics", "ceiling", ours, found[ours], case[theirs])
 
 
+def item_models() -> Iterator[Row]:
+    """Yield factor models, categorical omega, the greatest lower bound, two levels."""
+    reference, categorical = (
+        load("coefficients_models"),
+        load("coefficients_categorical"),
+    )
+    three = pd.read_csv(FOLDER / "simulated_three_factors_300x12.csv")
+    five = pd.read_csv(FOLDER / "fixture_items_60x5.csv")
+    names = list(three.columns)
+    factors = {"a": names[:4], "b": names[4:8], "c": names[8:]}
+    pair = [("x2", "x6")]
+    models: dict[str, dict[str, Any]] = {
+        "correlated": {"factors": factors},
+        "residual": {"factors": factors, "correlated_residuals": pair},
+        "second": {
+            "factors": factors,
+            "correlated_residuals": pair,
+            "second_order": True,
+        },
+        "single": {},
+    }
+    for name, options in models.items():
+        found, case = ws.omega_from_model(three, ci=None, **options), reference[name]
+        yield Row("omega_from_model", name, "omega", found.estimate, case["omega"])
+        fit, expected = found.fit, case["fit"]
+        for ours, theirs in {
+            "chi_square": "chisq",
+            "chi_square_scaled": "chisq.scaled",
+            "rmsea": "rmsea",
+            "cfi": "cfi",
+            "srmr": "srmr_bentler",
+        }.items():
+            value = getattr(fit, ours)
+            yield Row("omega_from_model", name, ours, value, expected[theirs])
+    tau, case = ws.tau_equivalence(three[names[:4]]), reference["tau_equivalence"]
+    yield Row("tau_equivalence", "a", "chi-square", tau.chi_square, case["plain"])
+    yield Row("tau_equivalence", "a", "scaled", tau.chi_square_scaled, case["scaled"])
+    for name, items in {"five": five, "three": three}.items():
+        for matrix in ("covariance", "correlation"):
+            bound = ws.greatest_lower_bound(items, matrix=matrix, ci=None).estimate
+            right = reference["glb"][name][matrix]
+            yield Row("greatest_lower_bound", name, matrix, bound, right)
+    values = three.to_numpy()
+    cuts = {
+        "six": np.digitize(values[:, :6], [-1, 0, 1]),
+        "skewed": np.digitize(values[:, :5], [-2, -1]),
+        "binary": (values[:, :4] > 0).astype(int),
+    }
+    for name, answers in cuts.items():
+        for method in ("dwls", "uls"):
+            omega = ws.omega_categorical(answers, method=method, ci=None).estimate
+            right = categorical[name][method]["observed"]
+            yield Row("omega_categorical", name, method, omega, right)
+    data, case = (
+        pd.read_csv(FOLDER / "simulated_two_level.csv"),
+        load("two_level_lavaan"),
+    )
+    table = ws.multilevel_reliability(
+        data,
+        person="p",
+        session="s",
+        items=list("abcde"),
+        ci="bootstrap",
+        n_resamples=100,
+    )
+    rows = table.to_frame().set_index("term")
+    for level in ("between", "within"):
+        name, found = "two levels", rows.loc[f"omega_{level}_ml"]
+        alpha_ml = rows.loc[f"alpha_{level}_ml", "estimate"]
+        yield Row(name, "simulated", f"alpha {level}", alpha_ml, case[f"alpha_{level}"])
+        right = case[f"omega_{level}"]
+        yield Row(name, "simulated", f"omega {level}", found["estimate"], right["est"])
+        yield Row(name, "simulated", f"se of omega {level}", found["se"], right["se"])
+    ratings = five.to_numpy(float) + np.array([0, 0.5, 1, 0.3, 0.8])
+    i, j = np.indices(ratings.shape) + 1
+    ratings[(7 * i + 3 * j) % 10 < 3] = np.nan
+    case = load("ratings_lme4")
+    for model in "123":
+        found = ws.intraclass_correlation(ratings, form=f"{model},1", missing="reml")
+        parts = found.components.set_index("component")["variance"]
+        for ours, theirs in {"target": "t", "rater": "r", "error": "Residual"}.items():
+            if theirs in case[model]["components"]:
+                right = case[model]["components"][theirs]
+                function = "intraclass_correlation(missing='reml')"
+                yield Row(function, f"form {model}", ours, parts[ours], right)
+
+
 def polychorics(reference: Any, data: Any) -> Iterator[Row]:
     """Yield polychoric correlations, which stand behind the ordinal coefficients."""
     for name, case in reference.items():

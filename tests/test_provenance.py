@@ -172,6 +172,15 @@ CALLS = {
         m.items.assign(wai1=3.0), ci=None
     ),
     "omega_hierarchical": lambda m: w.omega_hierarchical(m.items),
+    "omega_from_model": lambda m: w.omega_from_model(m.items, ci=None),
+    "tau_equivalence": lambda m: w.tau_equivalence(m.items),
+    "greatest_lower_bound": lambda m: w.greatest_lower_bound(m.items, ci=None),
+    "omega_categorical": lambda m: w.omega_categorical(m.items, ci=None, smooth=True),
+    "reliability_of_change": lambda m: w.reliability_of_change(
+        m.scales["task"], m.scales["bond"], ci=None
+    ),
+    "smallest_detectable_change": lambda m: w.smallest_detectable_change(m.items),
+    "compare_alphas of three": lambda m: w.compare_alphas(*m.scales.values()),
     "ordinal_alpha": lambda m: w.ordinal_alpha(m.items, ci=None),
     "ordinal_omega": lambda m: w.ordinal_omega(m.items, ci=None),
     "stratified_alpha": lambda m: w.stratified_alpha(m.scales),
@@ -285,6 +294,7 @@ WITHOUT = {
     *("lengthening_factor", "list_datasets", "list_instruments", "load_dataset"),
     *("mean_inter_item_correlation", "restrict_range", "read_coefficients"),
     *("read_responses", "reliable_change", "sample_size_for_alpha"),
+    *("limits_of_agreement", "sample_size_for_icc", "sample_size_for_omega"),
     *("sample_size_for_correlation", "simulate_hanson_study", "simulate_literature"),
     *("simulate_responses", "spearman_brown", "standard_error_of_measurement"),
     *("spread_covariance", "stem_and_leaf", "test_retest", "threshold_probability"),

@@ -16,6 +16,12 @@ LIMITS = {
     "polychoric correlations (psych)": 1e-4,  # psych's line search
     "multilevel_reliability (nested)": 1e-6,  # psych's optimiser
     "influence in three levels": 1e-6,  # metafor's optimiser
+    "two levels": 1e-5,  # lavaan's optimiser
+    "intraclass_correlation(missing='reml')": 1e-5,  # lme4's optimiser
+    "omega_from_model": 1e-6,  # lavaan's optimiser
+    "tau_equivalence": 1e-6,
+    "omega_categorical": 1e-6,
+    "greatest_lower_bound": 1e-6,  # CSDP's tolerance
     "ordinal_alpha": 1e-5,
     "ordinal_omega": 2e-5,
     "threshold_selection": 1e-5,  # metafor's optimiser
@@ -40,6 +46,7 @@ def modules():
     [
         "alpha",
         "coefficients",
+        "item_models",
         "multilevel",
         "other_models",
         "sensitivity",

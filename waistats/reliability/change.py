@@ -12,7 +12,7 @@ from waistats._format import Result, coefficient, fixed, level, p_statement
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, check_option
-from waistats.provenance import NOTE, is_simulated, marked, of_simulated
+from waistats.provenance import NOTE, is_simulated, marked, noted, of_simulated
 from waistats.reliability._bootstrap import Seed
 from waistats.reliability._delta import DELTA_INTERVALS, IntervalRequest, delta_spread
 from waistats.reliability._intervals import normal_quantile
@@ -233,6 +233,11 @@ class DetectableChange(Result):
     components: pd.DataFrame
     notes: tuple[str, ...] = ()
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the scores are SIMULATED."""
+        return noted(self.notes)
+
     def to_frame(self) -> pd.DataFrame:
         """Return a row each for SEM and the change of a person and of the group."""
         frame = pd.DataFrame(
@@ -251,7 +256,7 @@ class DetectableChange(Result):
                 ],
             }
         )
-        return marked(frame, is_simulated(self.components))
+        return marked(frame, self.simulated)
 
     def heading(self) -> str:
         """Return what was computed."""
@@ -259,6 +264,7 @@ class DetectableChange(Result):
             f"Smallest detectable change ({self.form}), {level(self.coverage)}: "
             f"{fixed(self.sdc, 3)} for a person, {fixed(self.sdc_group, 3)} for the mean "
             f"of {self.n}; SEM {fixed(self.sem, 3)}, ICC {coefficient(self.icc)}"
+            f"{of_simulated(self.simulated)}"
         )
 
     def closing(self) -> str:
