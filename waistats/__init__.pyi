@@ -258,6 +258,7 @@ from .rg.references import (
 )
 from .rg.spread import (
     SpreadResult as SpreadResult,
+    loading_variation as loading_variation,
     spread_analysis as spread_analysis,
 )
 from .rg.study import (

@@ -262,3 +262,33 @@ def test_module_runs_as_a_program(mibs, tmp_path):
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "estimate" in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_few_studies_with_several_coefficients_count_as_studies(tmp_path, capsys):
+    cases = Path(__file__).parents[1] / "cases"
+    out = tmp_path / "five"
+    assert run("generalize", cases / "five_studies_six_each.csv", "--output", out) == 0
+    printed = capsys.readouterr().out
+    assert "three levels, CR2" in printed
+    assert "95% CI [.860, .931]" in printed
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "95% CI [.86, .93]" in page
+
+
+@pytest.mark.slow
+def test_a_contrast_of_one_study_is_not_said_to_explain(tmp_path, capsys):
+    cases = Path(__file__).parents[1] / "cases"
+    out = tmp_path / "one"
+    code = run(
+        "generalize", cases / "one_study_against_rest.csv", "--moderators", "~ setting",
+        "--output", out,
+    )  # fmt: skip
+    assert code == 0
+    capsys.readouterr()
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "setting explains" not in page
+    assert "explains differences" not in page
+    frame = pd.read_csv(out / "tables" / "moderator_model.csv").set_index("term")
+    assert frame.loc["setting[T.outpatient]", "basis"] == "model"
+    assert frame.loc["setting[T.outpatient]", "p_value"] > 0.15
