@@ -119,7 +119,7 @@ def test_errors_come_first_with_row_and_advice():
     assert list(found["where"]) == ["row 1", "row 2", "row 0"]
     assert list(found["study_id"]) == ["B", "C", "A"]
     assert found["advice"].str.endswith(".").all()
-    with pytest.raises(DataError, match="2 things must be mended"):
+    with pytest.raises(DataError, match="2 problems found"):
         read_coefficients(frame)
 
 

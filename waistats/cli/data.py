@@ -1,8 +1,11 @@
 """Commands of data sets: list, fetch, and where they are."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from waistats.cli._options import Force
 
 data_app = typer.Typer(help="Data sets: list, fetch, and where they are.")
 
@@ -39,3 +42,19 @@ def data_path(
     from waistats.datasets.remote import cache_path
 
     print(cache_path(name))
+
+
+@data_app.command("example")
+def data_example(
+    folder: Annotated[
+        Path, typer.Argument(help="New folder for the practice files.")
+    ] = Path("waistats-examples"),
+    force: Force = False,
+) -> None:
+    """Write SIMULATED practice files: clean and messy SPSS, Qualtrics, a coding sheet."""
+    from waistats.datasets.examples import EXAMPLES, write_examples
+
+    written = write_examples(folder, force=force)
+    for path in written:
+        print(f"{path}: {EXAMPLES[path.name]}")
+    print(f"\nTry: waistats alpha {written[0]} --study site --instrument WAI-SR")

@@ -160,8 +160,8 @@ def _qualtrics(
             )
             if tests:
                 notes.append(
-                    f"{tests} rows are test answers ({name} is a preview): leave them "
-                    "out unless they are meant"
+                    f"{tests} {'row is' if tests == 1 else 'rows are'} test answers "
+                    f"({name} is a preview): leave them out unless they are meant"
                 )
                 break
     return Export(

@@ -450,7 +450,7 @@ def problem(source: str, findings: Iterable[Finding]) -> DataError | None:
     if len(sentences) == 1:
         return DataError(f"{source}: {sentences[0]}")
     lines = "\n".join(f"  - {sentence}" for sentence in sentences)
-    return DataError(f"{source}: {len(sentences)} things must be mended.\n{lines}")
+    return DataError(f"{source}: {len(sentences)} problems found.\n{lines}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
