@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from waistats.cli._terminal import names_of
+from waistats.cli._terminal import names_of, words_of
 from waistats.errors import DataError, near
 
 _RANGE = re.compile(r"\s*([-+]?[\d.]+)\s*(?::|\.\.|,|\bto\b)\s*([-+]?[\d.]+)\s*")
@@ -72,7 +72,7 @@ def typed(
     }
     reading: dict[str, Any] = {
         "labels": names_of(labels),
-        "missing_words": names_of(missing_words),
+        "missing_words": words_of(missing_words),
         "encoding": encoding,
         "skip_rows": skip_rows,
         "sheet": sheet,

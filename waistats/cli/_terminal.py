@@ -53,6 +53,11 @@ def names_of(text: str | None) -> list[str] | None:
     return names
 
 
+def words_of(text: str | None) -> list[str] | None:
+    """Return words as `names_of` does; an empty text is no word at all."""
+    return [] if text is not None and not text.strip() else names_of(text)
+
+
 def numbers_of(text: str | None) -> list[int] | None:
     """Return ``30,100`` as whole numbers; None stays None."""
     names = names_of(text)

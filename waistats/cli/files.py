@@ -121,6 +121,8 @@ def _check_coefficients(file: Path, columns: str | None, given: Typed) -> None:
     for _, row in found.iterrows():
         said = f"{row['severity']}: {row['where']}: {row['finding']}. {row['advice']}"
         print(visible(said))
+    for note in found.attrs.get("notes", ()):
+        print(visible(f"Note: {note}"))
     counts = found["severity"].value_counts()
     words = [
         f"{int(counts.get(name, 0))} {name}s" for name in ("error", "warning", "note")

@@ -23,6 +23,7 @@ from waistats.cli._terminal import (
     pairs_of,
     progress,
     wide_of,
+    words_of,
 )
 
 
@@ -162,7 +163,7 @@ def generalize(
         "sheet": sheet,
         "encoding": encoding,
         "skip_rows": skip_rows,
-        "missing_words": names_of(missing_words),
+        "missing_words": words_of(missing_words),
     }
     formats = names_of(figure_format) or ["svg"]
     for name in formats:

@@ -117,7 +117,7 @@ def _read_file(
     path: Any, *, sheet: str | None, encoding: str | None, skip_rows: int
 ) -> RawTable:
     if path == STANDARD_INPUT:
-        content = sys.stdin.buffer.read()
+        content = _standard_input()
         return _read_stream("standard input", content, sheet, encoding, skip_rows)
     found, source = check_file(path), os.fspath(path)
     if not found.is_file():
@@ -147,6 +147,19 @@ def _read_file(
     if kind in _ARROW:
         return _named_rows(source, _arrow(source, found, kind))
     return _labelled_file(source, found, kind, encoding=encoding)
+
+
+_GIVEN: dict[int, bytes] = {}
+
+
+def _standard_input() -> bytes:
+    """Return what came in, also when it is asked for again: a pipe is read once."""
+    stream = sys.stdin.buffer
+    content = stream.read()
+    if content:
+        _GIVEN.clear()
+        _GIVEN[id(stream)] = content
+    return _GIVEN.get(id(stream), b"")
 
 
 def _content(source: str, path: Path, most: int | None = None) -> bytes:
