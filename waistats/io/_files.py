@@ -116,7 +116,7 @@ def _check_skip(skip_rows: object) -> None:
 def _read_file(
     path: Any, *, sheet: str | None, encoding: str | None, skip_rows: int
 ) -> RawTable:
-    if path == STANDARD_INPUT:
+    if isinstance(path, str | os.PathLike) and os.fspath(path) == STANDARD_INPUT:
         content = _standard_input()
         return _read_stream("standard input", content, sheet, encoding, skip_rows)
     found, source = check_file(path), os.fspath(path)
