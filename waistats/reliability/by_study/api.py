@@ -18,7 +18,7 @@ from waistats.reliability.by_study._data import (
     study_sums,
 )
 from waistats.reliability.by_study._outcome import table_findings
-from waistats.reliability.by_study._query import Source
+from waistats.reliability.by_study._sources import Source
 from waistats.reliability.by_study._table import (
     StudyRequest,
     coefficient_table,
