@@ -197,11 +197,11 @@ def _plain_gate(
         proof = evidence(sums, layout, unit, len(studies))
         none = np.zeros(proof.own.shape, dtype=bool)
         one, overall = against_rest(proof, layout, none)
-        against = (one | overall).any(axis=0)
+        against = np.asarray((one | overall).any(axis=0))
     if not any(finding.severity == STOP for finding in found):
         found += [
             against_finding(columns[j], _scale_of(answers.plan, columns[j]), [])
-            for j in np.flatnonzero(against)
+            for j in np.flatnonzero(against).tolist()
         ]
     found.append(_not_looked_at())
     found = accepted(found, gate.accept)
