@@ -14,6 +14,7 @@ from waistats.figures._hover import hover
 from waistats.figures._rows import study_labels
 from waistats.figures._style import wrap
 from waistats.rg.as_model import as_model
+from waistats.rg.study import RGStudy
 from waistats.sensitivity.deletion import influence as influence_frame
 
 if TYPE_CHECKING:
@@ -93,6 +94,9 @@ def _frame(result: Any) -> tuple[pd.DataFrame, list[str]]:
             )
         return result, study_labels(result.reset_index(drop=True))
     model = as_model(result)
+    if isinstance(result, RGStudy):
+        # a study has refitted its model already
+        return result.influence, study_labels(model.effects.table)
     return influence_frame(model), study_labels(model.effects.table)
 
 

@@ -9,7 +9,7 @@ from waistats.errors import WaistatsError, listing
 from waistats.figures._rows import study_names
 from waistats.report.blocks import Block, Paragraph, Section, embed
 from waistats.report.results import MANY
-from waistats.report.text import number_of, opened
+from waistats.report.text import number_of, opened, why_not
 from waistats.rg.pooling import FEWEST_TO_POOL, pool
 from waistats.rg.spread import SpreadResult, spread_analysis
 from waistats.rg.study import RGStudy
@@ -36,7 +36,7 @@ def sensitivity(study: RGStudy) -> list[Section]:
         _left_out(study),
         embed(
             "influence",
-            figures.influence(study.pooled.fit),
+            figures.influence(study),
             "Influence of Each Coefficient",
             "Overall model; influential coefficients are marked.",
             simulated=study.simulated,
@@ -151,7 +151,7 @@ def spread(study: RGStudy) -> Section:
     except WaistatsError as error:
         why = Paragraph(
             "Whether alpha differs because scores spread more or because measurement "
-            f"error differs cannot be told here. {opened(str(error))}"
+            f"error differs cannot be told here. {why_not(error)}"
         )
         return Section("spread", title, [why])
     sentences = [

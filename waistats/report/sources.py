@@ -9,7 +9,7 @@ from waistats._format import coefficient, interval, level, p_statement
 from waistats.errors import WaistatsError
 from waistats.measures import ALPHA_TYPES
 from waistats.report.blocks import Block, Download, Listing, Paragraph, Section, embed
-from waistats.report.text import name_words, opened, own_rows
+from waistats.report.text import name_words, opened, own_rows, why_not
 from waistats.rg.compare_samples import compare_samples
 from waistats.rg.descriptives import kinds
 from waistats.rg.flow import flow_counts
@@ -200,7 +200,7 @@ def induction(study: RGStudy) -> list[Section]:
     try:
         found = compare_samples(study.coefficients, conf_level=study.conf_level)
     except WaistatsError as error:
-        blocks.append(Paragraph(f"Inducing samples are not compared: {error}"))
+        blocks.append(Paragraph(f"Inducing samples are not compared. {why_not(error)}"))
     else:
         blocks += _compared(found, study.conf_level)
     return [Section("induction", "Reliability induction", blocks)]

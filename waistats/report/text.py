@@ -58,6 +58,18 @@ def opened(text: str) -> str:
     return _START.sub(r"\1A total of ", text)
 
 
+def why_not(error: Exception) -> str:
+    """Return the reason of an error for a reader, without advice to who computes."""
+    first = str(error).split(". ")[0].rstrip(".")
+    if first.startswith("Columns are missing: "):
+        names = first.removeprefix("Columns are missing: ").split(", ")
+        words = ", ".join(inside_words(name.split(" ")[0]) for name in names)
+        return f"The table does not give: {words}."
+    if re.search(r"[`'()=]", first):
+        return "The table does not give what it takes."
+    return opened(f"{first}.")
+
+
 def name_words(name: str) -> str:
     """Return a column's name in words."""
     return _NAMES.get(name, inside_words(name))

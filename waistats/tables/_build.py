@@ -195,7 +195,7 @@ def _footnoted(
     letters: dict[str, str] = {}
     for name in names:
         texts = ["" if blank(v) else str(v).strip() for v in frame[name]]
-        if len(texts) > 1 and len(set(texts)) == 1:
+        if len(set(texts)) == 1:
             below += [_as_sentence(texts[0])] if texts[0] else []
             continue
         for i, text in enumerate(texts):

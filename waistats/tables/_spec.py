@@ -10,8 +10,9 @@ import pandas as pd
 from waistats.errors import visible
 from waistats.tables._typeset import Run, Runs, plain, signs
 
-# signs from which a cell holds a sentence; columns that a page holds upright
-SENTENCE, WIDE = 60, 13
+# signs from which a cell holds a sentence; letters that a column needs at most, and that
+# a line of an upright page holds
+SENTENCE, LETTERS, WIDE = 60, 26, 135
 
 Show = Callable[..., str]
 
@@ -166,8 +167,15 @@ class TableSpec:
 
     @property
     def wide(self) -> bool:
-        """Whether it needs a page on its side: many columns, some of sentences."""
-        return len(self.columns) > WIDE and any(self.long)
+        """Whether it needs a page on its side: more letters than a line upright holds."""
+        rows = self.rows()
+        letters = 0
+        for j, column in enumerate(self.columns):
+            texts = [row[j] for row in rows]
+            words = max((len(w) for w in column.title.split()), default=0)
+            whole = max(map(len, texts), default=0)
+            letters += max(words, min(whole, LETTERS)) + 2
+        return letters > WIDE
 
     def retitled(self, caption: str, notes: Sequence[str] | None = None) -> "TableSpec":
         """Return the same table under another caption."""
