@@ -249,7 +249,7 @@ def form_doubts(rows: Rows) -> list[Finding]:
         (
             _impossible_alpha,
             "estimate",
-            rows.own & rows.filled("score_mean") & rows.filled("score_sd"),
+            rows.own & _odd_alphas(rows, limits),
         ),
     ):
         told = _each(rows, rule, mask & rows.sound)
@@ -317,6 +317,23 @@ def _odd_means(rows: Rows, limits: FloatArray) -> BoolArray:
     with np.errstate(invalid="ignore"):
         fits = (items * low <= mean) & (mean <= items * high)
     return ~np.isnan(mean) & (~fits | rows.filled("score_metric"))
+
+
+def _odd_alphas(rows: Rows, limits: FloatArray) -> BoolArray:
+    """Return rows whose alpha may be below what mean, SD and range allow.
+
+    The bound of `_impossible_alpha` without its allowances, so that no row is lost.
+    """
+    low, high, items = limits.T
+    alpha = rows.numbers("estimate")
+    odd = rows.filled("score_metric")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for factor in (np.ones(len(rows)), items):
+            mean = rows.numbers("score_mean") / factor
+            sd = rows.numbers("score_sd") / factor
+            widest = (high - mean) * (mean - low)
+            odd |= alpha < items / (items - 1) * (1 - widest / (items * sd**2))
+    return odd & ~np.isnan(alpha)
 
 
 def _each(rows: Rows, rule: Callable[..., str], mask: BoolArray) -> list[str]:
