@@ -8,6 +8,7 @@ from waistats._caller import TERMINAL, calling
 from waistats.cli._terminal import as_program, guarded, leave_quietly
 from waistats.cli.data import data_app
 from waistats.cli.files import check, template
+from waistats.cli.project import project_app
 from waistats.cli.responses import alpha, items
 from waistats.cli.retrace import retrace
 from waistats.cli.start import start
@@ -27,6 +28,7 @@ COMMANDS = (
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(data_app, name="data", no_args_is_help=True)
+app.add_typer(project_app, name="project", no_args_is_help=True)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,1 @@
+"""A study that lives in a folder: new searches, new rows, and what they change."""
