@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
+from waistats.datasets.simulate import simulate_responses
 from waistats.errors import DataError, ModelError
 from waistats.instruments.forms import define_instrument, get_instrument
 from waistats.instruments.scoring import keyed_items, score
@@ -205,3 +206,22 @@ def test_wrong_options_are_refused():
         score(data, "WAI-S", max_missing=1)
     with pytest.raises(DataError, match="only a card"):
         score(data, "WATOCI")
+
+
+def test_score_finds_out_how_the_file_is_keyed():
+    raw = simulate_responses("WAI-S", studies=1, n=150, seed=11)
+    keyed = keyed_items(raw, "WAI-S")
+    scores = score(raw, "WAI-S")
+    pd.testing.assert_frame_equal(score(keyed, "WAI-S"), scores)
+    assert "already reverse-scored" in score(keyed, "WAI-S").attrs["notes"][0]
+    with pytest.raises(DataError, match="key_contradicted"):
+        score(keyed, "WAI-S", already_keyed=False)
+    mixed = raw.assign(wai4=8 - raw["wai4"])
+    with pytest.raises(DataError, match=r"already: wai4; not yet: wai10"):
+        score(mixed, "WAI-S")
+    pd.testing.assert_frame_equal(score(mixed, "WAI-S", reverse="wai4"), scores)
+    coded = raw.astype({"wai2": float})
+    coded.loc[5, "wai2"] = 99
+    with pytest.raises(DataError, match=r"missing_codes=\(99,\)"):
+        score(coded, "WAI-S")
+    assert np.isnan(score(coded, "WAI-S", missing_codes=99).loc[5, "total"])

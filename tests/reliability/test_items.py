@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import stats
 
+from waistats.datasets.simulate import simulate_responses
 from waistats.errors import DataError, ModelError
+from waistats.instruments.scoring import keyed_items
 from waistats.reliability._intervals import strain_words
 from waistats.reliability._moments import variance_strain
 from waistats.reliability.alpha import cronbach_alpha
@@ -187,3 +189,35 @@ def test_real_answers_to_the_satisfaction_with_life_scale():
     by_hand = items.corrwith(items.sum(axis=1) - items.iloc[:, 0]).iloc[0]
     assert found["item_rest_correlation"].iloc[0] == pytest.approx(by_hand)
     assert found["loading"].between(0.3, 1).all()
+
+
+def test_items_go_through_the_gate():
+    rng = np.random.default_rng(8)
+    base = rng.normal(size=(80, 1)) + rng.normal(size=(80, 5))
+    frame = pd.DataFrame(np.clip(np.round(base + 3), 1, 5), columns=list("abcde"))
+    clean = item_statistics(frame)
+    turned = frame.assign(c=6 - frame["c"])
+    found = item_statistics(turned, reverse="c", response_min=1, response_max=5)
+    pd.testing.assert_frame_equal(found, clean)
+    coded = frame.astype(float)
+    coded.loc[3, "a"] = 99
+    for function in (item_statistics, cronbach_alpha):
+        with pytest.raises(DataError, match=r"99 among answers from 1 to 5"):
+            function(coded)
+    stated = item_statistics(coded, missing_codes=99)
+    blank = item_statistics(coded.replace(99, np.nan))
+    pd.testing.assert_frame_equal(stated, blank)
+    assert "as stated" in stated.attrs["notes"][0]
+    kept = coded.copy()
+    kept.attrs["accept"] = ("missing_codes",)
+    assert cronbach_alpha(kept).n == 80
+    assert cronbach_alpha(coded.replace([99], float("nan"))).n == 79
+
+
+def test_a_form_is_scored_before_its_items_are_described():
+    raw = simulate_responses("WAI-S", studies=1, n=200, seed=3)
+    items = [f"wai{i}" for i in range(1, 13)]
+    found = item_statistics(raw[items], instrument="WAI-S")
+    expected = item_statistics(keyed_items(raw[items], "WAI-S"))
+    pd.testing.assert_frame_equal(found, expected)
+    assert "not reverse-scored yet" in found.attrs["notes"][0]

@@ -155,7 +155,8 @@ def read_file(file: Path, given: Typed) -> Any:
     reading = dict(given.reading)
     if "labels" in reading and isinstance(options.get("items"), list):
         reading["items"] = options["items"]
-    responses = read_answers(file, keys=keys, **reading)
+    source: str | Path = "-" if str(file) == "-" else file
+    responses = read_answers(source, keys=keys, **reading)
     _check_columns(file, given.options, [str(name) for name in responses.columns])
     return responses
 

@@ -1,5 +1,9 @@
 """Commands of files before they are used: check them, or write an empty one."""
 
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +36,8 @@ from waistats.cli._options import (
 )
 from waistats.cli._responses import Typed, read_file, typed
 from waistats.cli._terminal import pairs_of
+
+_INPUT = "standard-input.csv"
 
 
 def check(
@@ -81,10 +87,31 @@ def check(
         skip_rows=skip_rows,
         sheet=sheet,
     )
+    if str(file) == "-":
+        with _kept_input() as kept:
+            _check(kept, columns, given)
+        return
+    _check(file, columns, given)
+
+
+@contextmanager
+def _kept_input() -> Iterator[Path]:
+    """Give standard input as a file, which can be read more than once."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder) / _INPUT
+        kept.write_bytes(sys.stdin.buffer.read())
+        yield kept
+
+
+def _check(file: Path, columns: str | None, given: Typed) -> None:
     if columns is None and (given.options or _holds_responses(file, given)):
         _check_responses(file, given)
     else:
         _check_coefficients(file, columns, given)
+
+
+def _called(file: Path) -> str:
+    return "standard input" if file.name == _INPUT else str(file)
 
 
 def _holds_responses(file: Path, given: Typed) -> bool:
@@ -107,7 +134,7 @@ def _check_responses(file: Path, given: Typed) -> None:
     print(visible(found.heading()))
     for line in found.sentences():
         print(visible(line))
-    print(visible(f"{file}: {found.counted()}."))
+    print(visible(f"{_called(file)}: {found.counted()}."))
     if not found.ok:
         raise typer.Exit(2)
 
@@ -127,7 +154,7 @@ def _check_coefficients(file: Path, columns: str | None, given: Typed) -> None:
     words = [
         f"{int(counts.get(name, 0))} {name}s" for name in ("error", "warning", "note")
     ]
-    print(visible(f"{file}: {', '.join(words)}."))
+    print(visible(f"{_called(file)}: {', '.join(words)}."))
     if (found["severity"] == "error").any():
         raise typer.Exit(2)
 

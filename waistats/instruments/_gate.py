@@ -6,7 +6,7 @@ closer look. What the answers decide and what stops is decided here and nowhere 
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -251,7 +251,7 @@ def _without_codes(
                 Finding(
                     severity=NOTE,
                     finding="missing_codes_given",
-                    where=_of(columns, taken.any(axis=0)),
+                    where=_of(columns, np.asarray(taken.any(axis=0))),
                     n=int(taken.sum()),
                     example=codes,
                     text=f"{int(taken.sum())} answers with the codes {codes} are "
@@ -763,6 +763,28 @@ def scored_answers(
     return keyed_values(turned, decision.turned, alone, reversal(ends)), found
 
 
+def refuse_codes(values: FloatArray, names: Sequence[object]) -> None:
+    """Raise for codes among the answers of one scale, for functions of one coefficient.
+
+    They have no options of the gate: codes become missing in the frame itself, or are
+    accepted there.
+    """
+    found = read_codes(values, names, GateOptions(), row=lambda i: f"row {i}").findings
+    stops = [finding for finding in found if finding.severity == STOP]
+    if not stops:
+        return
+    codes = [int(v) if float(v).is_integer() else v for v in stops[0].values]
+    refuse(
+        [
+            replace(
+                stops[0],
+                advice=f'If they mean no answer: items.replace({codes}, float("nan")). '
+                'To use them as answers: items.attrs["accept"] = ("missing_codes",).',
+            )
+        ]
+    )
+
+
 def against_finding(
     item: object,
     scale: str,
@@ -806,6 +828,7 @@ __all__ = [
     "keyed_values",
     "odd_findings",
     "read_codes",
+    "refuse_codes",
     "reversal",
     "reversed_besides",
     "row_namer",

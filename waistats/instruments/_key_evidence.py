@@ -82,8 +82,8 @@ def key_sums(values: FloatArray, codes: IntArray, k: int, layout: KeyLayout) -> 
     values = values - origin
 
     def summed(column: FloatArray) -> FloatArray:
-        found: FloatArray = np.bincount(codes, weights=column, minlength=k)[:k]
-        return found
+        found = np.bincount(codes, weights=column, minlength=k)[:k]
+        return np.asarray(found, dtype=np.float64)
 
     of_group = [
         values[:, layout.members(g)].sum(axis=1) for g in range(layout.n_groups)

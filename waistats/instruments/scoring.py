@@ -206,10 +206,11 @@ def item_columns(
     if items is not None:
         runs = {key: of for key, of in runs.items() if key == items.lower()}
     if len(runs) != 1:
-        found = f"prefixes {listing(map(_named, runs))}" if runs else "none"
+        seen = f"prefixes {listing(map(_named, runs))}" if runs else "none"
         raise DataError(
             "the item columns are not clear: one set of columns numbered from 1 is "
-            f"expected under one prefix, found {found}. Name them with items=."
+            f"expected under one prefix, found {seen}. Name them with "
+            f"{option('items')}."
         )
     prefix, numbers = next(iter(runs.items()))
     found = _prefix_columns(responses, numbers, "the form", prefix)

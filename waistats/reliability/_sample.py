@@ -3,8 +3,9 @@
 Items and a treatment of missing answers -> what a coefficient is computed from.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from waistats.errors import (
     check_option,
     listing,
 )
+from waistats.instruments._gate import refuse_codes
 from waistats.provenance import NOTE
 from waistats.reliability._bootstrap import (
     Seed,
@@ -156,6 +158,31 @@ def moments_sample(moments: Moments, names: tuple[str, ...]) -> Sample:
     )
 
 
+# whether the answers have been through the gate already
+_GATED: ContextVar[bool] = ContextVar("waistats_gated", default=False)
+
+
+@contextmanager
+def gated() -> Iterator[None]:
+    """Take answers as they are: they have been through the gate."""
+    token = _GATED.set(True)
+    try:
+        yield
+    finally:
+        _GATED.reset(token)
+
+
+def is_gated(items: object) -> bool:
+    """Return whether answers are taken as they are."""
+    return _GATED.get() or _accepts_codes(items)
+
+
+def _accepts_codes(items: object) -> bool:
+    attrs = getattr(items, "attrs", None) or {}
+    accept = attrs.get("accept", ())
+    return "missing_codes" in ((accept,) if isinstance(accept, str) else accept)
+
+
 def prepare(
     items: ItemsLike | Sample,
     missing: str = "listwise",
@@ -185,13 +212,16 @@ def prepare(
     Raises
     ------
     DataError
-        If the items are not usable or too few respondents remain.
+        If the items are not usable, hold customary codes for a missing answer, or too
+        few respondents remain.
     """
     missing = check_option("missing", missing, MISSING)
     if isinstance(items, Sample):
         return items
     responses = read_items(items, at_least=at_least_items)
     values = responses.values
+    if not is_gated(items):
+        refuse_codes(values, responses.names)
     whole = np.isfinite(values.sum())
     if whole:
         used = np.ones(len(values), dtype=bool)

@@ -1,5 +1,7 @@
 """Item statistics: what each item adds, and where answers run into the ends."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -7,6 +9,15 @@ from waistats._caller import option
 from waistats._format import percent
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, listing
+from waistats.instruments._findings import accepted, refuse
+from waistats.instruments._gate import (
+    GateOptions,
+    gate_options,
+    read_codes,
+    reversed_besides,
+)
+from waistats.instruments.forms import Instrument
+from waistats.instruments.scoring import keyed_items
 from waistats.provenance import marked, noted
 from waistats.reliability._factor import fit_ml
 from waistats.reliability._intervals import strain_words
@@ -17,7 +28,7 @@ from waistats.reliability._moments import (
     correlation,
     variance_strain,
 )
-from waistats.reliability._sample import Sample, prepare
+from waistats.reliability._sample import Sample, gated, is_gated, prepare
 
 
 def item_statistics(
@@ -26,17 +37,32 @@ def item_statistics(
     response_min: float | None = None,
     response_max: float | None = None,
     missing: str = "listwise",
+    instrument: str | Instrument | None = None,
+    already_keyed: bool | None = None,
+    missing_codes: float | Sequence[float] = (),
+    reverse: str | Sequence[object] = (),
+    accept: str | Sequence[str] = (),
 ) -> pd.DataFrame:
     r"""Return what each item is like and what it adds to the scale.
 
     Parameters
     ----------
     items : DataFrame or array_like of shape (n, m)
-        Keyed responses.
+        Keyed responses; with ``instrument`` responses as they are in the file.
     response_min, response_max : float, optional
         Ends of the response scale; by default the lowest and highest answer there is.
     missing : {"listwise", "pairwise", "em"}
         Treatment of missing answers in the last three columns.
+    instrument : str or Instrument, optional
+        The form, whose reversed items are reverse-scored first: see `keyed_items`.
+    already_keyed : bool or None
+        Whether they are already; None asks the answers.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    reverse : str or sequence
+        Items to be reverse-scored besides those of the form.
+    accept : str or sequence of str
+        Identifiers of findings that do not stop: see `inspect_responses`.
 
     Returns
     -------
@@ -75,7 +101,25 @@ def item_statistics(
     1    2  3.500                  0.856
     2    3  3.667                  0.841
     """
-    sample = prepare(items, missing)
+    said: tuple[str, ...] = ()
+    if instrument is not None:
+        frame = items if isinstance(items, pd.DataFrame) else pd.DataFrame(items)
+        items = keyed_items(
+            frame,
+            instrument,
+            already_keyed=already_keyed,
+            missing_codes=missing_codes,
+            reverse=reverse,
+            accept=accept,
+        )
+        said = tuple(items.attrs.get("notes", ()))
+        with gated():
+            sample = prepare(items, missing)
+    else:
+        gate = gate_options(missing_codes=missing_codes, reverse=reverse, accept=accept)
+        items, said = _through_gate(items, gate, response_min, response_max)
+        with gated():
+            sample = prepare(items, missing)
     values, names = read_items(items).values, sample.names
     low, high = _ends(values, names, response_min, response_max)
     answered = ~np.isnan(values)
@@ -99,7 +143,7 @@ def item_statistics(
             "loading": standardized_loading(covariance),
         }
     )
-    notes = (*sample.notes, *_end_notes(sample, at_floor, at_ceiling))
+    notes = (*said, *sample.notes, *_end_notes(sample, at_floor, at_ceiling))
     negative = frame.loc[frame["item_rest_correlation"] < 0, "item"]
     if len(negative) and not against_scale(covariance, int(sample.moments.n)).any():
         notes += (
@@ -109,6 +153,32 @@ def item_statistics(
     frame = marked(frame, noted(notes))
     frame.attrs["notes"] = notes
     return frame
+
+
+def _through_gate(
+    items: ItemsLike,
+    gate: GateOptions,
+    low: float | None,
+    high: float | None,
+) -> tuple[ItemsLike, tuple[str, ...]]:
+    """Return items without codes, some reverse-scored, and what was found."""
+    if is_gated(items):
+        return items, ()
+    responses = read_items(items)
+    names = list(responses.names)
+    found = read_codes(responses.values, names, gate, row=lambda i: f"row {i}")
+    limits = None if low is None or high is None else (float(low), float(high))
+    values, _, more = reversed_besides(
+        found.values, names, [str(one) for one in gate.reverse], limits
+    )
+    findings = accepted([*found.findings, *more], gate.accept)
+    refuse(findings)
+    if not gate.missing_codes and not gate.reverse:
+        return items, tuple(finding.sentence() for finding in findings)
+    frame = pd.DataFrame(values, columns=names, index=list(responses.rows))
+    if responses.simulated:
+        frame["provenance"] = "SIMULATED"
+    return frame, tuple(finding.sentence() for finding in findings)
 
 
 def _possible(sample: Sample, values: FloatArray) -> FloatArray:

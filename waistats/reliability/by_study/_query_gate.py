@@ -118,19 +118,19 @@ def query_gate(answers: Answers, gate: GateOptions) -> tuple[Answers, list[Findi
         proof = evidence(sums, layout, unit, len(studies))
         none = np.zeros(proof.own.shape, dtype=bool)
         one, overall = against_rest(proof, layout, none)
-        against = (one | overall).any(axis=0)
+        against = np.asarray((one | overall).any(axis=0))
     else:
         decision = decide_key(
             sums, key_plan(plan.form, columns), unit, studies, gate.already_keyed
         )
         found += decision.findings
-        turned_rows = decision.turned.any(axis=1)
-        against = decision.against.any(axis=0)
+        turned_rows = np.asarray(decision.turned.any(axis=1))
+        against = np.asarray(decision.against.any(axis=0))
     stops = any(finding.severity == STOP for finding in found)
     if not stops:
         found += [
             against_finding(columns[j], _scale_of(plan, columns[j]), [])
-            for j in np.flatnonzero(against)
+            for j in np.flatnonzero(against).tolist()
         ]
     found.append(_not_looked_at())
     found = accepted(found, gate.accept)

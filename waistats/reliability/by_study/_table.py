@@ -21,7 +21,7 @@ from waistats.reliability._moments import (
     influence_covariance,
 )
 from waistats.reliability._result import ReliabilityEstimate
-from waistats.reliability._sample import Sample, moments_sample, prepare
+from waistats.reliability._sample import Sample, gated, moments_sample, prepare
 from waistats.reliability.alpha import FORMULA_INTERVALS, alpha_notes, formula_limits
 from waistats.reliability.by_study._intake import Key, Part, StudyFrame
 from waistats.reliability.by_study._layout import CELL
@@ -329,14 +329,15 @@ def frame_cells(frame: StudyFrame, request: StudyRequest) -> dict[Key, Cells]:
     """Return the cells of every rater and scale, one sample after the other."""
     members = _members(frame.samples.codes, len(frame.samples.frame))
     cells: dict[Key, Cells] = {}
-    for part in frame.parts:
-        for scale, columns in part.plan.scales.items():
-            answers = part.answers[list(columns)]
-            rows = []
-            for rows_of in members:
-                items = answers.iloc[rows_of]
-                rows.append(_row(items, _moments_of(items, request), request))
-            cells[part.rater, scale] = estimate_cells(rows)
+    with gated():
+        for part in frame.parts:
+            for scale, columns in part.plan.scales.items():
+                answers = part.answers[list(columns)]
+                rows = []
+                for rows_of in members:
+                    items = answers.iloc[rows_of]
+                    rows.append(_row(items, _moments_of(items, request), request))
+                cells[part.rater, scale] = estimate_cells(rows)
     return cells
 
 
@@ -445,9 +446,11 @@ def _study_block(
             continue
         rows = members[cell]
         items = part.answers[list(part.plan.scales[scale])].iloc[rows]
-        own, used = stacked_influence([prepare(items, request.missing)], gradient)
+        with gated():
+            sample = prepare(items, request.missing)
+        own, used = stacked_influence([sample], gradient)
         at = np.array([place[row] for row in rows.tolist()])[used[:, 0]]
-        np.add.at(influence, (at, j), own[used[:, 0], 0])
+        np.add.at(influence[:, j], at, own[used[:, 0], 0])
         present[at, j] = True
         slope[j] = pooling_slope(given.estimate[cell : cell + 1], measure)[0]
     usable = np.isfinite(slope)

@@ -14,6 +14,7 @@ from waistats.instruments._gate import Keyed, gate_options
 from waistats.instruments.forms import Instrument
 from waistats.instruments.keys import audit_items
 from waistats.reliability._moments import alpha_of
+from waistats.reliability._sample import gated
 from waistats.reliability.by_study._data import (
     ask,
     open_studies,
@@ -224,8 +225,8 @@ def item_tables(
     )
     frame = next(study_frames(responses, question))
     parts = []
-    names = frame.samples.frame[CELL].tolist()
-    for cell, name in enumerate(names):
+    cells = frame.samples.frame[CELL].tolist()
+    for cell, name in enumerate(cells):
         rows = frame.samples.codes == cell
         for part in frame.parts:
             for scale, columns in part.plan.scales.items():
@@ -238,8 +239,8 @@ def item_tables(
         for part in frame.parts:
             if part.raw is None:
                 continue
-            columns = list(part.raw.columns)
-            found = audit_items(columns, part.raw.to_numpy(), form, list(form.items))
+            names = list(part.raw.columns)
+            found = audit_items(names, part.raw.to_numpy(), form, list(form.items))
             whose = f"{part.rater}: " if part.rater else ""
             audits.append(whose + found.attrs["summary"])
     return parts, audits, [finding.sentence() for finding in question.findings]
@@ -255,6 +256,7 @@ def _item_part(title: str, answers: pd.DataFrame) -> ItemPart:
     if len(complete) < LEAST_N:
         empty = pd.DataFrame({"item": [str(c) for c in answers.columns]})
         return ItemPart(title=title, alpha=np.nan, n=len(complete), frame=empty)
-    frame = item_statistics(answers)
+    with gated():
+        frame = item_statistics(answers)
     alpha = float(alpha_of(np.cov(complete.to_numpy(), rowvar=False)))
     return ItemPart(title=title, alpha=alpha, n=len(complete), frame=frame[columns])
