@@ -136,6 +136,11 @@ from .reliability.by_study.api import (
 from .reliability.by_study.items import (
     item_statistics_by_study as item_statistics_by_study,
 )
+from .reliability.by_study.summaries import (
+    ResponseSummaries as ResponseSummaries,
+    read_summaries as read_summaries,
+    summarize_responses as summarize_responses,
+)
 from .reliability.change import (
     limits_of_agreement as limits_of_agreement,
     reliability_of_change as reliability_of_change,

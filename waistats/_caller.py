@@ -20,6 +20,7 @@ _COMMANDS = {
     "item_statistics": "waistats items FILE",
     "reliability_by_study": "waistats alpha FILE",
     "score": "waistats alpha FILE",
+    "summarize_responses": "waistats summarize FILE",
     "generalize": "waistats generalize FILE",
 }
 

@@ -13,6 +13,7 @@ from waistats.cli.responses import alpha, items
 from waistats.cli.retrace import retrace
 from waistats.cli.start import start
 from waistats.cli.study import generalize, predict, reproduce
+from waistats.cli.summaries import summarize
 
 app = typer.Typer(
     help="Reliability generalization of the Working Alliance Inventory.",
@@ -23,7 +24,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(reproduce, start, alpha, items, generalize, check, template, predict),
-    *(retrace,),
+    *(retrace, summarize),
 )
 for command in COMMANDS:
     app.command()(command)

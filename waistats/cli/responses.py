@@ -31,7 +31,7 @@ from waistats.cli._options import (
     Where,
 )
 from waistats.cli._responses import Typed, items_missing, listed_notes, read_file, typed
-from waistats.errors import DataError
+from waistats.errors import DataError, listing
 
 SHOWN = (
     "study_id", "sample_id", "rater", "scale", "estimate", "ci_low", "ci_high", "n",
@@ -40,7 +40,13 @@ SHOWN = (
 
 
 def alpha(
-    file: File,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="The file to read; or files that waistats summarize wrote.",
+            show_default=False,
+        ),
+    ],
     study: Annotated[str, typer.Option(help="Column that names the study.")] = "",
     one_study: Annotated[
         str | None, typer.Option(help="Name of the study, where the file is one.")
@@ -78,13 +84,9 @@ def alpha(
 ) -> None:
     """Compute the reliability of every study in a file of item responses."""
     from waistats.reliability.by_study.api import reliability_by_study
+    from waistats.reliability.by_study.summaries import ResponseSummaries
     from waistats.rg.computed import has_covariance, write_reliability
 
-    if bool(study) == (one_study is not None):
-        raise DataError(
-            "Missing option --study: the column that names the study; or --one-study "
-            "NAME, where the file is one study."
-        )
     given = typed(
         study=study or None,
         items=items,
@@ -107,21 +109,17 @@ def alpha(
         skip_rows=skip_rows,
         sheet=sheet,
     )
-    if items is None and instrument is None and rater is None and item is None:
-        raise items_missing(file, given)
-    responses = read_file(file, given)
-    if one_study is not None:
-        attrs = responses.attrs
-        responses = responses.assign(study=one_study)
-        responses.attrs = attrs
-        given.options["study"] = "study"
+    data = _answers_or_sums(files, given, one_study)
+    known = has_covariance(coefficient)
+    if isinstance(data, ResponseSummaries):
+        known = coefficient == "alpha" and data.moments == 4
     table = reliability_by_study(
-        responses,
+        data,
         coefficient=coefficient,
         ci=ci,
         missing=missing,
         conf_level=conf_level,
-        covariance=output is not None and has_covariance(coefficient),
+        covariance=output is not None and known,
         **given.options,
     )
     if output is not None:
@@ -129,6 +127,33 @@ def alpha(
     _print_table(table)
     if output is not None:
         print(f"\nWrote {output}: {', '.join(written)}")
+
+
+def _answers_or_sums(files: list[Path], given: Typed, one_study: str | None) -> Any:
+    """Return the answers of one file, or the sums that several places sent."""
+    from waistats.reliability.by_study.summaries import is_summaries, read_summaries
+
+    if all(is_summaries(file) for file in files):
+        return read_summaries(files)
+    if len(files) > 1:
+        raise DataError(
+            "waistats alpha reads one file of answers, or any number of files that "
+            f"waistats summarize wrote (.json); got {listing(map(str, files))}."
+        )
+    if ("study" in given.options) == (one_study is not None):
+        raise DataError(
+            "Missing option --study: the column that names the study; or --one-study "
+            "NAME, where the file is one study."
+        )
+    if not {"items", "instrument", "raters", "item"} & set(given.options):
+        raise items_missing(files[0], given)
+    responses = read_file(files[0], given)
+    if one_study is not None:
+        attrs = responses.attrs
+        responses = responses.assign(study=one_study)
+        responses.attrs = attrs
+        given.options["study"] = "study"
+    return responses
 
 
 def table_shown(table: Any) -> Any:

@@ -41,6 +41,7 @@ FINDINGS = {
     "question": "what was asked when the file was taken in, and answered",
     "items_guessed": "items found by their numbers",
     "not_looked_at": "what was not looked at",
+    "withheld": "samples with few respondents, whose sums are withheld",
 }
 
 

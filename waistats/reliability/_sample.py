@@ -499,8 +499,17 @@ def varying_sample(
         )
     if varies.all():
         return sample
-    values = read_items(items).values[:, varies]
-    kept = prepare(values, missing, at_least_n=at_least_n)
+    if isinstance(items, Sample):
+        moments = sample.moments
+        part = replace(
+            moments,
+            mean=moments.mean[varies],
+            covariance=moments.covariance[np.ix_(varies, varies)],
+        )
+        kept = moments_sample(part, tuple(names[varies]))
+    else:
+        values = read_items(items).values[:, varies]
+        kept = prepare(values, missing, at_least_n=at_least_n)
     note = f"Left out, as everyone gave the same answer: {listing(names[~varies])}."
     said = tuple(text for text in sample.notes if text == NOTE)
     notes = (note, *kept.notes, *said)

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,19 +17,35 @@ from waistats.instruments._findings import (
     accepted,
     refuse,
 )
-from waistats.reliability.by_study._data import Question
+from waistats.instruments._gate import GateOptions
 
 _MOST_NAMED = 6
 
 
-def table_findings(table: pd.DataFrame, question: Question) -> list[Finding]:
+class Asked(Protocol):
+    """What is known of the answers behind a table."""
+
+    @property
+    def gate(self) -> GateOptions:
+        """What the user says of the answers."""
+
+    @property
+    def keyed(self) -> bool:
+        """Whether a form says how items are scored."""
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Lowest and highest answer."""
+
+
+def table_findings(table: pd.DataFrame, question: Asked) -> list[Finding]:
     """Return what the coefficient table shows; a DataError for what stops."""
     found = accepted(outcome(table, question), question.gate.accept)
     refuse(found)
     return found
 
 
-def outcome(table: pd.DataFrame, question: Question) -> list[Finding]:
+def outcome(table: pd.DataFrame, question: Asked) -> list[Finding]:
     """Return what the coefficient table shows, what stops among it."""
     keyed = "instrument" in table and question.keyed
     return [

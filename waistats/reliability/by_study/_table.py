@@ -321,7 +321,7 @@ def summary_cells(
             n_most=int(summary.n[i]),
         )
         sample = moments_sample(moments, tuple(str(name) for name in names))
-        rows.append(_row(sample, moments, request))
+        rows.append(estimate_row(sample, moments, request))
     return estimate_cells(rows)
 
 
@@ -336,7 +336,9 @@ def frame_cells(frame: StudyFrame, request: StudyRequest) -> dict[Key, Cells]:
                 rows = []
                 for rows_of in members:
                     items = answers.iloc[rows_of]
-                    rows.append(_row(items, _moments_of(items, request), request))
+                    rows.append(
+                        estimate_row(items, _moments_of(items, request), request)
+                    )
                 cells[part.rater, scale] = estimate_cells(rows)
     return cells
 
@@ -362,7 +364,7 @@ def _moments_of(items: pd.DataFrame, request: StudyRequest) -> Moments:
         )
 
 
-def _row(
+def estimate_row(
     items: pd.DataFrame | Sample, moments: Moments, request: StudyRequest
 ) -> EstimateRow:
     n = int(moments.n)

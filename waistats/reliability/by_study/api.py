@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from waistats._caller import option
 from waistats.errors import ModelError, check_conf_level, check_option
-from waistats.instruments._findings import intake_records
+from waistats.instruments._findings import Finding, intake_records
 from waistats.instruments._gate import Keyed, gate_options
 from waistats.instruments.forms import Instrument
 from waistats.reliability._sample import MISSING
@@ -19,6 +20,7 @@ from waistats.reliability.by_study._data import (
 )
 from waistats.reliability.by_study._outcome import table_findings
 from waistats.reliability.by_study._sources import Source
+from waistats.reliability.by_study._summary_table import summaries_table
 from waistats.reliability.by_study._table import (
     StudyRequest,
     coefficient_table,
@@ -27,6 +29,11 @@ from waistats.reliability.by_study._table import (
     smooth_blocks,
     summary_cells,
 )
+from waistats.reliability.by_study.summaries import (
+    as_summaries,
+    check_of_answers,
+    is_summaries,
+)
 from waistats.reliability.compare import MEASURES
 from waistats.reliability.registry import find_coefficient
 
@@ -34,7 +41,7 @@ from waistats.reliability.registry import find_coefficient
 def reliability_by_study(
     data: Any,
     *,
-    study: str,
+    study: str | None = None,
     items: str | Sequence[object] | None = None,
     instrument: str | Instrument | None = None,
     scales: Mapping[str, Sequence[object]] | Sequence[str] | None = None,
@@ -62,11 +69,13 @@ def reliability_by_study(
 
     Parameters
     ----------
-    data : DataFrame, path, glob or Ibis table
+    data : DataFrame, path, glob, Ibis table or ResponseSummaries
         One row a respondent; or, with ``person``, ``item`` and ``value``, one row an
-        answer. Parquet and CSV are queried where they lie, not read into memory.
+        answer. Parquet and CSV are queried where they lie, not read into memory. Or
+        the sums of `summarize_responses`, or JSON files of them.
     study : str
-        The column that says which study a respondent belongs to.
+        The column that says which study a respondent belongs to. Sums know their
+        studies; for them this and whatever else describes answers is left out.
     items : str or sequence, optional
         Prefix or names of the item columns; by default those numbered from 1.
     instrument : str or Instrument, optional
@@ -180,6 +189,10 @@ def reliability_by_study(
     check_conf_level(conf_level)
     missing = check_option("missing", missing, MISSING)
     wide_person = person is not None and item is None and value is None
+    sums = as_summaries(data) if is_summaries(data) else None
+    if sums is not None and covariance is None:
+        linked = any(part.linked for part in sums.parts)
+        covariance = linked and sums.moments == 4 and coefficient == "alpha"
     if covariance is None:
         shared = raters is not None or wide_person
         covariance = shared and spec.gradient is not None
@@ -203,6 +216,27 @@ def reliability_by_study(
         measure=str(measure) if measure else None,
         options=dict(options or {}),
     )
+    if sums is not None:
+        check_of_answers(
+            items=items,
+            instrument=instrument,
+            scales=scales,
+            by=by,
+            person=person,
+            item=item,
+            value=value,
+            already_keyed=already_keyed,
+            provisional=provisional,
+            raters=raters,
+            missing_codes=missing_codes,
+            response_range=response_range,
+            reverse=reverse,
+            where=where,
+        )
+        table, findings = summaries_table(sums, request, ci, accept)
+        return _finished(table, findings, request.measure if smooth else None)
+    if study is None:
+        raise ModelError(f"{option('study')} must name the column of the study.")
     question = ask(
         study=study,
         by=by,
@@ -227,11 +261,18 @@ def reliability_by_study(
     if table is None:
         table = _from_answers(source, question, request)
     question.say(table_findings(table, question))
+    return _finished(table, question.findings, request.measure if smooth else None)
+
+
+def _finished(
+    table: pd.DataFrame, findings: Sequence[Finding], smooth: str | None
+) -> pd.DataFrame:
+    """Return the table with what was found, its covariances smoothed on this measure."""
     if smooth:
-        table.attrs["V"] = smooth_blocks(table, table.attrs["V"], str(measure))
-    if question.findings:
-        table.attrs["intake"] = intake_records(question.findings)
-        table.attrs["notes"] = [finding.sentence() for finding in question.findings]
+        table.attrs["V"] = smooth_blocks(table, table.attrs["V"], smooth)
+    if findings:
+        table.attrs["intake"] = intake_records(findings)
+        table.attrs["notes"] = [finding.sentence() for finding in findings]
     return table
 
 

@@ -7,22 +7,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._caller import option
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
-from waistats.instruments._findings import intake_records
+from waistats.errors import ModelError
+from waistats.instruments._findings import Finding, intake_records
 from waistats.instruments._gate import Keyed, gate_options
 from waistats.instruments.forms import Instrument
 from waistats.instruments.keys import audit_items
 from waistats.reliability._moments import alpha_of
 from waistats.reliability._sample import gated
 from waistats.reliability.by_study._data import (
+    StudySums,
     ask,
     open_studies,
     study_frames,
     study_sums,
 )
 from waistats.reliability.by_study._layout import CELL
+from waistats.reliability.by_study._summarise import study_sums_of
 from waistats.reliability.by_study._table import LEAST_N
+from waistats.reliability.by_study.summaries import (
+    as_summaries,
+    check_of_answers,
+    is_summaries,
+)
 from waistats.reliability.items import (
     alpha_if_dropped,
     item_rest_correlation,
@@ -34,7 +43,7 @@ from waistats.reliability.items import (
 def item_statistics_by_study(
     data: Any,
     *,
-    study: str,
+    study: str | None = None,
     items: str | Sequence[object] | None = None,
     instrument: str | Instrument | None = None,
     scales: Mapping[str, Sequence[object]] | Sequence[str] | None = None,
@@ -55,8 +64,8 @@ def item_statistics_by_study(
 
     Parameters
     ----------
-    data : DataFrame, path, glob or Ibis table
-        Responses, as :func:`reliability_by_study` takes them.
+    data : DataFrame, path, glob, Ibis table or ResponseSummaries
+        Responses or their sums, as :func:`reliability_by_study` takes them.
     study, items, instrument, scales, by, person, item, value
         As in :func:`reliability_by_study`.
     already_keyed, provisional, raters, missing_codes, response_range
@@ -91,6 +100,29 @@ def item_statistics_by_study(
     1        A   q2  2.75                  0.865
     2        A   q3  2.50                  0.704
     """
+    if is_summaries(data):
+        check_of_answers(
+            items=items,
+            instrument=instrument,
+            scales=scales,
+            by=by,
+            person=person,
+            item=item,
+            value=value,
+            already_keyed=already_keyed,
+            provisional=provisional,
+            raters=raters,
+            missing_codes=missing_codes,
+            response_range=response_range,
+            reverse=reverse,
+            where=where,
+        )
+        parts = as_summaries(data).parts
+        findings = [finding for part in parts for finding in part.findings]
+        tables = [_item_table(study_sums_of(part)) for part in parts]
+        return _with_findings(pd.concat(tables, ignore_index=True), findings)
+    if study is None:
+        raise ModelError(f"{option('study')} must name the column of the study.")
     data = as_frame(data)
     question = ask(
         study=study,
@@ -111,6 +143,10 @@ def item_statistics_by_study(
         where=where,
     )
     found = study_sums(open_studies(data, question), question, products=True)
+    return _with_findings(_item_table(found), question.findings)
+
+
+def _item_table(found: StudySums) -> pd.DataFrame:
     parts = []
     for place, (key, summary) in enumerate(found.summaries.items()):
         rater, scale = key
@@ -138,9 +174,13 @@ def item_statistics_by_study(
     table = table.drop(columns=["order", CELL], errors="ignore")
     if "provenance" in table:
         table["provenance"] = table.pop("provenance")
-    if question.findings:
-        table.attrs["intake"] = intake_records(question.findings)
-        table.attrs["notes"] = [finding.sentence() for finding in question.findings]
+    return table
+
+
+def _with_findings(table: pd.DataFrame, findings: Sequence[Finding]) -> pd.DataFrame:
+    if findings:
+        table.attrs["intake"] = intake_records(findings)
+        table.attrs["notes"] = [finding.sentence() for finding in findings]
     return table
 
 
