@@ -99,6 +99,10 @@ def customary_codes(
         outside = (values < low) | (values > high)
         return tuple(float(value) for value in values[candidate & outside])
     others = values[~candidate]
+    if len(others):
+        # a customary number amid the others is an answer, such as 9 of 1 to 10
+        candidate &= (values < others[0]) | (values > others[-1])
+        others = values[~candidate]
     if not (values == np.round(values)).all() or not 2 <= len(others) <= _MOST_ANSWERS:
         return ()
     low, high = float(others[0]), float(others[-1])
