@@ -82,7 +82,7 @@ class Frozen:
 
 def _restored(kind: type, values: dict[str, Any]) -> Any:
     """Return a result as it was pickled or copied."""
-    result = object.__new__(kind)
+    result: Any = object.__new__(kind)
     for name, value in values.items():
         object.__setattr__(result, name, value)
     return result

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from waistats.errors import check_option
@@ -56,7 +57,7 @@ def _greyed(artist: Any, *, black: bool) -> list[Callable[[], Any]]:
     for change, colour in found:
         made: Any = "black" if dark else _grey(colour)
         if made is not None:
-            undo.append(lambda change=change, colour=colour: change(colour))
+            undo.append(partial(change, colour))
             change(made)
     return undo
 

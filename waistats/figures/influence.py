@@ -155,7 +155,10 @@ def _draw(
         )
         hover(
             points,
-            [f"{labels[i]}: {fixed(values[i], 3)}" for i in np.flatnonzero(part)],
+            [
+                f"{labels[i]}: {fixed(values[i], 3)}"
+                for i in np.flatnonzero(part).tolist()
+            ],
         )
     # a few names beside their points; the rest stand below and in the file's hints
     for i in np.flatnonzero(flagged)[:_NAMED]:

@@ -78,8 +78,8 @@ def key_sums(values: FloatArray, codes: IntArray, k: int, layout: KeyLayout) -> 
     """Return the sums of responses (N, m) in memory, NaN where missing."""
     kept = np.isfinite(values).all(axis=1)
     values, codes = values[kept], codes[kept]
-    origin = np.round(values[:1000].mean(axis=0)) if len(values) else 0.0
-    values = values - origin
+    origin = values[:1000].mean(axis=0) if len(values) else np.zeros(1)
+    values = values - np.round(origin)
 
     def summed(column: FloatArray) -> FloatArray:
         found = np.bincount(codes, weights=column, minlength=k)[:k]

@@ -201,9 +201,13 @@ def _studied(
     project: Project, tables: Any, log: pd.DataFrame | None, other: Any
 ) -> RGStudy:
     texts = project.path("texts.toml")
+    options: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in project.study.items()
+    }
     return generalize(
         tables,
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in project.study.items()},
+        **options,
         screening=log,
         coders=None if other is None else [other],
         texts=texts if texts.is_file() else None,
