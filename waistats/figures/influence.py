@@ -164,7 +164,7 @@ def _draw(
     for i in np.flatnonzero(flagged)[:_NAMED]:
         left = at[i] > 0.6 * len(values)
         panel.annotate(
-            labels[i][:_LETTERS],
+            labels[int(i)][:_LETTERS],
             (at[i], values[i]),
             xytext=(-4 if left else 4, 0),
             textcoords="offset points",

@@ -38,7 +38,7 @@ def sensitivity(study: RGStudy) -> list[Section]:
             "influence",
             figures.influence(study),
             "Influence of Each Coefficient",
-            "Overall model; influential coefficients are marked.",
+            "Influential coefficients are marked.",
             simulated=study.simulated,
         ),
     ]
@@ -67,6 +67,11 @@ def sensitivity_words(study: RGStudy) -> list[str]:
         f"Without any one study the mean alpha lies between {coefficient(low)} and "
         f"{coefficient(high)}."
     ]
+    if study.refitted is not study.overall:
+        words.append(
+            "With so many studies, deletions refit the one-level model, as if all "
+            "coefficients were independent."
+        )
     flags = study.influence
     marked = flags["influential"].to_numpy(dtype=bool)
     if not marked.any():

@@ -69,6 +69,9 @@ from waistats.rg.texts import AuthorTexts, read_texts
 from waistats.sensitivity.deletion import influence, leave_one_out
 from waistats.sensitivity.multiverse import Multiverse, multiverse
 
+# studies up to which a model of three levels is refitted without each
+MANY_REFITS = 200
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RGStudy(Result):
@@ -267,15 +270,23 @@ class RGStudy(Result):
     @cached_property
     def leave_one_out(self) -> pd.DataFrame:
         """The overall estimate without each study, on the alpha scale."""
-        fit = self._model
-        by = "study_id" if isinstance(fit, MultilevelResult) else None
-        frame = leave_one_out(fit, by, back_transform=True)
+        several = isinstance(self._model, MultilevelResult)
+        by = "study_id" if several else None
+        frame = leave_one_out(self.refitted, by, back_transform=True)
         return marked(frame, self.simulated)
 
     @cached_property
     def influence(self) -> pd.DataFrame:
         """Influence of each coefficient on the overall model."""
-        return marked(influence(self._model), self.simulated)
+        return marked(influence(self.refitted), self.simulated)
+
+    @property
+    def refitted(self) -> MetaResult | MultilevelResult:
+        """The model that deletions refit: of very many studies the one-level one."""
+        fit = self._model
+        assert self.pooled is not None
+        many = self.pooled.n_studies > MANY_REFITS
+        return self.pooled.independent if many else fit
 
     @cached_property
     def robustness(self) -> pd.DataFrame:
