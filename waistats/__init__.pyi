@@ -250,6 +250,10 @@ from .rg.length import (
     mean_inter_item_correlation as mean_inter_item_correlation,
     spearman_brown as spearman_brown,
 )
+from .rg.pooled_items import (
+    PooledCovariances as PooledCovariances,
+    pool_covariances as pool_covariances,
+)
 from .rg.prisma import (
     prisma_counts as prisma_counts,
 )

@@ -296,7 +296,7 @@ def told(part: Part, findings: Sequence[Finding]) -> Part:
     for one in findings:
         text = one.text
         if one.finding not in _WITHOUT_PERSONS:
-            text = FINDINGS.get(one.finding, one.finding)
+            text = f"{FINDINGS.get(one.finding, one.finding)} ({int(one.n)})"
         kept.append(
             Finding(
                 severity=one.severity,

@@ -299,9 +299,10 @@ def summarize_responses(
         response_range=question.limits,
         linked=raters is not None or bool(question.layout.person),
     )
-    part = told(part, [*question.findings, *_withheld(part)])
     # what is told here is what the file tells
-    return ResponseSummaries(parts=(told(part, part.findings),))
+    return ResponseSummaries(
+        parts=(told(part, [*question.findings, *_withheld(part)]),)
+    )
 
 
 def _alphas(part: Part) -> pd.DataFrame:
