@@ -107,10 +107,10 @@ def _at(
 ) -> tuple[FloatArray, FloatArray, FloatArray, float]:
     """Return mean, its covariance, weights and restricted log-likelihood."""
     total = V + np.diag(tau2)
-    w = np.linalg.inv(total)
+    w: FloatArray = np.linalg.inv(total)
     precision = w.sum(axis=0)
-    cov = np.linalg.inv(precision)
-    mean = cov @ np.einsum("kpq,kq->p", w, y)
+    cov: FloatArray = np.linalg.inv(precision)
+    mean: FloatArray = cov @ np.einsum("kpq,kq->p", w, y)
     rest = y - mean
     fit = float(np.einsum("kp,kpq,kq->", rest, w, rest, optimize=True))
     logs = float(np.linalg.slogdet(total)[1].sum() + np.linalg.slogdet(precision)[1])

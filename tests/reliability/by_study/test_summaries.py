@@ -375,7 +375,7 @@ def test_what_ten_people_and_a_difference_give_away():
     ]
     _, own = np.unique(people, axis=0, return_counts=True)
     # of the 43,758 ways in which ten people can answer, these sums leave a handful
-    assert 1 <= len(fitting) <= 60
+    assert 1 <= len(fitting) <= 5
     assert any(sorted(filter(None, c)) == sorted(own) for c in fitting)
     # two groups that differ by one person differ by that person's answers
     later = np.vstack([people, [[3.0, 1.0]]])
