@@ -29,7 +29,7 @@ from waistats.reliability.by_study._layout import (
     joined_text,
     joined_values,
 )
-from waistats.reliability.by_study._sources import Source, fetch
+from waistats.reliability.by_study._sources import Source, fetch, without_nan
 from waistats.reliability.by_study._summaries import Summary, summary_from_sums
 
 
@@ -116,15 +116,12 @@ _MOST_NARROW = 200
 
 def _number(table: Any, name: str, *, narrow: bool = False) -> Any:
     """Return a column as whole or real numbers, NaN as missing."""
-    import ibis
-
     column = table[name]
     kind = column.type()
     if (kind.is_boolean() or kind.is_integer()) and not kind.is_uint64():
         roomy = _ROOMY.get(str(kind).lstrip("!"), "int64")
         return column.cast(roomy if narrow else "int64")
-    column = column.cast("float64")
-    return ibis.ifelse(column.isnan(), ibis.null("float64"), column)
+    return without_nan(column.cast("float64"))
 
 
 def item_number(

@@ -45,7 +45,7 @@ from waistats.reliability.by_study._query import (
     origins,
     sums_query,
 )
-from waistats.reliability.by_study._sources import Source, fetch
+from waistats.reliability.by_study._sources import Source, fetch, tells_nan
 
 _MOST_VALUES = 200
 
@@ -88,7 +88,7 @@ def _blank(column: Any) -> Any:
     missing = ~_given(column)
     if column.type().is_string():
         return missing | (column.strip() == "")
-    if column.type().is_floating():
+    if column.type().is_floating() and tells_nan(column):
         return missing | column.isnan()
     return missing
 

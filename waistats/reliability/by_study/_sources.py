@@ -171,12 +171,42 @@ def read_files(files: Sequence[Path], reading: Reading) -> pd.DataFrame:
 
 @contextmanager
 def ibis_calls() -> Iterator[None]:
-    """Keep to itself that Ibis calls DuckDB by a name that is being replaced."""
+    """Keep to itself that Ibis calls DuckDB and pandas by names that are going."""
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The 'future.infer_string' option")
         warnings.filterwarnings(
             "ignore", message="fetch_arrow_table", category=DeprecationWarning
         )
         yield
+
+
+# engines for which Ibis writes a test that they do not have; they store no NaN
+_NO_NAN = frozenset({"mysql", "singlestoredb"})
+
+
+def without_nan(column: Any) -> Any:
+    """Return a column of real numbers with NaN as missing, where NaN can be told.
+
+    An engine without a test for NaN keeps the column as it is: most of them cannot
+    store NaN, and where one can, its sums become NaN, which is noticed.
+    """
+    import ibis
+
+    if not tells_nan(column):
+        return column
+    return ibis.ifelse(column.isnan(), ibis.null("float64"), column)
+
+
+def tells_nan(expression: Any) -> bool:
+    """Return whether the engine of a table or column has a test for NaN."""
+    import ibis
+    import ibis.expr.operations as ops
+
+    try:
+        engine = expression.get_backend()
+    except ibis.common.exceptions.IbisError:  # a table of no engine yet
+        return True
+    return engine.name not in _NO_NAN and bool(engine.has_operation(ops.IsNan))
 
 
 def fetch(query: Any) -> pd.DataFrame:
@@ -186,11 +216,25 @@ def fetch(query: Any) -> pd.DataFrame:
             return query.to_pyarrow().to_pandas()
     except Exception as error:
         # every engine has errors of its own, and none that they share
-        first = str(error).strip().split("\n")[0]
-        raise DataError(
-            f"the query failed ({type(error).__name__}: {first}). Check that the table "
-            "can be read by its engine."
-        ) from error
+        raise DataError(_failure(query, error)) from error
+
+
+def _failure(query: Any, error: Exception) -> str:
+    """Return what an engine could not do, in a sentence."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    kind = type(error).__name__
+    said = f"{kind}: {lines[0]}" if lines else kind
+    try:
+        where = f"the query failed on {query.get_backend().name}"
+    except Exception:  # whatever broke the query may break this too
+        where = "the query failed"
+    if kind in ("OperationNotDefinedError", "UnsupportedOperationError"):
+        return (
+            f"{where} ({said}). This engine lacks what the query needs: write the "
+            "table to Parquet, for example with table.to_parquet(path), and give the "
+            "path."
+        )
+    return f"{where} ({said}). Check that the table can be read by its engine."
 
 
 def _files(pattern: str) -> list[Path]:
