@@ -85,6 +85,13 @@ def tables_checked() -> Iterator[Line]:
         yield f"{k:,} rows", lambda table=table: ws.check_coefficients(table)
 
 
+def equal_pairs() -> Iterator[Line]:
+    """check_coefficients, one estimate and n of many studies: rows."""
+    for k in (1_000, 10_000, 100_000):
+        table = coefficients(k).assign(estimate=0.91, n=120, scale="total")
+        yield f"{k:,} rows", lambda table=table: ws.check_coefficients(table)
+
+
 def columns_read() -> Iterator[Line]:
     """read_responses from CSV, 50 rows: columns."""
     for m in (200, 2_000, 20_000):
@@ -175,8 +182,8 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 CASES = (
-    tables_read, tables_checked, columns_read, responses_read, by_study, pooled,
-    left_out, three_levels, alphas, resamples,
+    tables_read, tables_checked, equal_pairs, columns_read, responses_read, by_study,
+    pooled, left_out, three_levels, alphas, resamples,
 )  # fmt: skip
 
 

@@ -81,7 +81,7 @@ def test_shared_fields_mean_the_same_in_every_table():
 
 def test_unknown_resources_are_refused():
     with pytest.raises(DataError, match=r"did you mean 'hanson2002'"):
-        schema.resource("hanson2020")
+        schema.resource("hansen2002")
 
 
 @pytest.mark.parametrize(

@@ -369,9 +369,13 @@ def _advice(column: Field, cell: object) -> str:
 def _failed_formulas(cells: pd.Series) -> dict[int, str]:
     if is_numeric_dtype(cells.dtype):
         return {}
+    given = cells.tolist()
+    plain = set(map(type, given)) <= {str, float, type(None)}
+    if plain and set(FAILED).isdisjoint(given):
+        return {}
     return {
         i: repr(cell)
-        for i, cell in enumerate(cells.tolist())
+        for i, cell in enumerate(given)
         if type(cell) is not float and str(cell) in FAILED
     }
 

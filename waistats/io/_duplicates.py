@@ -73,6 +73,9 @@ def repeated_rows(rows: Rows) -> list[Finding]:
 
 # Places of a finding that are named.
 _MOST_PLACES = 12
+# Rows to keep so that any row finds as many of other persons: of one sample in one
+# study, of one study or one sample, and of all.
+_KEPT = (_MOST_PLACES, 2 * _MOST_PLACES, 5 * _MOST_PLACES)
 
 
 def _keys(rows: Rows, names: Sequence[str]) -> list[tuple[str, ...]]:
@@ -94,16 +97,19 @@ def _elsewhere(
         asked &= rows.filled(name)
     studies, samples = rows.texts("study_id"), rows.texts("sample_id")
     found: list[Finding] = []
+    named: dict[tuple[int, ...], str] = {}
     for members in _alike(rows, names, asked):
         earlier = _Earlier(studies, samples if column != "doi" else [""] * len(rows))
         for row in members:
             others, more = earlier.of(row)
             if others:
-                places = listing(
-                    f"{studies[i]} ({rows.table.place(i, column).label})"
-                    for i in others
-                )
-                places += f" and {more} more" if more else ""
+                key = tuple(others)
+                if key not in named:
+                    named[key] = listing(
+                        f"{studies[i]} ({rows.table.place(i, column).label})"
+                        for i in others
+                    )
+                places = named[key] + (f" and {more} more" if more else "")
                 found.append(
                     rows.found_at(row, column, "warning", f"{rule} {places}", advice)
                 )
@@ -134,21 +140,24 @@ def _alike(rows: Rows, names: Sequence[str], asked: BoolArray) -> list[list[int]
 class _Earlier:
     """Rows met so far, and which of them are of other persons than a further one.
 
-    One sample_id says already that the persons are the same.
+    One sample_id says already that the persons are the same. All rows are counted, and
+    few are kept, so that many equal rows cost no more time each.
     """
 
     def __init__(self, studies: Sequence[str], samples: Sequence[str]) -> None:
         self.studies, self.samples = studies, samples
         self.rows: list[int] = []
-        self.counts: dict[tuple[str, str], int] = defaultdict(int)
+        self.size = 0
+        self.counts: dict[tuple[str, ...], int] = defaultdict(int)
+        self.kept: dict[tuple[str, ...], int] = defaultdict(int)
 
     def of(self, row: int) -> tuple[list[int], int]:
         """Return the first rows of other persons, and how many more there are."""
         study, sample = self.studies[row], self.samples[row]
-        count = len(self.rows) - self.counts["study", study]
+        count = self.size - self.counts["study", study]
         if sample:
             count -= self.counts["sample", sample]
-            count += self.counts[study, sample]
+            count += self.counts["both", study, sample]
         shown: list[int] = []
         for i in self.rows if count else ():
             if self.studies[i] != study and not (sample and self.samples[i] == sample):
@@ -160,16 +169,26 @@ class _Earlier:
     def add(self, row: int) -> None:
         """Take in a row."""
         study, sample = self.studies[row], self.samples[row]
-        self.rows.append(row)
-        self.counts["study", study] += 1
+        of: list[tuple[str, ...]] = [("study", study)]
         if sample:
-            self.counts["sample", sample] += 1
-            self.counts[study, sample] += 1
+            of += [("sample", sample), ("both", study, sample)]
+        self.size += 1
+        for key in of:
+            self.counts[key] += 1
+        both, one, every = _KEPT
+        if len(self.rows) < every and all(
+            self.kept[key] < (both if key[0] == "both" else one) for key in of
+        ):
+            self.rows.append(row)
+            for key in of:
+                self.kept[key] += 1
 
 
 def _ends_of_a_range(rows: Rows) -> list[Finding]:
     """Return a doubt for several coefficients of one sample, scale and occasion."""
     asked = rows.poolable & rows.filled("sample_id")
+    if not asked.any():
+        return []
     keys = _keys(rows, (*_OCCASION, *_OCCASION_TIME))
     seen: set[tuple[str, ...]] = set()
     again = np.zeros(len(rows), dtype=bool)

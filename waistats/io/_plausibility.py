@@ -3,10 +3,11 @@
 Coefficients that are legal but that a reader should look at again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import listing
@@ -245,7 +246,7 @@ def form_doubts(rows: Rows) -> list[Finding]:
         (_wrong_length, "n_items", _odd_lengths(rows) & ~rows.filled("modified")),
         (_wrong_answers, "response_max", answers & ~settled),
         (_wrong_scores, "score_mean", _odd_means(rows, limits)),
-        (_wrong_spread, "score_sd", rows.filled("score_sd")),
+        (_wrong_spread, "score_sd", _odd_spreads(rows, limits)),
         (
             _impossible_alpha,
             "estimate",
@@ -282,15 +283,28 @@ def _odd_lengths(rows: Rows) -> BoolArray:
     """Return rows whose number of items may not be that of their form and scale."""
     forms, scales = rows.texts("instrument"), rows.folded("scale")
     items = rows.numbers("n_items")
-    known: dict[tuple[str, str, float], bool] = {}
-    odd = np.zeros(len(rows), dtype=bool)
-    for i in np.flatnonzero(~np.isnan(items)).tolist():
-        key = (forms[i], scales[i], float(items[i]))
-        if key not in known:
-            facts = {"n_items": items[i], "scale": scales[i]}
-            known[key] = bool(_wrong_length(bundled_forms().get(forms[i]), facts))
-        odd[i] = known[key]
-    return odd
+    codes, firsts = _distinct(forms, scales, items)
+    known = bundled_forms()
+    odd = [
+        bool(
+            _wrong_length(
+                known.get(forms[i]), {"n_items": items[i], "scale": scales[i]}
+            )
+        )
+        for i in firsts
+    ]
+    return np.array(odd, dtype=bool)[codes]
+
+
+def _distinct(*columns: Sequence[Any] | FloatArray) -> tuple[np.ndarray, list[int]]:
+    """Return which of the different rows each row is, and where each stands first."""
+    codes = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        values = column if isinstance(column, np.ndarray) else np.array(column, object)
+        own, levels = pd.factorize(values, use_na_sentinel=False)
+        codes, _ = pd.factorize(codes * len(levels) + own)
+    _, firsts = np.unique(codes, return_index=True)
+    return codes, firsts.tolist()
 
 
 def _row_limits(rows: Rows) -> FloatArray:
@@ -298,16 +312,13 @@ def _row_limits(rows: Rows) -> FloatArray:
     names = ("response_min", "response_max", "n_items")
     numbers = np.column_stack([rows.numbers(name) for name in names])
     forms, scales = rows.texts("instrument"), rows.folded("scale")
-    known: dict[Any, tuple[float, float, float]] = {}
-    limits = np.empty((len(rows), 3))
-    for i, row in enumerate(numbers.tolist()):
-        # NaN equals nothing, itself included
-        key = (forms[i], scales[i], *(None if v != v else v for v in row))
-        if key not in known:
-            facts = dict(zip(names, row, strict=True)) | {"scale": scales[i]}
-            known[key] = score_limits(bundled_forms().get(forms[i]), facts)
-        limits[i] = known[key]
-    return limits
+    codes, firsts = _distinct(forms, scales, *numbers.T)
+    limits = np.empty((len(firsts), 3))
+    for j, i in enumerate(firsts):
+        facts = dict(zip(names, numbers[i].tolist(), strict=True))
+        facts |= {"scale": scales[i]}
+        limits[j] = score_limits(bundled_forms().get(forms[i]), facts)
+    return limits[codes]
 
 
 def _odd_means(rows: Rows, limits: FloatArray) -> BoolArray:
@@ -316,7 +327,27 @@ def _odd_means(rows: Rows, limits: FloatArray) -> BoolArray:
     mean = rows.numbers("score_mean")
     with np.errstate(invalid="ignore"):
         fits = (items * low <= mean) & (mean <= items * high)
-    return ~np.isnan(mean) & (~fits | rows.filled("score_metric"))
+        of_items = (low <= mean) & (mean <= high)
+    return ~np.isnan(mean) & (
+        ~fits | (rows.equal("score_metric", "item_mean") & ~of_items)
+    )
+
+
+def _odd_spreads(rows: Rows, limits: FloatArray) -> BoolArray:
+    """Return rows whose SD may be wider than mean and range allow, or is 0.
+
+    The bound of `_wrong_spread` without its allowances, on either metric.
+    """
+    low, high, items = limits.T
+    sd = rows.numbers("score_sd")
+    odd = sd == 0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for factor in (np.ones(len(rows)), items):
+            mean = rows.numbers("score_mean") / factor
+            mean = np.where(np.isnan(mean), (low + high) / 2, mean)
+            inside = (low <= mean) & (mean <= high)
+            odd |= inside & ((sd / factor) ** 2 > (high - mean) * (mean - low))
+    return odd
 
 
 def _odd_alphas(rows: Rows, limits: FloatArray) -> BoolArray:
@@ -326,18 +357,22 @@ def _odd_alphas(rows: Rows, limits: FloatArray) -> BoolArray:
     """
     low, high, items = limits.T
     alpha = rows.numbers("estimate")
-    odd = rows.filled("score_metric")
+    odd = np.zeros(len(rows), dtype=bool)
     with np.errstate(invalid="ignore", divide="ignore"):
         for factor in (np.ones(len(rows)), items):
             mean = rows.numbers("score_mean") / factor
             sd = rows.numbers("score_sd") / factor
             widest = (high - mean) * (mean - low)
-            odd |= alpha < items / (items - 1) * (1 - widest / (items * sd**2))
+            least = items / (items - 1) * (1 - widest / (items * sd**2))
+            odd |= (low <= mean) & (mean <= high) & (alpha < least)
     return odd & ~np.isnan(alpha)
 
 
 def _each(rows: Rows, rule: Callable[..., str], mask: BoolArray) -> list[str]:
     """Return what a rule says of every row of a mask, ``""`` for nothing."""
+    told = [""] * len(rows)
+    if not mask.any():
+        return told
     columns = {name: rows.folded(name) for name in ("scale", "rater")}
     labels, forms = rows.texts("instrument_label"), rows.texts("instrument")
     names = (
@@ -347,7 +382,6 @@ def _each(rows: Rows, rule: Callable[..., str], mask: BoolArray) -> list[str]:
     numbers = {name: rows.numbers(name) for name in names}
     metrics, changes = rows.texts("score_metric"), rows.texts("modified")
     kinds = kinds_of(rows.frame)
-    told = [""] * len(rows)
     for i in np.flatnonzero(mask).tolist():
         facts: dict[str, Any] = {name: values[i] for name, values in numbers.items()}
         facts |= {name: values[i] for name, values in columns.items()}

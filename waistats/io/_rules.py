@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from waistats._typing import BoolArray, FloatArray
 from waistats.io._table import Finding, RawTable, plain_texts, quoted
@@ -79,16 +80,23 @@ class Rows:
 
     def equal(self, name: str, *values: str) -> BoolArray:
         """Return which rows hold one of these texts."""
+        if name not in self.frame:
+            return np.full(len(self), "" in values)
         return np.array([text in values for text in self.texts(name)], dtype=bool)
 
     def filled(self, name: str) -> BoolArray:
         """Return which rows hold anything in a column."""
+        if name not in self.frame:
+            return np.zeros(len(self), dtype=bool)
+        if is_numeric_dtype(self.frame[name].dtype):
+            return self.frame[name].notna().to_numpy(dtype=bool)
         return np.array([text != "" for text in self.texts(name)], dtype=bool)
 
     def yes(self, name: str) -> BoolArray:
         """Return which rows say yes in a column."""
-        words = (text.casefold() for text in self.texts(name))
-        return np.array([word in YES for word in words], dtype=bool)
+        if name not in self.frame:
+            return np.zeros(len(self), dtype=bool)
+        return np.array([word in YES for word in self.folded(name)], dtype=bool)
 
     def found(
         self,

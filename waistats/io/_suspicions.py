@@ -1,11 +1,13 @@
 """Rows that are no study, values that are another's, and cells that hold other cells."""
 
+import math
 import re
 import unicodedata
 from collections import defaultdict
 
 import numpy as np
-from scipy import stats
+from pandas.api.types import is_numeric_dtype
+from scipy.special import bdtrc
 
 from waistats.errors import listing
 from waistats.io._rules import Rows, about_table
@@ -44,12 +46,12 @@ def summary_rows(rows: Rows) -> list[Finding]:
     """Return a warning for rows that sum up the others, by their name or their n."""
     named = np.zeros(len(rows), dtype=bool)
     for column in ("study_id", "coefficient_id", "sample_id"):
-        named |= np.array(
-            [
-                bool(_SUMMARY.fullmatch(text.strip(" .:*")))
-                for text in rows.texts(column)
-            ]
-        )
+        texts = rows.texts(column)
+        sums_up = {
+            text for text in set(texts) if _SUMMARY.fullmatch(text.strip(" .:*"))
+        }
+        if sums_up:
+            named |= np.array([text in sums_up for text in texts])
     n = rows.numbers("n")
     counted = np.isfinite(n) & rows.sound
     total = float(n[counted].sum())
@@ -95,7 +97,7 @@ def plain_name(text: str) -> str:
 def study_spellings(rows: Rows) -> list[Finding]:
     """Return a warning for studies whose names differ in case, blanks or signs only."""
     groups: dict[str, dict[str, None]] = defaultdict(dict)
-    for name in rows.texts("study_id"):
+    for name in dict.fromkeys(rows.texts("study_id")):
         if any(c.isalpha() for c in name):
             groups[plain_name(name)].setdefault(name)
     pairs = [list(names) for names in groups.values() if len(names) > 1]
@@ -123,26 +125,39 @@ def silent_induction(rows: Rows) -> list[Finding]:
     asked = rows.poolable & rows.own & is_alpha & np.isfinite(alpha)
     studies, cells = rows.texts("study_id"), rows.table.frame["estimate"]
     found: list[Finding] = []
-    values, counts = np.unique(alpha[asked], return_counts=True)
-    for value in values[counts >= _FEWEST_EQUAL]:
-        same = asked & (alpha == value)
-        others = alpha[asked & (alpha != value)]
-        members = np.flatnonzero(same)
-        names = {studies[i] for i in members}
-        if len(names) < _FEWEST_EQUAL or len(set(n[same])) < 2:
+    at = np.flatnonzero(asked)
+    if len(at) < _FEWEST_EQUAL:
+        return []
+    values, counts = np.unique(alpha[at], return_counts=True)
+    k = len(at)
+    by_value = at[np.argsort(alpha[at], kind="stable")]
+    sets = np.split(by_value, np.cumsum(counts)[:-1])
+    often = counts >= _FEWEST_EQUAL
+    # moments of all, from which those of a value are taken away
+    centre = float(values.mean())
+    first = float(counts @ (values - centre))
+    second = float(counts @ (values - centre) ** 2)
+    for value, members in zip(
+        values[often], (m for m, e in zip(sets, often, strict=True) if e), strict=True
+    ):
+        names = {studies[i] for i in members.tolist()}
+        if len(names) < _FEWEST_EQUAL or len(set(n[members].tolist())) < 2:
             continue
         shown = [decimals(cells.iloc[i]) for i in members[:50]]
         places = max((d for d in shown if d is not None), default=2)
         step = 10.0 ** -max(places, 2)
         chance = 0.25
-        if len(others) >= 3:
-            spread = max(float(others.std(ddof=1)), 0.02)
-            density = stats.norm.pdf(value, float(others.mean()), spread)
-            chance = min(0.25, max(float(density) * step, 1e-6))
-        k = int(asked.sum())
-        unlikely = len(values) * stats.binom.sf(len(members) - 1, k, chance)
+        if (left := k - len(members)) >= 3:
+            away = float(value) - centre
+            mean = (first - len(members) * away) / left
+            squares = second - len(members) * away**2 - left * mean**2
+            spread = max(math.sqrt(max(squares, 0) / (left - 1)), 0.02)
+            z = (away - mean) / spread
+            density = math.exp(-(z**2) / 2) / (spread * math.sqrt(2 * math.pi))
+            chance = min(0.25, max(density * step, 1e-6))
+        unlikely = len(values) * bdtrc(len(members) - 1, k, chance)
         if unlikely < _UNLIKELY or len(members) == k:
-            low, high = n[same].min(), n[same].max()
+            low, high = n[members].min(), n[members].max()
             found.append(
                 about_table(
                     "estimate",
@@ -188,9 +203,14 @@ def swallowed_rows(rows: Rows) -> list[Finding]:
         cells = rows.table.frame[column]
         mask = np.zeros(len(rows), dtype=bool)
         shown = [""] * len(rows)
-        for i, cell in enumerate(cells):
-            if not isinstance(cell, str) or is_missing(cell) or "\n" not in cell:
-                continue
+        if is_numeric_dtype(cells.dtype):
+            continue
+        broken = [
+            (i, cell)
+            for i, cell in enumerate(cells.tolist())
+            if isinstance(cell, str) and "\n" in cell and not is_missing(cell)
+        ]
+        for i, cell in broken:
             lines = cell.splitlines()[1:]
             fewest = max(2, width - 2)
             inner = [

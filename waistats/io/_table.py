@@ -172,32 +172,30 @@ def plain_text(value: Any) -> str | None:
 
 def plain_texts(cells: "pd.Series[Any]") -> list[str | None]:
     """Return `plain_text` of a column; each different text is read once."""
-    known: dict[str, str | None] = {}
-    texts = []
-    for cell in cells.tolist():
-        if type(cell) is not str:
-            texts.append(plain_text(cell))
-            continue
-        if cell not in known:
-            known[cell] = plain_text(cell)
-        texts.append(known[cell])
-    return texts
+    if is_numeric_dtype(cells.dtype):
+        codes, numbers = pd.factorize(cells)
+        told = [plain_text(number) for number in numbers.tolist()]
+        return [told[code] if code >= 0 else None for code in codes.tolist()]
+    given = cells.tolist()
+    # a word that is kept, such as NA, is a string of another type
+    known = {text: plain_text(text) for text in _plain_strings(given)}
+    return [known[cell] if type(cell) is str else plain_text(cell) for cell in given]
+
+
+def _plain_strings(cells: Iterable[Any]) -> set[str]:
+    """Return the different strings among cells, subclasses of ``str`` left out."""
+    return {cell for cell in cells if type(cell) is str}
 
 
 def filled_cells(cells: "pd.Series[Any]") -> BoolArray:
     """Return which cells of a column hold anything."""
     if is_numeric_dtype(cells.dtype):
         return cells.notna().to_numpy(dtype=bool)
-    known: dict[str, bool] = {}
-    filled = []
-    for cell in cells.tolist():
-        if type(cell) is not str:
-            filled.append(not is_missing(cell))
-            continue
-        if cell not in known:
-            known[cell] = not is_missing(cell)
-        filled.append(known[cell])
-    return np.array(filled, dtype=bool)
+    given = cells.tolist()
+    known = {text: not is_missing(text) for text in _plain_strings(given)}
+    return np.array(
+        [known[c] if type(c) is str else not is_missing(c) for c in given], dtype=bool
+    )
 
 
 def text_cells(cells: "pd.Series[Any]", style: NumberStyle) -> Iterable[str]:

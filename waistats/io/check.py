@@ -293,7 +293,7 @@ def _in_one_word(
         read = in_one_word(frame[column], column)
         pairs = {
             (str(old), str(new))
-            for old, new in zip(frame[column], read, strict=True)
+            for old, new in set(zip(frame[column].tolist(), read.tolist(), strict=True))
             if not is_missing(old) and old != new
         }
         if pairs:
@@ -307,7 +307,8 @@ def _in_one_word(
                 )
             )
         if column == "coefficient_type":
-            forms = [icc_form_of(value) for value in frame[column]]
+            known = {text: icc_form_of(text) for text in set(texts_of(frame, column))}
+            forms = [known[text] for text in texts_of(frame, column)]
             if any(forms):
                 given = texts_of(frame, "icc_form")
                 frame["icc_form"] = [

@@ -5,6 +5,7 @@ whether it may be pooled, and why not.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,7 +181,9 @@ def with_coefficient_ids(table: pd.DataFrame, at: int = 0) -> pd.DataFrame:
 
 def _with_icc_form(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table with the forms of ICCs that are named in their kind."""
-    named = [icc_form_of(value) for value in table["coefficient_type"]]
+    texts = texts_of(table, "coefficient_type")
+    forms = {text: icc_form_of(text) for text in set(texts)}
+    named = [forms[text] for text in texts]
     if not any(named):
         return table
     given = texts_of(table, "icc_form")
@@ -242,7 +245,13 @@ def texts_of(table: pd.DataFrame, name: str) -> list[str]:
     """Return a column as stripped texts; ``""`` where it is blank or absent."""
     if name not in table:
         return [""] * len(table)
-    return [identifier(cell) or "" for cell in table[name]]
+    cells = table[name].tolist()
+    known = {
+        cell: identifier(cell) or "" for cell in {c for c in cells if type(c) is str}
+    }
+    return [
+        known[cell] if type(cell) is str else identifier(cell) or "" for cell in cells
+    ]
 
 
 def numbers_of(table: pd.DataFrame, name: str) -> FloatArray:
@@ -255,6 +264,8 @@ def numbers_of(table: pd.DataFrame, name: str) -> FloatArray:
 
 def kinds_of(table: pd.DataFrame) -> np.ndarray:
     """Return each row's kind of coefficient; alpha where the table does not say."""
+    if "coefficient_type" not in table:
+        return np.full(len(table), "alpha", dtype=object)
     kinds = in_one_word(
         pd.Series(texts_of(table, "coefficient_type"), dtype=object), "coefficient_type"
     )
@@ -270,27 +281,22 @@ def status_of(table: pd.DataFrame) -> RowStatus:
     n or n_items is blank, or where its sampling variance is not known.
     """
     given = texts_of(table, "reason")
-    status = [text.casefold() for text in texts_of(table, "status")]
-    shown = texts_of(table, "status")
-    said = [text.casefold() for text in texts_of(table, SHEET_MARK)]
+    shown, said = texts_of(table, "status"), _folded(table, SHEET_MARK)
+    status, decision = _folded(table, "status"), _folded(table, "screening_decision")
     source = texts_of(table, "induced_source_doi")
-    decision = [text.casefold() for text in texts_of(table, "screening_decision")]
     numbers = {name: numbers_of(table, name) for name in ("estimate", "n", "n_items")}
-    known = variance_known(table)
     kinds = kinds_of(table)
-    size = len(table)
-    own, claimed = np.ones(size, dtype=bool), np.ones(size, dtype=bool)
-    poolable = np.ones(size, dtype=bool)
-    reason = np.full(size, "", dtype=object)
-    for i in range(size):
-        quoted = said[i] in INDUCED or status[i].startswith(_QUOTED)
-        own[i] = not quoted and decision[i] != EXCLUDED
-        excused = status[i] not in ("", "poolable") or given[i] != ""
-        claimed[i] = own[i] and not excused
+    quoted = _where(said, lambda text: text in INDUCED)
+    quoted |= _where(status, lambda text: text.startswith(_QUOTED))
+    excused = _where(status, lambda text: text not in ("", "poolable"))
+    excused |= _where(given, lambda text: text != "")
+    own = ~quoted & ~_where(decision, lambda text: text == EXCLUDED)
+    claimed = own & ~excused
+    there = np.all([np.isfinite(x) for x in numbers.values()], axis=0)
+    poolable = claimed & there & variance_known(table)
+    reason = np.full(len(table), "", dtype=object)
+    for i in np.flatnonzero(~poolable).tolist():
         blank = [name for name, x in numbers.items() if not np.isfinite(x[i])]
-        poolable[i] = claimed[i] and not blank and known[i]
-        if poolable[i]:
-            continue
         if given[i]:
             reason[i] = given[i]
         elif said[i] in INDUCED:
@@ -298,13 +304,26 @@ def status_of(table: pd.DataFrame) -> RowStatus:
             reason[i] = INDUCED[said[i]] + of
         elif decision[i] == EXCLUDED:
             reason[i] = "excluded"
-        elif excused:
+        elif excused[i]:
             reason[i] = shown[i]
         elif blank:
             reason[i] = f"no {' and '.join(blank)}"
         else:
             reason[i] = unknown_variance(str(kinds[i]))
     return RowStatus(own=own, claimed=claimed, poolable=poolable, reason=reason)
+
+
+def _folded(table: pd.DataFrame, name: str) -> list[str]:
+    """Return a column as texts without case."""
+    texts = texts_of(table, name)
+    known = {text: text.casefold() for text in set(texts)}
+    return [known[text] for text in texts]
+
+
+def _where(texts: list[str], holds: Callable[[str], bool]) -> BoolArray:
+    """Return the rows whose text has a property; each different text is asked once."""
+    known = {text: holds(text) for text in set(texts)}
+    return np.array([known[text] for text in texts], dtype=bool)
 
 
 def unknown_variance(kind: str) -> str:
