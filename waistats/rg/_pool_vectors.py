@@ -107,9 +107,9 @@ def _at(
 ) -> tuple[FloatArray, FloatArray, FloatArray, float]:
     """Return mean, its covariance, weights and restricted log-likelihood."""
     total = V + np.diag(tau2)
-    w: FloatArray = np.linalg.inv(total)
+    w: FloatArray = np.asarray(np.linalg.inv(total), dtype=np.float64)
     precision = w.sum(axis=0)
-    cov: FloatArray = np.linalg.inv(precision)
+    cov: FloatArray = np.asarray(np.linalg.inv(precision), dtype=np.float64)
     mean: FloatArray = cov @ np.einsum("kpq,kq->p", w, y)
     rest = y - mean
     fit = float(np.einsum("kp,kpq,kq->", rest, w, rest, optimize=True))
