@@ -23,6 +23,7 @@ from waistats.meta._effects import Effects, usable_effects
 from waistats.meta.fit import fit_design
 from waistats.meta.multilevel.fit import fit_multilevel
 from waistats.meta.results import FittedModel
+from waistats.meta.tau2 import METHODS
 from waistats.meta.varying import fit_varying_coefficient
 from waistats.provenance import marked, of_simulated
 from waistats.sensitivity._multiverse_tables import (
@@ -490,7 +491,7 @@ def multiverse(
     )
 
 
-_ESTIMATORS = ("HE", "HSk", "SJ", "ML", "EB", "PMM", "SJIT")
+_ESTIMATORS = tuple(name for name in METHODS if name not in MODELS)
 
 
 def _check_options(name: str, values: Any, known: tuple[str, ...]) -> None:

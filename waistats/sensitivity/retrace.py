@@ -636,7 +636,7 @@ def _ranked(
     )  # fmt: skip
     prior = np.ones(len(frame))
     for choice, weights in PRIOR.items():
-        prior *= frame[choice].map(weights).fillna(1.0).to_numpy(dtype=float)
+        prior *= frame[choice].map(weights).fillna(0.01).to_numpy(dtype=float)
     prior = prior * np.where(frame["rows"] == "all", 1.0, 0.5)
     frame = frame.assign(prior=prior / prior.sum())
     order = np.lexsort((np.arange(len(frame)), -prior, frame["distance"], ~fits))
