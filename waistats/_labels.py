@@ -249,7 +249,12 @@ def heterogeneity_text(result: Any) -> str:
 
 
 def statistic_text(test: TestResult) -> str:
-    """Return a test as a paper prints it, such as ``F(2, 27) = 2.08, p = .144``."""
+    """Return a test as a paper prints it, such as ``F(2, 27) = 2.08, p = .144``.
+
+    Where there is none, why.
+    """
+    if test.withheld:
+        return f"not tested ({test.withheld})"
     degrees = [test.df]
     if test.distribution == "F":
         degrees.append(test.df_denominator)

@@ -65,8 +65,22 @@ class TestResult(Result):
         )
         return marked(frame, self.simulated)
 
+    @property
+    def withheld(self) -> str:
+        """Why there is no test, in words; empty where there is one."""
+        if self.p_value == self.p_value:
+            return ""
+        left = self.df_denominator if self.distribution == "F" else self.df
+        if self.basis == "CR2":
+            return "too few studies, or one of them alone decides what is tested"
+        if not left > 0:
+            return "no degrees of freedom are left: too few studies for so many terms"
+        return "it is not defined for these data"
+
     def sentence(self) -> str:
-        """Return the test as a paper prints it."""
+        """Return the test as a paper prints it, or why there is none."""
+        if self.withheld:
+            return f"not tested ({self.withheld})"
         if self.distribution == "F":
             df = f"{_df(self.df)}, {_df(self.df_denominator)}"
             head = f"F({df})"
@@ -118,9 +132,11 @@ def wald_test(
             distribution="chi2",
             simulated=simulated,
         )
+    # without degrees of freedom the statistic says nothing
+    left = df_residual > 0
     return TestResult(
         name=name,
-        statistic=Q / q,
+        statistic=Q / q if left else float("nan"),
         df=q,
         p_value=float(f_sf(Q / q, q, df_residual)),
         distribution="F",

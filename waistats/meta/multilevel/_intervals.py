@@ -71,9 +71,17 @@ def interval_notes(fit: "MultilevelResult") -> tuple[str, ...]:
     if fit.small_sample == "wald":
         return ()
     parts, p = fit.sandwich(), len(fit.beta)
-    left = f"{fit.n_clusters} - {p} = {fit.n_clusters - p} df"
     if parts is None:
         return ("All coefficients are of one study: there are no intervals.",)
+    own_df = fit.n_clusters - p
+    left = f"{fit.n_clusters} - {p} = {own_df} df"
+    start: tuple[str, ...] = ()
+    if own_df < 1:
+        start = (
+            f"{fit.n_clusters} studies leave no degrees of freedom to a model with {p} "
+            "coefficients: it has no intervals or tests of its own. Use fewer "
+            "moderators, or describe the coefficients.",
+        )
     each = np.eye(p)
     robust = robust_contrasts(parts, each, fit.beta, fit.conf_level)
     own = model_contrasts(each, fit.beta, fit.cov, fit.df, fit.conf_level)
@@ -103,9 +111,11 @@ def interval_notes(fit: "MultilevelResult") -> tuple[str, ...]:
             f"{name} ({fixed(df, 1)})"
             for name, df in zip(names[few], robust.df[few], strict=True)
         )
+        kept = f"the wider of it and the model's own, t on {left}, is shown"
+        if own_df < 1:
+            kept = "treat them as descriptive"
         notes.append(
             f"Too few studies for a robust interval (Satterthwaite's df below "
-            f"{SMALLEST_DF}) of {shown}: the wider of it and the model's own, t on "
-            f"{left}, is shown."
+            f"{SMALLEST_DF}) of {shown}: {kept}."
         )
-    return tuple(notes)
+    return (*start, *notes)
