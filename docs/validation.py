@@ -40,7 +40,12 @@ SOURCES = {
         "coding_agreement",
     ),
     cases.models: ("Models of one level", "meta_fit"),
-    cases.multilevel: ("Models of several levels", "multilevel_metafor"),
+    cases.multilevel: (
+        "Models of several levels",
+        "multilevel_metafor",
+        "wai_totals",
+    ),
+    cases.multivariate: ("Several outcomes of a study", "multivariate_metafor"),
     cases.other_models: ("Location and scale, permutation", "models_metafor"),
     synthesis.bayes: ("Bayes", "bayes_integrals"),
     cases.sensitivity: ("Sensitivity", "sensitivity_metafor", "sensitivity_selection"),
@@ -65,6 +70,10 @@ DIFFERENT = """
 | likelihoods with several maxima | the highest | the one nearest to the start, another one in about 1 of 5,000 data sets | `thorough=False` gives R's |
 | SJIT | its limit, the Paule-Mandel solution | stops at a tolerance on the way | |
 | Q with extreme weights | exact to 1e-13 against rational arithmetic | loses digits, 4e-8 on `imbalance` | metafor forms P |
+| Knapp-Hartung where Q is far below its degrees of freedom (`tau2_zero`, `perfect`) | the ad-hoc form, noted | `test = "knha"`: a standard error far below that of the model | its factor comes from chance agreement; `test = "adhoc"` is compared above |
+| intervals and tests of several levels | CR2 with Satterthwaite's df, else t on studies less coefficients | `rma.mv(test = "t")` counts coefficients: k less coefficients | above the model's own standard errors are compared, and CR2 with clubSandwich's |
+| prediction limits | by default with the uncertainty of tau2 | t or normal with tau2 as if known | `prediction="metafor"` gives R's, which are compared above |
+| variances of several outcomes | the maximum of the likelihood | `rma.mv` stops some 1e-5 short of it | the likelihood is flat there: ours is never lower |
 | back-transformed negative alphas | negative | `transf.iabt` and `transf.iahw` give 0 | prediction limits near 0 would be wrong |
 | alpha = 1 | an error | infinite or zero variance | the weight would be infinite |
 | EM standard errors | squared influences over n(n - 1) | lavaan's MLR: over n squared | with complete answers the ADF standard error |

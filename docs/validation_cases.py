@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 import waistats as ws
+from waistats.meta._contrasts import model_contrasts
 from waistats.reliability._intervals import feldt_limits
 from waistats.reliability._polychoric import polychoric
 from waistats.reliability.ordinal import categories
@@ -281,12 +282,17 @@ def models() -> Iterator[Row]:
             small_sample=SMALL[case["test"]],
         )
         frame = fit.to_frame()
-        pairs = {
-            "estimate": (frame["estimate"], "b"),
-            "se": (frame["se"], "se"),
-            "ci_low": (frame["ci_low"], "ci.lb"),
-            "ci_high": (frame["ci_high"], "ci.ub"),
-            "p_value": (frame["p_value"], "pval"),
+        pairs = {"estimate": (frame["estimate"], "b")}
+        if (
+            fit.small_sample == SMALL[case["test"]]
+        ):  # else the ad-hoc form, see the page
+            pairs |= {
+                "se": (frame["se"], "se"),
+                "ci_low": (frame["ci_low"], "ci.lb"),
+                "ci_high": (frame["ci_high"], "ci.ub"),
+                "p_value": (frame["p_value"], "pval"),
+            }
+        pairs |= {
             "tau2": (fit.tau2, "tau2"),
             "tau2_se": (fit.tau2_se, "se.tau2"),
             "Q": (fit.Q, "QE"),
@@ -301,6 +307,13 @@ def models() -> Iterator[Row]:
             extreme = case["data"] == "imbalance"
             name = f"fit_meta, {'extreme weights' if extreme else case['method']}"
             yield Row(name, case["data"], quantity, ours, case[theirs])
+    case, data = reference["extra"]["adhoc"], reference["data"]["tau2_zero"]
+    table = named({"yi": data["y"], "vi": data["v"]}, len(data["y"]))
+    row = ws.fit_meta(table, small_sample="knapp-hartung-adhoc").to_frame().iloc[0]
+    adhoc = {"se": "se", "ci_low": "ci.lb", "ci_high": "ci.ub", "p_value": "pval"}
+    for ours, theirs in adhoc.items():
+        name = "fit_meta, small_sample='knapp-hartung-adhoc'"
+        yield Row(name, "tau2_zero", ours, row[ours], case[theirs])
     for name, case in reference["extra"]["qprofile"].items():
         data = reference["data"][name]
         table = named({"yi": data["y"], "vi": data["v"]}, len(data["y"]))
@@ -330,7 +343,12 @@ def multilevel() -> Iterator[Row]:
             method=case["method"],
             small_sample=SMALL[case["test"]],
         )
-        frame = fit.to_frame()
+        # metafor's t counts coefficients, what is printed here counts studies
+        df, each = (
+            None if case["test"] == "z" else float(fit.Q_df),
+            np.eye(len(fit.beta)),
+        )
+        frame = model_contrasts(each, fit.beta, fit.cov, df, fit.conf_level).to_frame()
         for ours, theirs in {"estimate": "b", "se": "se", "ci_low": "ci_low"}.items():
             yield Row("fit_multilevel", name, ours, frame[ours], case[theirs])
         yield Row("fit_multilevel", name, "sigma2", fit.sigma2, case["sigma2"])
@@ -343,10 +361,54 @@ def multilevel() -> Iterator[Row]:
             found = fit.components[["ci_low", "ci_high"]]
             yield Row("components (profile limits)", name, "limits", found, limits)
         if "robust" in case:
-            frame = fit.robust().to_frame()
+            robust = fit.robust()
+            frame, told = robust.to_frame(), ~robust.parts.decided(each)
             for column in ("se", "df", "p_value", "ci_low", "ci_high"):
-                expected = case["robust"][column]
-                yield Row("robust (CR2)", name, column, frame[column], expected)
+                expected = np.atleast_1d(case["robust"][column])[told]
+                yield Row("robust (CR2)", name, column, frame[column][told], expected)
+    expected = load("wai_totals")
+    row = ws.generalize(ws.load_dataset("wai")).pooled.row()
+    for column in ("estimate", "ci_low", "ci_high"):
+        yield Row("generalize", "wai", column, row[column], expected[column])
+
+
+def multivariate() -> Iterator[Row]:
+    """Yield several outcomes of the same studies, and their robust inference."""
+    reference = load("multivariate_metafor")
+    for name in ("berkey1998", "simulated_scales"):
+        data = pd.DataFrame(reference[name]["data"]).rename(
+            columns={"study": "study_id"}
+        )
+        data["coefficient_id"] = [str(i) for i in range(len(data))]
+        for case in reference[name]["fits"]:
+            fit = ws.fit_multivariate(
+                data,
+                outcome="outcome",
+                V=reference[name]["V"],
+                struct=case["struct"],
+                method=case["method"],
+            )
+            size = len(fit.outcomes)
+            above = np.triu_indices(size, 1)
+            label = name.replace("simulated_scales", "SIMULATED subscales")
+            yield Row("fit_multivariate", label, "estimate", fit.beta, case["beta"])
+            spread = np.broadcast_to(case["tau2"], size)
+            yield Row("fit_multivariate", label, "tau2", fit.tau2, spread)
+            found = fit.correlations.to_numpy(float)[above]
+            expected = np.broadcast_to(case["rho"], found.shape)
+            yield Row("fit_multivariate", label, "correlations", found, expected)
+            for ours in ("log_likelihood", "Q", "aic", "bic"):
+                value = getattr(fit, ours)
+                yield Row("fit_multivariate (fit)", label, ours, value, case[ours])
+            frame = fit.robust().to_frame()
+            for ours in ("se", "df"):
+                yield Row(
+                    "fit_multivariate (CR2)",
+                    label,
+                    ours,
+                    frame[ours],
+                    case[f"robust_{ours}"],
+                )
 
 
 def other_models() -> Iterator[Row]:
@@ -509,13 +571,13 @@ def practice() -> Iterator[Row]:
     reference = load("practice_planning")
     fit = ws.fit_meta(ws.effect_sizes(ws.load_dataset("cesd")))
     found = ws.predict_reliability(
-        fit, n=reference["sizes"], thresholds=reference["cuts"]
+        fit, n=reference["sizes"], thresholds=reference["cuts"], prediction="metafor"
     )
     for ours in ("observed_low", "observed_high"):
         value = getattr(found, ours)
         yield Row("predict_reliability", "cesd", ours, value, reference[ours])
-    shares = ws.threshold_probability(fit, reference["cuts"])
-    yield Row("threshold_probability", "cesd", "P", shares, reference["normal"])
+    shares = ws.threshold_probability(fit, reference["cuts"], prediction="metafor")
+    yield Row("threshold_probability", "cesd", "P", shares, reference["t"])
 
 
 def floats(values: Any) -> np.ndarray:

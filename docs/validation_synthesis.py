@@ -4,6 +4,7 @@ As validation_cases.py, for what a synthesis does before and after its models.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from waistats.figures.baujat import baujat_values
 from waistats.rg.compare_samples import log_odds_ratio
 from waistats.rg.induction import logistic_trend, wilson_interval
 
-REFITS = {"estimate": "b", "se": "se", "ci_low": "ci_low", "ci_high": "ci_high"}
+REFITS = {"estimate": "b", "se": "se"}
 
 
 def coded_twice(variable: str, first: Any, second: Any) -> pd.Series:
@@ -136,7 +137,8 @@ def deletions() -> Iterator[Row]:
         case, label = reference[name], f"mibs, {name}"
         for by, part in (("study_id", "studies"), (None, "rows")):
             function = f"leave_one_out of three levels, {part}"
-            frame = ws.leave_one_out(fit, by=by)
+            # the model's own standard errors; those shown by default are CR2's
+            frame = ws.leave_one_out(replace(fit, small_sample="wald", df=None), by=by)
             for ours, theirs in REFITS.items():
                 expected = np.concatenate([np.ravel(one[theirs]) for one in case[part]])
                 yield Row(function, label, ours, frame[ours], expected)
@@ -146,6 +148,11 @@ def deletions() -> Iterator[Row]:
             ):
                 expected = [one["sigma2"][level] for one in case[part]]
                 yield Row(function, label, column, first[column], expected)
+        frame = ws.leave_one_out(fit, by="study_id", robust=True)
+        expected = np.concatenate([np.ravel(one["cr2_se"]) for one in case["studies"]])
+        told = frame["se"].notna().to_numpy()  # not where one study alone decides
+        function = "leave_one_out of three levels, studies (CR2)"
+        yield Row(function, label, "se", frame["se"][told], expected[told])
         yield from diagnostics(fit, label, case)
 
 
@@ -159,9 +166,13 @@ def diagnostics(fit: Any, label: str, case: Any) -> Iterator[Row]:
     yield Row(function, label, "chi2", frame["chi2"], case["study_chi2"])
     yield Row(function, label, "Cook's D", frame["cook_d"], case["study_cook_d"])
     egger, expected = ws.egger_test(fit), case["egger"]
-    ours = [egger.estimate, egger.statistic, egger.p_value]
-    theirs = [expected["b"][-1], expected["t"][-1], expected["p"][-1]]
-    yield Row("egger_test of three levels", label, "b, t, p", ours, theirs)
+    own = egger.fit.beta[-1] / np.sqrt(egger.fit.cov[-1, -1])
+    ours, theirs = [egger.estimate, own], [expected["b"][-1], expected["t"][-1]]
+    yield Row("egger_test of three levels", label, "b, t", ours, theirs)
+    robust = ws.egger_test(fit, robust=True)
+    ours = [robust.statistic, robust.df, robust.p_value]
+    theirs = [expected[f"cr2_{name}"][-1] for name in ("t", "df", "p")]
+    yield Row("egger_test of three levels (CR2)", label, "t, df, p", ours, theirs)
 
 
 def bayes() -> Iterator[Row]:

@@ -94,8 +94,26 @@ class Made:
 
     @cached_property
     def multilevel(self):
+        return w.fit_multilevel(self.scales_effects)
+
+    @cached_property
+    def scales_effects(self):
         table = self.coefficients
-        return w.fit_multilevel(w.effect_sizes(table[table["scale"] != "total"]))
+        return w.effect_sizes(table[table["scale"] != "total"])
+
+    @cached_property
+    def multivariate(self):
+        return w.fit_multivariate(
+            self.scales_effects, within_correlation=0.5, struct="CS"
+        )
+
+    @cached_property
+    def bayes_multilevel(self):
+        return w.fit_bayes_multilevel(self.scales_effects, within_correlation=0.5)
+
+    @cached_property
+    def sums(self):
+        return w.summarize_responses(self.responses, study="study_id", instrument=FORM)
 
     @cached_property
     def lengths(self):
@@ -159,6 +177,11 @@ CALLS = {
     "reliability_by_study": lambda m: w.reliability_by_study(
         m.responses, study="study_id", instrument=FORM
     ),
+    "reliability_by_study of sums": lambda m: w.reliability_by_study(m.sums),
+    "inspect_responses": lambda m: w.inspect_responses(
+        m.responses, study="study_id", instrument=FORM
+    ),
+    "summarize_responses": lambda m: m.sums,
     "cronbach_alpha": lambda m: w.cronbach_alpha(m.items),
     "kr20": lambda m: w.kr20((m.items.filter(like="wai") > 4).join(m.items[m.mark])),
     "standardized_alpha": lambda m: w.standardized_alpha(m.items),
@@ -211,6 +234,11 @@ CALLS = {
         w.fit_meta(m.effects, method="ML")
     ),
     "fit_multilevel": lambda m: m.multilevel,
+    "fit_multivariate": lambda m: m.multivariate,
+    "fit_multivariate predict": lambda m: m.multivariate.predict(),
+    "fit_multivariate contrasts": lambda m: m.multivariate.contrasts(),
+    "fit_multivariate omnibus": lambda m: m.multivariate.omnibus,
+    "fit_multivariate robust": lambda m: m.multivariate.robust(),
     "fit_multilevel component_tests": lambda m: m.multilevel.component_tests(),
     "fit_multilevel predict": lambda m: m.multilevel.predict(),
     "fit_multilevel heterogeneity": lambda m: m.multilevel.heterogeneity_intervals(),
@@ -242,6 +270,11 @@ CALLS = {
     "fit_bayes predict": lambda m: m.bayes.predict(),
     "fit_bayes studies": lambda m: m.bayes.studies(),
     "fit_bayes sensitivity": lambda m: m.bayes.sensitivity([("uniform", 1.0)]),
+    "fit_bayes_multilevel": lambda m: m.bayes_multilevel,
+    "fit_bayes_multilevel predict": lambda m: m.bayes_multilevel.predict(),
+    "fit_bayes_multilevel studies": lambda m: m.bayes_multilevel.studies(),
+    "fit_bayes_multilevel coefficients": lambda m: m.bayes_multilevel.coefficients(),
+    "fit_bayes_multilevel sensitivity": lambda m: m.bayes_multilevel.sensitivity([2.0]),
     "permutation_test": lambda m: w.permutation_test(
         m.effects, "~ rater", n_permutations=50
     ),
@@ -261,6 +294,7 @@ CALLS = {
     "multiverse": lambda m: m.multiverse,
     "multiverse choices": lambda m: m.multiverse.choices(),
     "multiverse bands": lambda m: m.multiverse.bands(),
+    "retrace": lambda m: w.retrace(m.totals, {"mean": ".85", "ci": (".80", ".90")}),
     "worst_case": lambda m: w.worst_case(m.fit, n_missing=3),
     "fail_safe_n": lambda m: w.fail_safe_n(m.fit),
     "spread_analysis": lambda m: w.spread_analysis(m.totals),
@@ -299,7 +333,8 @@ WITHOUT = {
     *("simulate_responses", "spearman_brown", "standard_error_of_measurement"),
     *("spread_covariance", "stem_and_leaf", "test_retest", "threshold_probability"),
     *("variance_ratio_test", "write_template", "write_texts_template", "read_texts"),
-    *("read_references", "write_references", "rate_quality"),
+    *("read_references", "write_references", "rate_quality", "read_summaries"),
+    *("loading_variation", "range_change", "decision_words"),
 }
 
 FIGURES = {

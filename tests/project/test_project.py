@@ -63,7 +63,8 @@ def test_runs_are_kept_and_say_what_changed(folder, sheet):
     assert again.repeated
     assert [p.name for p in (folder / "runs").iterdir()] == ["001"]
     # the last run can be made again to the byte
-    run_project(folder, again=True)
+    assert "same to the byte" in str(run_project(folder, again=True))
+    assert "same to the byte" not in str(again)
     # new studies, one changed value, one removed row
     rows = sheet.head(12).drop(index=1).reset_index(drop=True)
     old = rows.loc[0, "estimate"]

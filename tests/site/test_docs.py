@@ -22,7 +22,12 @@ def load(name):
 
 run_pages = load("run_pages")
 PAGES = run_pages.pages()
-SLOW = {"tutorial.md", "spss-to-report.md", "repeat.md"}  # they write whole reports
+SLOW = {
+    "tutorial.md",
+    "spss-to-report.md",
+    "repeat.md",
+    "living-study.md",
+}  # they write whole reports
 
 
 def page_cases():
@@ -103,10 +108,11 @@ def test_every_name_on_the_pages_exists():
 
 
 def test_the_page_on_the_command_line_has_every_command():
-    from waistats.cli.app import app, data_app
+    from waistats.cli.app import app, data_app, project_app
 
     page = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
-    for prefix, group in [("", app), ("data ", data_app)]:
+    groups = [("", app), ("data ", data_app), ("project ", project_app)]
+    for prefix, group in groups:
         for command in group.registered_commands:
             name = command.name or command.callback.__name__
             assert f"`waistats {prefix}{name}" in page

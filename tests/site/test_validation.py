@@ -27,6 +27,9 @@ LIMITS = {
     "threshold_selection": 1e-5,  # metafor's optimiser
     "fit_location_scale (scale part)": 1e-6,
     "robust (CR2)": 1e-6,
+    "fit_multivariate": 1e-4,  # rma.mv stops short of the maximum in variances
+    "fit_multivariate (fit)": 1e-6,
+    "fit_multivariate (CR2)": 1e-4,
     "spread_analysis": 1e-5,  # metafor's optimiser stops early
 }
 FITS = 1e-7
@@ -48,6 +51,7 @@ def modules():
         "coefficients",
         "item_models",
         "multilevel",
+        "multivariate",
         "other_models",
         "sensitivity",
         "practice",

@@ -259,9 +259,17 @@ def run_project(
     earlier = runs_of(project)
     last = _read_run(earlier[-1]) if earlier else None
     if last is not None and last["inputs"] == inputs and last["version"] == _version():
+        notes: tuple[str, ...] = ()
         if again:
             _compare(project, study, log, earlier[-1], len(earlier), word)
-        return ProjectRun(study=study, changes=None, folder=earlier[-1], repeated=True)
+            notes = ("Made again: every file is the same to the byte.",)
+        return ProjectRun(
+            study=study,
+            changes=None,
+            folder=earlier[-1],
+            repeated=True,
+            notes=notes,
+        )
     target = project.path(RUNS) / f"{len(earlier) + 1:03d}"
     changes = _changes(project, study, log, other, earlier)
     with new_folder(target) as work:

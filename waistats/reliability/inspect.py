@@ -23,6 +23,7 @@ from waistats.instruments._findings import (
 from waistats.instruments._gate import Keyed, gate_options
 from waistats.instruments.forms import Instrument
 from waistats.io.readers import read_answers
+from waistats.provenance import is_simulated, marked, of_simulated
 from waistats.reliability.by_study._data import Question, ask
 from waistats.reliability.by_study._intake import StudyFrame, study_frame
 from waistats.reliability.by_study._outcome import outcome
@@ -48,12 +49,15 @@ class ResponsesInspection(Result):
         Rows, items of all raters, and studies that were looked at.
     findings : tuple
         Everything found, as `to_frame` shows it.
+    simulated : bool
+        Whether the responses are SIMULATED.
     """
 
     n: int
     n_items: int
     n_studies: int
     findings: tuple[Finding, ...] = field(default=())
+    simulated: bool = False
 
     @property
     def ok(self) -> bool:
@@ -66,12 +70,13 @@ class ResponsesInspection(Result):
         ``severity`` is stop, warning or note; ``finding`` is the identifier that
         ``accept`` takes.
         """
-        return findings_frame(self.findings)
+        return marked(findings_frame(self.findings), self.simulated)
 
     def heading(self) -> str:
         """Return what was looked at, in a line."""
         studies = "1 study" if self.n_studies == 1 else f"{self.n_studies} studies"
-        return f"Responses: {self.n} rows, {self.n_items} items, {studies}"
+        told = f"Responses: {self.n} rows, {self.n_items} items, {studies}"
+        return told + of_simulated(self.simulated)
 
     def sentences(self) -> list[str]:
         """Return the findings, a line each, stops first."""
@@ -224,7 +229,11 @@ def inspected(source: pd.DataFrame, question: Question) -> ResponsesInspection:
         frame = _looked_through(source, question)
     except ResponsesError as error:
         return ResponsesInspection(
-            n=len(source), n_items=0, n_studies=0, findings=error.findings
+            n=len(source),
+            n_items=0,
+            n_studies=0,
+            findings=error.findings,
+            simulated=is_simulated(source),
         )
     found = list(frame.findings)
     if not any(finding.severity == STOP for finding in found):
@@ -234,6 +243,7 @@ def inspected(source: pd.DataFrame, question: Question) -> ResponsesInspection:
         n_items=sum(part.answers.shape[1] for part in frame.parts),
         n_studies=frame.samples.frame["study_id"].nunique(),
         findings=tuple(dict.fromkeys(found)),
+        simulated=is_simulated(source),
     )
 
 

@@ -1,7 +1,7 @@
 r"""Blocks of sums: what alphas, their variances and covariances need of the answers.
 
 A block holds the people of one sample who answered the same set of items. With answers
-:math:`y_j` less a shift, each person has the features :math:`1, y_1, \dots, y_m`; for
+:math:`y_j` less a shift, each person has the features :math:`1, y_1, \ldots, y_m`; for
 fourth moments also :math:`T_s^2` and :math:`Q_s` of every scale, the squares of the sum
 and the sum of squares of its items. The block is the matrix of sums of products of these
 features. Another shift is a linear map of the features, so blocks with different shifts

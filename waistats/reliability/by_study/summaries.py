@@ -236,7 +236,7 @@ def summarize_responses(
     Notes
     -----
     For people who answered the same items, the sums are those of the products of
-    :math:`1, y_1, \dots, y_m`, the scored answers less a shift near their mean; with
+    :math:`1, y_1, \ldots, y_m`, the scored answers less a shift near their mean; with
     ``moments=4`` also of the squared sum and the sum of squares of each scale's items.
     Everything is computed from them as from the answers, to rounding.
 
