@@ -219,6 +219,7 @@ CALLS = {
         m.sessions, person="person", session="at", items=["wai1", "wai2"], ci=None
     ),
     "effect_sizes": lambda m: w.effect_sizes(m.totals),
+    "pool_covariances": lambda m: w.pool_covariances(m.sums),
     "describe_coefficients": lambda m: w.describe_coefficients(m.coefficients),
     "correlates": lambda m: w.correlates(m.totals, ["n", "year"]),
     "classical_regression": lambda m: w.classical_regression(m.totals, "~ year"),

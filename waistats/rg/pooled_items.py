@@ -14,7 +14,7 @@ from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option, listing
 from waistats.measures import effect_sizes
 from waistats.meta.fit import fit_meta
-from waistats.provenance import marked
+from waistats.provenance import marked, of_simulated
 from waistats.reliability._factor_structure import (
     Factors,
     Pairs,
@@ -84,7 +84,7 @@ class PooledCovariances(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return the reliability of the pooled matrix, a row a coefficient."""
-        return marked(self.coefficients, self.simulated)
+        return self.coefficients
 
     def heading(self) -> str:
         """Return what was pooled, and the first coefficient."""
@@ -93,7 +93,8 @@ class PooledCovariances(Result):
         return (
             f"Item {self.metric}s of {self.scale} pooled over {self.k} studies "
             f"({self.effects} effects), {self.n:,} respondents, {len(self.matrix)} "
-            f"items: {first['term']} = {coefficient(first['estimate'])} {limits}"
+            f"items{of_simulated(self.simulated)}: "
+            f"{first['term']} = {coefficient(first['estimate'])} {limits}"
         )
 
     def closing(self) -> str:
@@ -217,17 +218,20 @@ def pool_covariances(
         for term, value, gradient in found
     ]
     rows.append(_beside(used, sizes, conf_level, effects))
+    elements = pd.DataFrame(
+        {
+            "item": [names[i] for i in at[0]],
+            "with": [names[j] for j in at[1]],
+            "mean": fit.mean,
+            "tau2": fit.tau2,
+        }
+    )
     return PooledCovariances(
-        coefficients=pd.DataFrame(rows),
-        matrix=pd.DataFrame(pooled, index=list(names), columns=list(names)),
-        tau2=pd.DataFrame(
-            {
-                "item": [names[i] for i in at[0]],
-                "with": [names[j] for j in at[1]],
-                "mean": fit.mean,
-                "tau2": fit.tau2,
-            }
+        coefficients=marked(pd.DataFrame(rows), sums.simulated),
+        matrix=marked(
+            pd.DataFrame(pooled, index=list(names), columns=list(names)), sums.simulated
         ),
+        tau2=marked(elements, sums.simulated),
         metric=metric,
         effects=effects,
         scale=chosen,
