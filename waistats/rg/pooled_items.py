@@ -53,7 +53,8 @@ class PooledCovariances(Result):
         ``term, estimate, se, df, ci_low, ci_high, se_model``: reliability of the pooled
         matrix, and for comparison the pooled alpha of the studies.
     matrix : DataFrame
-        Pooled correlations or covariances of the items.
+        Pooled correlations or covariances of the items; of SIMULATED answers also
+        ``provenance``, as every frame.
     tau2 : DataFrame
         ``item, with, mean, tau2``: the pooled elements, and their variance over studies.
     metric, effects : str
