@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# points that are drawn one by one, and say something; more are one picture
+MOST = 2_000
 _MARK = "tips"
 _POINT = re.compile(r"<(use|path)\b([^>]*)/>")
 _DEFS = re.compile(r"(<defs>.*?</defs>)", re.S)
@@ -16,6 +18,10 @@ _DEFS = re.compile(r"(<defs>.*?</defs>)", re.S)
 
 def hover(points: Any, texts: Sequence[str]) -> None:
     """Let each point of a scatter say a text when it is pointed at."""
+    if len(texts) > MOST:
+        # so many drawn one by one would make a page that no browser turns
+        points.set_rasterized(True)
+        return
     points.waistats_tips = [str(text) for text in texts]
 
 

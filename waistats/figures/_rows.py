@@ -10,6 +10,7 @@ from scipy import stats
 from waistats._format import count, level
 from waistats._labels import range_text, value_text
 from waistats.errors import ModelError, near
+from waistats.figures._hover import MOST
 from waistats.measures import back_transform
 from waistats.rg.as_model import as_model
 from waistats.rg.study import RGStudy
@@ -64,6 +65,8 @@ def _tips(result: Any, rows: pd.DataFrame) -> list[str]:
     """Return what each point says when it is pointed at: study, value, n, source."""
     measure = result.measure
     table = result.effects.table
+    if len(table) > MOST:
+        return [""] * len(table)
     sources = [""] * len(table)
     for name in ("doi", "source", "source_url"):
         if name in table:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _ROW = 0.3
 _BOX, _VIOLIN = 5, 10  # coefficients from which a box, a violin says something
+_POINTS = 1_000  # coefficients of a row beyond which points only hide each other
 
 
 def box(
@@ -177,6 +178,8 @@ def _draw(
             capprops={"color": style.INK, "linewidth": 0.8},
             medianprops={"color": style.INK, "linewidth": 1.6},
         )
+    if len(values) > _POINTS:
+        return  # violin and box say more than a smear of points
     side = min(4.0, 0.2 * row)
     offset = swarm(values / unit, side) / row
     ax.scatter(

@@ -17,6 +17,9 @@ from waistats.rg.as_model import as_model, pooled_row
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# lines that can be told apart at all; more are drawn as the means of bins
+_LINES, _BINS = 1_000, 250
+
 
 def caterpillar(
     result: Any, *, ax: "Axes | None" = None, prediction: str | None = None
@@ -36,11 +39,13 @@ def caterpillar(
     -------
     Axes
         The smallest coefficient at the bottom; behind them the pooled mean with its
-        confidence band and its prediction interval.
+        confidence band and its prediction interval. Of more than 1,000 coefficients,
+        each line is the mean of neighbours in that order, with their mean interval.
     """
     given, result = result, as_model(result)
     row = None if result.has_moderators else pooled_row(given, prediction=prediction)
     rows = study_rows(result).sort_values("yi", kind="stable")
+    rows, size = _binned(rows)
     k = len(rows)
     at = np.arange(1, k + 1)
     own = ax is None
@@ -65,14 +70,16 @@ def caterpillar(
             zorder=3,
             label="coefficients",
         )
-        hover(points, list(rows["tip"]))
+        if size == 1:
+            hover(points, list(rows["tip"]))
         ends = [rows["ci_low"], rows["ci_high"]]
         if row is not None:
             ends.append(_pooled(ax, result, row))
         limits = span(*ends)
         set_alpha_axis(ax.xaxis, limits, result.measure, 0.85 * length)
         ax.set_xlabel(axis_name(result.measure, noun(result.effects.table), length))
-        ax.set_ylabel("Coefficients in order of size")
+        binned = f"\n(a line is the mean of about {size})" if size > 1 else ""
+        ax.set_ylabel(f"Coefficients in order of size{binned}")
         ax.set_ylim(0.3, k + 0.7)
         describe(
             ax,
@@ -82,6 +89,15 @@ def caterpillar(
             own=own,
         )
     return ax
+
+
+def _binned(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Return rows in order, neighbours averaged where there are too many to be drawn."""
+    if len(rows) <= _LINES:
+        return rows, 1
+    place = np.arange(len(rows)) * _BINS // len(rows)
+    shown = rows[["yi", "ci_low", "ci_high"]].groupby(place).mean()
+    return shown, round(len(rows) / _BINS)
 
 
 def _pooled(ax: "Axes", result: Any, row: pd.Series) -> np.ndarray:

@@ -24,6 +24,7 @@ from waistats.report.checklist import (
 )
 from waistats.report.code import csv_bytes, python_code, r_code
 from waistats.report.limits import limitations
+from waistats.report.sources import ROWS
 from waistats.report.text import own_rows, what_for
 from waistats.rg.study import RGStudy
 from waistats.tables._build import spec
@@ -92,7 +93,9 @@ def excluded(study: RGStudy) -> list[Section]:
     if len(frame) == 0:
         return []
     title = f"The {len(frame)} Reported Coefficients That Are Not Pooled, and Why"
-    table = excluded_table(frame, title=title)
+    if len(frame) > ROWS:
+        title += f": the First {count(ROWS)}"
+    table = excluded_table(frame.head(ROWS), title=title)
     return [Section("excluded", "Coefficients left out", [table])]
 
 
@@ -112,11 +115,15 @@ def data(study: RGStudy, prefix: str) -> Section:
     """Return the whole table, to be sorted, and what its columns mean."""
     frame = study.coefficients
     names = [c for c in _SHOWN if c in frame and _filled(frame[c])]
-    shown = frame[names].rename(columns={"provenance": "read"})
+    shown = frame[names].head(ROWS).rename(columns={"provenance": "read"})
+    rows = f"{count(len(frame))} Rows"
+    caption = f"All {rows} with Their Sources"
+    if len(frame) > ROWS:
+        caption = f"The First {count(ROWS)} of {rows}, with Their Sources"
     table = spec(
         shown,
         name="data",
-        caption=f"All {count(len(frame))} Rows with Their Sources",
+        caption=caption,
         heads={
             "read": "Provenance",
             "estimate": "Value",

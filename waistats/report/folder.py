@@ -14,6 +14,7 @@ from waistats.report.render_word import study_document
 from waistats.report.sections import study_sections
 from waistats.report.sources import flow_steps
 from waistats.report.text import own_rows
+from waistats.rg._part import is_large
 from waistats.rg.prisma import prisma_counts
 from waistats.rg.references import as_bibtex, as_ris
 from waistats.rg.study import RGStudy
@@ -38,13 +39,14 @@ def study_tables(study: RGStudy) -> dict[str, pd.DataFrame]:
             "moderators": study.screen,
             "moderator_levels": study.levels,
             "correlates": study.correlates,
-            "leave_one_out": study.leave_one_out,
-            "influence": study.influence,
             "shrunken": study.shrunken,
-            "reporting_checks": study.robustness,
-            "multiverse": study.multiverse.to_frame(),
+            "reporting_checks": study.part.robustness,
+            "multiverse": study.part.multiverse.to_frame(),
             "practice": practice_table(study),
         }
+        if not is_large(study):
+            tables["leave_one_out"] = study.leave_one_out
+            tables["influence"] = study.influence
     if study.screening is not None:
         tables["prisma"] = prisma_counts(study.screening, own_rows(study))
     if study.agreement is not None:

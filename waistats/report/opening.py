@@ -158,6 +158,10 @@ def _seen(rows: pd.DataFrame) -> list[tuple[str, str]]:
     return facts
 
 
+# a display of every value is no display of more
+LEAVES = 1_000
+
+
 def descriptives(study: RGStudy) -> Section:
     """Return the classical description: table, box plot, stem and leaf."""
     title = "Reported Coefficients, Unweighted and Untransformed"
@@ -173,9 +177,12 @@ def descriptives(study: RGStudy) -> Section:
             if boxes
             else "."
         )
+        if _largest_cell(alphas, study) > LEAVES:
+            note += " Of more than 1,000 in a row the points are left out."
         caption = "Reported Alphas by Version, Rater and Scale"
         blocks.append(embed("box", drawn, caption, note, simulated=study.simulated))
-        blocks.append(Code(stem_and_leaf(values), "Stem and leaf of the alphas."))
+        if len(values) <= LEAVES:
+            blocks.append(Code(stem_and_leaf(values), "Stem and leaf of the alphas."))
     others = other_kinds(study)
     if others:
         words = listing(f"{name} ({k})" for name, k in others.items())

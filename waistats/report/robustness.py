@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 
 from waistats import figures
-from waistats._format import coefficient, count, interval, level
+from waistats._format import coefficient, count, fixed, interval, level
 from waistats.errors import WaistatsError, listing
 from waistats.figures._rows import study_names
 from waistats.report.blocks import Block, Paragraph, Section, embed
 from waistats.report.results import MANY
 from waistats.report.text import number_of, opened, why_not
+from waistats.rg._part import is_large
 from waistats.rg.pooling import FEWEST_TO_POOL, pool
 from waistats.rg.spread import SpreadResult, spread_analysis
 from waistats.rg.study import RGStudy
@@ -31,7 +32,14 @@ def sensitivity(study: RGStudy) -> list[Section]:
     """Return what leaving out, subsets and reporting checks do to the result."""
     if study.pooled is None:
         return []
-    blocks: list[Block] = [
+    if is_large(study):
+        blocks: list[Block] = [
+            Paragraph(" ".join(sensitivity_words(study))),
+            Paragraph(on_part(study)),
+            checks(study.part),
+        ]
+        return [Section("sensitivity", "Sensitivity", blocks)]
+    blocks = [
         Paragraph(" ".join(sensitivity_words(study))),
         _left_out(study),
         embed(
@@ -61,6 +69,8 @@ def sensitivity(study: RGStudy) -> list[Section]:
 def sensitivity_words(study: RGStudy) -> list[str]:
     """Return what leaving out studies does, in sentences."""
     assert study.pooled is not None
+    if is_large(study):
+        return [_largest_share(study)]
     left = study.leave_one_out
     low, high = left["estimate"].min(), left["estimate"].max()
     words = [
@@ -96,6 +106,31 @@ def sensitivity_words(study: RGStudy) -> list[str]:
     return words
 
 
+def _largest_share(study: RGStudy) -> str:
+    """Return why nothing is left out in turn of a study with so many coefficients."""
+    assert study.pooled is not None
+    fit = study.pooled.fit
+    ids = fit.effects.table["study_id"].astype(str).to_numpy()
+    shares = pd.Series(fit.weight_shares()).groupby(ids).sum()
+    return (
+        f"With {count(fit.k)} coefficients of {count(len(shares))} studies, no study was "
+        f"left out in turn: the largest weight of a study is {fixed(shares.max(), 2)}% of "
+        "all."
+    )
+
+
+def on_part(study: RGStudy) -> str:
+    """Return that a check takes a part of a large study; empty for others."""
+    if not is_large(study):
+        return ""
+    rows = study.part.effects
+    studies = rows["study_id"].nunique()
+    return (
+        f"What follows fits the model many times, and takes {count(len(rows))} "
+        f"coefficients of {count(studies)} studies drawn at random, not all."
+    )
+
+
 def _left_out(study: RGStudy) -> Block:
     """Return the refits without each study: drawn where few, else the farthest."""
     frame = study.leave_one_out
@@ -128,8 +163,9 @@ def multiverse(study: RGStudy) -> list[Section]:
     """Return the pooled alpha under every defensible specification."""
     if study.pooled is None:
         return []
-    found = study.multiverse
-    blocks: list[Block] = [
+    found = study.part.multiverse
+    blocks: list[Block] = [Paragraph(on_part(study))] if is_large(study) else []
+    blocks += [
         Paragraph(opened(found.sentence())),
         embed(
             "multiverse",
@@ -152,7 +188,7 @@ def spread(study: RGStudy) -> Section:
     """Return the verdict, or in a sentence why there is none."""
     title = "Error or spread?"
     try:
-        found = spread_analysis(study.main_rows, conf_level=study.conf_level)
+        found = spread_analysis(study.part.main_rows, conf_level=study.conf_level)
     except WaistatsError as error:
         why = Paragraph(
             "Whether alpha differs because scores spread more or because measurement "
@@ -164,6 +200,7 @@ def spread(study: RGStudy) -> Section:
         f"al., 2010). In {found.k} samples with a standard deviation: {found.verdict}",
         *(note for note in found.notes if _ADVICE not in note),
         *_same_length(study, found),
+        *filter(None, [on_part(study).replace("What follows fits", "This fits")]),
     ]
     table = spread_table(found, title="Heterogeneity of Error, of Spread and of Alpha")
     return Section("spread", title, [Paragraph(" ".join(sentences)), table])
@@ -175,7 +212,7 @@ def _same_length(study: RGStudy, found: SpreadResult) -> list[str]:
         return []
     try:
         held = spread_analysis(
-            study.main_rows, "~ np.log(n_items)", conf_level=study.conf_level
+            study.part.main_rows, "~ np.log(n_items)", conf_level=study.conf_level
         )
     except WaistatsError:
         return []

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Container
 from dataclasses import replace
 
+from tqdm import tqdm
+
 from waistats.report.blocks import (
     Listing,
     Section,
@@ -89,7 +91,9 @@ def _full(study: RGStudy, prefix: str, keep: Container[str] | None) -> list[Sect
         "declarations": declarations,
     }
     made: list[Section] = []
-    for name, part in steps.items():
+    for name, part in tqdm(
+        steps.items(), desc="report", unit="section", disable=None, delay=5
+    ):
         if keep is None or name in keep:
             found = part(study)
             made += found if isinstance(found, list) else [found]

@@ -9,7 +9,7 @@ from waistats.report.limits import limitations
 from waistats.report.moderators import model_sentence
 from waistats.report.opening import summary
 from waistats.report.results import forest_figure
-from waistats.report.robustness import sensitivity_words
+from waistats.report.robustness import on_part, sensitivity_words
 from waistats.report.sources import flow
 from waistats.report.text import (
     methods_paragraphs,
@@ -73,8 +73,9 @@ def _results(study: RGStudy) -> Section:
         said = model_sentence(study)
         if said:
             blocks.append(Paragraph(said))
-        found = opened(study.multiverse.sentence())
-        words = " ".join([*sensitivity_words(study), found])
+        found = opened(study.part.multiverse.sentence())
+        said = [*sensitivity_words(study), on_part(study), found]
+        words = " ".join(filter(None, said))
         blocks.append(Paragraph(f"Sensitivity. {words}"))
     return Section("results", "Results", blocks)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from waistats import figures
-from waistats._format import coefficient, interval, level, p_statement
+from waistats._format import coefficient, count, interval, level, p_statement
 from waistats.errors import WaistatsError
 from waistats.measures import ALPHA_TYPES
 from waistats.report.blocks import Block, Download, Listing, Paragraph, Section, embed
@@ -31,6 +31,8 @@ from waistats.tables.studies import (
     quality,
 )
 
+# studies that a page lists; of more, the files have all
+ROWS = 500
 COUNTS = ("studies", "samples", "coefficients", "persons", "samples_without_n")
 
 
@@ -124,8 +126,19 @@ def included(study: RGStudy) -> list[Section]:
     rows = own_rows(study)
     if rows["study_id"].nunique() < 2:
         return []
-    blocks: list[Block] = [characteristics(rows)]
-    named = study_references(rows)
+    names = rows["study_id"].astype(str)
+    studies = names.nunique()
+    blocks: list[Block] = []
+    if studies > ROWS:
+        blocks.append(
+            Paragraph(
+                f"The first {count(ROWS)} of {count(studies)} studies; the table of the "
+                "coefficients, to be downloaded below, has all of them."
+            )
+        )
+    listed = rows[names.isin(names.unique()[:ROWS])]
+    blocks.append(characteristics(listed))
+    named = study_references(listed)
     known = named[(named["authors"] != "") | (named["title"] != "")]
     if len(known):
         texts = [reference_text(row) for row in known.to_dict("records")]

@@ -39,6 +39,7 @@ from waistats.meta.multilevel.fit import MultilevelResult, fit_multilevel
 from waistats.meta.results import MetaResult
 from waistats.meta.tau2 import check_method
 from waistats.provenance import is_simulated, marked
+from waistats.rg._part import part_of
 from waistats.rg.coders import CoderAgreement, compare_coders
 from waistats.rg.combine import combine_tables
 from waistats.rg.correlates import correlates
@@ -266,6 +267,14 @@ class RGStudy(Result):
             "raw": f"alpha = {body}",
             "fisher-z": f"alpha = tanh({body})",
         }[self.measure]
+
+    @cached_property
+    def part(self) -> "RGStudy":
+        """The study itself, or of more than 2,000 coefficients a random part.
+
+        A report checks what fits the model many times on the part, and says so.
+        """
+        return part_of(self)
 
     @cached_property
     def leave_one_out(self) -> pd.DataFrame:
