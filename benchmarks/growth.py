@@ -172,7 +172,7 @@ def generalized() -> Iterator[Line]:
 
 
 def reports() -> Iterator[Line]:
-    """generalize and RGStudy.report: coefficients, three a study."""
+    """RGStudy.report, from generalize on: coefficients, three a study."""
     path = Path(FOLDER.name) / "report.html"
     for k in (300, 3_000, 30_000):
         table = coefficients(k).assign(coefficient_type="alpha")
