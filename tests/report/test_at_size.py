@@ -102,8 +102,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="peak memory is told otherwise")
 def test_a_large_report_takes_bounded_memory_and_room(tmp_path):
-    """3,000 coefficients; a report of 400 already takes 300 MB, libraries included."""
-    simulated(1_500, 2).to_parquet(tmp_path / "t.parquet")
+    """2,100 coefficients; a report of 400 already takes 300 MB, libraries included."""
+    simulated(2_100).to_parquet(tmp_path / "t.parquet")
     done = subprocess.run(
         [sys.executable, "-c", CHILD, tmp_path / "t.parquet", tmp_path / "r.html"],
         capture_output=True,
