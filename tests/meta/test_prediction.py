@@ -119,6 +119,17 @@ def test_equal_weights_of_the_user_are_the_plain_mean():
     assert np.allclose(uneven.beta, np.average(y, weights=np.arange(1.0, 7.0)))
 
 
+def test_very_many_studies_that_differ_too_little_have_no_confidence_beyond_0():
+    """P(chi2 < Q(0)) is no number a computer holds; the interval is the mean's."""
+    rng = np.random.default_rng(1)
+    v = rng.uniform(0.01, 0.05, 20_000)
+    y = 2 + 0.6 * rng.normal(size=len(v)) * np.sqrt(v)
+    X = np.ones((len(v), 1))
+    tau2, weight = confidence_distribution((y - y.mean())[:, None], v[:, None], X)
+    assert weight[0] == pytest.approx(1)
+    assert (tau2 == 0).all()
+
+
 def test_effects_that_are_all_equal_leave_the_common_effect_interval():
     found = predictive(np.ones(4), np.full(4, 0.1), np.ones((4, 1)))
     assert found.mass_at_zero == 1

@@ -207,7 +207,10 @@ def _solve(
     """
     m, size = target.shape
     flat = target.ravel()
-    goal = 1 / np.maximum(flat, np.finfo(float).tiny)
+    # Q(0) of very many studies may lie so low that no node has any of the confidence:
+    # then all of it is at 0
+    some = flat > np.finfo(float).tiny
+    goal = np.divide(1, flat, out=np.zeros_like(flat), where=some)
     y, v = np.tile(y, (1, m)), np.tile(v, (1, m))
     tau2, fit = np.zeros(m * size), None
     for _ in range(MAX_ITERATIONS):
