@@ -6,7 +6,14 @@ import pandas as pd
 import pytest
 from hostile import run
 
-from waistats import effect_sizes, fit_meta, simulate_literature
+from waistats import (
+    effect_sizes,
+    fit_meta,
+    reliability_by_study,
+    simulate_literature,
+    simulate_responses,
+    summarize_responses,
+)
 from waistats._files import MANIFEST
 from waistats.errors import DataError
 from waistats.project.changes import compare_runs, result_of
@@ -211,3 +218,15 @@ def test_a_search_log_dates_the_evidence(folder, sheet):
     page = (made.folder / "changes.html").read_text()
     assert "Date Of Search" in page or "Date of Search" in page
     assert made.study.screening is not None
+
+
+def test_sums_of_a_clinic_join_the_published_rows(folder):
+    """SIMULATED answers stay where they are; their sums come into the folder."""
+    answers = simulate_responses("WAI-SR", studies=["Clinic"], n=60, seed=5)
+    options = {"study": "study_id", "instrument": "WAI-SR"}
+    summarize_responses(answers, **options).write(folder / "responses" / "clinic.json")
+    made = run_project(folder)
+    ids = made.study.coefficients["study_id"].astype(str)
+    found = made.study.coefficients[ids == "Clinic"].set_index("scale")["estimate"]
+    raw = reliability_by_study(answers, **options).set_index("scale")["estimate"]
+    assert float(found["total"]) == pytest.approx(float(raw["total"]), abs=1e-12)

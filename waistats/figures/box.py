@@ -120,7 +120,7 @@ def _cells(
     known = values.notna()
     if not known.any():
         raise DataError("The column 'estimate' is empty; there is nothing to draw.")
-    parts = table.loc[known, names].astype(str) if names else None
+    parts = table.loc[known, names].astype(str).fillna("not stated") if names else None
     if parts is None or not names:
         groups = [(("All",), values[known].to_numpy())]
     else:

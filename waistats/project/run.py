@@ -26,6 +26,7 @@ from waistats.project.layout import (
     search_log,
 )
 from waistats.reliability.by_study.api import reliability_by_study
+from waistats.reliability.by_study.summaries import read_summaries
 from waistats.report.folder import write_study
 from waistats.report.project import changes_page
 from waistats.rg.coders import compare_coders
@@ -186,8 +187,6 @@ def coefficient_tables(project: Project) -> tuple[list[pd.DataFrame], Any]:
         tables.append(reliability_by_study(read_responses(path, **reading), **options))
     sums = sorted(project.path("responses").glob("*.json"))
     if sums:
-        from waistats import read_summaries
-
         tables.append(reliability_by_study(read_summaries(sums)))
     if not tables:
         raise DataError(

@@ -10,7 +10,7 @@ import pandas as pd
 from waistats._frames import is_frame
 from waistats.errors import DataError, listing
 from waistats.io.readers import read_coefficients
-from waistats.measures import prepared, texts_of, with_coefficient_ids
+from waistats.measures import OWN, prepared, texts_of, with_coefficient_ids
 from waistats.meta._covariance import PAIRS, blocks_of_pairs
 from waistats.rg.computed import INTAKE, read_intake
 
@@ -137,7 +137,13 @@ def combine_tables(coefficients: Any) -> pd.DataFrame:
                 covariances[i], dict(zip(old, ids, strict=True))
             )
         taken.update(ids)
+    if any("reliability_status" in table for table in tables):
+        # a table without the column tells of its own samples only
+        for table in tables:
+            if "reliability_status" not in table:
+                table["reliability_status"] = OWN
     notes = [note for table in tables for note in table.attrs.get("notes", ())]
+    intake = [row for table in tables for row in table.attrs.get("intake", ())]
     for table in tables:
         # pandas compares attrs when it joins frames
         table.attrs = {}
@@ -147,6 +153,8 @@ def combine_tables(coefficients: Any) -> pd.DataFrame:
     whole = whole.reindex(columns=names)
     if notes:
         whole.attrs["notes"] = tuple(notes)
+    if intake:
+        whole.attrs["intake"] = intake
     if any(covariances):
         whole.attrs["V"] = {k: v for V in covariances for k, v in V.items()}
         whole.attrs["V_measure"] = scales.pop()
