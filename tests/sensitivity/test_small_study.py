@@ -10,6 +10,7 @@ import pytest
 
 from waistats import effect_sizes, fit_meta, fit_multilevel, load_dataset
 from waistats.errors import DataError, ModelError
+from waistats.sensitivity._regressions import kendall, kendall_p
 from waistats.sensitivity.small_study import (
     PREDICTORS,
     egger_test,
@@ -347,3 +348,14 @@ def test_pet_peese_of_a_three_level_model():
     assert found.estimate == found.peese.to_frame()["estimate"][0]
     with pytest.raises(ModelError, match="robust=True needs"):
         egger_test(fit_meta(table("bcg")), robust=True)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_p_values_of_many_outcomes_are_those_of_one_at_a_time(tied: bool) -> None:
+    rng = np.random.default_rng(5)
+    v = rng.uniform(0.01, 0.2, 17)
+    if tied:
+        v[:4] = v[4]
+    y = rng.normal(size=(17, 60))
+    one = [kendall(column, v)[1] for column in y.T]
+    np.testing.assert_array_equal(kendall_p(y, v), one)

@@ -151,8 +151,12 @@ def embed(
 
 def _settle(figure: Any) -> None:
     """Lay a figure out for good, so that files do not depend on which is made first."""
+    engine = figure.get_layout_engine()
     with drawing():
-        figure.draw_without_rendering()
+        if engine is None:
+            figure.draw_without_rendering()
+        else:
+            engine.execute(figure)
     figure.set_layout_engine("none")
 
 

@@ -18,6 +18,7 @@ from waistats.meta._design import build_design
 from waistats.meta._distributions import critical
 from waistats.meta._formula import parse_formula
 from waistats.provenance import is_simulated, marked, of_simulated
+from waistats.rg._adjusted import adjusted_p
 from waistats.rg.compare_samples import on_one_metric
 
 # What a coefficient table may say of a study, in the order of the report.
@@ -109,7 +110,6 @@ def correlates(
     """
     coefficients = as_frame(coefficients)
     import pingouin
-    from statsmodels.stats.multitest import multipletests
 
     method = check_option("method", method, ("pearson", "spearman"))
     coefficients = _observed(coefficients, outcome)
@@ -143,8 +143,8 @@ def correlates(
     out["p_adjusted"] = np.nan
     tested = out["p_value"].notna().to_numpy()
     if tested.any():
-        adjusted = multipletests(out.loc[tested, "p_value"], method=adjust)[1]
-        out.loc[tested, "p_adjusted"] = adjusted
+        values = out.loc[tested, "p_value"].to_numpy(dtype=float)
+        out.loc[tested, "p_adjusted"] = adjusted_p(values, adjust)
     out = out[[*columns[:-1], "p_adjusted", "note"]]
     return marked(out, is_simulated(coefficients))
 

@@ -16,6 +16,7 @@ from waistats.meta.multilevel._intervals import study_text
 from waistats.meta.multilevel.fit import MultilevelResult, fit_multilevel
 from waistats.meta.results import MetaResult
 from waistats.provenance import is_simulated, marked
+from waistats.rg._adjusted import adjusted_p
 from waistats.rg.compare_samples import on_one_metric
 from waistats.rg.pooling import POOLED, cell_row, likelihood, method_note
 from waistats.rg.quality import has_quality, rate_quality
@@ -140,8 +141,6 @@ def screen_moderators(
     it. Scores whose metric is not known are left out, unless all are of one form; the
     ``note`` says which it was.
     """
-    from statsmodels.stats.multitest import multipletests
-
     used = with_derived(effects[effects["yi"].notna()].reset_index(drop=True))
     names = list(CANDIDATES if candidates is None else candidates)
     tests = [
@@ -152,7 +151,7 @@ def screen_moderators(
     tested = out["p_value"].notna().to_numpy()
     if tested.any():
         values = out.loc[tested, "p_value"].to_numpy(dtype=float)
-        out.loc[tested, "p_adjusted"] = multipletests(values, method=adjust)[1]
+        out.loc[tested, "p_adjusted"] = adjusted_p(values, adjust)
     said = [
         verdict(
             float(p),
@@ -327,11 +326,18 @@ def _slope(model: MetaResult | MultilevelResult) -> dict[str, Any]:
     }
 
 
+_LEAST_LEVERAGE = 0.999
+
+
 def alone_decides(model: MetaResult) -> str:
     """Return the study without which the moderators cannot be estimated; or nothing."""
     X = model.design.X
     p = X.shape[1]
+    # without rows whose leverages sum to less than 1 the rank stays as it is
+    leverage = (np.linalg.qr(_unit(X))[0] ** 2).sum(axis=1)
     for study, rows in model.effects.table.groupby("study_id").indices.items():
+        if leverage[rows].sum() < _LEAST_LEVERAGE:
+            continue
         rest = np.delete(X, rows, axis=0)
         if np.linalg.matrix_rank(rest) < p:
             return study_text(str(study))

@@ -5,6 +5,7 @@ One level where rows are independent, three where studies give several coefficie
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ POOLED = (
 DESCRIPTIVE_ONLY = f"descriptive only: fewer than {FEWEST_TO_POOL} studies"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Pooled(Frozen):
     """A pooled reliability of one set of coefficients.
 
@@ -92,7 +93,7 @@ class Pooled(Frozen):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of the model, its interval and its limits."""
-        return (*self.model_notes, *self._limits()[1])
+        return (*self.model_notes, *self._limits[1])
 
     @property
     def model_notes(self) -> tuple[str, ...]:
@@ -109,18 +110,29 @@ class Pooled(Frozen):
 
         Limits that say nothing are withheld (NaN), with a note.
         """
-        row = self.fit.predict(
-            back_transform=back_transform, prediction=self.prediction
-        ).iloc[0]
-        withheld = self._limits()[0]
+        row = self._predicted
+        if not back_transform:
+            row = self._predict(back_transform=False)
+        withheld = self._limits[0]
         return {
             name: float("nan") if name in withheld else float(row[name])
             for name in ENDS
         }
 
+    def _predict(self, *, back_transform: bool = True) -> dict[str, Any]:
+        predicted = self.fit.predict(
+            back_transform=back_transform, prediction=self.prediction
+        )
+        return dict(predicted.iloc[0])
+
+    @cached_property
+    def _predicted(self) -> dict[str, Any]:
+        return self._predict()
+
+    @cached_property
     def _limits(self) -> tuple[set[str], tuple[str, ...]]:
         """Return the columns of limits that are not shown, and why."""
-        row = self.fit.predict(prediction=self.prediction).iloc[0]
+        row = self._predicted
         withheld: set[str] = set()
         notes = []
         for kind, name in (("ci", "confidence"), ("pi", "prediction")):

@@ -22,6 +22,38 @@ def kendall(y: FloatArray, v: FloatArray) -> tuple[float, float, bool]:
     return float(tau), float(p), ties
 
 
+# up to so many coefficients all pairs of many outcomes are counted at once
+_PAIRWISE = 120
+
+
+def kendall_p(y: FloatArray, v: FloatArray) -> FloatArray:
+    """Return the p values of `kendall` for many outcomes (k, B) of the same studies.
+
+    Without ties among deviates the p value depends on the number of concordant pairs
+    alone, so that each number asks for one test.
+    """
+    k = len(v)
+    if k > _PAIRWISE:
+        return np.array([kendall(column, v)[1] for column in y.T])
+    w = 1 / v
+    deviate = (y - (w @ y) / w.sum()) / np.sqrt(v - 1 / w.sum())[:, None]
+    order = np.sort(deviate, axis=0)
+    tied = (order[1:] == order[:-1]).any(axis=0)
+    i, j = np.triu_indices(k, 1)
+    score = np.sign(v[i] - v[j]) @ np.sign(deviate[i] - deviate[j])
+    known: dict[float, float] = {}
+    p = np.empty(y.shape[1])
+    for b in range(y.shape[1]):
+        size = abs(float(score[b]))
+        if tied[b] or size not in known:
+            p[b] = kendall(y[:, b], v)[1]
+            if not tied[b]:
+                known[size] = p[b]
+        else:
+            p[b] = known[size]
+    return p
+
+
 def single_p(fit: MetaResult, column: int, y: FloatArray) -> FloatArray:
     """Return p values of a coefficient for many outcomes (k, B) of one-level models."""
     v = np.repeat(fit.effects.vi[:, None], y.shape[1], axis=1)

@@ -210,11 +210,14 @@ def fits(
     intervals: tuple[str, ...],
     correlations: tuple[float, float | None],
     conf_level: float,
+    known: dict[str, pd.DataFrame | str] | None = None,
 ) -> Iterator[tuple[dict[str, str], dict[str, Any] | str]]:
     """Yield every specification on one table with its result, or why it has none.
 
-    ``correlations`` are those of means and of multilevel models.
+    ``correlations`` are those of means and of multilevel models; ``known`` keeps the
+    effect sizes of this table by measure, for its next handling.
     """
+    known = {} if known is None else known
     correlation, of_levels = correlations
     if "varying-coefficient" in models and not handling.startswith("multilevel"):
         spec = {
@@ -224,10 +227,15 @@ def fits(
         }
         yield spec, _guarded(_varying, table, handling, correlation, conf_level)
     for measure in measures:
-        effects = _effects(table, measure, handling, correlation)
+        if measure not in known:
+            known[measure] = _effects(table, measure)
+        effects = known[measure]
         if isinstance(effects, str):
             yield {"measure": measure}, effects
             continue
+        if handling == "mean":
+            yi, vi = (effects[c].to_numpy(dtype=float) for c in ("yi", "vi"))
+            effects = mean_per_study(effects, yi, vi, correlation)
         if handling.startswith("multilevel"):
             named = ["t" if i == "knapp-hartung" else i for i in intervals]
             for interval in named if handling == "multilevel" else ["cr2"]:
@@ -238,6 +246,7 @@ def fits(
                 )
             continue
         used = usable_effects(effects)
+        n_studies = _studies(used)
         for model in models:
             for interval in intervals:
                 if model == "varying-coefficient" or (
@@ -245,7 +254,10 @@ def fits(
                 ):
                     continue
                 spec = {"measure": measure, "model": model, "interval": interval}
-                yield spec, _guarded(_one_level, used, model, interval, conf_level)
+                yield (
+                    spec,
+                    _guarded(_one_level, used, n_studies, model, interval, conf_level),
+                )
 
 
 def _guarded(fit: Any, *arguments: Any) -> dict[str, Any] | str:
@@ -256,27 +268,25 @@ def _guarded(fit: Any, *arguments: Any) -> dict[str, Any] | str:
         return str(error)
 
 
-def _effects(
-    table: pd.DataFrame, measure: str, handling: str, correlation: float
-) -> pd.DataFrame | str:
-    """Return effect sizes on a scale, averaged by study if asked for."""
+def _effects(table: pd.DataFrame, measure: str) -> pd.DataFrame | str:
+    """Return effect sizes on a scale, or why there are none."""
     corrected = measure == "bonett-corrected"
     try:
-        effects = effect_sizes(
+        return effect_sizes(
             table,
             measure="bonett" if corrected else measure,
             bias="bonett" if corrected else "none",
         )
     except WaistatsError as error:
         return str(error)
-    if handling != "mean":
-        return effects
-    yi, vi = (effects[c].to_numpy(dtype=float) for c in ("yi", "vi"))
-    return mean_per_study(effects, yi, vi, correlation)
+
+
+def _studies(used: Effects) -> int:
+    return int(used.table["study_id"].nunique())
 
 
 def _one_level(
-    used: Effects, model: str, interval: str, conf_level: float
+    used: Effects, n_studies: int, model: str, interval: str, conf_level: float
 ) -> dict[str, Any]:
     weights = None
     if model == "unweighted":
@@ -291,7 +301,7 @@ def _one_level(
         conf_level=conf_level,
         weights=weights,
     )
-    return _row(_limits(fit), fit)
+    return _row(_limits(fit), fit, n_studies)
 
 
 def _multilevel(
@@ -310,7 +320,7 @@ def _multilevel(
     if interval == "cr2":
         robust = fit.robust().to_frame().iloc[0]
         limits[1:3] = [float(robust["ci_low"]), float(robust["ci_high"])]
-    return _row(limits, fit)
+    return _row(limits, fit, _studies(fit.effects))
 
 
 def _varying(
@@ -346,12 +356,12 @@ def _limits(fit: FittedModel) -> list[float]:
     return [center, center - half, center + half, center - far, center + far]
 
 
-def _row(limits: list[float], fit: FittedModel) -> dict[str, Any]:
+def _row(limits: list[float], fit: FittedModel, n_studies: int) -> dict[str, Any]:
     """Return what the frame keeps of a fit, on the alpha scale."""
     turned = back_transform(np.array(limits), str(fit.measure))
     return {
         "k": fit.k,
-        "n_studies": fit.effects.table["study_id"].nunique(),
+        "n_studies": n_studies,
         **dict(zip(LIMITS, turned.tolist(), strict=True)),
         "tau2": fit.tau2,
         "I2": fit.I2,
@@ -460,11 +470,14 @@ def multiverse(
     handlings = tuple(dependence) if several else ("ignored",)
     rows: list[dict[str, Any]] = []
     skipped: list[dict[str, Any]] = []
+    known: dict[tuple[bool, str], dict[str, pd.DataFrame | str]] = {}
     paths = list(_paths(table, handlings, tuple(exclude), small_n, skipped))
     for handling, exclusion, kept in tqdm(
         paths, desc="multiverse", disable=None, delay=3
     ):
         base = {"dependence": handling, "exclusion": exclusion}
+        # handlings but "one" start from the same tables
+        key = (handling == "one", exclusion)
         for spec, found in fits(
             kept,
             handling,
@@ -473,6 +486,7 @@ def multiverse(
             tuple(intervals),
             (within_correlation, multilevel_correlation),
             conf_level,
+            known.setdefault(key, {}),
         ):
             if isinstance(found, str):
                 skipped.append({**base, **spec, "reason": found})
@@ -515,9 +529,13 @@ def _paths(
     skipped: list[dict[str, Any]],
 ) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Yield each handling of dependence with each exclusion, and its table."""
+    tables: dict[bool, dict[str, pd.DataFrame | str]] = {}
     for handling in handlings:
-        start = one_per_study(table) if handling == "one" else table
-        for exclusion, kept in exclusions(start, exclude, small_n).items():
+        one = handling == "one"
+        if one not in tables:
+            start = one_per_study(table) if one else table
+            tables[one] = exclusions(start, exclude, small_n)
+        for exclusion, kept in tables[one].items():
             if isinstance(kept, str):
                 choice = {"dependence": handling, "exclusion": exclusion}
                 skipped.append({**choice, "reason": kept})

@@ -25,7 +25,7 @@ from waistats.provenance import marked, of_simulated
 from waistats.sensitivity._dependence import one_a_study, studies, study_model
 from waistats.sensitivity._power import Power, PowerOf, power_of
 from waistats.sensitivity._refit import check_mean, check_model
-from waistats.sensitivity._regressions import kendall, nested_p, single_p
+from waistats.sensitivity._regressions import kendall, kendall_p, nested_p, single_p
 
 PREDICTORS = ("se", "variance", "n", "inverse_n", "sqrt_n", "inverse_sqrt_n")
 # predictors that go to 0 as samples grow
@@ -342,12 +342,7 @@ def rank_test(result: Any) -> RankTest:
 
 def _rank_power(fitted: MetaResult) -> Power:
     """Return the power of the rank test."""
-    v = fitted.effects.vi
-
-    def rejects(y: FloatArray) -> FloatArray:
-        return np.array([kendall(column, v)[1] for column in y.T])
-
-    return power_of(fitted, rejects)
+    return power_of(fitted, partial(kendall_p, v=fitted.effects.vi))
 
 
 def _for_regression(

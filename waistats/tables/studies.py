@@ -359,19 +359,22 @@ def characteristics(
     named = next((c for c in ("authors", "author") if c in table), None)
     if named is not None and _all_named(table[named]):
         label = named
-    rows = []
-    for study, part in table.groupby(table["study_id"].astype(str), sort=False):
-        row = {"study_id": study}
-        if label != "study_id":
-            row["study_id"] = str(part[label].iloc[0])
-        for name in (*names, "n"):
-            if name in part:
-                row[name] = _spoken(part[name], name)
-        row["coefficients"] = str(len(part))
-        alphas = part[np.isin(kinds_of(part), list(ALPHA_TYPES))]
-        row["alpha"] = _spoken(alphas["estimate"], "estimate")
-        rows.append(row)
-    shown = pd.DataFrame(rows)
+    codes, studies = pd.factorize(table["study_id"].astype(str))
+    first = np.unique(codes[codes >= 0], return_index=True)[1]
+    columns_of = {"study_id": list(studies)}
+    if label != "study_id":
+        named_rows = table.loc[codes >= 0, label]
+        columns_of["study_id"] = [str(v) for v in named_rows.iloc[first]]
+    for name in (*names, "n"):
+        if name in table:
+            columns_of[name] = _spoken(table[name], name, codes, len(studies))
+    sizes = np.bincount(codes[codes >= 0], minlength=len(studies))
+    columns_of["coefficients"] = [str(size) for size in sizes]
+    alphas = np.isin(kinds_of(table), list(ALPHA_TYPES))
+    columns_of["alpha"] = _spoken(
+        table.loc[alphas, "estimate"], "estimate", codes[alphas], len(studies)
+    )
+    shown = pd.DataFrame(columns_of)
     return spec(
         shown,
         name="characteristics",
@@ -391,12 +394,12 @@ def characteristics(
     )
 
 
-def _spoken(values: pd.Series, name: str) -> str:
-    """Return the values of one study as text: a range of numbers, a list of words."""
-    kept = values.dropna()
-    kept = kept[kept.astype(str).str.strip() != ""]
-    if len(kept) == 0:
-        return ""
+def _spoken(
+    values: pd.Series, name: str, codes: np.ndarray, n_studies: int
+) -> list[str]:
+    """Return the values of each study as text: a range of numbers, a list of words."""
+    there = values.notna().to_numpy() & (codes >= 0)
+    kept, codes = values[there], codes[there]
     if pd.api.types.is_numeric_dtype(kept) and kept.dtype != bool:
         digits = {"estimate": 2, "mean_age": 1, "pct_female": 0}.get(name, 0)
         show = (
@@ -406,10 +409,16 @@ def _spoken(values: pd.Series, name: str) -> str:
             if name == "year"
             else fixed_to(digits)
         )
-        ends = list(dict.fromkeys([show(kept.min()), show(kept.max())]))
-        return "–".join(ends)
-    found = dict.fromkeys(str(v).replace("_", " ") for v in kept)
-    return ", ".join(found)
+        out = [""] * n_studies
+        ends = kept.groupby(codes).agg(["min", "max"])
+        for code, low, high in zip(ends.index, ends["min"], ends["max"], strict=True):
+            out[code] = "–".join(dict.fromkeys([show(low), show(high)]))
+        return out
+    found: list[dict[str, None]] = [{} for _ in range(n_studies)]
+    for code, value in zip(codes, kept, strict=True):
+        if str(value).strip():
+            found[code].setdefault(str(value).replace("_", " "))
+    return [", ".join(texts) for texts in found]
 
 
 def quality(
