@@ -55,7 +55,7 @@ def test_rows_are_the_fits_they_name(found, mibs):
         dependence="ignored",
         exclusion="none",
     )
-    expected = fit_meta(effect_sizes(mibs)).predict(prediction="metafor").iloc[0]
+    expected = fit_meta(effect_sizes(mibs)).predict().iloc[0]
     names = ["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]
     np.testing.assert_allclose(row[names].astype(float), expected[names], rtol=1e-9)
 
@@ -76,7 +76,7 @@ def test_rows_are_the_fits_they_name(found, mibs):
     )
     np.testing.assert_allclose(
         row[names].astype(float),
-        expected.predict(prediction="metafor").iloc[0][names],
+        expected.predict().iloc[0][names],
         rtol=1e-9,
     )
     assert row["k"] == row["n_studies"] == len(table)

@@ -165,7 +165,8 @@ class LocationScaleResult(OfEffects):
         Returns
         -------
         DataFrame
-            ``estimate, ci_low, ci_high, pi_low, pi_high`` (and ``se``).
+            ``estimate, ci_low, ci_high, pi_low, pi_high`` (and ``se``). The prediction
+            interval takes tau2 as known, as metafor's does.
         """
         if new is None:
             rows, tau2 = self.location.X, self.tau2

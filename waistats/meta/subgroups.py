@@ -65,7 +65,10 @@ class SubgroupResult(Result):
         return self.groups.copy()
 
     def predict(self) -> pd.DataFrame:
-        """Return each group's mean, interval and prediction interval as alphas."""
+        """Return each group's mean, interval and prediction interval as alphas.
+
+        The prediction interval takes tau2 as known: that of ``prediction="metafor"``.
+        """
         out = self.groups[["term", "k"]].copy()
         df = self.groups["df"].to_numpy()
         crit = np.array(

@@ -352,8 +352,9 @@ def _limits(fit: FittedModel) -> list[float]:
     """Return estimate, confidence and prediction limits on the model's scale."""
     center, variance = fit.beta[0], fit.cov[0, 0]
     c = critical(fit.conf_level, fit.df)
-    half, far = c * np.sqrt(variance), c * np.sqrt(variance + fit.tau2)
-    return [center, center - half, center + half, center - far, center + far]
+    half = c * np.sqrt(variance)
+    low, high = fit.predictive().limits(np.ones((1, 1)), fit.conf_level)
+    return [center, center - half, center + half, float(low[0]), float(high[0])]
 
 
 def _row(limits: list[float], fit: FittedModel, n_studies: int) -> dict[str, Any]:
@@ -443,7 +444,8 @@ def multiverse(
     excludes nothing, is listed in ``skipped`` with the reason. Where every study has
     one coefficient, ``dependence`` is ``"ignored"`` alone. A multilevel model has t
     limits (``"t"``) for ``"knapp-hartung"``, a robust one its Satterthwaite limits
-    (``"cr2"``) only. A sampling covariance V from item responses belongs to one scale
+    (``"cr2"``) only. Prediction intervals are those that `FittedModel.predict` gives by
+    default. A sampling covariance V from item responses belongs to one scale
     and one set of rows, and these differ between specifications: fit that model by
     `fit_multilevel`.
 

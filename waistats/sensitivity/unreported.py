@@ -47,6 +47,7 @@ def worst_case(
     DataFrame
         ``n_missing, alpha, k, estimate, ci_low, ci_high, pi_low, pi_high`` on the alpha
         scale, ``tau2`` on the model's, ``I2``; the first row is the model as it is.
+        The prediction intervals take tau2 as known (``prediction="metafor"``).
 
     Raises
     ------
