@@ -7,6 +7,7 @@ import subprocess
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from waistats import effect_sizes, fit_meta, generalize, load_dataset, read_coefficients
@@ -169,3 +170,73 @@ def test_many_coefficients_left_biased_are_a_limit():
     assert said == {"none": study.overall.k > 25, "exact": False}
     mibs = load_dataset("mibs")
     assert any("With 33 coefficients" in text for text in limitations(generalize(mibs)))
+
+
+@pytest.mark.parametrize("prediction", ["metafor", "confidence-distribution"])
+def test_the_python_code_is_python_with_every_option(prediction):
+    study = generalize(
+        load_dataset("cesd"),
+        prediction=prediction,
+        candidates=["year"],
+        conf_level=0.9,
+        bias="exact",
+    )
+    compile(python_code(study), "again.py", "exec")
+    assert python_code(study).count("prediction=") == (prediction == "metafor")
+
+
+def kinds_of_tables():
+    """Return tables of every kind that the code has to write down."""
+    cesd = load_dataset("cesd")
+    blank = cesd.assign(coefficient_id=["", None, *cesd["coefficient_id"][2:]])
+    mibs = load_dataset("mibs").assign(scale=lambda t: t["scale"].fillna("total"))
+    more = cesd.assign(
+        scale="positive affect", n_items=4, estimate=cesd["estimate"] - 0.2
+    )
+    more["coefficient_id"] = [f"s{i}" for i in range(len(more))]
+    retest = cesd.assign(coefficient_type="test_retest", estimate=0.7)
+    retest["coefficient_id"] = [f"r{i}" for i in range(len(retest))]
+    return {
+        "blank ids": blank,
+        "blank ids of dependent coefficients": mibs.assign(coefficient_id=""),
+        "subscales": pd.concat([cesd, more], ignore_index=True),
+        "kinds of coefficients": pd.concat([cesd, retest], ignore_index=True),
+    }
+
+
+@pytest.mark.parametrize("kind", list(kinds_of_tables()))
+def test_every_kind_of_table(kind, tmp_path):
+    study = generalize(kinds_of_tables()[kind])
+    several = study.pooled.dependent
+    wanted = {
+        "k": "nrow(dat)",
+        "tau2": "sum(res$sigma2)" if several else "res$tau2",
+        "alpha": "predict(res, transf = back)$pred",
+        "prediction": "prediction",
+    }
+    found = run_r(r_code(study), wanted, tmp_path)
+    row = study.pooled.row()
+    assert found["k"] == study.overall.k
+    tau2 = study.overall.components["sigma2"].sum() if several else study.overall.tau2
+    np.testing.assert_allclose(found["tau2"], tau2, rtol=1e-3)
+    np.testing.assert_allclose(found["alpha"], row["estimate"], rtol=RTOL)
+    ours = [row["pi_low"], row["pi_high"]]
+    np.testing.assert_allclose(found["prediction"], ours, rtol=1e-4)
+
+
+def test_known_covariance_of_shared_respondents(tmp_path):
+    table = load_dataset("mibs")
+    effects = effect_sizes(table)
+    V = np.diag(effects["vi"].to_numpy(dtype=float))
+    same = effects["study_id"].to_numpy()[:, None] == effects["study_id"].to_numpy()
+    sei = np.sqrt(np.diag(V))
+    V = np.where(same & ~np.eye(len(V), dtype=bool), 0.3 * np.outer(sei, sei), V)
+    usable = effects["yi"].notna().to_numpy()
+    assert usable.all()
+    study = generalize(table, V=V)
+    found = run_r(
+        r_code(study), {"alpha": "predict(res, transf = back)$pred"}, tmp_path
+    )
+    np.testing.assert_allclose(
+        found["alpha"], study.pooled.row()["estimate"], rtol=RTOL
+    )

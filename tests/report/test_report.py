@@ -28,14 +28,16 @@ from waistats.report.checklist import (
     prisma_checklist,
 )
 from waistats.report.code import python_code
+from waistats.report.folder import study_tables
 from waistats.report.limits import limitations
 from waistats.report.render_html import study_page
 from waistats.report.render_word import study_document
 from waistats.report.sections import study_sections
 from waistats.report.sources import flow_steps
-from waistats.report.text import results_paragraph
+from waistats.report.text import methods_paragraphs, results_paragraph
 from waistats.report.works import WORKS, cited
 from waistats.rg.texts import KEYS
+from waistats.tables.sensitivity import chance
 
 CASES = Path(__file__).parents[1] / "cases"
 
@@ -588,3 +590,39 @@ def test_short_report_is_set_as_a_paper(literature, tmp_path):
     assert text_of(copied).startswith("The pooled alphas by")
     words = len(text_of(tree.find("body")).split())
     assert 800 < words < 2500
+
+
+def test_sentences_hold_for_a_table_of_nine_studies():
+    study = generalize(load_dataset("cesd"))
+    sections = study_sections(study)
+    words = " ".join(words_of(sections))
+    # nothing was tested, so nothing is said to have been
+    assert "Moderators were tested" not in words
+    assert "Holm" not in " ".join(methods_paragraphs(study))
+    # alphas of .900 and .908 are not one alpha in print
+    assert "No choice matters" not in words
+    # no instruction, no advice
+    for text in ("Choose a heading", "estimated anew", "code some studies twice"):
+        assert text not in words
+    # the power of a test is named where it is given, not promised for all
+    assert "stands with it" not in words
+    # who is influential is called by name, as in the table of studies
+    assert "Martire et al. (1997)" in words
+    captions = [b.caption for s in sections for b in s.blocks if hasattr(b, "caption")]
+    assert "Pooled Reliability by Version, Rater and Scale" not in captions
+
+
+def test_chances_are_never_certain():
+    assert [chance(p) for p in (0.9999, 0.987, 0.0001)] == ["> .99", ".99", "< .01"]
+
+
+def test_every_further_coder_is_compared(literature):
+    table = read_coefficients(simulate_literature().table)
+    study = generalize(table, coders=[table.head(20), table.head(30)])
+    assert [a.k_matched for a in study.agreements] == [20, 30]
+    assert study.agreement is study.agreements[0]
+    words = " ".join(words_of(study_sections(study, keep={"quality"})))
+    assert "Coders 1 and 2." in words
+    assert "Coders 1 and 3." in words
+    tables = study_tables(study)
+    assert {"agreement", "agreement_coder_3"} <= set(tables)

@@ -1,5 +1,6 @@
 """The main job: the WAI's published coefficients, a SIMULATED study, a check."""
 
+import string
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -207,6 +208,18 @@ def _sentences(made: Reproduction) -> str:
     return " ".join(f"{fact}." for fact in facts)
 
 
+def noted_text(frame: pd.DataFrame, digits: int) -> str:
+    """Return a frame as text, its notes whole below it, each named by a letter."""
+    notes = [str(v) for v in frame["note"].fillna("") if str(v)]
+    letters = dict(zip(dict.fromkeys(notes), string.ascii_lowercase, strict=False))
+    short = frame.assign(note=[letters.get(str(v), "") for v in frame["note"]])
+    lines = [
+        textwrap.fill(f"{letter}: {note}", 90, subsequent_indent="   ")
+        for note, letter in letters.items()
+    ]
+    return "\n".join([frame_text(short if letters else frame, digits), *lines])
+
+
 def collection_text(made: Reproduction) -> str:
     """Return the published coefficients as the terminal shows them: cells first."""
     cells = made.wai.cells
@@ -221,7 +234,7 @@ def collection_text(made: Reproduction) -> str:
             textwrap.fill(_sentences(made), 90),
             "",
             "Form and rater first:",
-            frame_text(pooled[columns], 3),
+            noted_text(pooled[columns], 3),
             f"{few} other cells have fewer than three studies; the report describes them.",
             "",
             "All forms and raters together:",

@@ -116,23 +116,24 @@ def study_names(table: pd.DataFrame) -> dict[str, str]:
     ids = table["study_id"].astype(str)
     names: dict[str, str] = {}
     for study, part in table.groupby(ids, sort=False):
-        names[str(study)] = _authors(part) or _named(str(study))
+        called = _authors(part)
+        if not called and _is_number(str(study)):
+            called = _authors(part, "author") or f"Study {study}"
+        names[str(study)] = called or str(study)
     # two publications of one name keep their identifiers
     twice = pd.Series(names).duplicated(keep=False)
     return {s: f"{n} ({s})" if twice[s] and n != s else n for s, n in names.items()}
 
 
-def _named(study: str) -> str:
-    return f"Study {study}" if study.replace(".", "").isdigit() else study
+def _is_number(study: str) -> bool:
+    return study.replace(".", "").isdigit()
 
 
-def _authors(rows: pd.DataFrame) -> str:
+def _authors(rows: pd.DataFrame, name: str = "authors") -> str:
     """Return ``Horvath & Greenberg (1989)`` of the rows of one study; empty if unknown."""
-    if "authors" not in rows:
+    if name not in rows:
         return ""
-    text = next(
-        (str(v).strip() for v in rows["authors"].dropna() if str(v).strip()), ""
-    )
+    text = next((str(v).strip() for v in rows[name].dropna() if str(v).strip()), "")
     # what stands in brackets is a remark
     if not text or text.startswith("("):
         return ""

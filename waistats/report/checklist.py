@@ -80,7 +80,7 @@ _REGEMA = (
            "induction"),
     _Asked("Methods", "What was extracted from inducing studies", FILLED, "induction"),
     _Asked("Methods", "Agreement between coders", AUTHOR, "", (),
-           "code some studies twice; the second sheet is compared"),
+           "the sheet of a second coder"),
     _Asked("Methods", "Transformation of coefficients, and why", FILLED, "methods"),
     _Asked("Methods", "Statistical model, and why", FILLED, "methods"),
     _Asked("Methods", "Weights and intervals", FILLED, "methods"),

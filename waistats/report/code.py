@@ -88,8 +88,6 @@ def python_code(study: RGStudy, file: str = "coefficients.csv") -> str:
         options.append(f"within_correlation={study.within_correlation!r}")
     if study.candidates is not None:
         options.append(f"candidates={study.candidates!r}")
-    if study.prediction != "confidence-distribution":
-        options.append(f"prediction={study.prediction!r}")
     if study.missing_moderators != "error":
         options.append(f"missing_moderators={study.missing_moderators!r}")
     if study.title:

@@ -132,7 +132,6 @@ def data(study: RGStudy, prefix: str) -> Section:
         },
         sortable=True,
         explain=False,
-        notes=["Choose a heading of the page to sort by it."],
     )
     words = "Download all columns as CSV"
     blocks: list[Block] = [

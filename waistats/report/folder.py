@@ -49,9 +49,10 @@ def study_tables(study: RGStudy) -> dict[str, pd.DataFrame]:
             tables["influence"] = study.influence
     if study.screening is not None:
         tables["prisma"] = prisma_counts(study.screening, own_rows(study))
-    if study.agreement is not None:
-        tables["agreement"] = study.agreement.to_frame()
-        tables["disagreements"] = study.agreement.disagreements
+    for i, found in enumerate(study.agreements, start=2):
+        end = "" if i == 2 else f"_coder_{i}"
+        tables[f"agreement{end}"] = found.to_frame()
+        tables[f"disagreements{end}"] = found.disagreements
     if study.moderator_model is not None:
         tables["moderator_model"] = study.moderator_model.to_frame()
         tables["moderator_effects"] = study.moderator_model.alpha_effects()

@@ -30,7 +30,11 @@ def pooled(study: RGStudy) -> Section:
         title = "Pooled Reliability by Scale and Kind of Coefficient"
         blocks.append(cells(study.scales, title=title, conf_level=study.conf_level))
     title = "Pooled Reliability by Version, Rater and Scale"
-    blocks.append(cells(study.cells, title=title, conf_level=study.conf_level))
+    # one cell that is the overall model says it a second time
+    if not (
+        study.pooled is not None and len(study.cells) == 1 and len(study.scales) < 2
+    ):
+        blocks.append(cells(study.cells, title=title, conf_level=study.conf_level))
     return Section("pooled", "Pooled reliability", blocks)
 
 

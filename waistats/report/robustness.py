@@ -46,7 +46,7 @@ def sensitivity(study: RGStudy) -> list[Section]:
             "influence",
             figures.influence(study),
             "Influence of Each Coefficient",
-            "Influential coefficients are marked.",
+            _marked(study),
             simulated=study.simulated,
         ),
     ]
@@ -64,6 +64,13 @@ def sensitivity(study: RGStudy) -> list[Section]:
         )
     blocks.append(checks(study))
     return [Section("sensitivity", "Sensitivity", blocks)]
+
+
+def _marked(study: RGStudy) -> str:
+    """Return what the figure of influence marks."""
+    if study.influence["influential"].any():
+        return "Influential coefficients are marked."
+    return "No coefficient is influential by the usual rules."
 
 
 def sensitivity_words(study: RGStudy) -> list[str]:

@@ -179,10 +179,15 @@ def rated(study: RGStudy) -> list[Section]:
                 simulated=study.simulated,
             )
         )
-    if study.agreement is not None:
-        found = study.agreement
-        blocks.append(Paragraph(opened(f"{found.heading()}. {_differing(found)}")))
-        blocks.append(agreement(found))
+    many = len(study.agreements)
+    for i, found in enumerate(study.agreements, start=2):
+        who = f"Coders 1 and {i}. " if many > 1 else ""
+        words = opened(f"{found.heading()}. {_differing(found)}")
+        blocks.append(Paragraph(who + words))
+        title = (
+            f"Agreement of Coders 1 and {i}" if many > 1 else "Agreement of Two Coders"
+        )
+        blocks.append(agreement(found, title=title))
     return [Section("quality", "Quality and coding", blocks)] if blocks else []
 
 

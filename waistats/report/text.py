@@ -36,8 +36,8 @@ USES = {
 }
 I2_WORDS = (
     "I2 is the share of the observed variance that is not sampling error. It grows with "
-    "the size of the samples (the same six alphas give 0% with 50 respondents each and "
-    "97% with 5,000) and does not say how far apart reliabilities lie; tau and the "
+    "the size of the samples (one set of six alphas gives 0% with 50 respondents each "
+    "and 97% with 5,000) and does not say how far apart reliabilities lie; tau and the "
     "prediction interval do."
 )
 _START = re.compile(r"(^|[.!?]\s+)(?=\d)")
@@ -253,7 +253,7 @@ def what_for(study: RGStudy) -> list[str]:
         text += (
             f" In a population at the lower end of the prediction interval "
             f"({coefficient(least, 2)}) it is {end}; reliability belongs to the scores "
-            "of a sample and is to be estimated anew in each."
+            "of a sample, not to a test."
         )
     return [text]
 
@@ -335,10 +335,7 @@ def methods_paragraphs(study: RGStudy) -> list[str]:
         f"Heterogeneity is described by tau, the {shown} prediction interval for the "
         f"true reliability of a new population{_prediction(study)}, Q and I2. Totals "
         "and subscales, and kinds of coefficients, were never pooled together. Cells of "
-        f"fewer than {FEWEST_TO_POOL} studies are described only. Moderators were tested "
-        "one at a time, numbers where at least ten studies have a value, categories "
-        "where at least two levels have four studies; p values are adjusted for the "
-        "number of tests (Holm, 1979)."
+        f"fewer than {FEWEST_TO_POOL} studies are described only. {_tested(study)}"
     )
     if study.pooled is not None:
         closing += (
@@ -347,6 +344,23 @@ def methods_paragraphs(study: RGStudy) -> list[str]:
             "defensible specification."
         )
     return [f"{opening} {' '.join(_model(study))}", closing]
+
+
+def _tested(study: RGStudy) -> str:
+    """Return how moderators were tested, or what a test would have needed."""
+    needs = (
+        "numbers where at least ten studies have a value, categories where at least two "
+        "levels have four studies"
+    )
+    many = int(study.screen["p_value"].notna().sum())
+    if not many:
+        return (
+            f"Moderators were to be tested where the data allow it ({needs}); none was."
+        )
+    text = f"Moderators were tested one at a time, {needs}"
+    if many == 1:
+        return f"{text}."
+    return f"{text}; p values are adjusted for the number of tests (Holm, 1979)."
 
 
 def _prediction(study: RGStudy) -> str:

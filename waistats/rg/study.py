@@ -165,14 +165,23 @@ class RGStudy(Result):
         """What the authors tell of aims, criteria, search, funding and the like."""
         return AuthorTexts() if self.texts is None else read_texts(self.texts)
 
-    @cached_property
+    @property
     def agreement(self) -> CoderAgreement | None:
         """How far the first of the further coders agrees with the table."""
-        if self.coders is None or isinstance(self.coders, CoderAgreement):
-            return self.coders
+        return self.agreements[0] if self.agreements else None
+
+    @cached_property
+    def agreements(self) -> tuple[CoderAgreement, ...]:
+        """How far each further coder agrees with the table."""
+        if self.coders is None:
+            return ()
         several = isinstance(self.coders, (list, tuple))
-        second = self.coders[0] if several else self.coders
-        return compare_coders(self.coefficients, second, conf_level=self.conf_level)
+        return tuple(
+            one
+            if isinstance(one, CoderAgreement)
+            else compare_coders(self.coefficients, one, conf_level=self.conf_level)
+            for one in (self.coders if several else [self.coders])
+        )
 
     @property
     def excluded(self) -> pd.DataFrame:
@@ -257,10 +266,11 @@ class RGStudy(Result):
         if model is None:
             return ""
         terms = [
-            f"{value:+.4f}" + ("" if name == "Intercept" else f" × {name}")
+            f"{'−' if value < 0 else '+'} {abs(value):.4f}"
+            + ("" if name == "Intercept" else f" × {name}")
             for name, value in zip(model.design.names, model.beta, strict=True)
         ]
-        body = " ".join(terms).lstrip("+")
+        body = " ".join(terms).removeprefix("+ ").replace("− ", "−", terms[0][0] == "−")
         return {
             "bonett": f"alpha = 1 − exp(−({body}))",
             "hakstian-whalen": f"alpha = 1 − (1 − ({body}))^3",
@@ -612,7 +622,7 @@ def generalize(
         intake=intake,
     )
     if coders is not None:
-        study.agreement  # noqa: B018  (sheets that do not match are an error now)
+        study.agreements  # noqa: B018  (sheets that do not match are an error now)
     if moderators is not None:
         study.moderator_model  # noqa: B018  (a bad formula is an error now, not later)
     return study

@@ -174,7 +174,10 @@ class Multiverse(Result):
     def _mover(self) -> str:
         first = self.choices().iloc[0]
         if self.spread < NOTABLE:
-            return "No choice matters for a printed alpha."
+            ends = {coefficient(float(x), 2) for x in self.frame["estimate"]}
+            if len(ends) == 1:
+                return "No choice matters for an alpha of two decimals."
+            return "They differ by less than .01."
         return (
             f"What matters most is the choice of {first.choice}: on average "
             f"{coefficient(first.low_mean)} ({first.low}) to "

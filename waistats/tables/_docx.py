@@ -192,6 +192,11 @@ def _add_grid(
     _repeat_row(grid.rows[0])
 
 
+def _letters(text: str) -> float:
+    """Return how many small letters a text is as wide as; capitals are wider."""
+    return len(text) + 0.3 * sum(letter.isupper() for letter in text)
+
+
 def _widths(spec: TableSpec, room: float, points: float) -> list[float]:
     """Return widths of columns in cm: no number and no usual word is broken.
 
@@ -206,9 +211,9 @@ def _widths(spec: TableSpec, room: float, points: float) -> list[float]:
         parts = [word[:_WORD] for text in texts for word in text.split()]
         if column.numeric:
             parts = texts
-        heads = [len(word) for word in column.title.split()]
-        need = max([*heads, *map(len, parts)], default=1) + 0.4
-        whole = [min(len(text), 8 * _WORD) for text in [column.title, *texts]]
+        heads = [_letters(word) for word in column.title.split()]
+        need = max([*heads, *map(_letters, parts)], default=1) + 0.4
+        whole = [min(_letters(text), 8 * _WORD) for text in [column.title, *texts]]
         full = max(need, *whole)
         least.append(need * letter + 2 * _PAD)
         wanted.append(full * letter - need * letter)

@@ -188,6 +188,9 @@ def multiverse(result: Multiverse, *, title: str = "Which Choices Matter") -> Ta
     if not isinstance(result, Multiverse):
         raise ModelError("multiverse() needs the result of waistats.multiverse().")
     frame = result.choices()
+    # one option is no choice
+    several = frame["options"] > 1
+    frame = frame[several].reset_index(drop=True) if several.any() else frame
     shown = pd.DataFrame(
         {
             "choice": [plain_head(str(name)) for name in frame["choice"]],
@@ -258,8 +261,17 @@ def _quantity(name: str, value: Any) -> str:
     number = None if pd.isna(value) else float(value)
     if name.startswith("n "):
         return count(number)
-    bounded = name.startswith(("alpha", "P("))
+    if name.startswith("P(") and number is not None:
+        return chance(number)
+    bounded = name.startswith("alpha")
     return coefficient(number, 2) if bounded else fixed(number, 2)
+
+
+def chance(value: float) -> str:
+    """Return a probability to two decimals, never as certain or as impossible."""
+    if value > 0.995:
+        return "> .99"
+    return "< .01" if value < 0.005 else coefficient(value, 2)
 
 
 def checks(study: Any, *, title: str = "Small-Study and Reporting Checks") -> TableSpec:
@@ -274,9 +286,8 @@ def checks(study: Any, *, title: str = "Small-Study and Reporting Checks") -> Ta
         notes=[
             "The model of the study, dependence included. On the Bonett scale the variance "
             "depends on the numbers of respondents and items alone; a skewed distribution "
-            "of true coefficients looks like selection. The power of each test at this k "
-            "and these n stands with it: a test of little power says little where it does "
-            "not reject."
+            "of true coefficients looks like selection. A test of little power says "
+            "little where it does not reject."
         ],
         heads={"check": "Check", "estimate": "α after it", "note": "Finding"},
         digits=2,
