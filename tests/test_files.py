@@ -262,7 +262,7 @@ def test_names_that_are_none(name):
 
 
 def test_a_device_is_no_file_to_replace(tmp_path):
-    with pytest.raises(DataError, match="not an ordinary file"), new_file(os.devnull):
+    with pytest.raises(DataError, match="not a regular file"), new_file(os.devnull):
         pass
 
 

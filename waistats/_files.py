@@ -34,7 +34,7 @@ def data_folder() -> Path:
         if (folder / _MARK).is_file():
             return folder
     raise DataError(
-        f"the data of waistats are missing: no data/{_MARK} in or beside {package}. "
+        f"the data of waistats are missing: no data/{_MARK} in or next to {package}. "
         "Install waistats again."
     )
 
@@ -46,7 +46,7 @@ def data_path(name: str) -> Path:
     if not path.is_file():
         known = sorted(p.name for p in folder.iterdir() if p.is_file())
         raise DataError(
-            f"{name!r} is no data file of waistats{near(name, known)}; there are "
+            f"{name!r} is not a data file of waistats{near(name, known)}; there are "
             f"{listing(known)}."
         )
     return path
@@ -142,7 +142,7 @@ def new_folder(path: str | os.PathLike[str], *, force: bool = False) -> Iterator
             shutil.rmtree(work, ignore_errors=True)
     if kept:
         warnings.warn(
-            f"{path}: {listing(kept)} had been changed since waistats wrote it, and was "
+            f"{path}: {listing(kept)} was changed after waistats wrote it, and was "
             "kept.",
             stacklevel=3,
         )
@@ -206,16 +206,17 @@ def _check_replaceable(target: Path, path: Path, force: bool) -> None:
         raise _refuse(path, error) from error
     if names and written is None:
         raise DataError(
-            f"{path}: has no {MANIFEST}, so it is not known what waistats wrote there "
+            f"{path}: has no {MANIFEST}, so waistats does not know which files it "
+            "wrote there "
             f"(it holds {listing(names)}), and --force does not replace it. Choose "
-            "another --output, or move these away."
+            "another --output, or move these files."
         )
 
 
 def _meanwhile(path: Path) -> DataError:
     return DataError(
-        f"{path}: was made or replaced by something else meanwhile, and is left as it "
-        "is. Choose another --output, or run again with --force."
+        f"{path}: was created or replaced by another program in the meantime, and was not "
+        "changed. Choose another --output, or run again with --force."
     )
 
 
@@ -337,7 +338,7 @@ def new_file(path: str | os.PathLike[str], *, force: bool = True) -> Iterator[Pa
     if there and target.is_dir():
         raise DataError(f"{path}: is a folder; a file name is needed.")
     if there and target.exists() and not target.is_file():
-        raise DataError(f"{path}: is not an ordinary file. Choose another name.")
+        raise DataError(f"{path}: is not a regular file. Choose another name.")
     if there and not force:
         raise _exists(path)
     work = _beside(target, target.suffix)

@@ -28,8 +28,8 @@ def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                             f"{old!r}. Give {new!r} alone."
                         )
                     warnings.warn(
-                        f"{function.__name__}({old}=) is now {new}=; the old name goes "
-                        "with the next version.",
+                        f"{function.__name__}({old}=) is now {new}=; the old name will be "
+                        "removed in the next version.",
                         DeprecationWarning,
                         stacklevel=2,
                     )

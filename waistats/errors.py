@@ -1,4 +1,4 @@
-"""The errors that users see, and the checks that raise the commonest of them."""
+"""The errors that users see, and the checks that raise the most common of them."""
 
 import re
 from collections.abc import Iterable

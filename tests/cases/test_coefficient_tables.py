@@ -105,12 +105,12 @@ def test_a_bare_omega_and_icc_are_set_aside(tmp_path, capsys):
         assert list(study.excluded["coefficient_type"]) == ["omega_total", "icc"]
         assert study.excluded["reason"].str.contains("sampling variance").all()
         assert "omega_total of Study 07, icc of Study 08" in str(study)
-        assert "Set aside" in study._repr_html_()
+        assert "Excluded because" in study._repr_html_()
     code, said = typed(
         capsys, "generalize", HERE / "bare_omega.csv", "--output", tmp_path / "out"
     )
     assert code == 0
-    assert "Set aside" in said
+    assert "Excluded because" in said
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "the sampling variance of an omega_total needs se" in page
 

@@ -448,5 +448,5 @@ def test_items_shows_the_item_total_table(capsys):
     row = expected.set_index("item").loc["wai7"]
     assert f"{row['alpha_if_dropped']:.3f}" in said
     assert f"{row['item_rest_correlation']:.3f}" in said
-    assert "The file is keyed, but item wai7 should not run against the rest." in said
+    assert "item wai7 should not correlate negatively with the rest." in said
     assert "--reverse wai7" in said

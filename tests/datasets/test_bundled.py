@@ -196,7 +196,7 @@ def test_a_loaded_table_is_the_callers_own():
         ("manylabs/data_2.12.1", r"fetch_dataset\('manylabs/data_2.12.1'\)"),
         ("instruments", "list_instruments"),
         ("none", "no data set 'none'; load_dataset knows wai"),
-        (["wai"], "is a text; got"),
+        (["wai"], "must be a string; got"),
     ],
 )
 def test_unknown_names_are_refused(name, match):

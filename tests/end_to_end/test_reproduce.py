@@ -38,12 +38,12 @@ def test_the_published_coefficients_show_form_and_rater_first(made):
     said = collection_text(made)
     cells, overall = said.index("WAI-S       client"), said.index("All forms and")
     assert said.index("Form and rater first") < cells < overall
-    assert said.startswith("75 coefficients of 27 studies: all that openly readable")
+    assert said.startswith("75 coefficients of 27 studies: the values found")
     for part in (
         "35 coefficients of 11 studies can be pooled; 40 cannot",
-        "10 are at a distance, and 19 were computed by the coder",
+        "10 are from remote sessions, and 19 were computed by the coder",
         "5 of 29 studies induce reliability",
-        "no rate of the literature",
+        "not a rate for the literature",
         made.wai.sentence(),
     ):
         assert part in said.replace("\n", " ")

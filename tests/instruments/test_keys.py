@@ -85,7 +85,9 @@ def test_raw_file_shows_the_reversed_items_with_and_without_the_form(raw):
 def test_keyed_file_has_no_suspects(raw):
     audit = audit_keys(keyed_items(raw, "WAI-S"), "WAI-S")
     assert suspects(audit) == []
-    assert audit.attrs["summary"].startswith("The file is keyed already: no item runs")
+    assert audit.attrs["summary"].startswith(
+        "The file is already reverse-scored: no item runs"
+    )
 
 
 def test_one_forgotten_reversal_makes_a_mixed_file(raw):
@@ -102,15 +104,17 @@ def test_an_item_turned_round_by_mistake_is_named(raw):
     audit = audit_keys(turn(keyed, "wai7"), "WAI-S")
     assert suspects(audit) == ["wai7"]
     finding = audit.set_index("item").loc["wai7", "finding"]
-    assert finding == "runs against the rest, but WAI-S does not reverse it"
-    assert "item wai7 should not run against the rest" in audit.attrs["summary"]
+    assert (
+        finding == "correlates negatively with the rest, but WAI-S does not reverse it"
+    )
+    assert "item wai7 should not correlate negatively with" in audit.attrs["summary"]
 
 
 def test_in_a_raw_file_an_item_already_turned_is_a_suspect():
     raw = simulate_responses("WAI-36", studies=1, n=300, seed=2)
     audit = audit_keys(turn(raw, "wai20"), "WAI-36")
     assert audit.attrs["state"] == "raw"
-    assert "score() would spoil: item wai20" in audit.attrs["summary"]
+    assert "score() would reverse back: item wai20" in audit.attrs["summary"]
     row = audit.set_index("item").loc["wai20"]
     assert row["suspect"]
     assert not row["against"]
@@ -124,7 +128,7 @@ def test_half_reversed_scale_alone_is_read_with_the_form(raw):
     assert set(audit["subscale"]) == {"goal"}
     alone = audit_keys(goal)
     assert len(suspects(alone)) == 2
-    assert "which half is reversed is open" in alone.attrs["summary"]
+    assert "unclear which half is reversed" in alone.attrs["summary"]
 
 
 def test_rows_come_in_the_order_of_the_columns(raw):
@@ -216,7 +220,10 @@ def test_correct_totals_with_some_typing_errors_change_nothing(raw):
     audit = audit_keys(raw, "WAI-S", reported={"total": totals})
     assert suspects(audit) == []
     assert audit["share_before"].iloc[0] == pytest.approx(0.95)
-    assert "380 of 400 totals; no small change does better" in audit.attrs["summary"]
+    assert (
+        "380 of 400 totals; no small change to the key does better"
+        in audit.attrs["summary"]
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -241,12 +248,12 @@ def test_bad_input_is_refused_in_words(raw):
         audit_keys(raw, "WAI-S", reported={"bonds": raw["wai1"]})
     with pytest.raises(DataError, match=r"shape \(3,\) for 400"):
         audit_keys(raw, "WAI-S", reported={"bond": [1, 2, 3]})
-    with pytest.raises(DataError, match="another index"):
+    with pytest.raises(DataError, match="a different index"):
         audit_keys(raw, "WAI-S", reported={"bond": raw["wai1"].iloc[5:]})
     with pytest.raises(DataError, match="must be numbers: row 0: many"):
         audit_keys(raw, "WAI-S", reported={"bond": ["many"] * 400})
     goal = raw[["wai4", "wai6", "wai10", "wai11"]]
-    with pytest.raises(DataError, match="not all of its items are there"):
+    with pytest.raises(DataError, match="some of its items are missing"):
         audit_keys(goal, "WAI-S", reported={"total": raw["wai1"]})
     with pytest.raises(DataError, match="2 items and 3 respondents or more"):
         audit_keys(raw.head(2), "WAI-S")

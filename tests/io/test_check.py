@@ -77,9 +77,9 @@ def test_a_clean_table_has_no_findings():
         (
             {"sample_id": ["s", "s", "t"]},
             "warning",
-            "sample_id stands in several studies (s)",
+            "sample_id appears in several studies (s)",
         ),
-        ({"study_id": ["A"] * 3}, "warning", "study_id names one study only"),
+        ({"study_id": ["A"] * 3}, "warning", "study_id has one study only"),
         (
             {"study_id": ["A", "B", "B"], "estimate": [0.91, 0.87, 0.87]},
             "warning",

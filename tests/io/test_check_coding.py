@@ -129,7 +129,7 @@ def test_induced_and_excluded_rows_are_told_why():
          "score_mean is 46, but item means lie from 1 to 5"),
         ({"score_mean": 4.2, "score_metric": "sum"}, "warning", "score_mean is 4.2, but"),
         ({"score_sd": 25}, "warning", "score_sd is 25, more than the 24.2"),
-        ({"score_sd": 0}, "warning", "score_sd is 0: no score varies"),
+        ({"score_sd": 0}, "warning", "score_sd is 0: the scores do not vary"),
         # rounding
         ({"estimate": 0.97, "n": 300}, "note", "estimate may be off by more than half"),
         ({"estimate": 0.9, "alpha_decimals": 1}, "note", "estimate has one decimal"),
@@ -245,7 +245,7 @@ def test_scores_and_addresses_of_two_studies_are_compared():
 def test_a_shared_sample_id_is_told_once():
     rows = [study("A", sample_id="s"), study("B", sample_id="s"), other()]
     assert said(*rows, severity="warning") == [
-        "sample_id stands in several studies (s)"
+        "sample_id appears in several studies (s)"
     ]
 
 
@@ -257,7 +257,7 @@ def test_two_ends_of_a_range_are_not_two_coefficients():
     ]
     text = said(*rows, severity="warning")
     assert (
-        "estimate is a second one of the same sample, form, rater, scale and session"
+        "estimate is a second row of the same sample, form, rater, scale and session"
         in text
     )
     rows[1]["session_number"] = 5
@@ -302,15 +302,15 @@ def test_spellings_of_one_word_are_told():
         ("estimate", "≥ .90", "bound"),
         ("estimate", "above .90", "bound"),
         ("estimate", "ca. .90", "bound"),
-        ("estimate", "91%", "without the sign"),
+        ("estimate", "91%", "without the symbol"),
         ("estimate", ".93 (Horvath & Greenberg, 1989)", "another study"),
         ("estimate", ".93a", "column 'note'"),
         ("estimate", "high", "plain number"),
         ("n", "80-90", "range is not one number"),
-        ("n", "<100", "bound is no number"),
+        ("n", "<100", "bound is not a number"),
         ("n", "82*", "column 'note'"),
         ("n", "82 (complete cases 2019)", "column 'note'"),
-        ("n", dt.datetime(2024, 8, 12), "took it for a date"),
+        ("n", dt.datetime(2024, 8, 12), "read it as a date"),
         ("n", 3.5, "plain number"),
     ],
 )
@@ -353,7 +353,8 @@ GOOD = [["A", 0.91, 80, 12, None, 2001], ["B", 0.87, 54, 12, "short", 2002]]
         ([HEAD, ["Study", "Alpha", "N", "Items", "", "Year"], *GOOD],
          "row 2 looks like a second row of column names"),
         ([HEAD, *GOOD, [], ["Note. n is approximate."]],
-         r"stands alone in its row, but is 'Note. n is approximate.' \(Sheet1!A5\)"),
+         r"is the only filled cell in its row, but is 'Note. n is approximate.' "
+         r"\(Sheet1!A5\)"),
         ([["My coding sheet"], [], HEAD, *GOOD], "Sheet1, row 1 holds one cell only"),
     ],
 )  # fmt: skip

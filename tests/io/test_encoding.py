@@ -123,7 +123,7 @@ def test_unicode_needs_no_note(encoding):
 
 def test_a_stated_encoding_is_taken_or_refused_by_line():
     content = text_of(NAMES["German"]).encode("cp1252")
-    with pytest.raises(DataError, match="is no text in utf-8, first in line 2"):
+    with pytest.raises(DataError, match="is not text in utf-8, first in line 2"):
         decode("sites.csv", content, encoding="utf-8")
     with pytest.raises(DataError, match="encoding 'utf-9' is unknown"):
         decode("sites.csv", content, encoding="utf-9")

@@ -73,11 +73,11 @@ def test_equal_alphas_by_chance_are_no_finding():
 
 def test_shares_among_percents():
     frame = table(6, pct_female=[61, 0.55, 70, 48, 0.9, 52])
-    hit = said(frame, "share among percentages")
+    hit = said(frame, "proportion among percentages")
     assert list(hit["row"]) == [1, 4]
-    assert said(table(3, pct_female=[0.5, 0.6, 0.7]), "share among").empty
+    assert said(table(3, pct_female=[0.5, 0.6, 0.7]), "proportion among").empty
     # one per cent or less may be true where few are
-    assert said(table(3, pct_female=[0.5, 0.6, 70]), "share among").empty
+    assert said(table(3, pct_female=[0.5, 0.6, 70]), "proportion among").empty
 
 
 def test_alphas_that_the_scores_do_not_allow():

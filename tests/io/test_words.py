@@ -71,7 +71,7 @@ def test_words_that_say_no_answer_are_missing_and_noted():
     assert read["q1"].isna().tolist() == [False, True, False]
     assert read["q2"].isna().tolist() == [True, False, False]
     notes = " ".join(read.attrs["notes"])
-    assert "'Prefer not to say' is read as no answer (1 in q1)" in notes
+    assert "'Prefer not to say' is read as missing (1 in q1)" in notes
 
 
 def test_other_words_are_named_with_both_ways_out(tmp_path):

@@ -326,7 +326,7 @@ def test_printed():
 
 def test_what_cannot_be_fitted():
     unknown = frame_of([1.0, 2.0], [0.1, 0.1])
-    with pytest.raises(ModelError, match="no default prior is known; give prior_scale"):
+    with pytest.raises(ModelError, match="no default prior; give prior_scale"):
         fit_bayes(unknown)
     with pytest.raises(ModelError, match=r"prior must be one of .* 'half-normal'\?"):
         fit_bayes(CESD, prior="halfnormal")

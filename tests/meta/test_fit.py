@@ -168,7 +168,9 @@ def test_missing_moderators_are_refused(mibs):
 
 def test_unseen_levels_are_refused(mibs):
     fit = fit_meta(mibs, "~ pubtype")
-    with pytest.raises(DataError, match="has levels that the model has not seen: Book"):
+    with pytest.raises(
+        DataError, match="has levels that are not in the fitted data: Book"
+    ):
         fit.predict({"pubtype": "Book"})
     with pytest.raises(DataError, match="pubtype"):
         fit.predict({"pubtyp": "Article"})

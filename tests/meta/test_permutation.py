@@ -148,7 +148,7 @@ def test_what_cannot_be_tested():
         permutation_test(data)
     with pytest.raises(ModelError, match="moderators= or by=, not both"):
         permutation_test(data, "~ x", by="x")
-    with pytest.raises(ModelError, match="brings its own moderators"):
+    with pytest.raises(ModelError, match="has its own moderators"):
         permutation_test(fit_meta(data, "~ x"), "~ x")
     with pytest.raises(ModelError, match="inverse-variance weights"):
         permutation_test(fit_meta(data, "~ x", weights="equal"))

@@ -171,7 +171,7 @@ def test_left_out_rows_are_listed():
     fit = fit_varying_coefficient(load_dataset("wai"), by="rater")
     assert len(fit.excluded) == 40
     assert (fit.excluded.reason != "").all()
-    assert "40 coefficients left out" in str(fit)
+    assert "40 coefficients excluded" in str(fit)
 
 
 def test_what_cannot_be_averaged():

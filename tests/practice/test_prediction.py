@@ -154,7 +154,7 @@ def test_multilevel_sums_its_levels():
     half = (row["pi_high"] - row["estimate"]) / np.sqrt(fit.tau2 + fit.se**2)
     wide = half * np.sqrt(fit.tau2 + fit.se**2 + v)
     assert found.observed_low[0] == pytest.approx(1 - np.exp(-(row["estimate"] - wide)))
-    assert "commonest of" in str(predict_reliability(fit, n=100))
+    assert "most common of" in str(predict_reliability(fit, n=100))
 
 
 def test_study_answers_from_the_model_that_fits():

@@ -195,7 +195,7 @@ def test_interpret_reliability():
     assert [w.split(",")[0] for w in words[:3]] == [
         "too low even for research",
         "good enough for research",
-        "good enough for decisions on groups",
+        "good enough for decisions about groups",
     ]
     assert "redundant" in words[4]
     assert "redundant" not in words[3]
@@ -220,7 +220,7 @@ def test_series_keep_their_index():
         (lambda: standard_error_of_measurement(0, 0.9), "sd must be above 0, but is 0"),
         (
             lambda: standard_error_of_measurement(9, [0.9, 1.2, -0.1]),
-            r"1.2 \(position 2\), -0.1 \(position 3\).*run against the rest",
+            r"1.2 \(position 2\), -0.1 \(position 3\).*correlate negatively with the rest",
         ),
         (lambda: standard_error_of_measurement(9, "high"), "alpha must be numbers"),
         (lambda: reliable_change(9, 1, 3), "below 1, but is 1"),

@@ -119,7 +119,7 @@ def test_the_interval_uses_the_n_that_was_used():
     assert (found.n, found.n_excluded) == (9, 3)
     low = 1 - (1 - found.estimate) * stats.f.ppf(0.975, 8, 80)
     assert found.ci_low == pytest.approx(low)
-    assert "3 respondents with missing answers left out" in str(found)
+    assert "3 respondents with missing answers excluded" in str(found)
 
 
 def test_pingouin_agrees(ceiling):

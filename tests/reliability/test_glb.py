@@ -80,7 +80,7 @@ def test_intervals_agree():
     drawn = greatest_lower_bound(THREE, ci="bootstrap", n_resamples=400)
     assert drawn.se == pytest.approx(delta.se, rel=0.15)
     assert delta.ci_low < delta.estimate < delta.ci_high
-    assert "too high; with n = 300" in delta.notes[-1]
+    assert "biased upward; with n = 300" in delta.notes[-1]
 
 
 def test_what_is_refused():

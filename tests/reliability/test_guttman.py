@@ -189,12 +189,12 @@ def test_smallest_sample_and_constant_items():
     assert (found.n, found.n_items) == (3, 2)
     assert any("c" in note for note in found.notes)
     assert guttman_lambdas(items).attrs["notes"] == (
-        "Left out, as everyone gave the same answer: c.",
+        "Excluded because everyone gave the same answer: c.",
     )
 
 
 def test_wrong_halves_are_named():
-    with pytest.raises(DataError, match="not there: 'V9'"):
+    with pytest.raises(DataError, match="unknown items: 'V9'"):
         split_half(FIXTURE, halves=(["V9"], ["V2"]))
     with pytest.raises(DataError, match="one half only: V1"):
         split_half(FIXTURE, halves=(["V1", "V2"], ["V1", "V3", "V4", "V5"]))

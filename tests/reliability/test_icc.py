@@ -137,7 +137,7 @@ def test_targets_without_all_ratings_are_left_out_and_named():
     frame.loc[9, "score"] = np.nan
     found = intraclass_correlation(frame, **COLUMNS)
     assert (found.n, found.n_excluded) == (18, 2)
-    assert "Targets without all ratings, left out: 1, 2." in found.notes
+    assert "Targets without all ratings, excluded: 1, 2." in found.notes
     whole = intraclass_correlation(np.delete(RATINGS, [1, 2], axis=0))
     assert found.estimate == pytest.approx(whole.estimate)
 
@@ -192,7 +192,7 @@ def test_retest_is_cor_test():
 
 
 def test_retest_edges():
-    with pytest.raises(DataError, match="as long as each other; got 3 and 4"):
+    with pytest.raises(DataError, match="the same length; got 3 and 4"):
         retest([1, 2, 3], [1, 2, 3, 4])
     with pytest.raises(DataError, match="different indexes"):
         retest(pd.Series([1, 2, 3]), pd.Series([1, 2, 3], index=[1, 2, 3]))

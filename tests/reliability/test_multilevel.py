@@ -218,7 +218,7 @@ def test_two_items():
 
 def test_what_cannot_be_used_is_refused():
     frame = long_frame(CUBE)
-    with pytest.raises(DataError, match="come again: 0 in 1, 0 in 2"):
+    with pytest.raises(DataError, match="are repeated: 0 in 1, 0 in 2"):
         analysed(pd.concat([frame, frame.iloc[:2]]))
     with pytest.raises(DataError, match="no such column: 'clint'"):
         multilevel_reliability(frame, person="clint", session="session", items=ITEMS)

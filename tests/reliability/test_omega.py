@@ -160,7 +160,7 @@ def test_constant_item_is_left_out_with_a_note():
     result = omega_total(FIXTURE.assign(V6=3))
     assert result.n_items == 5
     assert result.estimate == pytest.approx(omega_total(FIXTURE).estimate)
-    assert "Left out, as everyone gave the same answer: V6." in result.notes
+    assert "Excluded because everyone gave the same answer: V6." in result.notes
 
 
 def test_missing_answers():
@@ -188,5 +188,5 @@ def test_what_cannot_be_fitted_is_refused():
     sad = np.array([[1, 0.4, 0.4], [0.4, 1, -0.4], [0.4, -0.4, 1]])
     z = np.random.default_rng(8).normal(size=(40, 3))
     z = np.linalg.qr(z - z.mean(0))[0]
-    with pytest.raises(ConvergenceError, match="falls below zero without end"):
+    with pytest.raises(ConvergenceError, match="decreases below zero without limit"):
         omega_total(z @ np.linalg.cholesky(sad).T)

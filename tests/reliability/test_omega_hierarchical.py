@@ -126,7 +126,7 @@ def test_printed_result_names_both_omegas():
 
 
 def test_wrong_options_are_refused():
-    with pytest.raises(DataError, match=r"not there: 'x'"):
+    with pytest.raises(DataError, match=r"unknown items: 'x'"):
         omega_hierarchical(ITEMS, groups={"a": ["1", "2", "x"]})
     with pytest.raises(DataError, match="one group only: 2"):
         omega_hierarchical(ITEMS, groups={"a": "123", "b": "245"})

@@ -200,7 +200,7 @@ def test_smoothing_is_said():
     np.testing.assert_allclose(np.diagonal(better), 1)
     items = simulated(8, n=12, m=9)
     with pytest.raises(
-        DataError, match=r"not those of any data.*correct=0.5.*smooth=True"
+        DataError, match=r"correlations are inconsistent.*correct=0.5.*smooth=True"
     ):
         ordinal_alpha(items)
     found = ordinal_alpha(items, smooth=True, ci="adf")

@@ -245,7 +245,7 @@ def test_flow_of_a_plain_table_adds_up(wai):
 def test_flow_keeps_subscales_apart():
     table = load_dataset("cesd").assign(scale=["total"] * 5 + ["somatic"] * 4)
     steps = flow_steps(generalize(table)).set_index("box")
-    assert steps.loc["Other scales or kinds, pooled apart", "coefficients"] == 4
+    assert steps.loc["Other scales or kinds, pooled separately", "coefficients"] == 4
     assert steps.loc["In the overall model (total)", "coefficients"] == 5
     assert "Cannot be pooled" not in steps.index
 

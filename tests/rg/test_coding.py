@@ -168,7 +168,7 @@ def test_examples_are_simulated_and_sound():
     examples = coding_examples()
     assert set(examples["provenance"]) == {"SIMULATED"}
     found = check_coefficients(examples)
-    assert set(found["finding"]) == {"study_id names one study only"}
+    assert set(found["finding"]) == {"study_id has one study only"}
     read = read_coefficients(examples)
     assert list(read["status"]) == ["poolable", *["not_poolable"] * 3]
     assert read["reason"][1] == "only a range over scales is reported"

@@ -155,7 +155,7 @@ def test_patterns_that_do_not_fit_are_refused(tmp_path, capsys):
         read_coefficients(path, wide={"omega_*": "scale"})
     with pytest.raises(DataError, match="with one \\*"):
         read_coefficients(path, wide={"alpha": "scale"})
-    with pytest.raises(DataError, match="'instrument', which is there"):
+    with pytest.raises(DataError, match="'instrument', which already exists"):
         read_coefficients(path, wide={"alpha_*": "instrument"})
     code, said = typed(capsys, "generalize", path, "--wide", "alpha_*")
     assert code == 2

@@ -50,5 +50,5 @@ def test_what_cannot_be_expected_is_refused():
         expected_reliability(fit_meta(EFFECTS), SHEET)
     with pytest.raises(DataError, match="no column 'score_sd'"):
         expected_reliability(MODEL, SHEET.drop(columns="score_sd"))
-    with pytest.raises(DataError, match="no inducing row tells"):
+    with pytest.raises(DataError, match="no inducing row has values of"):
         expected_reliability(MODEL, SHEET.assign(score_sd=np.nan))

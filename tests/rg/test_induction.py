@@ -197,11 +197,11 @@ def test_years_are_grouped_and_blanks_are_told():
         (["omitted"] * 12, range(12), "all of those with a year induce"),
         (["reported_own"] * 12, range(12), "none of those with a year induce"),
         (["omitted", "reported_own"] * 6, [2000] * 12, "all are of one year"),
-        (["omitted"] * 6 + ["reported_own"] * 6, range(12), "one year parts"),
+        (["omitted"] * 6 + ["reported_own"] * 6, range(12), "one year separates"),
         (
             ["omitted"] * 6 + ["reported_own"] * 6,
             [0] * 6 + [0] + [1] * 5,
-            "one year parts",
+            "one year separates",
         ),
     ],
 )

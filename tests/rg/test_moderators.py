@@ -80,7 +80,7 @@ def test_a_contrast_of_one_study_explains_nothing():
         generalize(load_dataset("mibs")).screen.set_index("moderator").loc["n_items"]
     )
     assert not found.explains
-    assert found.why == "study 8 alone decides this contrast"
+    assert found.why == "study 8 alone determines this contrast"
     assert found.model == "three levels, t"
     # the model's own test, on studies - 2 (METHODS: p = .204 on coefficients - 2)
     assert found.df_denominator == 24
@@ -102,7 +102,7 @@ def test_one_study_against_rest_is_not_said_to_explain():
     assert not row.explains
     assert "inpatient 1, outpatient 7" in row.note
     notes = " ".join(study.moderator_model.notes)
-    assert "setting[T.outpatient] is decided by Study 01 alone" in notes
+    assert "setting[T.outpatient] is determined by Study 01 alone" in notes
 
 
 @pytest.mark.parametrize(

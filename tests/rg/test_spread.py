@@ -282,7 +282,7 @@ def test_from_responses():
     assert len(sums) == found.k == 8
     totals = data.drop(columns="study").sum(axis=1).groupby(data["study"]).std()
     np.testing.assert_allclose(found.table["sd"], 100 * totals / 24, rtol=1e-10)
-    assert "told from their means" in str(found)
+    assert "inferred from their means" in str(found)
     V = np.stack([spread_covariance(g.drop(columns="study")) for _, g in
                   data.groupby("study")])  # fmt: skip
     free = spread_analysis(table, response_min=1, response_max=5, V=V)
@@ -321,7 +321,7 @@ def test_excluded_rows_say_why():
     assert why["S4"].startswith("response range not known")
     assert why["S5"] == "only a range"
     assert why["S6"].startswith("not known whether scores are sums")
-    assert "5 coefficients left out" in str(found)
+    assert "5 coefficients excluded" in str(found)
     assert "Descriptive only" in str(found)
 
 

@@ -17,9 +17,9 @@ from waistats.errors import DataError, ModelError
     ("formula", "words"),
     [
         ("~ year | n", "| would make two models"),
-        ("~ exit()", "no place in a formula"),
-        ("~ input(year)", "no place in a formula"),
-        ("~ open('x', 'w')", "no place in a formula"),
+        ("~ exit()", "not allowed in a formula"),
+        ("~ input(year)", "not allowed in a formula"),
+        ("~ open('x', 'w')", "not allowed in a formula"),
         ("~ yi", "cannot be a moderator"),
         ("~ log(estimate)", "cannot be a moderator"),
         ("~ year + I(2 * year)", r"linear combinations .* I\(2 \* year\)"),
@@ -41,7 +41,7 @@ def test_a_moderator_that_leaves_the_numbers():
 
 @pytest.mark.parametrize("by", [("n",), ("estimate", "rater"), ("k",)])
 def test_cells_of_numbers(by):
-    with pytest.raises(ModelError, match="cells are made by kinds"):
+    with pytest.raises(ModelError, match="cells are defined by categories"):
         generalize(load_dataset("cesd"), by=by)
 
 

@@ -44,7 +44,7 @@ class TestSpreadsheets:
         words = self.said(save(), capsys)
         for cell in ("B2", "C3", "D4"):
             assert cell in words
-        assert "took it for a date" in words
+        assert "read it as a date" in words
 
     def test_formulas_without_a_value(self, sheet, capsys):
         page, save = sheet

@@ -12,13 +12,15 @@ Output = Annotated[
     Path, typer.Option(help="New folder for the report, tables and figures.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output folder.")]
-Word = Annotated[bool, typer.Option("--word", help="Write the report to Word as well.")]
+Word = Annotated[
+    bool, typer.Option("--word", help="Also write the report as a Word document.")
+]
 Columns = Annotated[
     str | None,
-    typer.Option(help="Your column names to ours, such as alpha=estimate,N=n."),
+    typer.Option(help="Rename columns, yours=ours, such as alpha=estimate,N=n."),
 ]
 Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel file.")]
-ConfLevel = Annotated[float, typer.Option(help="Level of the intervals.")]
+ConfLevel = Annotated[float, typer.Option(help="Confidence level.")]
 
 
 def written(output: Path) -> None:
@@ -41,7 +43,7 @@ Raters = Annotated[
     list[str] | None,
     typer.Option(
         "--rater",
-        help="A rater and the prefix of its items, client=WAI_C_; once for each rater.",
+        help="Rater and prefix of the rater's items, client=WAI_C_; repeatable.",
     ),
 ]
 By = Annotated[
@@ -50,20 +52,23 @@ By = Annotated[
 ]
 Person = Annotated[str | None, typer.Option(help="Column (or columns) of the person.")]
 Item = Annotated[
-    str | None, typer.Option(help="Column of the item, in a file with a row an answer.")
+    str | None,
+    typer.Option(help="Column of the item, in a file with one row per answer."),
 ]
 Value = Annotated[
-    str | None, typer.Option(help="Column of the answer, in such a file.")
+    str | None,
+    typer.Option(help="Column of the answer, in a file with one row per answer."),
 ]
 Labels = Annotated[
     str | None,
     typer.Option(help="Worded responses from lowest to highest: Never,...,Always."),
 ]
 MissingCodes = Annotated[
-    str | None, typer.Option(help="Numbers that mean no answer: 99,-9.")
+    str | None, typer.Option(help="Numeric codes for missing answers: 99,-9.")
 ]
 MissingWords = Annotated[
-    str | None, typer.Option(help="Words that mean no answer, besides the usual ones.")
+    str | None,
+    typer.Option(help="Words for missing answers, in addition to the usual ones."),
 ]
 ResponseRange = Annotated[
     str | None, typer.Option(help="Lowest and highest answer: 1:5.")
@@ -71,17 +76,19 @@ ResponseRange = Annotated[
 Where = Annotated[str | None, typer.Option(help="Rows that are used: 'filter_$ == 1'.")]
 Accept = Annotated[
     list[str] | None,
-    typer.Option(help="A finding that does not stop, by its identifier; repeatable."),
+    typer.Option(help="Finding to accept, by its identifier; repeatable."),
 ]
 AlreadyKeyed = Annotated[
     bool | None,
     typer.Option(
         "--already-keyed/--not-keyed",
-        help="Reversed items are reverse-scored in the file, or not; else found out.",
+        help="Whether reversed items are already reverse-scored in the file; detected "
+        "if not given.",
     ),
 ]
 Reverse = Annotated[
-    str | None, typer.Option(help="Items to reverse-score besides those of the form.")
+    str | None,
+    typer.Option(help="Items to reverse-score in addition to those of the form."),
 ]
 Provisional = Annotated[
     bool, typer.Option("--provisional", help="Allow a form with weak evidence.")
@@ -89,6 +96,4 @@ Provisional = Annotated[
 Encoding = Annotated[
     str | None, typer.Option(help="Encoding of a text file, such as cp1251.")
 ]
-SkipRows = Annotated[
-    int | None, typer.Option(help="Rows above the header that are no data.")
-]
+SkipRows = Annotated[int | None, typer.Option(help="Rows to skip above the header.")]

@@ -122,8 +122,8 @@ def codes_of(text: str | None) -> tuple[float, ...] | None:
         return tuple(float(name) for name in names)
     except ValueError:
         raise DataError(
-            f"--missing-codes takes numbers such as 99,-9; got {text!r}. Words that "
-            "mean no answer go to --missing-words."
+            f"--missing-codes takes numbers such as 99,-9; got {text!r}. Words for "
+            "missing answers go to --missing-words."
         ) from None
 
 

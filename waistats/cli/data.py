@@ -24,7 +24,7 @@ def data_list() -> None:
 
 @data_app.command("fetch")
 def data_fetch(
-    name: Annotated[str, typer.Argument(help="A name of the list.")],
+    name: Annotated[str, typer.Argument(help="Name of a data set in the list.")],
 ) -> None:
     """Bring a data set of others into the cache and check its hash."""
     from waistats.datasets.remote import cache_path, fetch_dataset
@@ -36,7 +36,9 @@ def data_fetch(
 
 @data_app.command("path")
 def data_path(
-    name: Annotated[str | None, typer.Argument(help="A name of the list.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Name of a data set in the list.")
+    ] = None,
 ) -> None:
     """Print where a fetched data set lies, or the cache folder."""
     from waistats.datasets.remote import cache_path

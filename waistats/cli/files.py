@@ -169,10 +169,12 @@ def template(
     ] = Path("coding-sheet.xlsx"),
     queue: Annotated[
         bool,
-        typer.Option("--queue", help="With the reading queue, a row a publication."),
+        typer.Option(
+            "--queue", help="Include the reading queue, one row per publication."
+        ),
     ] = False,
     core: Annotated[
-        bool, typer.Option("--core", help="The 20 columns that matter most, no more.")
+        bool, typer.Option("--core", help="Only the 20 most important columns.")
     ] = False,
     force: Force = False,
 ) -> None:

@@ -49,7 +49,7 @@ class Reproduction:
     simulated : RGStudy
         The SIMULATED five-version study, from raw responses.
     truth : DataFrame
-        Its cells with the truth beside the estimates.
+        Its cells with true values and estimates.
     cesd : RGStudy
         The CES-D coefficients.
     check : DataFrame
@@ -158,7 +158,7 @@ def beside_original(study: RGStudy) -> pd.DataFrame:
             coefficient(float(facts["modal_reliability"]), 2),
             ", ".join(coefficient(m, 2) for m in modes),
         ),
-        ("what alpha went with", str(facts["correlates"]), "see Moderators"),
+        ("correlates of alpha", str(facts["correlates"]), "see Moderators"),
     ]
     return pd.DataFrame(rows, columns=["fact", "original", "here"])
 
@@ -171,15 +171,15 @@ def collection_facts(wai: RGStudy, induction: InductionRate) -> list[str]:
     computed = used["provenance"].astype(str) == "computed"
     rate = induction.to_frame().iloc[0]
     return [
-        f"{len(table)} coefficients of {table['study_id'].nunique()} studies: all that "
-        "openly readable pages show, no systematic review",
+        f"{len(table)} coefficients of {table['study_id'].nunique()} studies: the values "
+        "found on openly accessible pages, not a systematic review",
         f"{len(used)} coefficients of {used['study_id'].nunique()} studies can be pooled; "
-        f"{len(table) - len(used)} cannot. Of the former {int(away.sum())} are at a "
-        f"distance, and {int(computed.sum())} were computed by the coder from open "
+        f"{len(table) - len(used)} cannot. Of these, {int(away.sum())} are from remote "
+        f"sessions, and {int(computed.sum())} were computed by the coder from open "
         "answers",
-        f"Beside them, {rate['induced']} of {rate['k']} studies induce reliability "
-        "instead of reporting it; coefficients were what was searched for, so this is "
-        "no rate of the literature",
+        f"In addition, {rate['induced']} of {rate['k']} studies induce reliability "
+        "instead of reporting it; the search targeted coefficients, so this is not "
+        "a rate for the literature",
     ]
 
 
@@ -353,9 +353,11 @@ def _beside(made: Reproduction) -> Section:
         "characteristics one at a time. Since then coefficients are transformed and "
         "weighted by precision, heterogeneity is modelled, and coefficients of one study "
         "are not taken as independent. Sample size, with which the original found an "
-        "association, sets the precision of a coefficient and is no cause of its size."
+        "association, sets the precision of a coefficient but is not a cause of its size."
     )
-    return Section("a-original", "Beside the original study", [words, table], 3)
+    return Section(
+        "a-original", "Comparison with the original study", [words, table], 3
+    )
 
 
 def _truth(made: Reproduction) -> Section:
@@ -363,7 +365,7 @@ def _truth(made: Reproduction) -> Section:
     table = spec(
         made.truth.drop(columns="covered"),
         name="truth",
-        caption="SIMULATED: The Truth Beside the Estimates",
+        caption="SIMULATED: True Values and Estimates",
         notes=[
             f"The truth lies in {covered} of {len(made.truth)} intervals. τ is on the "
             "Bonett scale. Scales of one version share their respondents."
@@ -381,7 +383,7 @@ def _check(made: Reproduction) -> Table:
         made.check,
         name="check",
         caption="CES-D, Nine Alphas (Bonett, 2010): REML, Knapp–Hartung",
-        notes=["The numbers of metafor are printed to the digits that were noted."],
+        notes=["metafor's values are shown to the recorded digits."],
         heads={"waistats": "waistats", "metafor": "metafor 3.8-1"},
         shows={
             "waistats": seven,

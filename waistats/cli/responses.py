@@ -49,7 +49,7 @@ def alpha(
     ],
     study: Annotated[str, typer.Option(help="Column that names the study.")] = "",
     one_study: Annotated[
-        str | None, typer.Option(help="Name of the study, where the file is one.")
+        str | None, typer.Option(help="Name of the study, if the file is one study.")
     ] = None,
     items: Items = None,
     instrument: InstrumentName = None,
@@ -143,7 +143,7 @@ def _answers_or_sums(files: list[Path], given: Typed, one_study: str | None) -> 
     if ("study" in given.options) == (one_study is not None):
         raise DataError(
             "Missing option --study: the column that names the study; or --one-study "
-            "NAME, where the file is one study."
+            "NAME, if the file is one study."
         )
     if not {"items", "instrument", "raters", "item"} & set(given.options):
         raise items_missing(files[0], given)

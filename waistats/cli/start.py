@@ -13,7 +13,7 @@ from waistats.errors import DataError, ModelError, visible
 
 def start(
     file: Annotated[
-        Path | None, typer.Argument(help="The file; asked for without it.")
+        Path | None, typer.Argument(help="File to read; prompted for if not given.")
     ] = None,
     answer: Annotated[
         list[str] | None,
@@ -21,7 +21,9 @@ def start(
     ] = None,
     yes: Annotated[
         bool,
-        typer.Option("--yes", help="Take the first suggestion where there is one."),
+        typer.Option(
+            "--yes", help="Accept the first suggestion wherever there is one."
+        ),
     ] = False,
     encoding: Encoding = None,
     skip_rows: SkipRows = None,
@@ -114,7 +116,7 @@ def _line(prompt: str, question: Any) -> str:
         raise DataError("Name the file: waistats start FILE.")
     raise DataError(
         f"There is no answer to {question.id!r}: {question.text} Give it with --answer "
-        f"{question.id}=..., or take the suggestions with --yes."
+        f"{question.id}=..., or accept the suggestions with --yes."
     )
 
 

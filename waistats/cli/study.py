@@ -51,7 +51,7 @@ def reproduce(
             bar.update()
     print("A. Published coefficients of the WAI")
     print(collection_text(made))
-    print("\nB. SIMULATED five-version study: the truth beside the estimates")
+    print("\nB. SIMULATED five-version study: true values and estimates")
     from waistats._format import frame_text
 
     print(frame_text(made.truth.drop(columns="provenance"), 3))
@@ -72,7 +72,8 @@ def generalize(
     wide: Annotated[
         list[str] | None,
         typer.Option(
-            help="Several coefficients in a row: columns to the one they make, such as "
+            help="Several coefficients per row: columns and the column they become, "
+            "such as "
             "'alpha_*=scale'."
         ),
     ] = None,
@@ -82,14 +83,16 @@ def generalize(
     ] = None,
     missing_moderators: Annotated[
         str,
-        typer.Option(help="Rows without a moderator: error, or drop (they are named)."),
+        typer.Option(
+            help="Rows with a missing moderator: error, or drop (they are listed)."
+        ),
     ] = "error",
     candidates: Annotated[
         str | None,
         typer.Option(help="Columns to try as moderators one at a time: country,age."),
     ] = None,
     by: Annotated[
-        str, typer.Option(help="Columns that make the cells; empty for none.")
+        str, typer.Option(help="Columns that define the cells; empty for none.")
     ] = "instrument,rater,scale",
     measure: Annotated[
         str, typer.Option(help="bonett, hakstian-whalen, raw or fisher-z.")
@@ -106,42 +109,44 @@ def generalize(
         typer.Option(help="Prediction intervals: confidence-distribution or metafor."),
     ] = "confidence-distribution",
     screening: Annotated[
-        Path | None, typer.Option(help="Log of the search, one row a record.")
+        Path | None, typer.Option(help="Log of the search, one row per record.")
     ] = None,
     coders: Annotated[
-        list[Path] | None, typer.Option(help="Sheet of a further coder; repeatable.")
+        list[Path] | None, typer.Option(help="Sheet of another coder; repeatable.")
     ] = None,
     texts: Annotated[
         Path | None,
         typer.Option(
-            help="What only you can tell (question, search, funding ...), a TOML file; "
+            help="Texts by the authors (question, search, funding ...) in a TOML file; "
             "waistats template texts.toml writes an empty one."
         ),
     ] = None,
     conf_level: ConfLevel = 0.95,
-    title: Annotated[str | None, typer.Option(help="What is studied.")] = None,
+    title: Annotated[
+        str | None, typer.Option(help="Subject of the study, for the title.")
+    ] = None,
     sheet: Sheet = None,
     encoding: Annotated[
         str | None, typer.Option(help="Encoding of a text file, such as cp1252.")
     ] = None,
     skip_rows: Annotated[
-        int, typer.Option(help="Rows above the column names to leave out.")
+        int, typer.Option(help="Rows to skip above the column names.")
     ] = 0,
     missing_words: Annotated[
-        str | None, typer.Option(help="Words that mean that nothing is there: -,none.")
+        str | None, typer.Option(help="Words for missing values: -,none.")
     ] = None,
     short: Annotated[
         bool,
         typer.Option(
             "--short",
-            help="Write a short report, as a paper is set, beside the full one.",
+            help="Also write a short report, laid out like a paper.",
         ),
     ] = False,
     figure_format: Annotated[
-        str, typer.Option(help="Files of figures: svg, png (300 dpi), pdf.")
+        str, typer.Option(help="Formats of the figure files: svg, png (300 dpi), pdf.")
     ] = "svg",
     theme: Annotated[
-        str, typer.Option(help="Look of the figures' files: colour, grey or apa.")
+        str, typer.Option(help="Style of the figure files: colour, grey or apa.")
     ] = "colour",
     output: Output = DEFAULT_OUTPUT,
     force: Force = False,

@@ -88,7 +88,7 @@ def load_dataset(name: str) -> pd.DataFrame:
     1        2      0.91   64       20
     """
     if not isinstance(name, str):
-        raise DataError(f"the name of a data set is a text; got {name!r}.")
+        raise DataError(f"the name of a data set must be a string; got {name!r}.")
     if name in GENERATED:
         return GENERATED[name].make()
     tables = {entry["name"]: entry for entry in _tables()}
@@ -104,7 +104,7 @@ def load_dataset(name: str) -> pd.DataFrame:
         )
     if name == "instruments":
         raise DataError(
-            "'instruments' is no table: list_instruments() shows the forms."
+            "'instruments' is not a data set: list_instruments() shows the forms."
         )
     known = [*tables, *GENERATED]
     raise DataError(

@@ -20,7 +20,7 @@ _ITEMS = [f"wai{j}" for j in range(1, 13)]
 _NO_ANSWER = 99
 # What each file is for.
 EXAMPLES = {
-    "clinic-clean.sav": "SPSS: one row a client, three sites by their value labels",
+    "clinic-clean.sav": "SPSS: one row per client, three sites by their value labels",
     "clinic-messy.sav": "SPSS: two raters, two sessions, 99 for no answer, a blank row, "
     "a client entered twice, a client without site",
     "qualtrics-export.csv": "Qualtrics: three header rows, answers in words, refusals, "

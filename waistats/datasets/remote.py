@@ -214,8 +214,8 @@ def _fetch(entry: RemoteFile) -> Path:
         found = pooch.file_hash(str(place))
     except OSError as error:
         raise DataError(
-            f"{entry.name}: {place} cannot be read ({error.strerror}). Check that you "
-            "may read it."
+            f"{entry.name}: {place} cannot be read ({error.strerror}). Check its "
+            "read permission."
         ) from error
     if found != entry.sha256:
         raise DataError(
@@ -247,14 +247,14 @@ def _download(entry: RemoteFile, place: Path) -> None:
     except OSError as error:
         raise DataError(
             f"{entry.name}: the cache {place.parent} cannot be written "
-            f"({error.strerror or type(error).__name__}). Set WAISTATS_CACHE to a "
-            "folder that you may write."
+            f"({error.strerror or type(error).__name__}). Set WAISTATS_CACHE to "
+            "a writable folder."
         ) from error
     except ValueError as error:
         raise DataError(
             f"{entry.name}: what {entry.address} sent is not the pinned file (its "
-            "SHA-256 differs), so it was thrown away. Try again later; if it stays so, "
-            "the connection changes or cuts downloads."
+            "SHA-256 differs), so it was discarded. Try again later; if this persists, a "
+            "proxy may alter or truncate downloads."
         ) from error
 
 
@@ -266,7 +266,7 @@ def _reason(error: Any) -> str:
         return f"the server answered {status}"
     # in the middle of a file a silent server is a ConnectionError, too
     if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):
-        return f"the server was silent for {_SECONDS} seconds"
+        return f"the server did not respond within {_SECONDS} seconds"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the connection broke off"
+        return "the connection was interrupted"
     return "no connection"

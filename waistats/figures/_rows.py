@@ -93,7 +93,7 @@ def _labels(table: pd.DataFrame, labels: str | Sequence[str] | None) -> list[str
         given = [str(label) for label in labels]
         if len(given) != len(table):
             raise ModelError(
-                f"labels must have one text a coefficient ({len(table)}); got "
+                f"labels must have one text per coefficient ({len(table)}); got "
                 f"{len(given)}."
             )
         return given

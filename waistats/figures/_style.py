@@ -180,7 +180,7 @@ def figure_of(drawn: "Axes | Figure") -> "Figure":
         return drawn
     figure = drawn.get_figure(root=True)
     if figure is None:
-        raise ValueError("These axes stand in no figure.")
+        raise ValueError("These axes do not belong to a figure.")
     return figure
 
 

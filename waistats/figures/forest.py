@@ -447,5 +447,5 @@ def _alt(
     text = f"Forest plot of {total_text(result)}, from {ends[0]} to {ends[1]}. "
     groups = int((lines["kind"] == "group").sum())
     if groups:
-        text += f"They stand in {groups} groups by {by}, each with its pooled value. "
+        text += f"They are in {groups} groups by {by}, each with its pooled value. "
     return text + pooled_text(result, row)

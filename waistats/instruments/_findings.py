@@ -13,7 +13,7 @@ COLUMNS = ("severity", "finding", "where", "n", "example", "advice")
 
 # every finding: what it is, for the documentation and for accept=
 FINDINGS = {
-    "missing_codes": "customary codes for a missing answer among the answers",
+    "missing_codes": "common codes for missing answers among the answers",
     "out_of_range": "answers outside the range of the form or of response_range",
     "key_contradicted": "the stated key contradicts the answers",
     "key_conflict": "some reversed items are reversed in the file already, others not",
@@ -21,26 +21,27 @@ FINDINGS = {
     "negative_alpha": "alpha of a keyed form is negative",
     "impossible_sd": "the standard deviation of the score is impossible",
     "item_gap": "numbered items were guessed, and the numbers have a gap",
-    "repeated_person": "a person is there twice with different answers",
-    "person_column": "a column looks like the person, and repeats",
+    "repeated_person": "a person appears twice with different answers",
+    "person_column": "a column looks like a person identifier and has repeated values",
     "against_scale": "an item runs against its subscale",
     "identical_rows": "respondents with the same answers to every item",
     "straight_lining": "respondents with one answer to all items",
     "filter_variable": "a filter variable of SPSS that is not used",
     "ceiling": "so many answers at the end of the scale that the interval is too narrow",
     "kurtosis": "item distributions for which the interval does not hold its level",
-    "similar_studies": "study names that differ only in case, spaces or signs",
-    "labelled_missing": "codes whose value labels mean no answer",
+    "similar_studies": "study names that differ only in case, spaces or punctuation",
+    "labelled_missing": "codes whose value labels mark missing answers",
     "missing_codes_given": "codes that were named and are missing answers",
-    "key_decided": "the state of the key, decided from the answers",
-    "identical_repeats": "a person is there twice with the same answers",
+    "key_decided": "whether reversed items are already reverse-scored, inferred from "
+    "the answers",
+    "identical_repeats": "a person appears twice with the same answers",
     "blank_id": "rows without study, person or a column that splits studies",
-    "blank_rows": "rows without a single answer",
-    "reading": "what was decided when the file was read",
+    "blank_rows": "rows without any answer",
+    "reading": "decisions made when the file was read",
     "rows_selected": "rows selected by a condition",
-    "question": "what was asked when the file was taken in, and answered",
+    "question": "questions answered at intake",
     "items_guessed": "items found by their numbers",
-    "not_looked_at": "what was not looked at",
+    "not_looked_at": "checks that were not made",
     "withheld": "samples with few respondents, whose sums are withheld",
 }
 
@@ -110,8 +111,8 @@ def check_accept(accept: str | Sequence[str] | None) -> frozenset[str]:
     ]
     if unknown:
         raise ModelError(
-            f"{option('accept')} takes identifiers of findings; {listing(unknown)} is "
-            f"none. They are {listing(FINDINGS, 40)}."
+            f"{option('accept')} takes identifiers of findings; {listing(unknown)} is not "
+            f"one of them. Identifiers are {listing(FINDINGS, 40)}."
         )
     return frozenset(names)
 

@@ -370,7 +370,9 @@ def odd_findings(
         )
         numbers = tuple(int(v) if float(v).is_integer() else v for v in values)
         if limits is None:
-            out = "If they are answers, say so with " + option("response_range") + "."
+            out = (
+                f"If they are valid answers, state it with {option('response_range')}."
+            )
         else:
             out = f"To use them as answers: {option('accept', 'missing_codes')}."
         found.append(
@@ -384,7 +386,7 @@ def odd_findings(
                 text=f"{shown} among {scale} look like codes for a missing answer: "
                 f"{n} in {listing(dict.fromkeys(c.column for c in codes))}, such as "
                 f"{codes[0].said()}",
-                advice=f"If they mean no answer, give "
+                advice="If they mean missing, give "
                 f"{option('missing_codes', numbers)}. {out}",
             )
         )
@@ -465,7 +467,7 @@ class KeyDecision:
     turned : ndarray of bool, shape (u, m)
         Items to be reverse-scored in each unit.
     against : ndarray of bool, shape (u, m)
-        Items that run against their subscale once scored so.
+        Items that correlate negatively with their subscale once scored so.
     findings : list of Finding
         What was decided, and what stops.
     """
@@ -548,7 +550,7 @@ def _stated(stated: Keyed, units: Sequence[str]) -> list[bool | None]:
     unknown = [f"{k!r}{near(str(k), units)}" for k in stated if str(k) not in units]
     if unknown:
         raise ModelError(
-            f"already_keyed names {listing(unknown)}, which is no study of the data."
+            f"already_keyed names {listing(unknown)}, which is not a study in the data."
         )
     by_name = {str(name): state for name, state in stated.items()}
     return [by_name.get(name) for name in units]
@@ -609,8 +611,9 @@ def _key_findings(
                 STOP,
                 "key_contradicted",
                 names,
-                f"{form}: the file is said to be reverse-scored, but{places(names)} "
-                f"the items {items} run against the others, as in a file that is not",
+                f"{form}: the file is declared to be reverse-scored, but{places(names)} "
+                f"the items {items} correlate negatively with the others, as in a file "
+                "that is not",
                 f"Leave the option out or use {option('already_keyed', False)}; to keep "
                 f"it: {option('accept', 'key_contradicted')}.",
             )
@@ -619,8 +622,9 @@ def _key_findings(
                 STOP,
                 "key_contradicted",
                 names,
-                f"{form}: the file is said not to be reverse-scored, but"
-                f"{places(names)} the items {items} run with the others, as in a file "
+                f"{form}: the file is declared not to be reverse-scored, but"
+                f"{places(names)} the items {items} correlate positively with the "
+                "others, as in a file "
                 "that is",
                 f"Leave the option out or use {option('already_keyed', True)}; to keep "
                 f"it: {option('accept', 'key_contradicted')}.",
@@ -806,7 +810,7 @@ def against_finding(
         where=str(item),
         n=max(len(places), 1),
         example=told[0] if told else str(item),
-        text=f"{item} runs against the other items of {scale}{alphas}",
+        text=f"{item} correlates negatively with the other items of {scale}{alphas}",
         advice=f"If it was left unreversed, use {option('reverse', [str(item)])}.",
     )
 

@@ -1,8 +1,9 @@
 """Whether reversed items are reversed in a file already: evidence from sums.
 
-An item that the key reverses runs against the items that it does not reverse while the
-file is raw, and with them once it is keyed. Those items are the same in both cases, so
-the sign of the correlation with their sum decides, without knowing the answer first.
+An item that the key reverses correlates negatively with the items that it does not
+reverse while the file is raw, and positively once it is keyed. Those items are the same
+in both cases, so the sign of the correlation with their sum decides, without knowing
+the answer first.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,8 @@ from waistats._typing import BoolArray, FloatArray, IntArray
 RAW, KEYED, CONFLICT, WEAK = "raw", "keyed", "conflict", "weak"
 # two-sided 1 %: evidence below this could be chance
 _CLEAR = NormalDist().inv_cdf(0.995)
-# an item of its own that contradicts the others, and items that run against the rest
+# an item of its own that contradicts the others, and items that correlate negatively
+# with the rest
 _AGAINST = NormalDist().inv_cdf(0.995)
 _FEWEST = 5
 
@@ -278,7 +280,7 @@ def _together(strength: FloatArray) -> FloatArray:
 def against_rest(
     found: Evidence, layout: KeyLayout, turned: BoolArray
 ) -> tuple[BoolArray, BoolArray]:
-    """Return which items run against their subscale: (u, m) by unit, (m,) overall.
+    """Return the items that contradict their subscale: (u, m) by unit, (m,) overall.
 
     Parameters
     ----------

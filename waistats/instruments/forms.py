@@ -162,14 +162,14 @@ class Instrument(Result):
                 card["total"] = f"{m * self.response_min} to {m * self.response_max}"
         card["key"] = {
             "yes": "used by default",
-            "provisional": "provisional: used with provisional=True only",
+            "provisional": "provisional: needs provisional=True",
         }.get(self.status, "none (card only)")
         if self.parent_form:
             card["made from"] = self.parent_form
         if self.aliases:
             card["also called"] = ", ".join(self.aliases)
         if self.evidence:
-            card["evidence"] = "; ".join(f"{k}: {v}" for k, v in self.evidence.items())
+            card["evidence"] = _plain(self.evidence)
         if self.reference:
             card["reference"] = self.reference
         if self.doi:
@@ -188,6 +188,23 @@ class Instrument(Result):
         frame = pd.DataFrame({"fact": list(card), "value": list(card.values())})
         head = words_html(self.heading(), title=True)
         return f'<div class="waistats">{head}{frame_html(frame)}</div>'
+
+
+# the curators' marks in data/instruments.json, as a user reads them
+_MARKS = {
+    "SEEN": "checked in a source",
+    "KNOWN": "from the literature, not checked against the original",
+    "PART": "partly checked",
+    "DATA": "recomputed published totals",
+}
+
+
+def _plain(evidence: Mapping[str, str]) -> str:
+    """Return the evidence for a form in words, without the curators' marks."""
+    said = "; ".join(f"{what}: {how}" for what, how in evidence.items())
+    for mark, words in _MARKS.items():
+        said = re.sub(rf"\b{mark}\b", words, said)
+    return said
 
 
 def define_instrument(
@@ -390,15 +407,15 @@ def get_instrument(name: str | Instrument, *, provisional: bool = False) -> Inst
     if not found:
         known = bundled_forms()
         raise DataError(
-            f"no form is called {name!r}{near(str(name), known)}; there are "
+            f"no form is named {name!r}{near(str(name), known)}; there are "
             f"{listing(known, 30)}. Describe another with define_instrument()."
         )
     form = bundled_forms()[found[0]]
     if form.status == "provisional" and not provisional:
-        weak = "; ".join(f"{what}: {how}" for what, how in form.evidence.items())
+        weak = _plain(form.evidence)
         raise ModelError(
             f"{form.name} is provisional: its key is not checked against the original "
-            f"({weak}). Pass provisional=True to use it all the same."
+            f"({weak}). Pass provisional=True to use it anyway."
         )
     return form
 
@@ -414,7 +431,7 @@ def _refuse_family(name: str) -> None:
     raise DataError(
         f"{name!r} is ambiguous: {shared_labels()[label]}. Name the form: {forms}, or "
         "another of list_instruments(). identify_instrument(n_items=..., "
-        "response_max=...) tells which forms fit your data."
+        "response_max=...) lists the forms that fit your data."
     )
 
 

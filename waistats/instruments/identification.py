@@ -227,7 +227,10 @@ def identify_instrument(
     facts = _facts_text(n_items, response_min, response_max, rater)
     called = forms_called(label) if label and not _names_family(label) else []
     if n_items is None:
-        said = [f"{facts or 'No facts'}: without the number of items nothing is sure."]
+        said = [
+            f"{facts or 'No facts'}: the form cannot be identified without the "
+            "number of items."
+        ]
         said += _label_notes(label, bool(called))
         return InstrumentMatch(
             name=None,

@@ -1,6 +1,6 @@
 """Reverse keys, checked against the answers and against reported totals.
 
-Which items run against the rest, and what that says about a file.
+Which items correlate negatively with the rest, and what that says about a file.
 
 The smallest change of a reverse key that reproduces reported totals.
 """
@@ -22,7 +22,7 @@ from waistats.instruments.scoring import answers, item_columns, item_number
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ItemSigns:
-    """Which items run against the rest.
+    """Which items correlate negatively with the rest.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ def strong_signs(correlation: FloatArray, n: IntArray) -> BoolArray:
 def signs_within(
     covariance: FloatArray, reverse: BoolArray, groups: Sequence[IntArray], n: IntArray
 ) -> tuple[ItemSigns, BoolArray]:
-    """Find the items that run against their subscale, and which signs are sure.
+    """Find items that correlate negatively with their subscale, and the sure signs.
 
     The first principal component of a whole form says little of subscales that are not
     related. Where both agree on every item, the correlations are those with all other
@@ -75,7 +75,7 @@ def pairwise_covariance(values: FloatArray) -> FloatArray:
 
 
 def item_signs(covariance: FloatArray, expected: Sequence[BoolArray]) -> ItemSigns:
-    """Find the items that run against the rest, from their covariance matrix.
+    """Find items that correlate negatively with the rest, from the covariance matrix.
 
     The signs of the first principal component say which items belong together, up to
     one overall sign. Of both orientations the one nearest to an ``expected`` pattern
@@ -130,12 +130,12 @@ def item_finding(against: bool, reverse: bool, state: str, form: str) -> str:
     """Say in words what the sign of one item means."""
     if reverse and against:
         if state == "raw":
-            return "reversed item, not turned round yet, as in a raw file"
+            return "reversed item, not reverse-scored yet, as in a raw file"
         return "reversed item left unreversed"
     if against:
-        return f"runs against the rest, but {form} does not reverse it"
+        return f"correlates negatively with the rest, but {form} does not reverse it"
     if reverse and state == "raw":
-        return "reversed item, already turned round although the file is raw"
+        return "reversed item, already reverse-scored although the file is raw"
     return ""
 
 
@@ -153,11 +153,12 @@ def file_summary(
         return f"{'item' if len(found) == 1 else 'items'} {listing(found, 40)}"
 
     wrong = against & ~reverse
-    extra = f" Besides, {these(wrong)} should not run against the rest."
+    extra = f" Besides, {these(wrong)} should not correlate negatively with the rest."
     if not reverse.any():
         if not against.any():
-            return f"No item runs against the rest, as {form} expects."
-        return f"Against the rest, though {form} reverses no item: {these(against)}."
+            return f"No item correlates negatively with the rest, as {form} expects."
+        start = f"Negatively correlated with the rest, although {form} reverses no item"
+        return f"{start}: {these(against)}."
     if state == "raw":
         done = reverse & ~against
         text = (
@@ -166,13 +167,14 @@ def file_summary(
         )
         if done.any():
             text += (
-                f" Turned round already, so {command('score')} would spoil: "
+                f" Already reverse-scored, so {command('score')} would reverse back: "
                 f"{these(done)}."
             )
         return text + (extra if wrong.any() else "")
     if state == "keyed" and not against.any():
         return (
-            "The file is keyed already: no item runs against the rest. Score it with "
+            "The file is already reverse-scored: no item correlates negatively with "
+            "the rest. Score it with "
             f"{option('already_keyed', True)}."
         )
     left = reverse & against
@@ -181,7 +183,7 @@ def file_summary(
         verb = "was" if left.sum() == 1 else "were"
         text = f"{start} {these(left)} {verb} left unreversed."
         return text + (extra if wrong.any() else "")
-    return f"{start} {these(wrong)} should not run against the rest."
+    return f"{start} {these(wrong)} should not correlate negatively with the rest."
 
 
 # Every change of up to this many items is tried on this many respondents first.
@@ -331,7 +333,7 @@ def _aligned(given: str, totals: object, index: pd.Index) -> pd.Series:
         return totals
     if totals.index.has_duplicates or not index.isin(totals.index).all():
         raise DataError(
-            f"reported {given!r} has another index than the items; give both the same "
+            f"reported {given!r} has a different index from the items; give both the same "
             "index, or the totals as an array."
         )
     return totals.reindex(index)
@@ -378,7 +380,7 @@ def _compare(
         wanted = form.scales[name]
         at = [position[number] for number in wanted if number in position]
         if len(at) < len(wanted):
-            raise DataError(f"reported {name!r}: not all of its items are there.")
+            raise DataError(f"reported {name!r}: some of its items are missing.")
         change = explain_totals(values[:, at], totals, turn[at], form.limits)
         names = [frame["item"].iloc[j] for j in at]
         added: list[object] = []
@@ -419,7 +421,8 @@ def _scale_words(
     if change.n == 0:
         return f"Reported {name}: no respondent with all items and a total."
     if not change.changed.any():
-        found = "" if change.share_before == 1 else "; no small change does better"
+        best = change.share_before == 1
+        found = "" if best else "; no small change to the key does better"
         return f"{start}{found}."
     if added and dropped:
         how = f"reversing {listing(added)} instead of {listing(dropped)}"
@@ -459,7 +462,8 @@ def audit_keys(
         One row an item in input order: ``item, number, subscale, keyed`` (reversed by
         the form), ``correlation`` (with the other items, these oriented), ``against``
         (the correlation is negative), ``suspect`` and ``finding`` in words. ``suspect``
-        marks items that run against the rest and items that contradict the form, as
+        marks items that correlate negatively with the rest and items that contradict
+        the form, as
         long as the correlation is more than chance: at least 2 / sqrt(n). With
         ``reported`` it marks the items that the reported totals key differently, and
         there are ``reverse_in_key, reverse_in_reported, share_before, share_after``
@@ -539,7 +543,7 @@ def audit_items(
         signs, strong = signs_within(covariance, reverse, groups, answered)
         frame = _with_form(frame, signs, form, numbers, strong)
     doubt = (frame["finding"] != "") & ~strong
-    frame.loc[doubt, "finding"] += "; weak, could be chance"
+    frame.loc[doubt, "finding"] += "; weak, may be chance"
     frame.loc[np.isnan(signs.correlation), "finding"] = "no variance"
     return frame
 
@@ -559,13 +563,21 @@ def _without_form(
     frame["correlation"] = signs.correlation
     frame["against"] = signs.against
     frame["suspect"] = signs.against & strong
-    frame["finding"] = np.where(signs.against, "runs against the rest", "")
+    frame["finding"] = np.where(
+        signs.against, "correlates negatively with the rest", ""
+    )
     found = frame.loc[frame["suspect"], "item"]
-    text = "No item runs against the rest."
+    text = "No item correlates negatively with the rest."
     if len(found):
-        text = f"Against the rest, so probably unreversed: {listing(found, 40)}."
+        text = (
+            "Negatively correlated with the rest, so probably not reverse-scored: "
+            f"{listing(found, 40)}."
+        )
         if 2 * len(found) >= len(frame):
-            text += " As many run the other way: which half is reversed is open."
+            text += (
+                " As many items correlate the other way, so it is unclear which half is "
+                "reversed."
+            )
     frame.attrs.update(summary=text, state="unknown")
     return frame
 

@@ -208,7 +208,7 @@ def item_columns(
     if len(runs) != 1:
         seen = f"prefixes {listing(map(_named, runs))}" if runs else "none"
         raise DataError(
-            "the item columns are not clear: one set of columns numbered from 1 is "
+            "the item columns are ambiguous: one set of columns numbered from 1 is "
             f"expected under one prefix, found {seen}. Name them with "
             f"{option('items')}."
         )
@@ -238,7 +238,7 @@ def _refuse_gap(numbers: Sequence[int], columns: Sequence[object]) -> None:
         text=f"the items were found by their numbers, {first} to {last}, but {absent} "
         f"missing before {listing(beyond)}, which may be something else",
         advice=f"Name the items: {option('items', f'{first}-{last}')} where "
-        f"{listing(beyond)} {what} no item; else {option('accept', 'item_gap')}.",
+        f"{listing(beyond)} {what} not among them; else {option('accept', 'item_gap')}.",
     )
     raise ResponsesError([finding])
 

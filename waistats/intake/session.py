@@ -372,7 +372,7 @@ class _Way:
                     raise ModelError(f"two sets of items are given to {who}.")
                 raters[who] = of.named
         if not raters:
-            raise DataError("every set of items is left out; nothing can be computed.")
+            raise DataError("every set of items is excluded; nothing can be computed.")
         if len(raters) == 1:
             self.options["items"] = next(iter(raters.values()))
         else:
@@ -474,7 +474,9 @@ class _Way:
         if len(named) == 1 and self._repeats():
             self.options["by"] = named[0]
             self.decide(
-                "by", f"Persons repeat: {named[0]} is the occasion, one result each."
+                "by",
+                f"Persons repeat: {named[0]} is the occasion, with one result "
+                "for each.",
             )
             return
         choices = [Choice(value=name, text=f"yes, by {name}") for name in named[:8]]
@@ -523,7 +525,9 @@ class _Way:
             if open_one is None:
                 return
             open_one()
-        raise DataError("the answers settle nothing; check the file.")
+        raise DataError(
+            "the file is still not usable after these answers; check the file."
+        )
 
     def inspect(self) -> ResponsesInspection:
         return inspect_responses(_with_study(self.session), **self.options)
@@ -593,7 +597,7 @@ def _who(of: ItemSet) -> Question:
     )
 
 
-_QUIT = Choice(value="stop", text="stop here: I correct the file")
+_QUIT = Choice(value="stop", text="stop; I will correct the file")
 
 
 def _codes(finding: Finding) -> Question:
@@ -625,8 +629,11 @@ def _key(finding: Finding) -> Question:
 def _keep(finding: Finding) -> Question:
     return Question(
         id=finding.finding,
-        text=f"{_begun(finding.text)}. Go on all the same?",
-        choices=(Choice(value="keep", text="go on, and say so in the report"), _QUIT),
+        text=f"{_begun(finding.text)}. Continue anyway?",
+        choices=(
+            Choice(value="keep", text="continue, and state it in the report"),
+            _QUIT,
+        ),
     )
 
 

@@ -37,11 +37,11 @@ from waistats.measures import NO, REQUIRED, YES
 
 # What spreadsheets show for a formula without a result.
 FAILED = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
-FAILED_ADVICE = "The formula failed: mend it, or empty the cell."
+FAILED_ADVICE = "The formula failed: correct it, or clear the cell."
 NUMBER_ADVICE = "Write a plain number, without range, bound, unit, note or date."
 DATE_ADVICE = (
-    "The spreadsheet program took it for a date: format the cell as a number or as "
-    "text, and type it again."
+    "The spreadsheet program read it as a date: format the cell as a number or as "
+    "text, and enter it again."
 )
 
 _NUMBER = r"[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+)"
@@ -65,7 +65,7 @@ def number_advice(column: str, cell: Any) -> str:
     >>> number_advice("estimate", ".80-.90")[:38]
     'A range is not one coefficient: leave '
     >>> number_advice("n", "82 (complete cases)")
-    "Write the number alone; what it means belongs into column 'note'."
+    "Write the number alone; what it means belongs in column 'note'."
     """
     if isinstance(cell, (dt.date, dt.time, dt.timedelta, np.datetime64)):
         return DATE_ADVICE
@@ -85,13 +85,13 @@ def number_advice(column: str, cell: Any) -> str:
     if _BOUND.match(text):
         if of_estimate:
             return (
-                "A bound is no coefficient: leave the cell empty, put it into "
+                "A bound is not a coefficient: leave the cell empty, put it into "
                 "estimate_low (at least) or estimate_high (at most), and say so in "
                 "column 'reason'."
             )
-        return "A bound is no number: leave the cell empty, and say so in 'note'."
+        return "A bound is not a number: leave the cell empty, and say so in 'note'."
     if _PERCENT.match(text):
-        return "Write it without the sign, a coefficient as 0.91 and a share as 91."
+        return "Write it without the symbol, a coefficient as 0.91 and a share as 91."
     if of_estimate and _CITED.match(text):
         return (
             "It names another study: if the figure is that study's, say "
@@ -99,7 +99,7 @@ def number_advice(column: str, cell: Any) -> str:
             "induced_source_doi. The cell holds the number alone."
         )
     if _COMMENTED.match(text):
-        return "Write the number alone; what it means belongs into column 'note'."
+        return "Write the number alone; what it means belongs in column 'note'."
     return NUMBER_ADVICE
 
 
@@ -131,7 +131,7 @@ class Field:
     title: str = ""
     description: str = ""
     constraints: Mapping[str, Any] = field(default_factory=dict)
-    advice: str = "Correct it, or leave the cell empty where nothing is known."
+    advice: str = "Correct it, or leave the cell empty if it is not known."
     true_values: tuple[str, ...] = ()
     false_values: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
@@ -528,7 +528,7 @@ def rename_columns(table: RawTable, columns: Mapping[str, str]) -> RawTable:
     if absent:
         said = ", ".join(f"{name!r}{near(name, names)}" for name in absent)
         raise DataError(
-            f"{table.source}: columns= names {said}, which the table has not; it has "
+            f"{table.source}: column {said} in columns= was not found; the columns are "
             f"{listing(names)}."
         )
     new = {name: columns.get(name, name) for name in names}

@@ -22,7 +22,7 @@ def read_delimited(
 ) -> RawTable:
     """Return the cells of a CSV or tab-separated file, all as text.
 
-    The delimiter is the commonest of comma, semicolon, tab and bar in the line of the
+    The delimiter is the most common of comma, semicolon, tab and bar in the line of the
     names, which is the first after ``skip_rows`` lines. Without ``encoding``, the
     encoding is found by evidence, or the file is refused (see `decode`).
     """
@@ -54,7 +54,7 @@ def find_names(source: str, lines: list[str], skip_rows: int) -> tuple[int, str]
     """
     if lines and skip_rows >= len(lines):
         raise DataError(
-            f"{source}: has {len(lines)} lines, so that nothing is left after "
+            f"{source}: has {len(lines)} lines, so nothing is left after "
             f"{option('skip_rows', skip_rows)}."
         )
     filled = [i for i, line in enumerate(lines) if line.strip() and i >= skip_rows]
@@ -119,7 +119,7 @@ def _parse(
                 numbers.append(begins + skipped)
     except csv.Error as error:
         raise DataError(
-            f"{source}: line {line + 1 + skipped} cannot be parted into columns "
+            f"{source}: line {line + 1 + skipped} cannot be split into columns "
             f"({error}). A quotation mark is probably not closed: correct that line."
         ) from error
     if not header:
@@ -144,8 +144,8 @@ def _refuse_ragged(
     if ragged:
         mark = _NAMED.get(delimiter, repr(delimiter))
         raise DataError(
-            f"{source}: every line must have {width} columns, as the first has, "
-            f"separated by {mark}; other counts stand in {runs('line ', ragged)}. "
+            f"{source}: every line must have {width} columns, like the first, "
+            f"separated by {mark}; the number differs in {runs('line ', ragged)}. "
             "Correct these lines: a text that holds the delimiter needs quotation "
             "marks, a table with decimal commas needs semicolons, and notes do not "
             "belong below it."

@@ -199,7 +199,7 @@ def _ends_of_a_range(rows: Rows) -> list[Finding]:
         again,
         "estimate",
         "warning",
-        "is a second one of the same sample, form, rater, scale and session",
+        "is a second row of the same sample, form, rater, scale and session",
         "Two ends of a range are one row, without an estimate; occasions differ in "
         "session or session_number.",
     )
@@ -226,23 +226,23 @@ _KINDS = (
     (
         "coefficient_type",
         "warning",
-        "Kinds of coefficients are not to be pooled together: select one.",
+        "Kinds of coefficients should not be pooled together: select one.",
     ),
     (
         "alpha_kind",
         "warning",
-        "Ordinal alphas are higher than raw ones: pool them apart.",
+        "Ordinal alphas are higher than raw ones: pool them separately.",
     ),
     (
         "icc_form",
         "warning",
         "Forms of the intraclass correlation answer different questions (one rating or "
-        "the mean of several; consistency or agreement): pool them apart.",
+        "the mean of several; consistency or agreement): pool them separately.",
     ),
     (
         "instrument",
         "note",
-        "Pool forms together only on purpose, or make instrument a moderator.",
+        "Pool forms together only deliberately, or make instrument a moderator.",
     ),
     (
         "administered_as",
@@ -253,7 +253,7 @@ _KINDS = (
     (
         "level",
         "warning",
-        "Coefficients between and within persons are not the same: pool them apart.",
+        "Coefficients between and within persons are not the same: pool them separately.",
     ),
 )
 # Elsewhere, columns of these names are the user's own.
@@ -278,7 +278,7 @@ def table_doubts(rows: Rows, known: tuple[Field, ...]) -> list[Finding]:
         found.append(
             about_table(
                 "study_id",
-                "names one study only",
+                "has one study only",
                 "One study cannot be pooled: describe it.",
             )
         )
@@ -299,7 +299,7 @@ def table_doubts(rows: Rows, known: tuple[Field, ...]) -> list[Finding]:
             about_table(
                 "scale",
                 f"mixes totals and subscales ({listing(scales)})",
-                "Analyse them apart, or use scale as a moderator with the log of "
+                "Analyse them separately, or use scale as a moderator with the log of "
                 "n_items.",
             )
         )
@@ -320,7 +320,7 @@ def table_doubts(rows: Rows, known: tuple[Field, ...]) -> list[Finding]:
                     column,
                     f"says that {fact} was inferred, not printed, in {count} "
                     f"row{'s' if count > 1 else ''}",
-                    "Look once more whether the source tells it.",
+                    "Check whether the source states it.",
                     "note",
                 )
             )
@@ -356,7 +356,7 @@ def _several(frame: pd.DataFrame) -> list[Finding]:
             found.append(
                 about_table(
                     "sample_id",
-                    f"stands in several studies ({listing(twice)})",
+                    f"appears in several studies ({listing(twice)})",
                     "Make sure that the same persons are not counted twice.",
                 )
             )

@@ -171,14 +171,14 @@ def _stated(source: str, content: bytes, encoding: str, option: str) -> Decoded:
             line = content.count(b"\n", 0, at) + 1
             where = f", first in line {line}"
         raise DataError(
-            f"{source}: is no text in {encoding}{where}. Leave {option} out, or name "
+            f"{source}: is not text in {encoding}{where}. Leave {option} out, or name "
             "the encoding of the program that wrote the file."
         ) from error
     if _CONTROL.search(text):
         raise DataError(
-            f"{source}: is no text in {encoding}; it looks like a binary file under "
-            "another name, or the encoding is another. Give the file the ending of its "
-            "kind (.xlsx, .sav, .dta, .parquet) or save it as CSV in UTF-8."
+            f"{source}: is not text in {encoding}; it looks like a binary file under "
+            "another name, or has another encoding. Give the file the extension of its "
+            "format (.xlsx, .sav, .dta, .parquet) or save it as CSV in UTF-8."
         )
     return Decoded(text=text, encoding=encoding)
 
@@ -190,8 +190,8 @@ def _refuse_binary(source: str, content: bytes, text: str) -> None:
         little = content[1:200:2].count(0) > content[0:200:2].count(0)
         hint = f" It may be UTF-16: try encoding 'utf-16-{'le' if little else 'be'}'."
     raise DataError(
-        f"{source}: is no text; it looks like a binary file under another name.{hint} "
-        "Give it the ending of its kind (.xlsx, .sav, .dta, .parquet) or save it as "
+        f"{source}: is not text; it looks like a binary file under another name.{hint} "
+        "Give it the extension of its format (.xlsx, .sav, .dta, .parquet) or save it as "
         "CSV in UTF-8."
     )
 
@@ -208,9 +208,9 @@ def _found(source: str, content: bytes, option: str) -> Decoded:
     text = None if best is None else _decoded(content, best.encoding)
     if best is None or text is None:
         raise DataError(
-            f"{source}: is no text in UTF-8 or any other encoding that is tried; it "
-            "looks like a binary file under another name. Give it the ending of its "
-            "kind (.xlsx, .sav, .dta, .parquet), save it as CSV in UTF-8, or name its "
+            f"{source}: is not text in UTF-8 or any other supported encoding; it "
+            "looks like a binary file under another name. Give it the extension of its "
+            "format (.xlsx, .sav, .dta, .parquet), save it as CSV in UTF-8, or name its "
             f"encoding with {option}."
         )
     rivals = [
@@ -224,7 +224,7 @@ def _found(source: str, content: bytes, option: str) -> Decoded:
         )
         raise DataError(
             f"{source}: is not UTF-8, and its encoding is not certain. Read as {said}. "
-            f"Say which is right with {option}, or save the file as CSV in UTF-8."
+            f"State the right one with {option}, or save the file as CSV in UTF-8."
         )
     return Decoded(
         text=text,

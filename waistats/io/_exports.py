@@ -161,7 +161,7 @@ def _qualtrics(
             if tests:
                 notes.append(
                     f"{tests} {'row is' if tests == 1 else 'rows are'} test answers "
-                    f"({name} is a preview): leave them out unless they are meant"
+                    f"({name} is a preview): exclude them unless they are intended"
                 )
                 break
     return Export(
@@ -224,8 +224,8 @@ def _redcap(
     notes = ["recognised as an export of REDCap"]
     if len(set(seen)) < len(seen):
         notes.append(
-            f"persons ({person}) have several rows, one an event: {', '.join(split)} "
-            "tells the events apart"
+            f"persons ({person}) have several rows, one per event: {', '.join(split)} "
+            "identifies the events"
         )
     return Export(program="REDCap", notes=tuple(notes))
 

@@ -169,7 +169,7 @@ def _content(source: str, path: Path, most: int | None = None) -> bytes:
     except OSError as error:
         raise DataError(
             f"{source}: cannot be read ({error.strerror or type(error).__name__}). "
-            "Check that you may read it."
+            "Check its read permission."
         ) from error
 
 
@@ -234,7 +234,7 @@ def check_file(path: Any) -> Path:
     if size == 0 and found.is_file():
         raise DataError(f"{source}: the file is empty. Choose a file with data.")
     if not found.is_file() and not found.is_fifo():
-        raise DataError(f"{source}: is no ordinary file; the name of one is needed.")
+        raise DataError(f"{source}: is not a regular file; a file name is needed.")
     return found
 
 

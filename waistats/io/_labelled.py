@@ -44,7 +44,7 @@ def guarded(source: str, kind: str, read: Callable[[], Any]) -> Any:
     except Exception as error:
         raise DataError(
             f"{source}: cannot be read as a {kind} file ({type(error).__name__}). It "
-            "may be damaged or of another kind: save it again in the program that made "
+            "may be damaged or in another format: save it again in the program that made "
             "it."
         ) from error
 

@@ -37,7 +37,8 @@ def row_doubts(rows: Rows) -> list[Finding]:
             alpha < 0,
             "warning",
             "is negative",
-            "It is kept. Items that were not reversed are the usual cause: look at the "
+            "It is kept. Items that were not reversed are the usual cause: check the "
+            "scoring "
             "keys.",
         ),
         (
@@ -53,7 +54,7 @@ def row_doubts(rows: Rows) -> list[Finding]:
             alpha >= 0.995,
             "warning",
             "is nearly 1",
-            "Its weight on a transformed scale is fragile: give the unrounded value "
+            "Its weight on a transformed scale is unstable: give the unrounded value "
             "and check the sample.",
         ),
         (
@@ -61,8 +62,8 @@ def row_doubts(rows: Rows) -> list[Finding]:
             places < 2,
             "note",
             "has one decimal",
-            "If the source prints no more, rounding matters: vary it in a sensitivity "
-            "analysis. A spreadsheet forgets last zeros: say 2 in alpha_decimals for "
+            "If the source prints no more, rounding matters: examine it in a sensitivity "
+            "analysis. Spreadsheets drop trailing zeros: enter 2 in alpha_decimals for "
             ".90.",
         ),
         (
@@ -70,14 +71,14 @@ def row_doubts(rows: Rows) -> list[Finding]:
             _shown(rows) > rows.numbers("alpha_decimals"),
             "warning",
             "is less than the decimals of the estimate",
-            "Type the coefficient as it is printed, and count its decimals.",
+            "Enter the coefficient as printed, and count its decimals.",
         ),
         (
             "n",
             n < 10,
             "warning",
             "is below 10",
-            "The sampling variance of so small a sample is hardly known: describe it "
+            "The sampling variance is unreliable in so small a sample: describe it "
             "rather than pool it.",
         ),
         (
@@ -111,7 +112,7 @@ def _rounding(rows: Rows, places: FloatArray) -> list[Finding]:
             "estimate",
             "may be off by more than half its standard error through rounding "
             f"({where})",
-            "Give more decimals if the source has them; else vary it in a sensitivity "
+            "Give more decimals if the source has them; else examine it in a sensitivity "
             "analysis.",
             "note",
         )
@@ -138,7 +139,7 @@ def _sample_rules(rows: Rows) -> list[tuple[str, BoolArray, str, str, str]]:
             "note",
             "counts ratings by fewer therapists",
             "Ratings of one therapist depend on each other: the coefficient is less "
-            "certain than its n says.",
+            "certain than its n suggests.",
         ),
         (
             "n_unit",
@@ -220,7 +221,7 @@ def _codes_for_missing(rows: Rows) -> list[Finding]:
             name,
             "warning",
             "looks like a code for a missing value",
-            "What is not known is an empty cell, never 0 or 999.",
+            "Leave unknown values empty, never 0 or 999.",
             {i: f"{values[i]:g}" for i in np.flatnonzero(coded).tolist()},
         )
     return found
@@ -231,7 +232,7 @@ def form_doubts(rows: Rows) -> list[Finding]:
     found: list[Finding] = []
     advice = (
         "Keep the label as printed, resolve the form in column 'instrument' by what "
-        "the study cites, and say yes in version_conflict."
+        "the study cites, and enter yes in version_conflict."
     )
     settled = rows.yes("version_conflict")
     answers = rows.filled("response_min") | rows.filled("response_max")
@@ -269,7 +270,7 @@ _ADVICE = {
     "n_items": "Correct it, or say in column 'modified' what was changed (items "
     "dropped, items added).",
     "response_max": "Correct response_min and response_max or the form; if the study "
-    "used the form with other answers, say yes in version_conflict.",
+    "used the form with other answers, enter yes in version_conflict.",
     "score_mean": "Compare mean, n_items, answers and score_metric (sum or item_mean) "
     "with the source.",
     "score_sd": "Compare it with the source: the metric of sums and item means may be "
@@ -483,7 +484,7 @@ def _wrong_spread(form: Instrument | None, facts: dict[str, Any]) -> str:
     if np.isnan(sd):
         return ""
     if sd == 0:
-        return "is 0: no score varies, and no reliability is defined"
+        return "is 0: the scores do not vary, so reliability is not defined"
     mean, sd, factor = _on_item_metric(low, high, items, facts)
     most = _widest(low, high, mean, n)
     if np.isnan(most) or sd <= most + _half(factor):

@@ -219,14 +219,14 @@ def contradictions(rows: Rows) -> list[Finding]:
             "reason",
             "error",
             "must be filled where screening_decision is 'exclude'",
-            "Every exclusion has a reason: it stands in the flow chart.",
+            "Every exclusion has a reason: it appears in the flow chart.",
         ),
         *rows.found(
             own & anything & ~excluded & ~rows.filled("coefficient_type"),
             "coefficient_type",
             "error",
             "must be filled where a coefficient is reported",
-            "Say which kind it is; 'unspecified' where the study does not tell.",
+            "Say which kind it is; 'unspecified' if the study does not say.",
         ),
     ]
 
@@ -280,7 +280,7 @@ def citation_doubts(rows: Rows) -> list[Finding]:
             own & valued & real & ~(addressed & rows.filled("evidence")),
             "evidence",
             "note",
-            "or address is missing: the figure cannot be found again",
+            "or address is missing: the figure cannot be traced",
             "Give a DOI or address, and paraphrase the passage.",
         ),
     ]

@@ -71,7 +71,7 @@ def summary_rows(rows: Rows) -> list[Finding]:
         "study_id",
         "warning",
         rules,
-        "A total or mean of the table is no study: delete the row, or say 'summary row' "
+        "A total or mean of the table is not a study: delete the row, or say 'summary row' "
         "in column 'reason'.",
     )
 
@@ -108,7 +108,7 @@ def study_spellings(rows: Rows) -> list[Finding]:
             "study_id",
             "is written in several ways: "
             f"{listing(' / '.join(map(repr, names)) for names in pairs)}",
-            "Each is counted as a study of its own: give one study one spelling.",
+            "Each is counted as a separate study: use one spelling per study.",
         )
     ]
 
@@ -163,7 +163,8 @@ def silent_induction(rows: Rows) -> list[Finding]:
                     "estimate",
                     f"is exactly {value:g} in {len(members)} of {k} rows at n from "
                     f"{low:g} to {high:g} ({listing(sorted(names), 8)})",
-                    "So many equal values are seldom their own: they may be quoted from "
+                    "So many equal values are unlikely to be independent: they may be "
+                    "quoted from "
                     "a manual or an earlier study. Compare them with the sources, and "
                     "say 'induced_precise' in reliability_status for what is quoted.",
                 )
@@ -188,8 +189,8 @@ def shares_among_percents(rows: Rows) -> list[Finding]:
             share & rows.sound,
             name,
             "warning",
-            "looks like a share among percentages",
-            "Write shares in one way: 61 for 61 %.",
+            "looks like a proportion among percentages",
+            "Use one format: 61 for 61 %.",
             [f"{value:g}" for value in values],
         )
     return found

@@ -675,8 +675,8 @@ def _kept(cell: str, named: Set[str]) -> str | None:
 def _refuse_halves(source: str, bad: Sequence[str]) -> None:
     if bad:
         raise DataError(
-            f"{source}: texts hold signs that are damaged (halves of a pair, or bytes "
-            f"that were not decoded): {listing(bad, 500)}. Type them again."
+            f"{source}: text contains invalid characters (unpaired surrogates or "
+            f"undecoded bytes): {listing(bad, 500)}. Retype them."
         )
 
 

@@ -46,8 +46,8 @@ def _melted(table: RawTable, pattern: str, column: str) -> RawTable:
     shown = option("wide", {pattern: column})
     if pattern.count("*") != 1 or not column.strip():
         raise DataError(
-            f"{shown}: write a pattern of column names with one *, and the column that "
-            "takes what stands there, such as 'alpha_*=scale'."
+            f"{shown}: write a pattern of column names with one *, and the column for "
+            "the part that * matches, such as 'alpha_*=scale'."
         )
     names = [str(name) for name in frame.columns]
     levels = _levels(names, pattern)
@@ -60,8 +60,8 @@ def _melted(table: RawTable, pattern: str, column: str) -> RawTable:
     if column in names or "estimate" in names:
         there = column if column in names else "estimate"
         raise DataError(
-            f"{table.source}: {shown} would make the column {there!r}, which is there "
-            "already. Rename it or leave it out."
+            f"{table.source}: {shown} would make the column {there!r}, which already "
+            "exists. Rename it or leave it out."
         )
     beside = {
         name: found

@@ -25,7 +25,7 @@ _MOST_BYTES = 300_000_000
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _OFFICE = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _NO_BOOK = (
-    "is no Excel workbook, whatever its name says. Open it in the program that made it "
+    "is not an Excel workbook, despite its extension. Open it in the program that made it "
     "and save it as .xlsx or .csv."
 )
 
@@ -62,8 +62,8 @@ def read_workbook(
         # openpyxl lets through whatever its zip and XML readers raise
         raise DataError(
             f"{source}: cannot be read as an Excel workbook "
-            f"({type(error).__name__}). It may be damaged, encrypted or of another "
-            "kind: open it in a spreadsheet program and save it again as .xlsx."
+            f"({type(error).__name__}). It may be damaged, encrypted or in another "
+            "format: open it in a spreadsheet program and save it again as .xlsx."
         ) from error
     return table if others is None else _noted(table, others)
 
@@ -266,8 +266,8 @@ def _refuse_facts(source: str, name: str, facts: _Facts) -> None:
     if facts.hidden:
         rows = listing(f"{name}, row {row}" for row in facts.hidden)
         raise DataError(
-            f"{source}: rows are hidden ({rows}), by a filter or by hand. Show them to "
-            "have them read, or delete them, or copy what is shown to another sheet."
+            f"{source}: rows are hidden ({rows}), by a filter or manually. Unhide them to "
+            "have them read, delete them, or copy the visible rows to another sheet."
         )
 
 
@@ -371,7 +371,7 @@ def _noted(table: RawTable, note: str) -> RawTable:
 
 def _sheet_name(source: str, names: list[str], sheet: str | None) -> str:
     if not names:
-        raise DataError(f"{source}: holds no sheet with cells.")
+        raise DataError(f"{source}: has no sheet with data.")
     if sheet is None:
         return names[0]
     if sheet not in names:

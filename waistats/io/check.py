@@ -150,7 +150,7 @@ def read_coefficient_table(
         and (others := _sheets_with_coefficients(path, columns))
     ):
         raise DataError(
-            f"{table.source}: the first sheet holds no table of coefficients: it has no "
+            f"{table.source}: the first sheet is not a table of coefficients: it has no "
             f"column {listing(absent)}. {_choose(others)}"
         )
     return table
@@ -302,7 +302,7 @@ def _in_one_word(
                 about_table(
                     column,
                     f"is read in one word for each kind: {words}",
-                    "Nothing needs to be done.",
+                    "No action is needed.",
                     "note",
                 )
             )
@@ -390,7 +390,7 @@ def _blanks(
         Finding(
             column=column,
             severity="error",
-            rule="stands alone in its row",
+            rule="is the only filled cell in its row",
             value=quoted(table.frame[column].iloc[row]),
             advice="Notes do not belong below the table: delete the row or fill it.",
             place=table.place(row, column),

@@ -371,7 +371,7 @@ class _Answers:
         for word, names in silent.items():
             count = sum(int((self.table.frame[name] == word).sum()) for name in names)
             told.append(
-                f"{self.table.source}: {quoted(word)} is read as no answer ({count} "
+                f"{self.table.source}: {quoted(word)} is read as missing ({count} "
                 f"in {listing(names, 6)})"
             )
         if self.words.codes and self.read:
@@ -523,7 +523,8 @@ def _refuse_twice(table: RawTable, persons: Any, items: Any) -> None:
         raise DataError(
             f"{table.source}: a person answers an item more than once in "
             f"{_where(table, [int(i) for i in twice])}. Delete the repeated rows, or "
-            "name all columns that identify a row in person=: study and session, say."
+            "name all columns that identify a row in person=, for example study and "
+            "session."
         )
 
 
@@ -561,8 +562,8 @@ def _item_columns(table: RawTable, items: Sequence[str] | None) -> set[str]:
     if absent:
         said = ", ".join(f"{name!r}{near(name, known)}" for name in absent)
         raise DataError(
-            f"{table.source}: has no item {said}; it has {listing(known)}. Name items "
-            "as the first row spells them."
+            f"{table.source}: has no item {said}; it has {listing(known)}. Spell items "
+            "as in the first row."
         )
     return set(items)
 
@@ -578,8 +579,8 @@ def _unread(
     if words.known:
         rule = f"must be one of the labels ({listing(words.known)}) or their numbers"
         advice = (
-            f"Correct the words, add them to {option('labels')}, name those that mean no "
-            f"answer in {option('missing_words')}, or name the items with "
+            f"Correct the words, add them to {option('labels')}, name those that mean "
+            f"missing in {option('missing_words')}, or name the items with "
             f"{option('items')}."
         )
     elif any(
@@ -587,7 +588,7 @@ def _unread(
     ):
         advice = (
             f"Name the words of the answers in order in {option('labels')}, and words "
-            f"that mean no answer in {option('missing_words')}; or correct the cells."
+            f"for missing answers in {option('missing_words')}; or correct the cells."
         )
     return [
         Finding(

@@ -99,7 +99,7 @@ def check_columns(table: Any, required: tuple[str, ...]) -> None:
     ]
     if damaged:
         raise DataError(
-            f"Text contains invalid characters: {listing(damaged)}. Type it again."
+            f"Text contains invalid characters: {listing(damaged)}. Retype it."
         )
 
 

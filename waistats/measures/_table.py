@@ -206,7 +206,7 @@ def effect_sizes(
         )
         raise DataError(
             f"variance='reported' finds no sampling variance for {places}. Fill 'se', "
-            "or 'ci_low' and 'ci_high', or take variance='formula'."
+            "or 'ci_low' and 'ci_high', or use variance='formula'."
         )
     reason = status.reason
     for i in np.flatnonzero(lost):

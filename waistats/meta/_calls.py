@@ -200,7 +200,7 @@ class Checker:
     def factor(self, node: ast.expr) -> str:
         """Check a whole factor; return its kind."""
         if not isinstance(node, ast.Call):
-            raise self.source.error(f"{ast.unparse(node)} has no place in a formula")
+            raise self.source.error(f"{ast.unparse(node)} is not allowed in a formula")
         name = called(node)
         if name == "C":
             self._category(node)
@@ -219,7 +219,7 @@ class Checker:
             value = node.value
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise self.source.error(
-                    f"{value!r} is no number; arithmetic needs numbers"
+                    f"{value!r} is not a number; arithmetic needs numbers"
                 )
             self._finite(value)
         elif isinstance(node, ast.UnaryOp) and isinstance(
@@ -244,7 +244,7 @@ class Checker:
         except OverflowError:
             fine = False
         if not fine:
-            raise self.source.error("a number in it is too large")
+            raise self.source.error("it contains a number that is too large")
 
     def _comparison(self, node: ast.Compare) -> None:
         allowed = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
@@ -262,11 +262,11 @@ class Checker:
         shown = shortened(unparsed(node, self.names), 60)
         if isinstance(node, (ast.Subscript, ast.Slice)):
             return self.source.error(
-                f"{shown} has no place in a formula: values cannot be picked or "
+                f"{shown} is not allowed in a formula: values cannot be picked or "
                 f"reordered. {ADVICE.rstrip('.')}"
             )
         return self.source.error(
-            f"{shown} has no place in a formula: arithmetic is + - * / ** with named "
+            f"{shown} is not allowed in a formula: arithmetic is + - * / ** with named "
             f"functions. {ADVICE.rstrip('.')}"
         )
 
@@ -290,8 +290,8 @@ class Checker:
             self._arguments(node, name, 2 if plain_name(name) in _TWO else 1)
         elif name in BASES or name == "C":
             raise self.source.error(
-                f"{name}() makes several columns; it stands alone or in an interaction "
-                "of terms, not inside arithmetic"
+                f"{name}() makes several columns; use it alone or in an "
+                "interaction, not inside arithmetic"
             )
         else:
             raise self._unknown(node, name)
@@ -318,7 +318,7 @@ class Checker:
         hint = f" (did you mean {listed[match[0]]}?)" if match else ""
         return ModelError(
             f"moderators {shortened(self.source.text)!r} cannot be computed: {bare}() "
-            f"has no place in a formula{hint}. {ADVICE} Functions are {_FUNCTIONS}."
+            f"is not allowed in a formula{hint}. {ADVICE} Functions are {_FUNCTIONS}."
         )
 
     def _arguments(
@@ -339,9 +339,7 @@ class Checker:
         for key, value in given:
             if key not in keywords or key in options:
                 known = f"; it has {listing(keywords)}" if keywords else ""
-                raise self.source.error(
-                    f"{name}() has no further argument {key!r}{known}"
-                )
+                raise self.source.error(f"{name}() has no argument {key!r}{known}")
             options[str(key)] = self._literal(name, str(key), value)
         return options
 
@@ -418,7 +416,7 @@ class Checker:
             listed = [f"contr.{c}" for c in CONTRASTS if c not in _PATSY]
             shown = shortened(ast.unparse(node), 40)
             raise self.source.error(
-                f"{shown} are no contrasts{near(shown, listed)}; there are "
+                f"{shown} are not contrasts{near(shown, listed)}; there are "
                 f"{listing(listed)}"
             )
         if call is not None:

@@ -112,8 +112,8 @@ def follow(
     if len(places) < len(keys):
         twice = {key for key in keys if keys.count(key) > 1}
         raise DataError(
-            "With V, each coefficient needs an id of its own; coefficient_id is there "
-            f"twice for {listing(sorted('/'.join(k) for k in twice))} "
+            "With V, each coefficient needs an id of its own; coefficient_id is repeated "
+            f"for {listing(sorted('/'.join(k) for k in twice))} "
             "(study/coefficient)."
         )
     used = effects["yi"].notna().to_numpy() & effects["vi"].notna().to_numpy()
@@ -240,7 +240,7 @@ def blocks_of_pairs(pairs: pd.DataFrame, source: str) -> tuple[dict[str, Any], s
     if absent:
         raise DataError(
             f"{source}: columns are missing: {listing(absent)}. It is the file that "
-            "waistats alpha --output writes beside coefficients.csv."
+            "waistats alpha --output writes next to coefficients.csv."
         )
     measures = sorted({str(m) for m in pairs["measure"]})
     if len(measures) != 1:

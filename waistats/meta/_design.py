@@ -160,7 +160,7 @@ def check_levels(
         unseen = sorted({str(v) for v in data[name]} - levels)
         if unseen:
             raise DataError(
-                f"{name} has levels that the model has not seen: {listing(unseen)}. "
+                f"{name} has levels that are not in the fitted data: {listing(unseen)}. "
                 f"Known levels: {listing(sorted(levels))}."
             )
 
@@ -369,7 +369,7 @@ def term_names(design: Design, terms: str | list[str] | None) -> tuple[int, ...]
         if match is None:
             options = [*design.term_columns, *design.names]
             raise ModelError(
-                f"{term!r} is no term of the model{near(term, options)}. Terms: "
+                f"{term!r} is not a term of the model{near(term, options)}. Terms: "
                 f"{listing(design.term_columns)}."
             )
         columns += [c for c in match if c not in columns]

@@ -194,22 +194,24 @@ class _Parser:
         if sign == "`":
             return self.error("a backtick is not closed")
         if sign == ".":
-            return self.error("a dot stands for no columns here; name the moderators")
+            return self.error(
+                "a dot does not stand for columns here; name the moderators"
+            )
         if sign == "%":
             return self.error(
-                "% has no place in a formula. A column with % in its name goes in "
+                "% is not allowed in a formula. A column with % in its name goes in "
                 f"backticks{self._column_near(self.start)}"
             )
         if sign in "[]":
             return self.error(
-                f"{sign} has no place in a formula: values cannot be picked or "
+                f"{sign} is not allowed in a formula: values cannot be picked or "
                 "reordered. A column with brackets in its name goes in backticks"
                 f"{self._column_near(self.start)}"
             )
         if sign == "~":
             return self.error("~ appears twice")
         return self.error(
-            f"{sign!r} has no place in a formula. A column whose name is more than "
+            f"{sign!r} is not allowed in a formula. A column whose name is more than "
             "letters, digits and _ goes in backticks"
             f"{self._column_near(self.start) or ', such as `mean age`'}"
         )
@@ -239,7 +241,7 @@ class _Parser:
         if self.kind in ("name", "quoted", "number"):
             return self.error(
                 f"an operator such as + is missing between {shortened(before, 30)!r} "
-                f"and {self.token!r}. A column with a blank in its name goes in "
+                f"and {self.token!r}. A column with a space in its name goes in "
                 f"backticks{named}"
             )
         return self.error(f"{self.token!r} is misplaced")
@@ -288,7 +290,7 @@ class _Parser:
 
     def _number(self) -> ModelError:
         return self.error(
-            f"the number {self.token} is no term; only 0 and 1, for the intercept, "
+            f"the number {self.token} is not a term; only 0 and 1, for the intercept, "
             "are. Arithmetic goes in I(), such as I(2 * x)"
         )
 
@@ -395,10 +397,10 @@ class _Parser:
             raise self.error(
                 f"a name with a dot goes in backticks: `{name}`"
                 if known or not name.startswith("np.")
-                else f"{name} is no column and no function of one"
+                else f"{name} is neither a column nor a function of one"
             )
         if name == "in":
-            raise self.error("in has no place in a formula; write a:b or a/b")
+            raise self.error("in is not allowed in a formula; write a:b or a/b")
         self.advance()
         return self._column(name)
 
@@ -476,7 +478,8 @@ class _Parser:
         known = [c for c in self.columns if not c.isidentifier() and c in source]
         hint = f": `{max(known, key=len)}`" if known else ""
         return self.error(
-            f"{shortened(source, 60)} is no expression. A column whose name is more "
+            f"{shortened(source, 60)} is not a valid expression. A column whose name "
+            "is more "
             f"than letters, digits and _ goes in backticks{hint}"
         )
 

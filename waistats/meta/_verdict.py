@@ -64,7 +64,9 @@ def verdict(
         contrast, below 4 degrees of freedom, or without a significant adjusted test.
     """
     if decided_by:
-        return Verdict(explains=False, why=f"{decided_by} alone decides this contrast")
+        return Verdict(
+            explains=False, why=f"{decided_by} alone determines this contrast"
+        )
     if same_as:
         names = " and ".join(same_as)
         return Verdict(explains=False, why=f"not distinguishable from {names}")

@@ -355,7 +355,7 @@ class BayesResult(OfEffects):
         table = frame_text(frame.drop(columns=hidden, errors="ignore"))
         lines += ["", "Under these priors of tau:", table]
         if len(self.excluded):
-            lines.append(f"{len(self.excluded)} coefficients left out; see .excluded.")
+            lines.append(f"{len(self.excluded)} coefficients excluded; see .excluded.")
         return "\n".join([*lines, *self.notes]).lstrip("\n")
 
 
@@ -467,8 +467,8 @@ def default_scale(effects: Effects, prior: str) -> float:
     """Return the scale of a prior of tau that says the same on every measure."""
     if effects.measure is None:
         raise ModelError(
-            "The table does not say on what scale its effects are, so no default prior "
-            "is known; give prior_scale=, or make the effects by effect_sizes()."
+            "The table does not say on what scale its effects are, so there is no "
+            "default prior; give prior_scale=, or make the effects by effect_sizes()."
         )
     scale = PRIOR_SCALE * (UNIFORM_END if prior == "uniform" else 1.0)
     typical = back_transform(float(np.median(effects.yi)), effects.measure)

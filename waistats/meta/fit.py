@@ -66,7 +66,7 @@ def fit_meta(
         Standard errors and reference distribution: Knapp and Hartung's with t on
         k - p, the plain normal ones, or Knapp and Hartung's never smaller than plain.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level.
     weights : "equal", column name or array_like, optional
         Weights other than inverse variances; ``"equal"`` for an unweighted mean.
     missing_moderators : {"error", "drop"}, default "error"

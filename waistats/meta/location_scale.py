@@ -255,7 +255,7 @@ class LocationScaleResult(OfEffects):
             f"{fixed(tau.max())}; predict_tau() gives {level(self.conf_level)} limits."
         ]
         if len(self.excluded):
-            lines.append(f"{len(self.excluded)} coefficients left out; see .excluded.")
+            lines.append(f"{len(self.excluded)} coefficients excluded; see .excluded.")
         return "\n".join(lines)
 
 
@@ -284,7 +284,7 @@ def fit_location_scale(
         As in `fit_meta`; with either Knapp-Hartung both parts are tested by t and F,
         the scale part with its plain standard errors.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level.
 
     Returns
     -------

@@ -467,7 +467,7 @@ def fit_multivariate(
         are below 4 the wider of it and the model's own, t on the studies with an outcome
         less its coefficients. Or the normal and chi-square.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level.
 
     Returns
     -------
@@ -734,12 +734,12 @@ def _bound_notes(
         if edge:
             notes.append(
                 f"The between-study correlation of {listing(edge)} is estimated at its "
-                "bound of -1 or 1: these studies say little of it."
+                "bound of -1 or 1: these studies carry little information about it."
             )
         elif len(outcomes) > 2 and not zero and values[0] < AT_BOUND * values[-1]:
             notes.append(
-                "The between-study covariance is estimated at its edge (not of full "
-                "rank): these studies say little of its correlations."
+                "The between-study covariance is estimated at its boundary (not of full "
+                "rank): these studies carry little information about its correlations."
             )
     return tuple(notes)
 

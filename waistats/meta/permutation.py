@@ -148,7 +148,7 @@ class PermutationResult(Result):
         lines = list(self.notes)
         if smallest >= 0.01:
             lines.append(
-                f"With so few orders no p value can be below {fixed(smallest)}."
+                f"With so few permutations no p value can be below {fixed(smallest)}."
             )
         return "\n".join(lines)
 
@@ -229,7 +229,7 @@ def permutation_test(
     X, k = fit.design.X, fit.k
     if np.ptp(fit.effects.yi) == 0:
         raise ModelError(
-            "All effects are equal, so that every order gives the same; there is "
+            "All effects are equal, so every permutation gives the same result; there is "
             "nothing to test."
         )
     if n_permutations < 1:
@@ -278,7 +278,7 @@ def _model(
     if isinstance(effects, MetaResult):
         if moderators is not None or by is not None:
             raise ModelError(
-                "A fitted model brings its own moderators; give no others."
+                "A fitted model has its own moderators; do not give others."
             )
         fit = effects
     else:
@@ -333,7 +333,7 @@ def _all_statistics(
             lost = int((~batch.converged).sum())
             if lost:
                 raise ConvergenceError(
-                    f"{fit.method} did not converge for {lost} orders; use "
+                    f"{fit.method} did not converge for {lost} permutations; use "
                     "method='PM' or 'DL'."
                 )
             parts.append(_statistics(batch, columns, fit.df))

@@ -368,7 +368,7 @@ class FittedModel(OfEffects):
             lines.append(frame_text(shown, 3))
         if len(self.excluded):
             lines.append(
-                f"{len(self.excluded)} coefficients left out; see .excluded for the "
+                f"{len(self.excluded)} coefficients excluded; see .excluded for the "
                 "reasons."
             )
         return "\n".join([*lines, *self.notes])

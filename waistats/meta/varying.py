@@ -42,7 +42,7 @@ class VaryingMeans(OfEffects):
     effects : Effects
         The rows used.
     conf_level : float
-        Level of the intervals.
+        Confidence level.
     """
 
     terms: tuple[str, ...]
@@ -144,7 +144,9 @@ class VaryingMeans(OfEffects):
             limits = interval(float(self.ci_low[0]), float(self.ci_high[0]))
             mean = coefficient(float(self.estimate[0]))
             lines.append(f"Mean alpha: {mean}, {level(self.conf_level)} CI {limits}")
-        lines.append("It speaks of these studies only; no prediction interval exists.")
+        lines.append(
+            "It describes these studies only; there is no prediction interval."
+        )
         return "\n".join([*lines, *_left_out(self.effects)])
 
 
@@ -159,7 +161,7 @@ class VaryingRegression(OfEffects):
     effects, design : Effects, Design
         The rows and the design that were fitted.
     conf_level : float
-        Level of the intervals.
+        Confidence level.
     """
 
     beta: FloatArray
@@ -248,7 +250,7 @@ def _contrast_name(weights: Mapping[str, float]) -> str:
 
 def _left_out(used: Effects) -> list[str]:
     count = len(used.excluded)
-    return [f"{count} coefficients left out; see .excluded."] if count else []
+    return [f"{count} coefficients excluded; see .excluded."] if count else []
 
 
 ALONE = "Intercept"
@@ -274,7 +276,7 @@ def fit_varying_coefficient(
     by : str, optional
         A column of groups: a mean for each and all differences; not with moderators.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level.
 
     Returns
     -------
@@ -369,7 +371,7 @@ def _usable_alphas(table: pd.DataFrame, moderators: str | None) -> Effects:
     if other:
         raise ModelError(
             "The varying-coefficient formulas are those of alpha; the table also has "
-            f"{listing(other)}. Take its rows of alpha."
+            f"{listing(other)}. Select its rows of alpha."
         )
     return used
 
@@ -388,7 +390,7 @@ def _groups(table: pd.DataFrame, by: str | None) -> np.ndarray:
     if by is None:
         return np.full(len(table), ALONE, dtype=object)
     if by not in table:
-        raise DataError(f"by={by!r} is no column of the table{near(by, table)}.")
+        raise DataError(f"by={by!r} is not a column of the table{near(by, table)}.")
     blank = table[by].isna()
     if blank.any():
         ids = listing(table["study_id"][blank])

@@ -216,7 +216,7 @@ def _items(model: FittedModel, instrument: str | None) -> tuple[float, list[str]
         )
     commonest = float(counts.index[counts == counts.max()].max())
     return commonest, [
-        f"n_items was not given; {commonest:g}, the commonest of "
+        f"n_items was not given; {commonest:g}, the most common of "
         f"{listing(f'{m:g}' for m in sorted(counts.index))}."
     ]
 
@@ -369,7 +369,8 @@ def predictive(
     """Return the predictive distributions for populations, and samples of size n."""
     if model.measure is None:
         raise ModelError(
-            "The effects do not say which scale they are on, so that there is no way "
+            "The effects do not say which scale they are on, so results cannot be "
+            "transformed "
             "back to alpha. effect_sizes() adds the column 'measure'."
         )
     design = model.design.rows(rows)
@@ -398,8 +399,8 @@ def check_kind(model: FittedModel) -> None:
     kinds = {str(kind) for kind in table["coefficient_type"].dropna()} - ALPHA_TYPES
     if kinds - {""}:
         raise ModelError(
-            f"How much a sample's {listing(sorted(kinds))} varies does not follow from "
-            "n and n_items; only for alpha it does. Leave n out."
+            f"How much a sample's {listing(sorted(kinds))} varies does not follow "
+            "from n and n_items, except for alpha. Leave n out."
         )
 
 
@@ -455,7 +456,7 @@ def prepare(
             rows = rows.loc[rows.index.repeat(len(size))].reset_index(drop=True)
         if len(size) not in (1, len(rows)):
             raise ModelError(
-                f"{len(size)} sizes and {len(rows)} populations do not go together; "
+                f"{len(size)} sizes and {len(rows)} populations do not match; "
                 "give one size, or one for each population."
             )
         size = np.broadcast_to(size, (len(rows),)).astype(float)

@@ -26,12 +26,13 @@ def alpha_points(source: Any) -> FloatArray:
     model = as_model(source)
     if model.has_moderators:
         raise ModelError(
-            "The model has moderators, so that alpha depends on the population. Pass "
+            "The model has moderators, so alpha depends on the population. Pass "
             "the alpha that predict_reliability() gives for yours."
         )
     if model.measure is None:
         raise ModelError(
-            "The effects do not say which scale they are on, so that there is no way "
+            "The effects do not say which scale they are on, so results cannot be "
+            "transformed "
             "back to alpha. effect_sizes() adds the column 'measure'."
         )
     return pooled_row(source, back_transform=True)[list(POINTS)].to_numpy(dtype=float)
@@ -87,8 +88,9 @@ def check_alpha(
         1,
         open_low=above_zero,
         open_high=below_one,
-        advice="A negative alpha says nothing of error: look for items that run "
-        "against the rest."
+        advice="A negative alpha gives no standard error of measurement: look for "
+        "items that correlate "
+        "negatively with the rest."
         if np.any(values < 0)
         else "",
     )

@@ -237,7 +237,7 @@ def _for_test(
     second = np.where(np.isnan(m2), 0.0, m2 / (m2 - 1))
     distance = np.log1p(-a) - np.log1p(-goal)
     if np.any(distance == 0):
-        raise ModelError("The alphas to be told apart are equal; no size is enough.")
+        raise ModelError("The alphas to be compared are equal; no size is enough.")
     n = 2 * (m / (m - 1) + second) * (total / distance) ** 2 + 2
     return whole(np.maximum(n, 3))
 
@@ -382,7 +382,7 @@ def sample_size_for_icc(
     error = 1 - single - share
     if not (share >= 0 and error > 0):
         raise DataError(
-            f"rater_share must be at least 0 and leave some error; got {share:g} beside "
+            f"rater_share must be at least 0 and leave some error; got {share:g} with "
             f"an ICC of one rating of {single:.3f}."
         )
 
@@ -402,7 +402,7 @@ def sample_size_for_icc(
     if not ends:
         raise ModelError(
             f"No number of targets gives this width with {int(k)} raters: the variance "
-            "of the raters' levels stays unknown. Plan more raters, or form '3,1'."
+            "of the raters' levels remains unknown. Plan more raters, or form '3,1'."
         )
     return int(smallest(reached, 1.0, ()))
 

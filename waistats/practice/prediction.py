@@ -45,7 +45,7 @@ class ReliabilityPrediction(Result):
     k : int
         Coefficients behind the model.
     conf_level : float
-        Level of the intervals.
+        Confidence level.
     simulated : bool
         Whether the model was fitted to SIMULATED data.
     notes : tuple of str

@@ -262,28 +262,28 @@ def interpret_reliability(alpha: Any) -> Any:
     Examples
     --------
     >>> interpret_reliability(.84)
-    'good enough for decisions on groups, not on single persons'
+    'good enough for decisions about groups, not about individuals'
     """
     a = numbers("alpha", alpha)
     rules = [
         (np.isnan(a), "not known"),
         (a < 0.70, "too low even for research"),
         (a < 0.80, "good enough for research, not for decisions"),
-        (a < 0.90, "good enough for decisions on groups, not on single persons"),
-        (a <= 0.95, "good enough for decisions on single persons"),
+        (a < 0.90, "good enough for decisions about groups, not about individuals"),
+        (a <= 0.95, "good enough for decisions about individuals"),
     ]
     conditions, words = zip(*rules, strict=True)
     text = np.select(
         conditions,
         words,
-        "good enough for decisions on single persons; above .95 items may be redundant",
+        "good enough for decisions about individuals; above .95 items may be redundant",
     )
     return like(text, (alpha,))
 
 
 def _old(name: str, new: str) -> None:
     warnings.warn(
-        f"{name}() is now {new}; the old name goes with the next version.",
+        f"{name}() is now {new}; the old name will be removed in the next version.",
         DeprecationWarning,
         stacklevel=3,
     )
@@ -463,7 +463,7 @@ def _reliability(
         return a, error**2
     if se is not None:
         raise ModelError(
-            f"alpha_{name} is a model and brings its own standard error; leave "
+            f"alpha_{name} is a model and has its own standard error; leave "
             f"se_{name} out."
         )
     a = np.asarray(alpha_points(alpha)[0])
@@ -471,7 +471,8 @@ def _reliability(
     model = as_model(alpha)
     variance = (model.se**2 + model.tau2) / slope(a, str(model.measure)) ** 2
     notes.append(
-        f"alpha_{name} is induced from {model.k} other coefficients; its error holds "
+        f"alpha_{name} is induced from {model.k} other coefficients; its standard "
+        "error includes "
         "their heterogeneity."
     )
     return a, np.asarray(variance)

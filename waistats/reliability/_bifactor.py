@@ -51,7 +51,7 @@ def group_pattern(groups: Groups, names: tuple[str, ...]) -> BoolArray:
     flat = [item for items in members.values() for item in items]
     unknown = [f"{item!r}{near(item, names)}" for item in flat if item not in names]
     if unknown:
-        raise DataError(f"groups name items that are not there: {listing(unknown)}.")
+        raise DataError(f"groups name unknown items: {listing(unknown)}.")
     twice = sorted({item for item in flat if flat.count(item) > 1})
     if twice:
         raise DataError(f"each item may be in one group only: {listing(twice)}.")

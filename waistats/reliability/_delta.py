@@ -114,8 +114,8 @@ def delta_spread(
         se = float(np.sqrt(influence_variance(sample.influence(gradient))))
         if sample.likelihood is not None and not sample.likelihood.is_identified:
             notes = (
-                "The observed information is not positive definite, so the standard "
-                f"error is not to be trusted; use {option('ci', 'bootstrap')}.",
+                "The observed information is not positive definite, so the "
+                f"standard error is unreliable; use {option('ci', 'bootstrap')}.",
             )
     low, high = wald_limits(estimate, se, request.conf_level, request.scale)
     return Spread(
@@ -164,7 +164,7 @@ def resampled_spread(
     )
     notes = [f"Bootstrap: {request.n_resamples} resamples, {request.kind} interval."]
     if lost:
-        notes.append(f"{lost} resamples leave it undefined and are left out.")
+        notes.append(f"{lost} resamples leave it undefined and are excluded.")
     return Spread(
         se=float(defined.std(ddof=1)),
         ci_low=float(low),

@@ -153,7 +153,7 @@ def factor_structure(
     unknown = dict.fromkeys(item for item in flat if item not in place)
     if unknown:
         told = listing(f"{item!r}{near(item, names)}" for item in unknown)
-        raise DataError(f"the model names items that are not there: {told}.")
+        raise DataError(f"the model names unknown items: {told}.")
     outside = [name for name in names if not any(name in f for f in factors.values())]
     if outside:
         raise DataError(

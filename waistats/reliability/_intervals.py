@@ -117,7 +117,7 @@ def strain_words(ratio: float, error: float) -> str:
         return ""
     return (
         f"The distribution-free variance of alpha is {ratio:.1f} times what Bonett's and "
-        "Feldt's formulas suppose"
+        "Feldt's formulas assume"
     )
 
 

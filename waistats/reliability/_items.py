@@ -208,7 +208,7 @@ def match_respondents(
         return {str(name): items for name, items in scales.items()}, ()
     if len(frames) < len(scales):
         raise DataError(
-            "the frames have different indexes, so that arrays cannot be matched to "
+            "the frames have different indexes, so arrays cannot be matched to "
             "them; give every scale as a frame indexed by respondent."
         )
     for name, frame in zip(read, frames, strict=True):

@@ -182,7 +182,7 @@ def correlation(covariance: FloatArray) -> FloatArray:
 
 
 def against_scale(covariance: FloatArray, n: int) -> BoolArray:
-    """Return which items (m,) run against the rest of their scale.
+    """Return which items (m,) correlate negatively with the rest of their scale.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ def rating_components(values: FloatArray, model: str = "2") -> RatingComponents:
     y = np.where(there, values - centre, 0.0)
     scale = float(np.sqrt((y[there] ** 2).mean()))
     if not scale > 0:
-        raise DataError("the ratings do not vary, so there is nothing to agree on.")
+        raise DataError("the ratings do not vary, so agreement is not defined.")
     problem = _Problem(y=y / scale, there=there.astype(np.float64), model=model)
     ratios = _maximise(problem)
     value, error = problem.profile(ratios)
@@ -134,7 +134,7 @@ def _check(there: BoolArray, model: str) -> None:
     if not reached.all():
         raise DataError(
             "raters fall into groups that rated no target in common, so their levels "
-            "cannot be told apart. Use form='1,1' or '1,k'."
+            "are not identifiable. Use form='1,1' or '1,k'."
         )
 
 

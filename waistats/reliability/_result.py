@@ -89,6 +89,6 @@ class ReliabilityEstimate(Result):
         lines = [self.method] if self.method else []
         if self.n_excluded:
             lines.append(
-                f"{self.n_excluded} respondents with missing answers left out."
+                f"{self.n_excluded} respondents with missing answers excluded."
             )
         return "\n".join([*lines, *self.notes])

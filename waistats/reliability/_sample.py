@@ -212,7 +212,7 @@ def prepare(
     Raises
     ------
     DataError
-        If the items are not usable, hold customary codes for a missing answer, or too
+        If the items are not usable, hold common codes for missing answers, or too
         few respondents remain.
     """
     missing = check_option("missing", missing, MISSING)
@@ -273,14 +273,15 @@ def _deletion_notes(
     notes = []
     if lowest < _NEGATIVE:
         notes.append(
-            "The pairwise covariances are those of no data (the matrix is not positive "
-            f"semidefinite: smallest eigenvalue {lowest:.2g} of the largest). As a rule "
-            f"that hardly touches alpha; {option('missing', 'em')} avoids it."
+            "The pairwise covariances are inconsistent (the matrix is not positive "
+            f"semidefinite: smallest eigenvalue {lowest:.2g} of the largest). This "
+            "usually has "
+            f"little effect on alpha; {option('missing', 'em')} avoids it."
         )
     if treatment in ("listwise", "pairwise") and incomplete >= _MANY_INCOMPLETE:
         notes.append(
             f"At least {percent(100 * _MANY_INCOMPLETE, 0)} of the respondents have "
-            f"missing answers. {treatment.capitalize()} deletion supposes that these are "
+            f"missing answers. {treatment.capitalize()} deletion assumes that these are "
             "missing completely at random: where low scorers skipped items more often, "
             "alpha of SIMULATED answers was .848 listwise and .862 pairwise instead of "
             f".867; {option('missing', 'em')} gave .867."
@@ -291,7 +292,7 @@ def _deletion_notes(
 def impossible(sample: Sample, what: str) -> str:
     """Return in words why a coefficient of such covariances is refused."""
     return (
-        "pairwise deletion gives covariances that no data have (the matrix is not "
+        "pairwise deletion gives inconsistent covariances (the matrix is not "
         f"positive semidefinite: smallest eigenvalue {sample.lowest:.2g} of the "
         f"largest), and {what}. Use {option('missing', 'em')}, which estimates them "
         f"together, or {option('missing', 'listwise')}."
@@ -510,7 +511,7 @@ def varying_sample(
     else:
         values = read_items(items).values[:, varies]
         kept = prepare(values, missing, at_least_n=at_least_n)
-    note = f"Left out, as everyone gave the same answer: {listing(names[~varies])}."
+    note = f"Excluded because everyone gave the same answer: {listing(names[~varies])}."
     said = tuple(text for text in sample.notes if text == NOTE)
     notes = (note, *kept.notes, *said)
     return replace(kept, names=tuple(names[varies]), notes=notes)

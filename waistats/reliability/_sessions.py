@@ -91,7 +91,7 @@ def read_sessions(
     if twice.any():
         shown = data.loc[twice, [person, session]].itertuples(index=False)
         raise DataError(
-            "a person may have each session once, but these come again: "
+            "a person may have each session once, but these are repeated: "
             f"{listing(f'{p} in {t}' for p, t in shown)}."
         )
     responses = read_items(data[list(items)])
@@ -107,7 +107,7 @@ def read_sessions(
     lost = int((~whole).sum())
     notes: tuple[str, ...] = ()
     if lost:
-        notes = (f"{lost} person-sessions with missing answers left out.",)
+        notes = (f"{lost} person-sessions with missing answers excluded.",)
     if is_simulated(data):
         notes += (NOTE,)
     shared = len(labels) <= MOST_SESSIONS

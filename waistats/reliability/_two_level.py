@@ -239,6 +239,6 @@ def _omegas(
     if negative:
         notes = (
             "A unique variance is not positive on the level "
-            f"{' and '.join(negative)} persons; omega there is not to be relied on.",
+            f"{' and '.join(negative)} persons; omega there is unreliable.",
         )
     return (values, ses, fit.discrepancy), notes

@@ -256,7 +256,9 @@ def alpha_notes(alpha: float) -> tuple[str, ...]:
     if alpha == 1:
         return ("Alpha is exactly 1: the items are copies of each other.",)
     if alpha < 0:
-        return ("Alpha is negative: some items probably still need reversing.",)
+        return (
+            "Alpha is negative: some items probably still need to be reverse-scored.",
+        )
     return ()
 
 
@@ -497,7 +499,7 @@ def two_item_reliability(
         )
     if sample.likelihood is not None and request.ci == "fisher-z":
         way = option("ci", "adf")
-        note = f"The interval takes everyone for complete; {way} does not."
+        note = f"The interval assumes complete answers; {way} does not."
         spread = replace(spread, notes=(*spread.notes, note))
     return ReliabilityEstimate(
         coefficient="spearman_brown",

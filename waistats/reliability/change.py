@@ -80,7 +80,7 @@ class LimitsOfAgreement(Result):
                 "hold for all scores."
             )
         if self.n_excluded:
-            lines.append(f"{self.n_excluded} people with one measurement left out.")
+            lines.append(f"{self.n_excluded} people with one measurement excluded.")
         return "\n".join(lines)
 
 

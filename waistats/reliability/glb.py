@@ -156,6 +156,6 @@ def _bias_note(n: int) -> tuple[str, ...]:
     if n >= 1000:
         return ()
     return (
-        f"The greatest lower bound of a sample is too high; with n = {n} prefer omega "
+        f"The greatest lower bound of a sample is biased upward; with n = {n} prefer omega "
         "or alpha (fewer than about 1,000 respondents).",
     )

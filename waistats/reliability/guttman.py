@@ -98,7 +98,7 @@ def guttman_lambdas(
         why = (
             f"more respondents than items; there are {people} and {sample.n_items}"
             if people <= sample.n_items
-            else "covariances that data can have, which these pairwise ones are not"
+            else "consistent covariances, which these pairwise ones are not"
         )
         notes += (f"Lambda 6 is not given: it needs {why}.",)
     refuse_impossible(sample, float(np.nanmax(found)), "a bound of reliability")

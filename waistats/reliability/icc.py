@@ -103,7 +103,7 @@ def read_ratings(
     some = np.isfinite(responses.values).any(axis=1)
     if gaps:
         unrated = int((~some).sum())
-        lone = (f"{unrated} targets without any rating left out.",) if unrated else ()
+        lone = (f"{unrated} targets without any rating excluded.",) if unrated else ()
         return Ratings(
             values=responses.values[whole],
             n_excluded=unrated,
@@ -121,7 +121,7 @@ def read_ratings(
     if lost.size:
         labels = listing(responses.rows[int(i)] for i in lost)
         notes = (
-            f"Targets without all ratings, left out: {labels}.",
+            f"Targets without all ratings, excluded: {labels}.",
             f"{option('missing', 'reml')} would use them too.",
         )
     if is_simulated(data):
@@ -753,8 +753,8 @@ def paired_scores(first: ArrayLike, second: ArrayLike) -> FloatArray:
         second.index  # type: ignore[union-attr]
     ):
         raise DataError(
-            "first and second have different indexes, so it is not known who belongs "
-            "together. Align them first: first, second = first.align(second)."
+            "first and second have different indexes, so their scores cannot be "
+            "matched. Align them first: first, second = first.align(second)."
         )
     columns = []
     for name, values in zip(("first", "second"), both, strict=True):
@@ -769,7 +769,7 @@ def paired_scores(first: ArrayLike, second: ArrayLike) -> FloatArray:
         columns.append(column)
     if len(columns[0]) != len(columns[1]):
         raise DataError(
-            f"first and second must be as long as each other; got {len(columns[0])} "
+            f"first and second must have the same length; got {len(columns[0])} "
             f"and {len(columns[1])} scores."
         )
     return np.column_stack(columns)

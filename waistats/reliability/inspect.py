@@ -163,7 +163,8 @@ def inspect_responses(
         Other answers outside that range.
     ``key_contradicted, key_conflict, key_unclear``
         What the answers say of the reversed items contradicts ``already_keyed``, or
-        they conflict, or they are too weak to say. A reversed item runs against the
+        they conflict, or they are too weak to say. A reversed item correlates
+        negatively with the
         unreversed ones of its subscale in a raw file, and with them once it is
         reverse-scored.
     ``negative_alpha, impossible_sd``

@@ -147,8 +147,9 @@ def item_statistics(
     negative = frame.loc[frame["item_rest_correlation"] < 0, "item"]
     if len(negative) and not against_scale(covariance, int(sample.moments.n)).any():
         notes += (
-            f"Against the rest of the scale: {listing(negative)}. Check whether these "
-            "items still need reversing.",
+            f"Negatively correlated with the rest of the scale: {listing(negative)}. "
+            "Check whether these "
+            "items still need to be reverse-scored.",
         )
     frame = marked(frame, noted(notes))
     frame.attrs["notes"] = notes

@@ -308,7 +308,7 @@ def alpha_bounds(
     holes = np.isnan(values)
     notes = [NOTE] if responses.simulated else []
     if not some.all():
-        notes.append(f"{(~some).sum()} respondents without any answer left out.")
+        notes.append(f"{(~some).sum()} respondents without any answer excluded.")
     rng = np.random.default_rng(seed)
     if holes.sum() * np.log(len(grid)) <= np.log(MOST_COMPLETIONS):
         found = all_completions(values, holes, grid)
@@ -345,7 +345,8 @@ def _grid(low: float, high: float, step: float) -> FloatArray:
     steps = (high - low) / step
     if abs(steps - round(steps)) > 1e-9:
         raise ModelError(
-            f"step={step:g} does not lead from {low:g} to {high:g} in whole steps."
+            f"step={step:g} does not divide the range from {low:g} to {high:g} in "
+            "whole steps."
         )
     return np.linspace(low, high, round(steps) + 1)
 

@@ -402,4 +402,4 @@ def _limits(
             lost.append(f"{TERMS[j]} ({len(drawn) - len(values)})")
     if not lost:
         return found, ()
-    return found, (f"Not defined in some resamples, left out: {listing(lost)}.",)
+    return found, (f"Not defined in some resamples, excluded: {listing(lost)}.",)

@@ -195,7 +195,7 @@ def check_converged(fit: FactorFit, method: str, names: tuple[str, ...]) -> None
     why = "these items do not follow it, or there are too few respondents"
     if below.size:
         which = ", ".join(names[j] for j in below)
-        why = f"the unique variance of {which} falls below zero without end"
+        why = f"the unique variance of {which} decreases below zero without limit"
     raise ConvergenceError(
         f"the factor model has no solution after {fit.n_iter} steps: {why}. Check the "
         f"keys of the items (audit_keys){_OTHER.get(method, '')}."
@@ -233,7 +233,7 @@ def uncorrelated(r: FloatArray, n: int) -> tuple[str, ...]:
         return ()
     return (
         "The items' correlations can be chance alone (Bartlett's test of sphericity, "
-        "p > .05), so the factor and its omega are not to be relied on.",
+        "p > .05), so the factor and its omega are unreliable.",
     )
 
 

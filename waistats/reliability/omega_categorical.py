@@ -271,7 +271,7 @@ def _bootstrap(
     notes = [f"Bootstrap: {request.n_resamples} resamples, {request.kind} interval."]
     if len(defined) < len(drawn):
         notes.append(
-            f"{len(drawn) - len(defined)} resamples leave it undefined and are left out."
+            f"{len(drawn) - len(defined)} resamples leave it undefined and are excluded."
         )
     return Spread(
         se=float(defined.std(ddof=1)),

@@ -331,4 +331,4 @@ def _heywood(solution: SchmidLeiman, names: tuple[str, ...]) -> tuple[str, ...]:
     if not where.any():
         return ()
     which = (name for name, bad in zip(names, where, strict=True) if bad)
-    return (f"Heywood case: no unique variance to speak of: {listing(which)}.",)
+    return (f"Heywood case: virtually no unique variance of: {listing(which)}.",)

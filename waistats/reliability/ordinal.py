@@ -134,7 +134,7 @@ def ordinal_sample(
     values = np.linalg.eigvalsh(fit.correlation)
     if values[0] < -1e-8 * values[-1] and not smoothed:
         raise DataError(
-            "the polychoric correlations are not those of any data (the matrix is not "
+            "the polychoric correlations are inconsistent (the matrix is not "
             f"positive semidefinite: smallest eigenvalue {values[0]:.2g})"
             + (f"; {problems[0][0].lower()}{problems[0][1:-1]}" if problems else "")
             + f". Use {option('correct', 0.5)} for empty cells, join rare categories, "

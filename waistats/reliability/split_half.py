@@ -218,7 +218,7 @@ def named_half(halves: Halves, names: tuple[str, ...]) -> BoolArray:
         f"{name!r}{near(name, names)}" for name in first + second if name not in known
     ]
     if unknown:
-        raise DataError(f"halves name items that are not there: {listing(unknown)}.")
+        raise DataError(f"halves name unknown items: {listing(unknown)}.")
     twice = sorted({n for n in first + second if (first + second).count(n) > 1})
     if twice:
         raise DataError(f"each item may be in one half only: {listing(twice)}.")

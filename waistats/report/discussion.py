@@ -56,7 +56,7 @@ def practice(study: RGStudy) -> list[Section]:
     )
     blocks = [Paragraph(text) for text in what_for(study)]
     said = table.retitled(table.caption, [note, *table.notes[1:]])
-    return [Section("practice", "For practice", [*blocks, said])]
+    return [Section("practice", "Implications for use", [*blocks, said])]
 
 
 def discussion(study: RGStudy) -> list[Section]:
@@ -96,7 +96,7 @@ def excluded(study: RGStudy) -> list[Section]:
     if len(frame) > ROWS:
         title += f": the First {count(ROWS)}"
     table = excluded_table(frame.head(ROWS), title=title)
-    return [Section("excluded", "Coefficients left out", [table])]
+    return [Section("excluded", "Excluded coefficients", [table])]
 
 
 def data_file(prefix: str) -> str:
@@ -227,4 +227,4 @@ def again(study: RGStudy, prefix: str) -> Section:
     ]
     if r:
         blocks.append(Code(r, "The overall model in R (metafor)."))
-    return Section("again", "Make it again", blocks)
+    return Section("again", "Reproduce this analysis", blocks)

@@ -42,7 +42,7 @@ def _size(study: RGStudy, used: pd.Series) -> list[str]:
     if left:
         out.append(
             f"Of {len(rows)} reported coefficients, {left} cannot be pooled; the reasons "
-            "stand in the table of coefficients left out."
+            "are in the table of excluded coefficients."
         )
     return out
 
@@ -74,8 +74,8 @@ def _reports(table: pd.DataFrame, used: pd.Series) -> list[str]:
         second = (table["provenance"].astype(str) == "secondary") & used
         if second.any():
             out.append(
-                f"Of the pooled coefficients, {int(second.sum())} were read in another "
-                "source than their own report."
+                f"Of the pooled coefficients, {int(second.sum())} were taken from a "
+                "source other than their own report."
             )
         own = (table["provenance"].astype(str) == "computed") & used
         if own.any():
@@ -117,21 +117,21 @@ def _model(study: RGStudy) -> list[str]:
         k = study.pooled.fit.k
         if k > MANY_FOR_BIAS:
             out.append(
-                "The Bonett scale has a bias of about 1/n, which was left in, as other "
-                f"software does. With {k} coefficients the confidence interval is so "
+                "The Bonett scale has a bias of about 1/n, which was not removed, as in "
+                f"other software. With {k} coefficients the confidence interval is so "
                 "short that the bias may cost some of its coverage."
             )
     assumed = study.within_correlation is None and study.V is None
     if study.pooled is not None and study.pooled.dependent and assumed:
         out.append(
             "Coefficients of one study were taken to have independent sampling errors; "
-            "where they come from the same persons, they have not."
+            "where they come from the same persons, this does not hold."
         )
     if is_wai(study):
         out.append(
             "A review by COSMIN's rules found internal consistency of the WAI not "
             "established, since unidimensionality was not shown (Paap et al., 2022): "
-            "alpha of a multidimensional scale is no proof of one construct."
+            "alpha of a multidimensional scale does not prove one construct."
         )
     if study.simulated:
         out.append("The data are SIMULATED; nothing here is a finding about people.")

@@ -187,7 +187,9 @@ def descriptives(study: RGStudy) -> Section:
     if others:
         words = listing(f"{name} ({k})" for name, k in others.items())
         blocks.append(
-            Paragraph(f"Other kinds of coefficients, kept apart from alpha: {words}.")
+            Paragraph(
+                f"Other kinds of coefficients, kept separate from alpha: {words}."
+            )
         )
     return Section("descriptives", "Descriptives", blocks)
 

@@ -84,7 +84,7 @@ def _specifications(rows: pd.DataFrame, found: Retraced, name: str) -> TableSpec
         else "Specifications Nearest to the Reported Figures"
     )
     note = (
-        "Same as: the first row with the same numbers; no figure can tell them apart."
+        "Same as: the first row with the same numbers; no figure distinguishes them."
         if fits
         else "Misses by: units of the last printed digit, summed over figures."
     )

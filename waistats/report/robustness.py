@@ -193,13 +193,13 @@ def multiverse(study: RGStudy) -> list[Section]:
 
 def spread(study: RGStudy) -> Section:
     """Return the verdict, or in a sentence why there is none."""
-    title = "Error or spread?"
+    title = "Measurement error or score variance?"
     try:
         found = spread_analysis(study.part.main_rows, conf_level=study.conf_level)
     except WaistatsError as error:
         why = Paragraph(
             "Whether alpha differs because scores spread more or because measurement "
-            f"error differs cannot be told here. {why_not(error)}"
+            f"error differs cannot be determined here. {why_not(error)}"
         )
         return Section("spread", title, [why])
     sentences = [

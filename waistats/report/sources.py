@@ -60,7 +60,7 @@ def flow_steps(study: RGStudy) -> pd.DataFrame:
             _box("Can be pooled", table, used),
         ]
     rows += [
-        _box("Other scales or kinds, pooled apart", table, other, side=True),
+        _box("Other scales or kinds, pooled separately", table, other, side=True),
         _box(f"In the overall model ({study.main_scale})", table, last),
     ]
     frame = pd.DataFrame(rows)
@@ -108,7 +108,7 @@ def flow(study: RGStudy) -> list[Section]:
                 "flow",
                 figures.flow(shown[["box", "side", "note", *COUNTS[:4]]]),
                 "Flow of Studies, Samples, Coefficients and Persons to the Overall Model",
-                "A study or sample with several coefficients may stand in several boxes. "
+                "A study or sample with several coefficients may appear in several boxes. "
                 "Persons: the largest n of each sample, added up.",
                 simulated=study.simulated,
             )
@@ -208,8 +208,8 @@ def induction(study: RGStudy) -> list[Section]:
     limits = interval(row["ci_low"], row["ci_high"], lambda v: coefficient(v, 2))
     blocks: list[Block] = [
         Paragraph(
-            f"Of {row['k']} studies that applied the instrument, {row['induced']} took "
-            "reliability from elsewhere or said nothing of it: a rate of induction of "
+            f"Of {row['k']} studies that applied the instrument, {row['induced']} induced "
+            "reliability from elsewhere or did not mention it: a rate of induction of "
             f"{coefficient(row['estimate'], 2)}, {level(rate.conf_level)} CI {limits}. "
             f"{_closing(rate)}".strip()
         ),
@@ -242,10 +242,11 @@ def _compared(found: pd.DataFrame, conf_level: float) -> list[Block]:
         for (name, said), p in least.items()
     ]
     sentence = (
-        "Inducing samples differ from reporting ones in " + ", ".join(words) + ": a "
-        "coefficient taken over from elsewhere need not hold for them."
+        "Inducing samples differ from reporting ones in " + ", ".join(words) + ": an "
+        "induced coefficient need not hold for them."
         if words
-        else "Inducing samples do not differ detectably from reporting ones in what the "
-        "table knows of them."
+        else "Inducing samples do not differ detectably from reporting ones in the "
+        "characteristics "
+        "in the table."
     )
     return [Paragraph(sentence), comparison(found, conf_level=conf_level)]

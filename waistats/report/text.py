@@ -66,7 +66,7 @@ def why_not(error: Exception) -> str:
         words = ", ".join(inside_words(name.split(" ")[0]) for name in names)
         return f"The table does not give: {words}."
     if re.search(r"[`'()=]", first):
-        return "The table does not give what it takes."
+        return "The table lacks the columns needed."
     return opened(f"{first}.")
 
 
@@ -139,7 +139,7 @@ def _of_cells(study: RGStudy) -> str:
         for _, row in first.iterrows()
     ]
     rest = len(cells) - len(first)
-    more = f"; {rest} more stand in the table of cells" if rest else ""
+    more = f"; {rest} more are in the table of cells" if rest else ""
     names = " and ".join(_by_words(study)) or "group"
     return f"The pooled alphas by {names} are {'; '.join(words)}{more}."
 
@@ -274,9 +274,10 @@ def moderators_sentence(study: RGStudy) -> str:
     if len(found) == 0:
         plain = tested["why"].astype(str).str.startswith("no difference")
         head = (
-            "One moderator was tested; it cannot be said to explain differences."
+            "One moderator was tested; there is no evidence that it explains differences."
             if many == 1
-            else f"Of {many} moderators tested one at a time, none can be said to explain "
+            else f"Of {many} moderators tested one at a time, there is no evidence "
+            "that any explains "
             "differences."
         )
         names = ", ".join(name_words(name) for name in tested.loc[plain, "moderator"])
@@ -286,7 +287,7 @@ def moderators_sentence(study: RGStudy) -> str:
             f"{name_words(row['moderator'])}: {row['why']}"
             for _, row in tested[~plain].iterrows()
         ]
-        return f"{head} Not to be decided: {'; '.join(rest)}." if rest else head
+        return f"{head} Undecided: {'; '.join(rest)}." if rest else head
     words = [
         f"{name_words(row['moderator'])} ({direction(row)}adjusted "
         f"{p_statement(row['p_adjusted'])})"
@@ -329,7 +330,7 @@ def methods_paragraphs(study: RGStudy) -> list[str]:
         f"2021). Coefficients were pooled on {SCALE_WORDS[study.measure]}"
         f"{BIAS_WORDS[study.bias]}; larger values mean higher reliability. They were "
         "weighted by the inverse of their variance; estimates and the ends of intervals "
-        "were turned back to the scale of alpha."
+        "were back-transformed to the scale of alpha."
     )
     closing = (
         f"Heterogeneity is described by tau, the {shown} prediction interval for the "

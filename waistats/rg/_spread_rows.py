@@ -99,7 +99,7 @@ def spread_rows(
         guessed = int((inferred & _blank(reason)).sum())
         if guessed:
             notes.append(
-                f"Whether scores are sums or item means was told from their means and "
+                f"Whether scores are sums or item means was inferred from their means and "
                 f"standard deviations in {guessed} rows."
             )
         sd = _pomp(table, ranges, kind, sd, _blank(reason))

@@ -159,7 +159,7 @@ class CoderAgreement(Result):
     k_first, k_second, k_matched : int
         Rows of the sheets, and rows in both.
     conf_level : float
-        Level of the intervals.
+        Confidence level.
     simulated : bool
         Whether a sheet is SIMULATED.
     """
@@ -218,7 +218,7 @@ def compare_coders(
         Columns to compare; by default all that both sheets have, save keys and notes
         of the coders.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level.
 
     Returns
     -------

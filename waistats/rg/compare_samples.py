@@ -107,7 +107,7 @@ def compare_samples(
         Columns to compare; by default score mean and SD, age, share of women, n,
         setting, kind of sample, rater and form, as far as the table has them.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level.
 
     Returns
     -------

@@ -92,7 +92,7 @@ def correlates(
         Adjustment of the p values for their number, a name of statsmodels'
         ``multipletests``.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level.
 
     Returns
     -------
@@ -214,7 +214,7 @@ class ClassicalRegression(Result):
         """Return how many rows were incomplete."""
         if not self.n_dropped:
             return ""
-        return f"{self.n_dropped} coefficients with missing predictors left out."
+        return f"{self.n_dropped} coefficients with missing predictors excluded."
 
 
 @renamed(predictors="moderators")
@@ -239,7 +239,7 @@ def classical_regression(
     outcome : str, default "estimate"
         The column that is explained.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level.
 
     Returns
     -------

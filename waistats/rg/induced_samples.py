@@ -39,7 +39,7 @@ def variance_ratio_test(
     source_sd, source_n : array_like
         Those of the samples whose reliability they quote.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def induction_tests(table: pd.DataFrame, *, conf_level: float = 0.95) -> pd.Data
         A coding sheet as `read_coefficients` reads it. The source of a row is the row
         whose ``doi`` is its ``induced_source_doi``, of the same form, rater and scale.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level.
 
     Returns
     -------
@@ -211,7 +211,7 @@ class ExpectedReliability(Result):
         """Return which studies lack a moderator."""
         if not self.left_out:
             return ""
-        return f"Without prediction, a moderator is not known: {listing(self.left_out)}"
+        return f"No prediction, since a moderator is missing: {listing(self.left_out)}"
 
 
 @renamed(model="result")
@@ -271,7 +271,7 @@ def expected_reliability(result: Model, table: pd.DataFrame) -> ExpectedReliabil
     known = table[needed].notna().all(axis=1).to_numpy()
     if not (induced & known).any():
         raise DataError(
-            f"no inducing row tells {listing(needed)}: nothing to predict from."
+            f"no inducing row has values of {listing(needed)}: nothing to predict from."
         )
     rows = table[induced & known].reset_index(drop=True)
     predicted = result.predict(rows[needed])

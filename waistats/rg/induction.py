@@ -151,7 +151,7 @@ class InductionRate(Result):
     unit : str
         ``"study"`` or ``"sample"``.
     conf_level : float
-        Level of the intervals.
+        Confidence level.
     simulated : bool
         Whether any row is SIMULATED.
     """
@@ -218,7 +218,7 @@ def induction_rate(
     years : int, default 5
         Years that make a row of ``by="year"``, such as 2000-2004; 1 for single years.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level.
 
     Returns
     -------
@@ -334,7 +334,10 @@ def _trend(units: pd.DataFrame, conf_level: float) -> tuple[pd.DataFrame | None,
         return None, "all are of one year"
     own, taken = year[~induced], year[induced]
     if own.max() <= taken.min() or taken.max() <= own.min():
-        return None, "one year parts reporting from inducing, no slope is defined"
+        return (
+            None,
+            "one year separates reporting from inducing, so no slope is defined",
+        )
     return logistic_trend(year, induced, conf_level), ""
 
 

@@ -295,7 +295,7 @@ def _test(
             label = "one level, Knapp-Hartung ad hoc"
         test.decided_by = alone_decides(model)
     if test.decided_by:
-        test.note(f"{test.decided_by} alone decides this contrast")
+        test.note(f"{test.decided_by} alone determines this contrast")
     test.rows, test.X = table[_ROW].to_numpy(), model.design.X
     test.row |= {
         "statistic": found.statistic,

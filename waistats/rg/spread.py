@@ -51,7 +51,7 @@ WORDS = {
     "homogeneous": "No difference between the alphas was shown beyond sampling error, so "
     "there is nothing to explain.",
     "spread": "Differences in alpha reflect score spread, not measurement quality: the "
-    "heterogeneity of error variance is surely less than that of alpha, and alpha rises "
+    "heterogeneity of error variance is clearly less than that of alpha, and alpha rises "
     "with the score variance.",
     "error": "Error variance differs across samples; that alpha rises with the score "
     "variance was not shown.",
@@ -59,12 +59,13 @@ WORDS = {
     "differs across samples as well.",
     "compensated": "Error variance and score variance both differ across samples, while "
     "no difference between the alphas was shown.",
-    "unclear": "These studies cannot tell whether spread or error makes the alphas "
+    "unclear": "These studies do not show whether score variance or measurement error "
+    "makes the alphas "
     "differ.",
 }
 CAUTION = (
     "The error variance s²(1 − α) is error alone only for items with equal loadings; "
-    "otherwise it rises with the spread of true scores, so that a difference of spread "
+    "otherwise it rises with the spread of true scores, so a difference of spread "
     "looks like one of error (c2= corrects for a stated variation of loadings)."
 )
 
@@ -181,7 +182,8 @@ class SpreadResult(Result):
     def heading(self) -> str:
         """Return what was asked, of how many samples."""
         mark = of_simulated(self.simulated)
-        return f"Does alpha differ by spread or by error? (k = {self.k}){mark}"
+        question = "Do alphas differ by score variance or measurement error?"
+        return f"{question} (k = {self.k}){mark}"
 
     def closing(self) -> str:
         """Return the verdict, typical sizes, what was left out, and notes."""
@@ -196,7 +198,7 @@ class SpreadResult(Result):
         )
         if len(self.excluded):
             lines.append(
-                f"{len(self.excluded)} coefficients left out; see .excluded for the "
+                f"{len(self.excluded)} coefficients excluded; see .excluded for the "
                 "reasons."
             )
         return "\n".join([*lines, *self.notes])
@@ -233,7 +235,7 @@ def judge(
 
     No finding rests on a test that is not significant: error or spread differs where
     its Q test says so; alpha rises with spread where the slope's interval lies above 0;
-    errors are held to be alike only where their heterogeneity is surely less than that
+    errors are held to be alike only where their heterogeneity is clearly less than that
     of transformed alpha; "compensated" needs the tests of error and of spread.
     """
     level_of_test = 1 - alpha.conf_level
@@ -312,7 +314,7 @@ def spread_analysis(
         rows, in place of those that follow from n and n_items; `spread_covariance`
         makes them from items.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level.
     c2 : float or column name, optional
         Squared coefficient of variation of the items' loadings (population variance
         over squared mean), to correct error variances with; `loading_variation`
@@ -517,7 +519,9 @@ def loading_variation(items: ItemsLike) -> float:
     check_common(fit)
     loadings = fit.loadings[:, 0]
     if (loadings <= 0).any():
-        raise DataError("The loadings do not all point one way: key the items first.")
+        raise DataError(
+            "The loadings do not all have the same sign: reverse-score the items first."
+        )
     return float(loadings.var() / loadings.mean() ** 2)
 
 

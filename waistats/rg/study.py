@@ -492,7 +492,7 @@ def generalize(
         Correction of the Bonett scale; see `effect_sizes`. Metafor has none; with more
         than about 25 coefficients intervals keep their level with ``"exact"`` only.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level.
     within_correlation : float, optional
         Correlation of sampling errors of one study's coefficients (`fit_multilevel`).
     candidates : sequence of str, optional
@@ -557,8 +557,8 @@ def generalize(
     method = check_method(method)
     if numbers := sorted({"yi", "vi", *POOLED} & set(by)):
         raise ModelError(
-            f"by={listing(numbers)}: cells are made by kinds, such as instrument or "
-            "rater, not by numbers of the result."
+            f"by={listing(numbers)}: cells are defined by categories, such as "
+            "instrument or rater, not by results."
         )
     table = combine_tables(coefficients)
     intake = _intake(coefficients)
@@ -639,7 +639,7 @@ def _set_aside(effects: pd.DataFrame) -> list[str]:
         return []
     rows = zip(effects["study_id"][bare], kinds(effects)[bare], strict=True)
     return [
-        f"Set aside, since their sampling variance is not known: "
+        f"Excluded because their sampling variance is unknown: "
         f"{listing(f'{kind} of {study}' for study, kind in rows)}."
     ]
 

@@ -32,8 +32,8 @@ KEYS: Mapping[str, str] = MappingProxyType(
         "deviations": "Deviations from the protocol.",
         "meaning": "What the main findings mean.",
         "limitations": "Limitations of the search, the coding and the studies.",
-        "practice": "What it means for users of this test.",
-        "research": "What it means for research.",
+        "practice": "Implications for users of this test.",
+        "research": "Implications for research.",
         "protocol": "Where the protocol is.",
         "registration": "Register and number.",
         "funding": "Sources of support and the role of the funders.",
@@ -142,7 +142,10 @@ def read_texts(source: Any) -> AuthorTexts:
 
 def texts_template() -> str:
     """Return an empty file of texts, each with what is asked."""
-    lines = ["# What only the authors can tell. Leave empty what is not known.", ""]
+    lines = [
+        "# Information that only the authors have. Leave unknown entries empty.",
+        "",
+    ]
     for key, asks in KEYS.items():
         lines += [f"# {asks}", f'{key} = ""', ""]
     return "\n".join(lines)

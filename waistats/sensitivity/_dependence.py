@@ -52,11 +52,11 @@ def study_model(result: Model) -> tuple[Model, tuple[str, ...]]:
     )
     note = (
         f"Studies give several coefficients ({len(np.unique(code))} studies, {k} "
-        "coefficients), so that the regression is a multilevel one. Weights of the "
-        "user's are not used in it."
+        "coefficients), so the regression is multilevel. User "
+        "weights are not used."
         if result.weights is not None
         else f"Studies give several coefficients ({len(np.unique(code))} studies, {k} "
-        "coefficients), so that the regression is a multilevel one."
+        "coefficients), so the regression is multilevel."
     )
     return fit, (note,)
 

@@ -51,7 +51,7 @@ def _outliers(table: pd.DataFrame) -> np.ndarray | str:
     try:
         frame = influence(fit_meta(effect_sizes(table)))
     except WaistatsError as error:
-        return f"outliers cannot be told: {error}"
+        return f"outliers cannot be identified: {error}"
     return frame["rstudent"].abs().to_numpy() > OUTLYING
 
 

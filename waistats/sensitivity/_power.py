@@ -50,14 +50,14 @@ class Power:
     seed: int
 
     def sentence(self) -> str:
-        """Return what a reader must know; empty where nothing is known."""
+        """Return what a reader must know; empty if it is not known."""
         if np.isnan(self.power):
             return ""
         below = f"alphas below {coefficient(self.threshold, 2)}"
         if self.share < FEW:
             return (
                 f"Power: this model expects {below} in under {percent(100 * FEW, 0)} of "
-                "coefficients, so that withholding them would leave nothing to find."
+                "coefficients, so withholding them would leave nothing to detect."
             )
         return (
             f"Power: with these samples it would find withheld {below} (7 in 10 of "

@@ -156,8 +156,8 @@ def climb(data: Selection, start: FloatArray, free: BoolArray) -> FloatArray:
     )
     if found.status == "ridge":
         raise ConvergenceError(
-            "threshold_selection: the reporting weight runs to 0 or to infinity, so "
-            "these data do not determine it. Take a threshold with more "
+            "threshold_selection: the reporting weight diverges to 0 or infinity, so "
+            "these data do not determine it. Choose a threshold with more "
             "coefficients on both sides."
         )
     if found.status == "exhausted":

@@ -426,7 +426,7 @@ def multiverse(
     thresholds : sequence of float, default (.70, .80, .90)
         What the conclusion is about: between which of them the pooled alpha lies.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level.
 
     Returns
     -------

@@ -364,7 +364,7 @@ def _data(model: MetaResult, cuts: FloatArray) -> tuple[Selection, IntArray]:
         given = pd.to_numeric(effects.table["estimate"]).to_numpy(dtype=float)
         if np.abs(transform(given, measure) - effects.yi).max() > 1e-8:
             raise ModelError(
-                "The effects are bias-corrected, so that a threshold is a different "
+                "The effects are bias-corrected, so a threshold is a different "
                 "point for every study. Use effect_sizes(..., bias='none')."
             )
         a = given

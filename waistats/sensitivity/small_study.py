@@ -94,7 +94,7 @@ def scale_notes(result: FittedModel, by_variance: bool) -> tuple[str, ...]:
     if by_variance and result.measure in {"raw", "hakstian-whalen"}:
         return (
             f"On the {result.measure} scale the variance of a coefficient falls as the "
-            "coefficient rises, so that the funnel is asymmetric without any "
+            "coefficient rises, so the funnel is asymmetric without any "
             "selection. Use measure='bonett', or predictor='inverse_sqrt_n'.",
         )
     return ()
@@ -104,7 +104,7 @@ def check_varies(values: FloatArray, name: str, result: FittedModel) -> None:
     """Raise a ModelError if all values are equal."""
     if np.ptp(values) <= 1e-12 * np.abs(values).max():
         raise ModelError(
-            f"All {result.k} {name} are equal, so that nothing can depend on them."
+            f"All {result.k} {name} are equal, so nothing can depend on them."
         )
 
 

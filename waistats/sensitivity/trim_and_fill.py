@@ -231,7 +231,7 @@ def _missing(
             return k0, se, center
         k0 = new
     raise ConvergenceError(
-        f"trim_and_fill: {estimator} did not settle in {MAX_ITERATIONS} rounds; try "
+        f"trim_and_fill: {estimator} did not converge in {MAX_ITERATIONS} iterations; try "
         "another estimator or side."
     )
 

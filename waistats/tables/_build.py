@@ -130,7 +130,7 @@ def spec(
     coefficients : bool, default True
         Whether estimates are reliabilities, or values on a model's scale.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level.
     heads, shows : mapping, optional
         Heads (in markup) and formatters of columns instead of those of the sheet.
     groups : str, optional

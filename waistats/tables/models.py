@@ -272,13 +272,13 @@ def components(result: Any, *, title: str = "Variance Components") -> TableSpec:
     )
 
 
-def excluded(result: Any, *, title: str = "Coefficients Left Out") -> TableSpec:
+def excluded(result: Any, *, title: str = "Excluded Coefficients") -> TableSpec:
     """Tabulate the rows that were not pooled, and why."""
     frame = result if isinstance(result, pd.DataFrame) else result.excluded
     return spec(
         frame,
         name="excluded",
         caption=title,
-        notes=[] if len(frame) else ["No coefficient was left out."],
+        notes=[] if len(frame) else ["No coefficient was excluded."],
         heads={"estimate": "α"},
     )

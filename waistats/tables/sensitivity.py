@@ -221,9 +221,7 @@ def _option(frame: pd.DataFrame, end: str) -> list[str]:
     return [f"{name} ({coefficient(mean, 3)})" for name, mean in pairs]
 
 
-def practice(
-    frame: pd.DataFrame, *, title: str = "What It Means in Practice"
-) -> TableSpec:
+def practice(frame: pd.DataFrame, *, title: str = "Implications for Use") -> TableSpec:
     """Tabulate a frame of `practice_table`."""
     names = ("quantity", "estimate", "pi_low", "pi_high")
     if not isinstance(frame, pd.DataFrame) or not set(names) <= set(frame):
@@ -304,7 +302,9 @@ _SPREAD = {
 }
 
 
-def spread(result: SpreadResult, *, title: str = "Error or Spread") -> TableSpec:
+def spread(
+    result: SpreadResult, *, title: str = "Measurement Error or Score Variance"
+) -> TableSpec:
     """Tabulate a result of `spread_analysis`."""
     frame = result.to_frame()
     named = [_SPREAD.get(str(term), str(term)) for term in frame["term"]]

@@ -240,8 +240,9 @@ def flow(boxes: pd.DataFrame, *, title: str = "Flow of Coefficients") -> TableSp
         name="flow",
         caption=title,
         notes=[
-            "Indented: left aside. A study or sample with several coefficients may "
-            "stand in several boxes. Persons: the largest n of each sample, added up.",
+            "Indented: excluded at that step. A study or sample with several "
+            "coefficients may "
+            "appear in several boxes. Persons: the largest n of each sample, added up.",
             simulated(boxes),
         ],
         heads={"box": "Step"},
@@ -437,7 +438,7 @@ def quality(
             "(Prinsen et al., 2018)."
         ],
         heads={
-            "separate": "Each dimension apart",
+            "separate": "Each dimension separately",
             "statistic": "Statistic",
             "flaws": "Other flaws",
             "quality": "Quality",

@@ -44,7 +44,7 @@ def test_one_study_against_the_rest():
     term = "setting[T.outpatient]"
     columns = ["se", "statistic", "df", "p_value", "ci_low", "ci_high"]
     assert frame.loc[term, columns].isna().all()
-    assert "Study 01 alone decides it" in frame.loc[term, "note"]
+    assert "Study 01 alone determines it" in frame.loc[term, "note"]
     assert "the model's own: t(6) = 1.6267, p = .1549" in frame.loc[term, "note"]
     assert np.isnan(robust.omnibus.p_value)
     # what is printed is the model's own, labelled, on 8 - 2 studies
@@ -55,7 +55,7 @@ def test_one_study_against_the_rest():
     assert fit.omnibus.basis == "model"
     assert fit.omnibus.p_value == pytest.approx(row["p_value"])
     assert fit.decided_by() == "Study 01"
-    assert "is decided by Study 01 alone" in str(fit)
+    assert "is determined by Study 01 alone" in str(fit)
 
 
 def test_the_identity_fails_where_one_cluster_decides():
@@ -101,7 +101,7 @@ def test_studies_that_leave_no_degrees_of_freedom():
     fit = fit_multilevel(frame, "~ x")
     assert np.isnan(fit.df)
     assert fit.to_frame()[["df", "p_value", "ci_low"]].isna().all(axis=None)
-    assert "there is no test of it" in " ".join(fit.notes)
+    assert "so it has no test" in " ".join(fit.notes)
     one = fit_multilevel(frame[frame.study_id == "S0"])
     assert np.isnan(one.to_frame().ci_low[0])
     assert "of one study" in " ".join(one.notes)

@@ -176,5 +176,5 @@ def test_a_cluster_that_decides_alone_leaves_no_standard_error():
     robust = fit_multilevel(frame, "~ study_id").robust()
     frame = robust.to_frame()
     assert frame[["se", "df", "p_value", "ci_low"]].isna().all(axis=None)
-    assert frame.note[0].startswith("no robust test: A alone decides it")
+    assert frame.note[0].startswith("no robust test: A alone determines it")
     assert "No robust joint test" in str(robust)

@@ -453,7 +453,11 @@ def test_answers_in_words_and_their_key():
     keyed = reliability_by_study(answers, **options)
     assert keyed["scale"].tolist() == ["task", "bond", "goal", "total"]
     assert keyed["estimate"][3] == pytest.approx(0.988, abs=5e-4)
-    with pytest.raises(DataError, match=r"run against the others.*key_contradicted"):
+    with pytest.raises(
+        DataError,
+        match=r"correlate negatively with the "
+        "others.*key_contradicted",
+    ):
         reliability_by_study(answers, already_keyed=True, **options)
     accept = ("key_contradicted", "negative_alpha")
     unkeyed = reliability_by_study(

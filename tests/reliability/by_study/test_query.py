@@ -288,8 +288,12 @@ def test_the_key_is_decided_study_by_study_in_a_query(answers, tmp_path):
     same(found, reliability_by_study(answers, study="study", instrument="WAI-S"))
     notes = " ".join(found.attrs["notes"])
     assert "already reverse-scored in beta, and were left as they are" in notes
-    assert "not looked at" in notes
-    with pytest.raises(DataError, match=r"in beta the items wai4, wai10 run with"):
+    assert "not checked" in notes
+    with pytest.raises(
+        DataError,
+        match=r"in beta the items wai4, wai10 correlate "
+        "positively with",
+    ):
         reliability_by_study(
             tmp_path / "mixed.parquet",
             study="study",

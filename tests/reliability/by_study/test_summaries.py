@@ -464,7 +464,7 @@ def test_other_files_are_refused(tmp_path, text, words):
 @pytest.mark.parametrize(
     ("coefficient", "words"),
     [
-        ("omega_total", "Left out, as everyone gave the same answer: q2"),
+        ("omega_total", "Excluded because everyone gave the same answer: q2"),
         ("standardized_alpha", "needs items that vary"),
         ("alpha", "Without variance"),
     ],

@@ -67,7 +67,9 @@ def _square(block: Any, name: str) -> FloatArray:
     try:
         matrix = np.asarray(block, dtype=float)
     except (TypeError, ValueError) as error:
-        raise DataError(f"V of {name} holds something that is no number.") from error
+        raise DataError(
+            f"V of {name} contains a value that is not a number."
+        ) from error
     matrix = matrix.reshape(1, 1) if matrix.ndim == 0 else matrix
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise DataError(f"V of {name} must be square, but has shape {matrix.shape}.")

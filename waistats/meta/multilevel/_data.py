@@ -51,7 +51,7 @@ def group_codes(used: Effects, name: str) -> IntArray:
         if name in IDS:
             return np.arange(len(used.rows))
         raise DataError(
-            f"Level {name!r} is no column of the table"
+            f"Level {name!r} is not a column of the table"
             f"{near(name, map(str, source.columns))}."
         )
     values = source[name].to_numpy(dtype=object)[used.rows]
@@ -77,7 +77,7 @@ def check_rows_apart(
         table = used.table[twice]
         places = (table["study_id"] + "/" + table["coefficient_id"]).unique()
         raise DataError(
-            f"coefficient_id is there twice for {listing(places)} (study/coefficient). "
+            f"coefficient_id is repeated for {listing(places)} (study/coefficient). "
             "Number the coefficients of a study, or put sample_id between the levels."
         )
 

@@ -72,7 +72,7 @@ def interval_notes(fit: "MultilevelResult") -> tuple[str, ...]:
         return ()
     parts, p = fit.sandwich(), len(fit.beta)
     if parts is None:
-        return ("All coefficients are of one study: there are no intervals.",)
+        return ("All coefficients come from one study: there are no intervals.",)
     own_df = fit.n_clusters - p
     left = f"{fit.n_clusters} - {p} = {own_df} df"
     start: tuple[str, ...] = ()
@@ -98,11 +98,11 @@ def interval_notes(fit: "MultilevelResult") -> tuple[str, ...]:
     ):
         who = " and ".join(labels[j] for j in parts.deciders(contrast))
         if np.isnan(q):
-            notes.append(f"{term} is decided by {who} alone: there is no test of it.")
+            notes.append(f"{term} is determined by {who} alone, so it has no test.")
             continue
         test = f"t = {fixed(t, 2)} on {left}, {p_statement(q)}"
         notes.append(
-            f"{term} is decided by {who} alone: it has no robust test; the model's own "
+            f"{term} is determined by {who} alone: it has no robust test; the model's own "
             f"is shown ({test})."
         )
     few = ~decided & ~(robust.df >= SMALLEST_DF - DF_TOLERANCE)

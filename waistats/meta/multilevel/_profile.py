@@ -91,8 +91,8 @@ def _better(found: Maxima) -> Maxima:
     chosen = found.pick(which)
     if not chosen.converged.all():
         raise ConvergenceError(
-            "A profile likelihood did not converge; the variance components stand, but "
-            "their intervals cannot be given. A level with few groups may be too many."
+            "A profile likelihood did not converge; the variance components are valid, but "
+            "their intervals are not available. A level with few groups may be the cause."
         )
     return chosen
 
@@ -170,7 +170,7 @@ def _crossings(
         active = active[~(near | (np.abs(value[active]) < TOLERANCE))]
     raise ConvergenceError(
         "The limits of a profile likelihood did not converge; the variance components "
-        "stand, but their intervals cannot be given."
+        "are valid, but their intervals are not available."
     )
 
 

@@ -499,7 +499,7 @@ def fit_multilevel(
         contrast, the model's own. ``"wald"`` is the model's own on the normal and
         chi-square, metafor's default.
     conf_level : float, default 0.95
-        Level of the intervals.
+        Confidence level.
     missing_moderators : {"error", "drop"}, default "error"
         Refuse rows without a value of a moderator, or leave them out: they are then
         listed in ``excluded``, and a note names them.

@@ -281,7 +281,7 @@ class RobustResult(Result):
     n_clusters, k : int
         Clusters and coefficients.
     conf_level : float
-        Level of the intervals.
+        Confidence level.
     measure : str or None
         The scale of the effects.
     simulated : bool
@@ -341,7 +341,7 @@ class RobustResult(Result):
             f"t({df:g}) = {fixed(own.statistic[0])}, {p_statement(own.p_value[0], 4)}"
         )
         return (
-            f"no robust test: {self.decided_by(contrast)} alone decides it; "
+            f"no robust test: {self.decided_by(contrast)} alone determines it; "
             f"the model's own: {test if df > 0 else 'none, without degrees of freedom'}"
         )
 

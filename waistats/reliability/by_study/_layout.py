@@ -442,7 +442,7 @@ class Layout:
             raise DataError(
                 "a respondent answers an item more than once in row "
                 f"{listing(rows)}. Delete the repeated rows, or name every column that "
-                "identifies a respondent in person=: client and session, say."
+                "identifies a respondent in person=, for example client and session."
             )
         cells = data[long.value]
         numbers, unread = parse_numbers(cells, number_style(cells))

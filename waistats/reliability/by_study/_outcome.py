@@ -71,8 +71,9 @@ def _negative(table: pd.DataFrame, *, keyed: bool) -> list[Finding]:
             where=listing(rows["coefficient_id"], _MOST_NAMED),
             n=len(rows),
             example=told[0],
-            text=f"{kind} is negative: {listing(told, _MOST_NAMED)}; items run against "
-            "each other",
+            text=f"{kind} is negative: {listing(told, _MOST_NAMED)}; items correlate "
+            "negatively "
+            "with each other",
             advice=f"Check the key with {option('already_keyed')}, reverse-score single "
             f"items with {option('reverse')}, or keep it with "
             f"{option('accept', 'negative_alpha')}."
@@ -135,9 +136,9 @@ def similar_names(names: Sequence[str]) -> list[Finding]:
             where=listing(pairs, _MOST_NAMED),
             n=len(pairs),
             example=pairs[0],
-            text="study names differ only in case, spaces or signs, and count as "
+            text="study names differ only in case, spaces or punctuation, and count as "
             f"different studies: {listing(pairs, _MOST_NAMED)}",
-            advice="Spell them alike if they are one study.",
+            advice="Use one spelling if they are one study.",
         )
     ]
 

@@ -96,11 +96,11 @@ def repeated_people(
                 n=len(differ),
                 example=told(differ)[0],
                 text=f"{len(differ)} "
-                f"{'person is' if len(differ) == 1 else 'persons are'} there more than "
+                f"{'person appears' if len(differ) == 1 else 'persons appear'} more than "
                 f"once in one study{within} with different answers: "
                 f"{listing(told(differ), _MOST_NAMED)}",
-                advice="Correct the file, name the column that tells the occasions "
-                f"apart with {option('by')}, or count every row with "
+                advice="Correct the file, name the column that identifies the occasions "
+                f"with {option('by')}, or count every row with "
                 f"{option('accept', 'repeated_person')}.",
             )
         )
@@ -146,7 +146,7 @@ def likely_person(
                 where=str(column),
                 n=repeats,
                 example=str(pairs.loc[pairs.duplicated(), "person"].iloc[0]),
-                text=f"{column} looks like the person, and {repeats} "
+                text=f"{column} looks like a person identifier, and {repeats} "
                 f"{'row repeats one' if repeats == 1 else 'rows repeat one'} within a "
                 "study: every row was counted as another person",
                 advice=f"Name it with {option('person', str(column))}, and occasions "

@@ -386,8 +386,8 @@ def _refuse_repeats(rows: pd.DataFrame, samples: pd.DataFrame, codes: IntArray) 
         where = dict.fromkeys(names[codes[(rows["twice"] > 0).to_numpy()]])
         raise DataError(
             f"respondents answer an item more than once in study {listing(where)}. "
-            "Name every column that identifies a respondent in person=: client and "
-            "session, say."
+            "Name every column that identifies a respondent in person=, for example client "
+            "and session."
         )
 
 

@@ -214,7 +214,7 @@ def _not_looked_at() -> Finding:
         severity=NOTE,
         finding="not_looked_at",
         text="The answers were queried, not read: identical rows, straight-lining and "
-        "kurtosis were not looked at",
+        "kurtosis were not checked",
     )
 
 

@@ -169,8 +169,8 @@ def _study(
                 if len(np.unique(who)) < len(who):
                     raise ModelError(
                         "with fourth moments each person counts once in a sample, but "
-                        "some are there repeatedly. Name the column that tells the "
-                        f"occasions apart with {option('by')}, or use "
+                        "some appear repeatedly. Name the column that identifies "
+                        f"the occasions with {option('by')}, or use "
                         f"{option('moments', 2)}."
                     )
                 several.append((len(found.blocks), who, made))

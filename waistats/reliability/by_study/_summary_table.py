@@ -251,6 +251,6 @@ def _few_shared() -> Finding:
     return Finding(
         severity=NOTE,
         finding="withheld",
-        text="coefficients that share fewer people than may be told were taken as "
+        text="coefficients that share fewer people than may be disclosed were taken as "
         "independent",
     )

@@ -150,7 +150,7 @@ def reliability_by_study(
     DataError
         If columns are missing or items are not numeric; if answers look like codes for
         a missing answer or lie outside the range; if the answers contradict the stated
-        key, conflict, or do not say how the file is keyed; if a person is there twice
+        key, conflict, or do not say how the file is keyed; if a person appears twice
         with different answers; if alpha of a form is negative. All at once, each with
         the option that helps and its identifier for ``accept``: see
         `inspect_responses`. Rows without a study are excluded and named in a note.
