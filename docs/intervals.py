@@ -118,7 +118,7 @@ def coverage(
 
 
 def simulate() -> pd.DataFrame:
-    """Return one row a condition: what the answers are, items, n, and coverages."""
+    """Return one row per condition: what the answers are, items, n, and coverages."""
     rng = np.random.default_rng(SEED)
     rows = []
     conditions = [(a, m, n) for a in ANSWERS for m in LENGTHS for n in SIZES]

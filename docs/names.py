@@ -19,9 +19,9 @@ One audit of every public function, so that a name means the same thing everywhe
 |---|---|
 | `items` | answers of one scale, a row a person |
 | `data`, `responses` | answers with their columns of study, person, session |
-| `coefficients` | a coefficient table: one row a coefficient |
+| `coefficients` | a coefficient table: one row per coefficient |
 | `effects` | a coefficient table with `measure, yi, vi` |
-| `table` | a coding sheet: one row a coefficient, with what studies say of reliability |
+| `table` | a coding sheet: one row per coefficient, with what studies say of reliability |
 | `result` | what a model or a study function gave |
 | `moderators` | what explains differences: a formula of a model, names of columns where each is taken alone |
 | `candidates` | moderators that `generalize` tests one at a time |

@@ -46,7 +46,7 @@ def agrees(row: Published) -> bool:
 def rows(
     source: str, place: str, names: str, printed: str, ours: Any, read_in: str = METAFOR
 ) -> Iterator[Published]:
-    """Yield one row a number; names are separated by ';', numbers by blanks."""
+    """Yield one row per number; names are separated by ';', numbers by blanks."""
     texts = printed.split()
     labels = [name.strip() for name in names.split(";")]
     values = np.atleast_1d(np.asarray(ours, dtype=float)).ravel()

@@ -19,7 +19,7 @@ _UNSEEN = re.compile(
 
 
 class WaistatsError(Exception):
-    """Base of every error that waistats raises on purpose."""
+    """Base of every error that waistats raises deliberately."""
 
 
 class DataError(WaistatsError, ValueError):

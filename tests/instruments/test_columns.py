@@ -75,7 +75,7 @@ def test_doubled_numbers_are_refused():
     ("items", "message"),
     [
         (["a", "zz"], "no column zz"),
-        (["a", "a"], "column a is there twice"),
+        (["a", "a"], "column a is repeated"),
         (["a", "b"], "names 2 columns, but WAI-S has 12"),
     ],
 )

@@ -64,7 +64,7 @@ def fetch_dataset(name: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Item responses as numbers, one row a respondent. ``attrs`` holds ``licence``,
+        Item responses as numbers, one row per respondent. ``attrs`` holds ``licence``,
         ``citation`` and ``provenance``. Answers of ``steenstra_wai36_llm``, 1-7, come
         with a column ``provenance``: they are of language models playing patients, not
         of humans. Of ``manylabs_...`` the column ``g`` names the site. Of

@@ -382,7 +382,7 @@ def simulate_responses(
     Returns
     -------
     pandas.DataFrame
-        One row a respondent: ``study_id`` (text), ``person_id``, the items ``wai1`` ...
+        One row per respondent: ``study_id`` (text), ``person_id``, the items ``wai1`` ...
         (``item1`` ... for forms of your own) and ``provenance`` = SIMULATED. The
         population alpha of each study is in ``attrs["population_alpha"]``.
 

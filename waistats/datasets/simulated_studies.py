@@ -112,10 +112,10 @@ class SimulatedStudy(Result):
     scales : mapping of str to tuple of str
         The scales that the studies of a version report.
     truth : pandas.DataFrame
-        One row a coefficient: ``study_id, instrument, rater, scale, n, n_items,
+        One row per coefficient: ``study_id, instrument, rater, scale, n, n_items,
         population_alpha, provenance``.
     cells : pandas.DataFrame
-        One row a version and scale: ``instrument, rater, scale, n_items, k, estimate``
+        One row per version and scale: ``instrument, rater, scale, n_items, k, estimate``
         (the alpha at the mean of the Bonett scale), ``tau`` (its standard deviation
         there) and ``provenance``, for the population of studies.
     seed : int
@@ -273,12 +273,12 @@ class SimulatedLiterature(Result):
     Attributes
     ----------
     table : DataFrame
-        The coding sheet, one row a study; ``provenance`` is SIMULATED.
+        The coding sheet, one row per study; ``provenance`` is SIMULATED.
     counts : dict of str to int
         Studies of each ``reliability_status``: exactly the rates asked for, as nearly
         as whole studies allow.
     truth : DataFrame
-        One row a version: ``instrument, rater, alpha, tau, provenance``, the population
+        One row per version: ``instrument, rater, alpha, tau, provenance``, the population
         of studies on the Bonett scale.
     seed : int
         The seed.

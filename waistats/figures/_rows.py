@@ -1,4 +1,4 @@
-"""What a figure draws of a fitted model: one row a coefficient."""
+"""What a figure draws of a fitted model: one row per coefficient."""
 
 from collections.abc import Sequence
 from typing import Any

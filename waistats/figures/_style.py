@@ -173,7 +173,7 @@ def _dress(ax: "Axes") -> None:
 
 
 def figure_of(drawn: "Axes | Figure") -> "Figure":
-    """Return the figure that axes stand in, or the figure itself."""
+    """Return the figure that axes belong to, or the figure itself."""
     from matplotlib.figure import Figure
 
     if isinstance(drawn, Figure):

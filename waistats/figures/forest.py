@@ -59,7 +59,7 @@ def forest_lines(
     by: str | None,
     order: str,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return one row a line of the plot, and the sentences below it.
+    """Return one row per line of the plot, and the sentences below it.
 
     ``kind`` is ``"study"``, ``"heading"``, ``"group"``, ``"summary"``,
     ``"prediction"`` or ``"blank"``; ``estimate, low, high`` are on the model's scale,

@@ -23,7 +23,7 @@ FINDINGS = {
     "item_gap": "numbered items were guessed, and the numbers have a gap",
     "repeated_person": "a person appears twice with different answers",
     "person_column": "a column looks like a person identifier and has repeated values",
-    "against_scale": "an item runs against its subscale",
+    "against_scale": "an item correlates negatively with its subscale",
     "identical_rows": "respondents with the same answers to every item",
     "straight_lining": "respondents with one answer to all items",
     "filter_variable": "a filter variable of SPSS that is not used",
@@ -135,7 +135,7 @@ def refuse(findings: Sequence[Finding]) -> None:
 
 
 def findings_frame(findings: Sequence[Finding]) -> pd.DataFrame:
-    """Return one row a finding: ``severity, finding, where, n, example, advice``.
+    """Return one row per finding: ``severity, finding, where, n, example, advice``.
 
     Stops come first, then warnings and notes.
     """

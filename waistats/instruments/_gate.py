@@ -492,7 +492,7 @@ def decide_key(
     Parameters
     ----------
     sums : KeySums
-        Of the answers as they are in the file, one row a sample.
+        Of the answers as they are in the file, one row per sample.
     plan : KeyPlan
         The form.
     unit : ndarray of int
@@ -782,7 +782,7 @@ def refuse_codes(values: FloatArray, names: Sequence[object]) -> None:
         [
             replace(
                 stops[0],
-                advice=f'If they mean no answer: items.replace({codes}, float("nan")). '
+                advice=f'If they mean missing: items.replace({codes}, float("nan")). '
                 'To use them as answers: items.attrs["accept"] = ("missing_codes",).',
             )
         ]
@@ -794,7 +794,7 @@ def against_finding(
     scale: str,
     places: Sequence[tuple[str, float, float]],
 ) -> Finding:
-    """Return the warning for an item that runs against its scale.
+    """Return the warning for an item that correlates negatively with its scale.
 
     ``places`` holds study, alpha as it is, and alpha once the item is reverse-scored.
     """

@@ -25,7 +25,7 @@ _FEWEST = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class KeySums:
-    """Sums over complete respondents, one row a sample.
+    """Sums over complete respondents, one row per sample.
 
     Attributes
     ----------

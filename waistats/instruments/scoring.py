@@ -88,7 +88,7 @@ def _named_columns(responses: pd.DataFrame, items: Sequence[object]) -> list[obj
             f"items: no column {listing(absent)}; the columns are {listing(known, 20)}."
         )
     if twice or double:
-        raise DataError(f"items: column {listing(twice or double)} is there twice.")
+        raise DataError(f"items: column {listing(twice or double)} is repeated.")
     return list(items)
 
 
@@ -151,7 +151,7 @@ def item_columns(
     Parameters
     ----------
     responses : pandas.DataFrame
-        One row a respondent.
+        One row per respondent.
     instrument : str or Instrument, optional
         The form; its items are the columns that end in 1 ... ``n_items`` under one
         prefix, such as ``wai1`` or ``q_01``. Without it, every set of columns that is
@@ -183,7 +183,7 @@ def item_columns(
     responses = as_frame(responses)
     if not isinstance(responses, pd.DataFrame):
         raise DataError(
-            "responses must be a DataFrame with one row a respondent; got "
+            "responses must be a DataFrame with one row per respondent; got "
             f"{type(responses).__name__}."
         )
     form = None
@@ -345,12 +345,12 @@ def keyed_items(
     reverse: str | Sequence[object] = (),
     accept: str | Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Return the items with the reversed ones turned round.
+    """Return the items with the reversed ones reverse-scored.
 
     Parameters
     ----------
     responses : pandas.DataFrame
-        One row a respondent, answers as given (not yet reversed).
+        One row per respondent, answers as given (not yet reversed).
     instrument : str or Instrument
         The form.
     items : str or sequence, optional
@@ -453,12 +453,12 @@ def score(
     reverse: str | Sequence[object] = (),
     accept: str | Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Score a form: reversed items turned round, subscales and total added up.
+    """Score a form: reversed items reverse-scored, subscales and total added up.
 
     Parameters
     ----------
     responses : pandas.DataFrame
-        One row a respondent, answers as given (not yet reversed).
+        One row per respondent, answers as given (not yet reversed).
     instrument : str or Instrument
         The form, such as ``"WAI-S"``.
     items : str or sequence, optional

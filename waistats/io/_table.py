@@ -1,4 +1,4 @@
-"""A table as it stands in its source, before anything is read into it.
+"""A table as its source has it, before anything is read into it.
 
 Cells to numbers: decimal commas, typographic minus signs, and what is no number.
 

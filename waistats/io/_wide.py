@@ -1,4 +1,4 @@
-"""Tables with several coefficients in a row -> one row a coefficient."""
+"""Tables with several coefficients in a row -> one row per coefficient."""
 
 import re
 from collections.abc import Mapping

@@ -85,7 +85,7 @@ def check_coefficients(
     Returns
     -------
     pandas.DataFrame
-        One row a finding: ``where`` (line or cell of the file), ``row`` (position,
+        One row per finding: ``where`` (line or cell of the file), ``row`` (position,
         from 0), ``study_id``, ``column``, ``severity`` (error, warning or note),
         ``finding``, ``advice``; errors first. No rows if nothing was found.
 

@@ -51,7 +51,7 @@ def read_coefficients(
     missing_words: Sequence[str] | None = None,
     wide: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Read published reliability coefficients, one row a coefficient.
+    """Read published reliability coefficients, one row per coefficient.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def read_responses(
     skip_rows: int = 0,
     missing_words: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Read item responses, one row a person, with numbers for answers.
+    """Read item responses, one row per person, with numbers for answers.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def read_responses(
     Returns
     -------
     pandas.DataFrame
-        One row a person, columns in the order of the file. ``attrs`` keeps
+        One row per person, columns in the order of the file. ``attrs`` keeps
         ``value_labels`` and ``column_labels`` of SPSS and Stata files (user-missing
         codes of those files are missing), ``spelled`` (how a text file spells numbers,
         where that is not their shortest form), ``file_rows`` (where rows stand in the
@@ -429,7 +429,7 @@ def to_wide(
     item: str | None,
     value: str | None,
 ) -> tuple[RawTable, list[str]]:
-    """Return one row a person and the names of the item columns.
+    """Return one row per person and the names of the item columns.
 
     Persons and items keep the order of their first answer; items that are numbers are
     named after the item column. Other columns must not change within a person.

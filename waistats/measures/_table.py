@@ -27,7 +27,7 @@ from waistats.measures._scales import (
 
 
 def _numbers(table: pd.DataFrame, column: str) -> pd.Series:
-    """Return a column as floats; text that is no number is a DataError."""
+    """Return a column as floats; text that is not a number is a DataError."""
     numbers = pd.to_numeric(table[column], errors="coerce").astype(float)
     wrong = numbers.isna() & table[column].notna()
     if wrong.any():

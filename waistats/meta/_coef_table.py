@@ -16,7 +16,7 @@ def coefficient_frame(
     df: float | None,
     conf_level: float,
 ) -> pd.DataFrame:
-    """Return one row a coefficient; t with ``df``, normal without."""
+    """Return one row per coefficient; t with ``df``, normal without."""
     se = np.sqrt(np.diag(cov))
     half = critical(conf_level, df) * se
     with np.errstate(divide="ignore", invalid="ignore"):

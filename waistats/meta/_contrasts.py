@@ -44,7 +44,7 @@ class Contrasts:
     basis: tuple[str, ...] = ()
 
     def to_frame(self, terms: Sequence[str] | None = None) -> pd.DataFrame:
-        """Return one row a combination, with its name in ``term`` where it has one."""
+        """Return one row per combination, with its name in ``term`` where it has one."""
         # one block of numbers: a frame of single columns takes longer than a fit
         numbers = np.array([getattr(self, name) for name in COLUMNS], dtype=float)
         frame = pd.DataFrame(numbers.T, columns=INDEX)

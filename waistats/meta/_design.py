@@ -221,7 +221,7 @@ def _places(data: pd.DataFrame, rows: Any) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Design:
-    """A design matrix and what is needed to make it again for new data.
+    """A design matrix and what is needed to rebuild it for new data.
 
     Attributes
     ----------

@@ -102,7 +102,7 @@ class BayesMultilevelResult(OfEffects):
         return np.array([tail, 0.5, 1 - tail])
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a coefficient and one a level, on the model's scale.
+        """Return one row per coefficient and one a level, on the model's scale.
 
         ``estimate`` is the posterior median, ``ci_low, ci_high`` the credible interval;
         ``tau_<level>`` are standard deviations.
@@ -153,7 +153,7 @@ class BayesMultilevelResult(OfEffects):
         ----------
         new : DataFrame or mapping, optional
             Values of the moderators, a row a prediction. None gives one row without
-            moderators and one row a fitted coefficient with them.
+            moderators and one row per fitted coefficient with them.
         back_transform : bool, default True
             Return the alpha scale (then without ``se``) instead of the model's.
         of : {"coefficient", "study"}

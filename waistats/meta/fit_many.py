@@ -175,7 +175,7 @@ class MetaBatch(Result):
     small_sample: str
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a fit; with a design, columns ``estimate_0, se_0, ...``."""
+        """Return one row per fit; with a design, columns ``estimate_0, se_0, ...``."""
         shape = self.tau2.shape
         columns: dict[str, FloatArray] = {}
         if self.estimate.shape == shape:

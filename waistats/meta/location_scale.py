@@ -132,7 +132,7 @@ class LocationScaleResult(OfEffects):
         return wald_test(*values, columns, df, part, simulated=self.simulated)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a coefficient; ``part`` is ``location`` or ``scale``."""
+        """Return one row per coefficient; ``part`` is ``location`` or ``scale``."""
         parts = (
             ("location", self.location, self.beta, self.beta_cov, self.location_df),
             ("scale", self.scale, self.gamma, self.gamma_cov, self.scale_df),

@@ -221,7 +221,7 @@ class MultivariateResult(OfEffects):
         return np.full(len(self.beta), np.nan) if self.df is None else self.df
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a coefficient, on the model's scale; ``term`` is an outcome."""
+        """Return one row per coefficient, on the model's scale; ``term`` is an outcome."""
         frame = self._contrasts(np.eye(len(self.beta)), self._df()).to_frame()
         frame.insert(0, "term", list(self.design.names))
         return marked(frame, self.simulated)

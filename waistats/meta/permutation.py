@@ -61,7 +61,7 @@ def _choices(size: int, chosen: int) -> BoolArray:
 
 
 def matching(orders: NDArray[np.int16], kinds: IntArray) -> IntArray:
-    """Return, for each order, which place each row of the original now stands in.
+    """Return, for each order, the place that each row of the original now has.
 
     Of shape (orders, k): entry r is the place that the row r took, rows of one kind in
     their first order.
@@ -121,7 +121,7 @@ class PermutationResult(Result):
         return self.fit.simulated
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a coefficient; ``parametric_p`` is the model's own p value."""
+        """Return one row per coefficient; ``parametric_p`` is the model's own p value."""
         frame = self.fit.to_frame()
         columns = ["term", "estimate", "se", "statistic", "df"]
         tested = frame[columns].assign(

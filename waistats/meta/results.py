@@ -181,7 +181,7 @@ class FittedModel(OfEffects):
         return Student(beta=self.beta, cov=self.cov, tau2=self.tau2, df=self.df)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a coefficient, on the model's scale."""
+        """Return one row per coefficient, on the model's scale."""
         found = self.contrasts(np.eye(len(self.beta)))
         return marked(found.to_frame(self.design.names), self.simulated)
 
@@ -219,7 +219,7 @@ class FittedModel(OfEffects):
         ----------
         new : DataFrame or mapping, optional
             Values of the moderators, a row a prediction. None gives one row without
-            moderators and one row a fitted coefficient with them.
+            moderators and one row per fitted coefficient with them.
         back_transform : bool, default True
             Return the alpha scale (then without ``se``) instead of the model's. Limits
             of a model of untransformed alphas (``raw``) may pass 1, as in metafor.

@@ -61,7 +61,7 @@ class SubgroupResult(Result):
     simulated: bool
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a group, on the model's scale."""
+        """Return one row per group, on the model's scale."""
         return self.groups.copy()
 
     def predict(self) -> pd.DataFrame:
@@ -127,7 +127,7 @@ def fit_subgroups(
     Returns
     -------
     SubgroupResult
-        One row a group, and the test between them.
+        One row per group, and the test between them.
 
     Raises
     ------

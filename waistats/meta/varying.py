@@ -56,7 +56,7 @@ class VaryingMeans(OfEffects):
     conf_level: float
 
     def predict(self) -> pd.DataFrame:
-        """Return the mean alphas, one row a group: ``estimate, ci_low, ci_high``.
+        """Return the mean alphas, one row per group: ``estimate, ci_low, ci_high``.
 
         The model says nothing of populations that were not studied, so there is no
         prediction interval.
@@ -125,7 +125,7 @@ class VaryingMeans(OfEffects):
         return marked(frame, self.simulated)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a mean and then one a difference, on the alpha scale."""
+        """Return one row per mean and then one a difference, on the alpha scale."""
         differences = self.differences()
         if len(differences) == 0:
             return self._means()
@@ -184,7 +184,7 @@ class VaryingRegression(OfEffects):
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a coefficient, on the Bonett scale."""
+        """Return one row per coefficient, on the Bonett scale."""
         frame = coefficient_frame(
             self.design.names, self.beta, self.cov, None, self.conf_level
         )

@@ -44,7 +44,7 @@ def profiles(
     new: pd.DataFrame | Mapping[str, Any] | None,
     n_items: Any = None,
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return one row a population, with every moderator of the model, and notes.
+    """Return one row per population, with every moderator of the model, and notes.
 
     Facts that are no moderators are checked against the fitted rows: a DataError where
     no row has them, a note where the rows are mixed. Numbers that were not given take

@@ -39,7 +39,7 @@ def alpha_points(source: Any) -> FloatArray:
 
 
 def numbers(name: str, values: Any) -> FloatArray:
-    """Return values as floats; text that is no number is a DataError."""
+    """Return values as floats; text that is not a number is a DataError."""
     try:
         return np.asarray(values, dtype=float)
     except (TypeError, ValueError) as error:

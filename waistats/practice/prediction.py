@@ -71,7 +71,7 @@ class ReliabilityPrediction(Result):
     notes: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a prediction.
+        """Return one row per prediction.
 
         The population; ``n, n_items`` where n was given; ``estimate, ci_low, ci_high,
         pi_low, pi_high``, ``observed_low, observed_high``; and a column a threshold,
@@ -176,7 +176,7 @@ def predict_reliability(
     Returns
     -------
     ReliabilityPrediction
-        Prints one row a population and sample size.
+        Prints one row per population and sample size.
 
     Raises
     ------

@@ -169,7 +169,7 @@ def kelley_true_score(
     Returns
     -------
     DataFrame
-        One row a score: ``score, estimate, se, ci_low, ci_high``.
+        One row per score: ``score, estimate, se, ci_low, ci_high``.
 
     Raises
     ------
@@ -343,7 +343,7 @@ class Disattenuated(Result):
     notes: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a correlation."""
+        """Return one row per correlation."""
         names = ("observed", "alpha_x", "alpha_y", "estimate", "se", "ci_low")
         columns = {n: np.ravel(getattr(self, n)) for n in (*names, "ci_high")}
         arrays = np.broadcast_arrays(*columns.values())

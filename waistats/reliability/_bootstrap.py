@@ -32,7 +32,7 @@ def resampled_sums(features: FloatArray, n_resamples: int, seed: Seed) -> FloatA
     Parameters
     ----------
     features : ndarray, shape (n, f)
-        One row a respondent.
+        One row per respondent.
     n_resamples : int
         Number of resamples B.
     seed : int or Generator

@@ -31,7 +31,7 @@ class Responses:
     Attributes
     ----------
     values : ndarray of float, shape (n, m)
-        One row a respondent, one column an item; NaN where an answer is missing.
+        One row per respondent, one column an item; NaN where an answer is missing.
     names : tuple of str
         The items' names.
     rows : sequence
@@ -90,7 +90,7 @@ def _from_array(items: ArrayLike) -> Responses:
         values = np.asarray(items)
     except ValueError as error:
         raise DataError(
-            f"items must be a table of numbers, one row a respondent: {error}."
+            f"items must be a table of numbers, one row per respondent: {error}."
         ) from error
     if values.ndim != 2:
         raise DataError(

@@ -52,7 +52,7 @@ def rating_components(values: FloatArray, model: str = "2") -> RatingComponents:
     Parameters
     ----------
     values : ndarray of shape (n, k)
-        One row a target, one column a rater.
+        One row per target, one column a rater.
     model : {"1", "2", "3"}
         Shrout and Fleiss's: each target its own raters; raters random; raters fixed.
 

@@ -172,7 +172,7 @@ class PersonFeatures:
     Attributes
     ----------
     table : ndarray of shape (P, F)
-        One row a person.
+        One row per person.
     n_sessions, n_items : int
         T and m.
     """
@@ -203,14 +203,14 @@ def person_features(
     Parameters
     ----------
     values : ndarray of shape (N, m)
-        Complete answers, one row a person-session; centred for precision.
+        Complete answers, one row per person-session; centred for precision.
     person, session : ndarray of int of shape (N,)
-        Codes 0 ... P - 1 and 0 ... T - 1; a person has one row a session.
+        Codes 0 ... P - 1 and 0 ... T - 1; a person has one row per session.
 
     Returns
     -------
     PersonFeatures
-        One row a person.
+        One row per person.
     """
     p, t, m = int(person.max()) + 1, int(session.max()) + 1, values.shape[1]
     there = np.zeros((p, t))

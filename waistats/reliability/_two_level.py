@@ -114,7 +114,7 @@ def two_level(values: FloatArray, person: IntArray) -> TwoLevel:
     Parameters
     ----------
     values : ndarray of shape (N, m)
-        Complete answers, one row a person-session.
+        Complete answers, one row per person-session.
     person : ndarray of int of shape (N,)
         Codes 0 ... P - 1.
 

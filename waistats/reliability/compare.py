@@ -105,7 +105,7 @@ class AlphaCovariance(Result):
         return pd.DataFrame(values, index=self.scales, columns=self.scales)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a pair of scales, each scale with itself too."""
+        """Return one row per pair of scales, each scale with itself too."""
         first, second = np.triu_indices(len(self.scales))
         names = np.asarray(self.scales, dtype=object)
         frame = pd.DataFrame(
@@ -143,7 +143,7 @@ def alpha_covariance(
     Parameters
     ----------
     scales : mapping of str to items
-        Keyed items of each scale, one row a respondent (or dyad). Scales may share
+        Keyed items of each scale, one row per respondent (or dyad). Scales may share
         items, as a total does with its subscales, or hold the same items from different
         raters. Frames with different indexes are matched by index; arrays by row.
     missing : {"listwise", "pairwise", "em"}

@@ -42,7 +42,7 @@ class Ratings:
     Attributes
     ----------
     values : ndarray of shape (n, k)
-        One row a target, one column a rater; complete.
+        One row per target, one column a rater; complete.
     n_excluded : int
         Targets left out for a missing rating.
     notes : tuple of str
@@ -409,7 +409,7 @@ def intraclass_correlation(
     Parameters
     ----------
     data : DataFrame or array_like
-        Long, one row a rating, with the three columns named; or wide, one row a target
+        Long, one row per rating, with the three columns named; or wide, one row per target
         and one column a rater, with none of them named.
     targets, raters, ratings : column names, optional
         Who is rated (clients, sessions), by whom (or when), and the rating.

@@ -65,7 +65,7 @@ class ResponsesInspection(Result):
         return not any(finding.severity == STOP for finding in self.findings)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a finding: ``severity, finding, where, n, example, advice``.
+        """Return one row per finding: ``severity, finding, where, n, example, advice``.
 
         ``severity`` is stop, warning or note; ``finding`` is the identifier that
         ``accept`` takes.
@@ -125,7 +125,7 @@ def inspect_responses(
     Parameters
     ----------
     data : DataFrame or path
-        One row a respondent (and occasion); or, with ``person``, ``item`` and
+        One row per respondent (and occasion); or, with ``person``, ``item`` and
         ``value``, one row an answer.
     study : str, optional
         The column that says which study a respondent belongs to; without it the file is
@@ -142,7 +142,7 @@ def inspect_responses(
     Returns
     -------
     ResponsesInspection
-        ``ok`` says whether anything stops; ``to_frame()`` has one row a finding.
+        ``ok`` says whether anything stops; ``to_frame()`` has one row per finding.
 
     Raises
     ------

@@ -122,7 +122,7 @@ def flow(study: RGStudy) -> list[Section]:
 
 
 def included(study: RGStudy) -> list[Section]:
-    """Return one row a study, and where each was published."""
+    """Return one row per study, and where each was published."""
     rows = own_rows(study)
     if rows["study_id"].nunique() < 2:
         return []

@@ -78,7 +78,7 @@ def queue_rows() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a publication, with what is known of it; ``note`` says what has no
+        One row per publication, with what is known of it; ``note`` says what has no
         column of its own: open access, several samples, what to look for.
 
     Examples

@@ -167,7 +167,7 @@ def compare_samples(
 
 
 def _samples(table: pd.DataFrame, variables: Sequence[str] | None) -> pd.DataFrame:
-    """Return one row a sample: ``induced``, and what is compared."""
+    """Return one row per sample: ``induced``, and what is compared."""
     status = row_statuses(table)
     chosen = [variables] if isinstance(variables, str) else variables
     if chosen is None:

@@ -49,7 +49,7 @@ def write_into(table: pd.DataFrame, folder: Path) -> list[str]:
 
 
 def read_intake(path: str | Path) -> list[dict[str, str]]:
-    """Return what ``intake.csv`` says, for ``attrs["intake"]`` of the table beside it.
+    """Return what ``intake.csv`` says, for ``attrs["intake"]`` of the table next to it.
 
     Raises
     ------

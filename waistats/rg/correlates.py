@@ -196,7 +196,7 @@ class ClassicalRegression(Result):
     simulated: bool
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a term."""
+        """Return one row per term."""
         return self.frame.copy()
 
     def heading(self) -> str:

@@ -46,7 +46,7 @@ def kinds(table: pd.DataFrame) -> pd.Series:
 
 
 def mode(values: Any, digits: int = 2) -> float:
-    """Return the commonest value after rounding; the largest of several, NaN of none.
+    """Return the most common value after rounding; the largest of several, NaN of none.
 
     NaN as well where every value occurs once, since nothing is then typical.
     """

@@ -45,7 +45,7 @@ def flow_counts(
         A coding sheet or coefficient table as `read_coefficients` reads it. Without
         the column ``reliability_status`` every row reports.
     screening : DataFrame, optional
-        A log of the search, one row a record, as for `prisma_counts`.
+        A log of the search, one row per record, as for `prisma_counts`.
     detail : bool, default False
         Give each reason, kind of coefficient and database a row of its own; else they
         stand in the ``note`` of their box.
@@ -53,7 +53,7 @@ def flow_counts(
     Returns
     -------
     DataFrame
-        What `waistats.figures.flow` draws, one row a box: ``box`` (its text), ``key``
+        What `waistats.figures.flow` draws, one row per box: ``box`` (its text), ``key``
         (a short name), ``parent`` (key of the box above, ``""`` for the first),
         ``side`` (True for what is left out), ``records`` (of the search), ``studies,
         samples, coefficients, persons, samples_without_n, note``.

@@ -102,7 +102,7 @@ def unit_ids(table: pd.DataFrame, unit: str) -> list[str]:
 def applications(
     table: pd.DataFrame, *, unit: str = "study", by: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Return one row a study or sample: ``unit_id, status, year`` and ``by``.
+    """Return one row per study or sample: ``unit_id, status, year`` and ``by``.
 
     A unit with several rows has the first status of `STATUSES` among them, so that a
     study that reports any coefficient of its own reports. Excluded rows are left out.

@@ -301,7 +301,7 @@ def main_rows(used: pd.DataFrame, scale: str) -> pd.DataFrame:
 
 
 def main_scale(used: pd.DataFrame) -> str:
-    """Return the scale of the overall model: total, else the commonest one."""
+    """Return the scale of the overall model: total, else the most common one."""
     if "scale" not in used:
         return TOTAL
     counts = (

@@ -47,7 +47,7 @@ def check_screening(screening: Any) -> pd.DataFrame:
     """
     if not isinstance(screening, pd.DataFrame) or "decision" not in screening:
         raise DataError(
-            "screening must be a table with the column 'decision', one row a record."
+            "screening must be a table with the column 'decision', one row per record."
         )
     log = pd.DataFrame({n: _texts(screening, n) for n in ("source", "reason")})
     log["decision"] = [t.casefold() for t in _texts(screening, "decision")]
@@ -91,7 +91,7 @@ def prisma_counts(
     Parameters
     ----------
     screening : DataFrame
-        A log of the search, one row a record: ``decision`` (duplicate, automation,
+        A log of the search, one row per record: ``decision`` (duplicate, automation,
         removed, excluded_screening, not_retrieved, excluded_full_text or included),
         and where known ``source`` (its name), ``source_type`` (database, register,
         website, organisation, citation, contact, other, or previous for what an
@@ -103,7 +103,7 @@ def prisma_counts(
     Returns
     -------
     DataFrame
-        One row a box: ``stream`` (databases, other, previous, both), ``phase``
+        One row per box: ``stream`` (databases, other, previous, both), ``phase``
         (identification, screening, included), ``key``, ``box`` (its text), ``side``
         (True for what leaves), ``n`` and ``detail``, the parts of the count.
 

@@ -119,7 +119,7 @@ def write_references(
 
 
 def study_references(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a study with what the table knows of its publication."""
+    """Return one row per study with what the table knows of its publication."""
     rename = {"publication_type": "kind", "source_url": "url"}
     frame = table.rename(columns={a: b for a, b in rename.items() if b not in table})
     frame = pd.DataFrame(

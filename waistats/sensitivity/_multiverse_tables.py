@@ -65,7 +65,7 @@ def one_per_study(table: pd.DataFrame) -> pd.DataFrame:
 def mean_per_study(
     table: pd.DataFrame, yi: FloatArray, vi: FloatArray, correlation: float
 ) -> pd.DataFrame:
-    r"""Return one row a study with mean effects.
+    r"""Return one row per study with mean effects.
 
     Notes
     -----

@@ -142,7 +142,7 @@ def refit_frame(
 
 
 def to_alpha(frame: pd.DataFrame, result: FittedModel) -> pd.DataFrame:
-    """Return refits with the pooled mean and its limits turned back to alpha."""
+    """Return refits with the pooled mean and its limits back-transformed to alpha."""
     if result.measure is None or result.has_moderators:
         raise ModelError(
             "back_transform=True needs a model of one mean whose effects name their "

@@ -74,7 +74,7 @@ class Multiverse(Result):
         return float(np.ptp(self.frame["estimate"]))
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a specification."""
+        """Return one row per specification."""
         return self.frame.copy()
 
     def choices(self) -> pd.DataFrame:

@@ -108,7 +108,7 @@ class Retraced(Result):
         return self.frame.iloc[: 0 if self.n_matches else 10].copy()
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a specification."""
+        """Return one row per specification."""
         return self.frame.copy()
 
     def sentence(self) -> str:

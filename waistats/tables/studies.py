@@ -225,7 +225,7 @@ def _characteristic(name: str) -> str:
 
 
 def flow(boxes: pd.DataFrame, *, title: str = "Flow of Coefficients") -> TableSpec:
-    """Tabulate a frame of `flow_counts`: what stands in each box, and what leaves."""
+    """Tabulate a frame of `flow_counts`: what each box counts, and what leaves."""
     _needs(boxes, ("box", "side", "studies", "coefficients"), "flow_counts()")
     names = ("box", "studies", "samples", "coefficients", "persons")
     shown = boxes[[c for c in names if c in boxes]].copy()
@@ -333,7 +333,7 @@ def characteristics(
     columns: Sequence[str] | None = None,
     title: str = "Characteristics of the Included Studies",
 ) -> TableSpec:
-    """Tabulate one row a study: who was asked, with what, and what was reported.
+    """Tabulate one row per study: who was asked, with what, and what was reported.
 
     Parameters
     ----------
@@ -425,7 +425,7 @@ def _spoken(
 def quality(
     data: Any, *, title: str = "Quality of the Evidence for Internal Consistency"
 ) -> TableSpec:
-    """Tabulate how studies are rated by COSMIN’s standards, one row a study."""
+    """Tabulate how studies are rated by COSMIN’s standards, one row per study."""
     frame = study_quality(coefficient_table(data))
     return spec(
         frame,

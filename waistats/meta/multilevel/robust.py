@@ -316,7 +316,7 @@ class RobustResult(Result):
         return self.test()
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a coefficient, on the model's scale.
+        """Return one row per coefficient, on the model's scale.
 
         A contrast that one cluster alone decides has no robust test: its columns are
         NaN, and ``note`` says which cluster, and what the model's own test is.
@@ -388,7 +388,7 @@ class RobustResult(Result):
         ----------
         new : DataFrame or mapping, optional
             Values of the moderators, a row a prediction. None gives one row without
-            moderators and one row a fitted coefficient with them.
+            moderators and one row per fitted coefficient with them.
         back_transform : bool, default True
             Return the alpha scale (then without ``se``) instead of the model's.
 

@@ -189,7 +189,7 @@ class StudySums:
     Attributes
     ----------
     samples : DataFrame
-        One row a sample, in order.
+        One row per sample, in order.
     summaries : dict of (rater, scale) to Summary
         Moments of each scale, samples in the same order.
     scales : dict of (rater, scale) to tuple

@@ -45,7 +45,7 @@ class ScalePlan:
 
     @property
     def reversed(self) -> frozenset[object]:
-        """Columns that are turned round."""
+        """Columns that are reverse-scored."""
         if self.form is None:
             return frozenset()
         numbered = zip(self.form.items, self.form_columns, strict=True)
@@ -185,7 +185,7 @@ class Samples:
     codes : ndarray of int, shape (N,)
         Sample of each respondent.
     frame : DataFrame
-        One row a cell of study and ``by``: ``study_id, sample_id``, the name of the
+        One row per cell of study and ``by``: ``study_id, sample_id``, the name of the
         cell, the columns that split studies, and facts carried along.
     """
 
@@ -236,7 +236,7 @@ def group_samples(
     Parameters
     ----------
     data : DataFrame
-        One row a respondent.
+        One row per respondent.
     study, by : str
         Columns of the study, and those that split it.
     carry : sequence of str
@@ -307,7 +307,7 @@ def between_people(
 def sample_names(texts: Sequence["pd.Series[Any]"]) -> np.ndarray:
     """Return one name for each row, ``study / rater``; different rows, different names.
 
-    The texts hold one row a combination. Where a study itself holds `` / `` and two
+    The texts hold one row per combination. Where a study itself holds `` / `` and two
     combinations would be called alike, the parts are put in quotes.
     """
     joined = joined_text(texts)
@@ -392,7 +392,7 @@ class Layout:
     long : LongColumns or None
         For one row an answer.
     person : tuple of str
-        Columns of the respondent in a table with one row a respondent (and occasion).
+        Columns of the respondent in a table with one row per respondent (and occasion).
     """
 
     study: str
@@ -417,7 +417,7 @@ class Layout:
         check_columns(known, wanted)
 
     def widen(self, data: pd.DataFrame) -> pd.DataFrame:
-        """Return one row a respondent, in order of first appearance."""
+        """Return one row per respondent, in order of first appearance."""
         self.check(list(data.columns))
         if self.long is None:
             return data

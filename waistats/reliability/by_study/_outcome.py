@@ -122,7 +122,7 @@ def _impossible_spread(
 
 
 def similar_names(names: Sequence[str]) -> list[Finding]:
-    """Return a warning for study names that differ in case, spaces or signs only."""
+    """Return a warning for study names that differ in case, spaces or punctuation only."""
     folded: dict[str, list[str]] = {}
     for name in names:
         folded.setdefault(_folded(name), []).append(name)

@@ -35,7 +35,7 @@ from waistats.reliability.by_study._summaries import Summary, summary_from_sums
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answers:
-    """A table with one row a respondent, and what to ask of it.
+    """A table with one row per respondent, and what to ask of it.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ def long_items(source: Source, long: LongColumns) -> dict[str, object]:
 
 
 def widened(source: Source, layout: Layout, items: dict[str, object]) -> Any:
-    """Return the query that puts a long table into one row a respondent."""
+    """Return the query that puts a long table into one row per respondent."""
     long = layout.long
     if long is None:
         return source.table
@@ -332,7 +332,7 @@ def query_summaries(
 def ordered_samples(
     rows: pd.DataFrame, answers: Answers
 ) -> tuple[pd.DataFrame, IntArray]:
-    """Return one row a sample in order of first appearance, and each row's sample.
+    """Return one row per sample in order of first appearance, and each row's sample.
 
     Without an order of rows, samples are ordered by name.
     """

@@ -38,7 +38,7 @@ class Part:
     scales : dict of (rater, scale) to tuple of str
         Items of each scale.
     samples : DataFrame
-        One row a sample, as `Samples` has them, and ``given``: respondents, -1 where
+        One row per sample, as `Samples` has them, and ``given``: respondents, -1 where
         withheld.
     blocks : tuple of Block
         The sums.

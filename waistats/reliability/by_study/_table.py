@@ -181,12 +181,12 @@ def coefficient_table(
     cells: Mapping[Key, Cells],
     coefficient: str,
 ) -> pd.DataFrame:
-    """Return one row a sample, rater and scale, samples in order, then raters, scales.
+    """Return one row per sample, rater and scale, samples in order, then raters, scales.
 
     Parameters
     ----------
     samples : DataFrame
-        One row a sample: ``study_id, sample_id`` and facts carried along.
+        One row per sample: ``study_id, sample_id`` and facts carried along.
     cells : mapping of (rater, scale) to Cells
         The coefficients of each scale; a rater of None is not told.
     coefficient : str

@@ -70,7 +70,7 @@ def reliability_by_study(
     Parameters
     ----------
     data : DataFrame, path, glob, Ibis table or ResponseSummaries
-        One row a respondent; or, with ``person``, ``item`` and ``value``, one row an
+        One row per respondent; or, with ``person``, ``item`` and ``value``, one row an
         answer. Parquet and CSV are queried where they lie, not read into memory. Or
         the sums of `summarize_responses`, or JSON files of them.
     study : str
@@ -136,7 +136,7 @@ def reliability_by_study(
     Returns
     -------
     DataFrame
-        One row a study (or sample) and scale, in order of first appearance; from an
+        One row per study (or sample) and scale, in order of first appearance; from an
         Ibis table in order of the study's name. ``study_id, sample_id, coefficient_id,
         scale, coefficient_type, estimate, se, ci_low, ci_high, n, n_items, score_mean,
         score_sd, n_excluded, status, reason, note``, with ``instrument``, ``rater`` and

@@ -76,7 +76,7 @@ def item_statistics_by_study(
     Returns
     -------
     DataFrame
-        One row a sample, scale and item: ``study_id, sample_id, scale, item, n, mean,
+        One row per sample, scale and item: ``study_id, sample_id, scale, item, n, mean,
         sd, item_rest_correlation, alpha_if_dropped, loading``, with ``instrument``,
         ``rater`` and ``provenance`` where known. Statistics are empty with fewer than
         3 respondents.
@@ -231,7 +231,7 @@ def item_tables(
     Parameters
     ----------
     responses : DataFrame
-        One row a respondent.
+        One row per respondent.
     study : str, optional
         The column of the study; without it all rows are one sample.
     instrument : str or Instrument, optional

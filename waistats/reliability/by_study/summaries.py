@@ -70,7 +70,7 @@ class ResponseSummaries(Result):
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a sample and scale: how many people are behind its sums."""
+        """Return one row per sample and scale: how many people are behind its sums."""
         rows = []
         for part in self.parts:
             at = part.at()
