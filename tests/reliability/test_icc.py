@@ -200,7 +200,7 @@ def test_retest_edges():
         retest([1, 2, 3], [1, 1, 1])
     with pytest.raises(DataError, match="at least 3 people"):
         retest([1, 2, np.nan], [1, 1, 1])
-    with pytest.raises(DataError, match="second must hold numbers"):
+    with pytest.raises(DataError, match="second must be a list of numbers"):
         retest([1, 2, 3], ["a", "b", "c"])
     three = retest([1, 2, 3], [1, 3, 2])
     assert np.isnan(three.ci_low)

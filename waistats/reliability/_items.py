@@ -90,7 +90,8 @@ def _from_array(items: ArrayLike) -> Responses:
         values = np.asarray(items)
     except ValueError as error:
         raise DataError(
-            f"items must be a table of numbers, one row per respondent: {error}."
+            "items must be a table of numbers, one row per respondent, all of the same "
+            "length."
         ) from error
     if values.ndim != 2:
         raise DataError(

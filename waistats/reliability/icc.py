@@ -761,7 +761,7 @@ def paired_scores(first: ArrayLike, second: ArrayLike) -> FloatArray:
         try:
             column = np.asarray(values, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise DataError(f"{name} must hold numbers: {error}.") from error
+            raise DataError(f"{name} must be a list of numbers.") from error
         if column.ndim != 1:
             raise DataError(f"{name} must have one dimension; got {column.ndim}.")
         if np.isinf(column).any():

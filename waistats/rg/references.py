@@ -71,8 +71,12 @@ def read_references(path: str | os.PathLike[str]) -> pd.DataFrame:
         text = source.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise DataError(f"{source}: there is no such file.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{source} cannot be read as UTF-8 text: {error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{source}: is not text in UTF-8 (byte {error.start + 1}). Save it in UTF-8."
+        ) from error
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read ({error.strerror}).") from error
     kind = source.suffix.lower()
     if kind not in {".bib", ".ris"}:
         raise DataError(

@@ -333,7 +333,7 @@ def test_what_cannot_be_opened_is_said(tmp_path):
         (tmp_path / "none.parquet", "no such file"),
         (str(tmp_path / "*.sav"), "no such file"),
         (tmp_path, "is a folder; name its files"),
-        (tmp_path / "fake.parquet", "cannot be read: Invalid Input"),
+        (tmp_path / "fake.parquet", "cannot be read as Parquet"),
         (str(tmp_path / "[fo]*"), "of one kind"),
         (tmp_path / "empty.csv", "the file is empty"),
         (tmp_path / "head.parquet", "there are no respondents"),

@@ -312,9 +312,11 @@ def _queried(files: Sequence[Path]) -> Source | None:
         # DuckDB has an error for every way in which a file can be broken
         if not parquet:
             return None
-        first = str(error).strip().split("\n")[0]
         shown = listing(map(str, files))
-        raise DataError(f"{shown}: cannot be read: {first}") from error
+        raise DataError(
+            f"{shown}: cannot be read as Parquet ({type(error).__name__}). It may be "
+            "damaged, in another format, or differ in its columns: write it again."
+        ) from error
     order = (FILE, ROW) if several else (ROW,)
     return Source(table=table, order=order, paths=tuple(files))
 
