@@ -165,7 +165,7 @@ def pool_covariances(
     answers at the mean matrix, so that weights do not depend on a study's own result;
     :math:`\tau^2` is by REML.
 
-    A diagonal :math:`\tau^2` supposes that the elements vary independently. Where
+    A diagonal :math:`\tau^2` assumes that the elements vary independently. Where
     samples differ in the spread of true scores all correlations move together, and the
     model's standard error (``se_model``) is far too small. With random effects ``se``
     is therefore robust: from how the studies' contributions to the coefficient differ
@@ -407,15 +407,15 @@ def _beside(
 def _notes(effects: str, rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     if effects == "common":
         return (
-            "A common matrix and normal answers are supposed; where studies differ, or "
+            "A common matrix and normal answers are assumed; where studies differ, or "
             "answers are skewed, these intervals are too narrow.",
         )
     first = rows[0]
     notes = [
         "The reliability of the average matrix is not the average reliability; the "
-        "pooled study alphas are shown beside it.",
+        "pooled study alphas are shown next to it.",
         "Standard errors are robust (CR2 over studies, Satterthwaite's df); se_model "
-        "supposes that the elements vary independently over studies.",
+        "assumes that the elements vary independently over studies.",
     ]
     if first["df"] < 4:
         notes.append(

@@ -221,20 +221,18 @@ def fetch(query: Any) -> pd.DataFrame:
 
 def _failure(query: Any, error: Exception) -> str:
     """Return what an engine could not do, in a sentence."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     kind = type(error).__name__
-    said = f"{kind}: {lines[0]}" if lines else kind
     try:
         where = f"the query failed on {query.get_backend().name}"
     except Exception:  # whatever broke the query may break this too
         where = "the query failed"
     if kind in ("OperationNotDefinedError", "UnsupportedOperationError"):
         return (
-            f"{where} ({said}). This engine lacks what the query needs: write the "
+            f"{where} ({kind}). This engine lacks what the query needs: write the "
             "table to Parquet, for example with table.to_parquet(path), and give the "
             "path."
         )
-    return f"{where} ({said}). Check that the table can be read by its engine."
+    return f"{where} ({kind}). Check that the table can be read by its engine."
 
 
 def _files(pattern: str) -> list[Path]:
