@@ -83,7 +83,7 @@ def test_redcap_events_are_named(tmp_path):
     )
     read = read_responses(path)
     notes = " ".join(read.attrs["notes"])
-    assert "persons (record_id) have several rows, one an event" in notes
+    assert "persons (record_id) have several rows, one per event" in notes
     table = reliability_by_study(
         read, study="site", by="redcap_event_name", person="record_id", items="wai"
     )
