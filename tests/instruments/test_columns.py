@@ -43,7 +43,7 @@ def test_two_sets_of_items_need_a_choice():
     data = frame(*[f"c{i}" for i in TWELVE], *[f"t{i}" for i in TWELVE])
     with pytest.raises(DataError, match=r"prefixes 'c', 't'.*items="):
         item_columns(data, "WAI-S")
-    with pytest.raises(DataError, match=r"not clear.*prefixes 'c', 't'"):
+    with pytest.raises(DataError, match=r"ambiguous.*prefixes 'c', 't'"):
         item_columns(data)
 
 
