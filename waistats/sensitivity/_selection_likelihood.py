@@ -1,5 +1,6 @@
 """The likelihood of coefficients that are reported by where they lie, and its maximum."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -167,11 +168,16 @@ def climb(data: Selection, start: FloatArray, free: BoolArray) -> FloatArray:
     return whole(found.at)
 
 
-def maximise(data: Selection, start: FloatArray, free: BoolArray) -> FloatArray:
+def maximise(
+    data: Selection,
+    start: FloatArray,
+    free: BoolArray,
+    starts: Sequence[float] = STARTS,
+) -> FloatArray:
     """Return the best maximum from several starting weights."""
     p1 = len(start) - len(data.cuts)
     found, failures = [], []
-    for log_weight in STARTS:
+    for log_weight in starts:
         at = start.copy()
         at[p1:] = log_weight * np.arange(len(data.cuts), 0, -1) / len(data.cuts)
         try:

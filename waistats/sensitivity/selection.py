@@ -24,6 +24,7 @@ from waistats.sensitivity._dependence import one_level
 from waistats.sensitivity._power import Power, PowerOf, power_of
 from waistats.sensitivity._refit import check_model
 from waistats.sensitivity._selection_likelihood import (
+    STARTS,
     Selection,
     climb,
     evaluate,
@@ -327,9 +328,16 @@ def _power(model: MetaResult, data: Selection, cuts: FloatArray) -> Power:
         )
         try:
             null = climb(drawn, start, plain)
-            top = maximise(drawn, null, free)
         except ConvergenceError:
             return float("nan")
+        try:
+            # one start: a SIMULATED literature is near the model that it is drawn from
+            top = maximise(drawn, null, free, STARTS[:1])
+        except ConvergenceError:
+            try:
+                top = maximise(drawn, null, free, STARTS[1:])
+            except ConvergenceError:
+                return float("nan")
         rise = evaluate(drawn, top).value - evaluate(drawn, null).value
         return float(stats.chi2.sf(max(2 * rise, 0.0), m))
 
