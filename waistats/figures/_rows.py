@@ -115,13 +115,17 @@ def study_names(table: pd.DataFrame) -> dict[str, str]:
     """
     ids = table["study_id"].astype(str)
     names: dict[str, str] = {}
-    for study, part in table.groupby(ids, sort=False):
-        called = _authors(part)
-        if not called and _is_number(str(study)):
-            called = _authors(part, "author") or f"Study {study}"
-        names[str(study)] = called or str(study)
+    if not {"authors", "author"} & set(table.columns):
+        for study in map(str, ids.unique()):
+            names[study] = f"Study {study}" if _is_number(study) else study
+    else:
+        for study, part in table.groupby(ids, sort=False):
+            called = _authors(part)
+            if not called and _is_number(str(study)):
+                called = _authors(part, "author") or f"Study {study}"
+            names[str(study)] = called or str(study)
     # two publications of one name keep their identifiers
-    twice = pd.Series(names).duplicated(keep=False)
+    twice = pd.Series(names).duplicated(keep=False).to_dict()
     return {s: f"{n} ({s})" if twice[s] and n != s else n for s, n in names.items()}
 
 

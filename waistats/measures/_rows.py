@@ -71,6 +71,10 @@ class RowStatus:
     reason: np.ndarray
 
 
+def _may_be_damaged(kind: Any) -> bool:
+    return kind.kind == "O" and getattr(kind, "storage", "") != "pyarrow"
+
+
 def check_columns(table: Any, required: tuple[str, ...]) -> None:
     """Raise a DataError that names every missing or doubled column."""
     if not isinstance(table, pd.DataFrame):
@@ -93,7 +97,7 @@ def check_columns(table: Any, required: tuple[str, ...]) -> None:
         raise DataError("The coefficient table has no rows.")
     damaged = [
         f"{cell!a} in {column}"
-        for column in table.columns[[t.kind == "O" for t in table.dtypes]]
+        for column in table.columns[[_may_be_damaged(t) for t in table.dtypes]]
         for cell in table[column]
         if is_damaged(cell)
     ]

@@ -133,11 +133,13 @@ def study_references(table: pd.DataFrame) -> pd.DataFrame:
         }
     )
     # the first that is filled, of the rows of a study
-    rows = []
-    for study, part in frame.groupby("study_id", sort=False):
-        first = {name: next(filter(None, part[name]), "") for name in FIELDS[1:]}
-        rows.append({"study_id": study} | first)
-    return pd.DataFrame(rows, columns=list(FIELDS))
+    found: dict[str, dict[str, str]] = {}
+    for values in zip(*(frame[name].tolist() for name in FIELDS), strict=True):
+        row = dict(zip(FIELDS, values, strict=True))
+        known = found.setdefault(row["study_id"], row)
+        if known is not row:
+            known |= {name: row[name] for name in FIELDS if not known[name]}
+    return pd.DataFrame(list(found.values()), columns=list(FIELDS))
 
 
 def reference_text(row: Mapping[str, Any]) -> str:
