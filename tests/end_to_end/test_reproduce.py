@@ -1,8 +1,9 @@
 """The main job."""
 
+import pandas as pd
 import pytest
 
-from waistats.cli.reproduce import collection_text, steps
+from waistats.cli.reproduce import collection_text, noted_text, steps
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +57,12 @@ def test_original_facts_stand_beside(made):
     assert facts["versions of the WAI"] == "5"
     assert facts["modal reliability"] == ".92"
     assert facts["lowest mean of a scale"] == ".79"
+
+
+def test_notes_of_the_terminal_are_whole_and_below_the_table():
+    note = "Too few studies for a robust interval: the wider of two is shown. " * 3
+    frame = pd.DataFrame({"scale": ["a", "b", "c"], "note": [note, "", note]})
+    said = noted_text(frame, 3)
+    assert " ".join(said.split()).count(note.strip()) == 1
+    assert [line.split()[-1] for line in said.splitlines()[1:4]] == ["a", "b", "a"]
+    assert max(map(len, said.splitlines())) <= 90

@@ -74,8 +74,8 @@ def _results(study: RGStudy) -> Section:
         if said:
             blocks.append(Paragraph(said))
         found = opened(study.part.multiverse.sentence())
-        said = [*sensitivity_words(study), on_part(study), found]
-        words = " ".join(filter(None, said))
+        sentences = [*sensitivity_words(study), on_part(study), found]
+        words = " ".join(filter(None, sentences))
         blocks.append(Paragraph(f"Sensitivity. {words}"))
     return Section("results", "Results", blocks)
 
