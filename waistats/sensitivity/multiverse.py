@@ -475,7 +475,7 @@ def multiverse(
     handlings = tuple(dependence) if several else ("ignored",)
     rows: list[dict[str, Any]] = []
     skipped: list[dict[str, Any]] = []
-    known: dict[tuple[bool, str], dict[str, pd.DataFrame | str]] = {}
+    effects_of: dict[tuple[bool, str], dict[str, pd.DataFrame | str]] = {}
     paths = list(_paths(table, handlings, tuple(exclude), small_n, skipped))
     for handling, exclusion, kept in tqdm(
         paths, desc="multiverse", disable=None, delay=3
@@ -491,7 +491,7 @@ def multiverse(
             tuple(intervals),
             (within_correlation, multilevel_correlation),
             conf_level,
-            known.setdefault(key, {}),
+            effects_of.setdefault(key, {}),
         ):
             if isinstance(found, str):
                 skipped.append({**base, **spec, "reason": found})
