@@ -63,6 +63,22 @@ FIGURES = (
         "",
         "ws.flow_counts(wai)",
     ),
+    (
+        "prisma",
+        "What became of every record of the search? (SIMULATED log)",
+        "import pandas as pd\n\n"
+        "said = ['duplicate'] * 3 + ['excluded_screening'] * 9 + ['included'] * 6\n"
+        "log = pd.DataFrame({'decision': said, 'source': 'PsycINFO'})\n"
+        "log['provenance'] = 'SIMULATED'",
+        "ws.prisma_counts(log)",
+    ),
+    (
+        "traffic_light",
+        "How sound is each study's analysis of reliability? (SIMULATED sheet)",
+        "sheet = ws.read_coefficients(ws.simulate_literature(9, seed=3).table)\n"
+        "rated = sheet.assign(\n    unidim_checked=[True, False, None] * 3, per_subscale_reported=[True, True, False] * 3\n)",
+        "rated",
+    ),
     ("funnel", "Do small studies differ from large ones?", "", "fit"),
     ("radial", "Which studies pull the mean, each at its precision?", "", "fit"),
     (
