@@ -76,7 +76,10 @@ FIGURES = (
         "traffic_light",
         "How sound is each study's analysis of reliability? (SIMULATED sheet)",
         "sheet = ws.read_coefficients(ws.simulate_literature(9, seed=3).table)\n"
-        "rated = sheet.assign(\n    unidim_checked=[True, False, None] * 3, per_subscale_reported=[True, True, False] * 3\n)",
+        "rated = sheet.assign(\n"
+        "    unidim_checked=[True, False, None] * 3,\n"
+        "    per_subscale_reported=[True, True, False] * 3,\n"
+        ")",
         "rated",
     ),
     ("funnel", "Do small studies differ from large ones?", "", "fit"),
