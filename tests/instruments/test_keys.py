@@ -86,7 +86,7 @@ def test_keyed_file_has_no_suspects(raw):
     audit = audit_keys(keyed_items(raw, "WAI-S"), "WAI-S")
     assert suspects(audit) == []
     assert audit.attrs["summary"].startswith(
-        "The file is already reverse-scored: no item runs"
+        "The file is already reverse-scored: no item correlates negatively"
     )
 
 

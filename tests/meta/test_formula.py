@@ -140,7 +140,7 @@ REFUSED = {
     "(x + g)**9999999": "whole number from 1 to 10",
     "(x + g)**2.5": "whole number from 1 to 10",
     "np.log(bs(x, df=4))": "several columns",
-    "2*x": "the number 2 is no term",
+    "2*x": "the number 2 is not a term",
     "x 1": "an operator such as",
     "x in g": "an operator such as",
     "x +": "term is missing at its end",
@@ -158,8 +158,8 @@ REFUSED = {
     "power(x)": "takes 2 columns",
     "(" * 400: "nested too deeply",
     "I(" + "(" * 400 + "x" + ")" * 401: "nested too deeply",
-    "I(" + "-" * 9000 + "x)": "no expression|too deeply",
-    "I(" + "9" * 5000 + ")": "no expression|too large",
+    "I(" + "-" * 9000 + "x)": "not an? expression|too deeply",
+    "I(" + "9" * 5000 + ")": "not an? expression|too large",
 }
 
 

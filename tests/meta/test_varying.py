@@ -177,7 +177,7 @@ def test_left_out_rows_are_listed():
 def test_what_cannot_be_averaged():
     with pytest.raises(ModelError, match=r"by= .* or moderators= .*, not both"):
         fit_varying_coefficient(SETS, "~ group", by="group")
-    with pytest.raises(DataError, match=r"by='grup' is no column .*'group'"):
+    with pytest.raises(DataError, match=r"by='grup' is not a column .*'group'"):
         fit_varying_coefficient(SETS, by="grup")
     blank = SETS.assign(group=["A", None, "B", None])
     with pytest.raises(DataError, match="group is blank for study_id B, D"):

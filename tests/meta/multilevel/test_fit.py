@@ -343,7 +343,7 @@ def test_prints_as_metafor_prints():
         ({}, {"V": {"1": np.eye(2)}}, DataError, "no block for study_id 10, 11"),
         ({}, {"V": np.eye(33), "within_correlation": 0.5}, ModelError, "not both"),
         ({"study_id": None}, {}, DataError, "is empty in rows 1, 2"),
-        ({"study_id": "A", "coefficient_id": 1}, {}, DataError, "there twice for A/1"),
+        ({"study_id": "A", "coefficient_id": 1}, {}, DataError, "is repeated for A/1"),
     ],
 )
 def test_bad_input_is_refused(change, options, error, match):

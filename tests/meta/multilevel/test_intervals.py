@@ -104,7 +104,7 @@ def test_studies_that_leave_no_degrees_of_freedom():
     assert "so it has no test" in " ".join(fit.notes)
     one = fit_multilevel(frame[frame.study_id == "S0"])
     assert np.isnan(one.to_frame().ci_low[0])
-    assert "of one study" in " ".join(one.notes)
+    assert "come from one study" in " ".join(one.notes)
 
 
 def test_samples_that_v_joins_are_one_cluster():
