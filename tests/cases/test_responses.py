@@ -379,7 +379,7 @@ def test_the_same_person_with_other_answers_stops(capsys, tmp_path):
     typed = [word for word in typed if word not in ("--person", "client")]
     code, said, _ = run(capsys, tmp_path, "clinic.sav", *typed)
     assert code == 0
-    assert "client looks like the person" in said
+    assert "client looks like a person identifier" in said
     assert "--person client" in said
 
 

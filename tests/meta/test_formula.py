@@ -158,8 +158,8 @@ REFUSED = {
     "power(x)": "takes 2 columns",
     "(" * 400: "nested too deeply",
     "I(" + "(" * 400 + "x" + ")" * 401: "nested too deeply",
-    "I(" + "-" * 9000 + "x)": "not an? expression|too deeply",
-    "I(" + "9" * 5000 + ")": "not an? expression|too large",
+    "I(" + "-" * 9000 + "x)": "not a valid expression|too deeply",
+    "I(" + "9" * 5000 + ")": "not a valid expression|too large",
 }
 
 

@@ -123,7 +123,7 @@ def test_items_without_variance_and_negative_alphas_are_noted():
     frame["study"] = 1
     note = reliability_by_study(frame, study="study", items=list("abc"))["note"][0]
     assert "Without variance, but kept: c." in note
-    assert "reversing" in note
+    assert "reverse-scored" in note
 
 
 def test_forms_give_subscales_and_total_with_keys_applied():
@@ -435,7 +435,7 @@ def test_a_scale_that_is_not_keyed_has_negative_alphas():
     assert len(table) == 21
     negative = table["estimate"] < 0
     assert negative.any()
-    assert (table["note"].str.contains("reversing") == negative).all()
+    assert (table["note"].str.contains("reverse-scored") == negative).all()
     for number in (2, 3, 6):
         item = items[number - 1]
         data[item] = data[item].max() + data[item].min() - data[item]

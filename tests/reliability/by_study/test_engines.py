@@ -90,6 +90,10 @@ def test_the_queries_compile_for_every_dialect(dialect, options, monkeypatch):
     """Real numbers, which may be NaN: sums, products, gate, blanks, long tables."""
     if dialect not in compilers():
         pytest.skip(f"this version of Ibis does not write {dialect}")
+    if dialect == "pyspark":
+        # its options exist once the engine has been asked for
+        pytest.importorskip("pyspark")
+        assert ibis.pyspark is not None
     wide = table(dialect, {"study": "float64", **dict.fromkeys(ITEMS, "float64")})
     plan = plan_scales(ITEMS, **options)
     answers = Answers(
