@@ -30,7 +30,7 @@ def test_life_satisfaction(open_cache):
     assert fit.tau2 == pytest.approx(0.04270279098, abs=1e-9)
     assert pytest.approx(60.79546, abs=1e-5) == fit.I2
     assert pytest.approx(213.521935, abs=1e-6) == fit.Q
-    row = fit.predict().iloc[0]
+    row = fit.predict(prediction="metafor").iloc[0]
     assert row["estimate"] == pytest.approx(0.83587467, abs=1e-8)
     assert row["pi_low"] == pytest.approx(0.75093601, abs=1e-8)
     assert row["pi_high"] == pytest.approx(0.89184657, abs=1e-8)
@@ -40,7 +40,7 @@ def test_attitude_to_art(open_cache):
     alphas, fit = pooled("manylabs/data_1.12.3.1", "iat")
     assert len(alphas) == 36
     assert alphas["n_excluded"].sum() > 0
-    row = fit.predict().iloc[0]
+    row = fit.predict(prediction="metafor").iloc[0]
     expected = (0.89594764, 0.88607771, 0.90496248, 0.83295154, 0.93518711)
     assert tuple(row) == pytest.approx(expected, abs=1e-8)
     assert fit.tau2 == pytest.approx(0.05238236, abs=1e-8)

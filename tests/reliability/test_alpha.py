@@ -259,7 +259,7 @@ def test_a_negative_alpha_is_kept_and_said():
     items = np.hstack([latent, -latent]) + rng.normal(size=(50, 2))
     found = cronbach_alpha(items)
     assert found.estimate < 0
-    assert "reversing" in " ".join(found.notes)
+    assert "reverse-scored" in " ".join(found.notes)
     assert found.ci_low < found.estimate < found.ci_high
 
 

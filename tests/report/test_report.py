@@ -100,7 +100,7 @@ def test_every_section_is_there_in_order(page):
 def test_induction_has_a_section_where_the_table_knows_of_it(literature_page):
     tree = html.fromstring(literature_page)
     words = text_of(tree.get_element_by_id("induction").getparent())
-    assert "Of 60 studies that applied the instrument, 36 took reliability" in words
+    assert "Of 60 studies that applied the instrument, 36 induced reliability" in words
     assert "a rate of induction of .60, 95% CI [" in words
     assert "Inducing samples differ from reporting ones" in words
 
@@ -291,7 +291,7 @@ def test_spread_has_a_verdict_or_a_reason(wai_sections, literature_sections):
         next(s for s in made if s.id == "spread")
         for made in (wai_sections, literature_sections)
     )
-    assert "cannot be told here. Samples with several" in said.blocks[0].text
+    assert "cannot be determined here. Samples with several" in said.blocks[0].text
     assert "With the number of items held constant" in told.blocks[0].text
     assert "moderators=" not in told.blocks[0].text
 

@@ -114,7 +114,7 @@ def test_one_study_against_rest_is_not_said_to_explain():
         (0.001, np.nan, {}, False, "undefined degrees of freedom"),
         (0.2, 20, {}, False, "no difference was shown"),
         (np.nan, 20, {}, False, "not tested"),
-        (0.001, 20, {"decided_by": "S1"}, False, "S1 alone decides"),
+        (0.001, 20, {"decided_by": "S1"}, False, "S1 alone determines"),
         (0.001, 20, {"same_as": ["year"]}, False, "not distinguishable from year"),
         (0.001, None, {}, True, "adjusted"),
         (0.03, 20, {"conf_level": 0.99}, False, "no difference"),

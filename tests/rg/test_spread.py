@@ -532,5 +532,5 @@ def test_loading_variation_of_many_people():
     loadings = np.linspace(0.5, 1.5, 12)
     people = rng.normal(size=(4000, 1)) * loadings + rng.normal(0, 0.8, (4000, 12))
     assert loading_variation(people) == pytest.approx(13 / 132, rel=0.1)
-    with pytest.raises(DataError, match="one way"):
+    with pytest.raises(DataError, match="same sign"):
         loading_variation(people * np.where(np.arange(12) == 3, -1, 1))

@@ -14,7 +14,7 @@ import waistats.report.folder as report_folder
 def quick_report(monkeypatch):
     """The command line without drawing, which takes seconds and has its own tests."""
 
-    def write(study, folder, call, *, word=False, short=False):
+    def write(study, folder, call, **options):
         (folder / "report.html").write_text(f"{study}{study.screen}", "utf-8")
 
     monkeypatch.setattr(report_folder, "write_study", write)

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import warnings
 from importlib.util import find_spec
 
 import numpy as np
@@ -92,8 +93,10 @@ def test_the_queries_compile_for_every_dialect(dialect, options, monkeypatch):
         pytest.skip(f"this version of Ibis does not write {dialect}")
     if dialect == "pyspark":
         # its options exist once the engine has been asked for
-        pytest.importorskip("pyspark")
-        assert ibis.pyspark is not None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PySpark warns of new versions of pandas
+            pytest.importorskip("pyspark")
+            assert ibis.pyspark is not None
     wide = table(dialect, {"study": "float64", **dict.fromkeys(ITEMS, "float64")})
     plan = plan_scales(ITEMS, **options)
     answers = Answers(
@@ -250,7 +253,7 @@ def test_what_an_engine_cannot_do_is_ours_to_say(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "waistats.reliability.by_study._sources.tells_nan", lambda column: True
     )
-    with pytest.raises(DataError, match=r"failed on sqlite \(.*IsNan") as error:
+    with pytest.raises(DataError, match=r"failed on sqlite \(OperationNotDefined") as error:
         reliability_by_study(held, study="study", items="wai")
     assert "write the table to Parquet" in str(error.value)
 
@@ -262,6 +265,6 @@ def test_a_table_that_went_away_is_said(tmp_path):
         connection.execute("DROP TABLE t")
     connection.close()
     with pytest.raises(
-        DataError, match=r"failed on sqlite \(OperationalError: no such"
+        DataError, match=r"failed on sqlite \(OperationalError\)"
     ):
         reliability_by_study(held, study="study", items="wai")
