@@ -109,7 +109,7 @@ def test_only_what_was_written_and_not_changed_is_replaced(tmp_path):
     (target / "figures" / "mine.png").write_text("mine")
     (target / "notes").mkdir()
     (target / "notes" / "a.txt").write_text("mine")
-    with pytest.warns(UserWarning, match=r"out: report.docx had been changed"):
+    with pytest.warns(UserWarning, match=r"out: report.docx was changed"):
         output(target, {"report.html": "new", "report.docx": "new"}, force=True)
     assert held(target) == {
         "report.html": "new",
@@ -146,7 +146,7 @@ def test_a_folder_made_meanwhile_is_left_alone(tmp_path):
             target.mkdir()
             (target / "thesis.docx").write_text("x")
 
-    with pytest.raises(DataError, match="meanwhile"):
+    with pytest.raises(DataError, match="in the meantime"):
         run()
     assert held(target) == {"thesis.docx": "x"}
     assert os.listdir(tmp_path) == ["out"]
@@ -154,7 +154,7 @@ def test_a_folder_made_meanwhile_is_left_alone(tmp_path):
 
 def test_an_empty_folder_made_meanwhile_is_left_alone(tmp_path):
     target = tmp_path / "out"
-    with pytest.raises(DataError, match="meanwhile"), new_folder(target):
+    with pytest.raises(DataError, match="in the meantime"), new_folder(target):
         target.mkdir()
     assert os.listdir(target) == []
 
@@ -184,7 +184,7 @@ def test_a_run_that_comes_between_the_two_renames(tmp_path, monkeypatch):
         return result
 
     monkeypatch.setattr(type(target), "rename", rename)
-    with pytest.raises(DataError, match="meanwhile"):
+    with pytest.raises(DataError, match="in the meantime"):
         output(target, {"report.html": "slower"}, force=True)
     assert held(target) == {"report.html": "faster", "mine.txt": "mine"}
     assert os.listdir(tmp_path) == ["out"]

@@ -63,4 +63,4 @@ def test_a_copy_of_the_package_with_its_data_inside_loads(tmp_path):
         text=True,
         check=True,
     )
-    assert done.stdout.split() == [str(package / "__init__.py"), "44"]
+    assert done.stdout.split() == [str(package / "__init__.py"), "75"]

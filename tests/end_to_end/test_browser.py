@@ -101,7 +101,9 @@ def test_sorting(page, study, tmp_path):
     assert told["console"] == []
     values = [v for v in told["Value up"] if v != "–"]
     assert values == sorted(values, key=float)
-    assert told["Value up"][len(values) :] == ["–"] * (len(study.coefficients) - len(values))
+    assert told["Value up"][len(values) :] == ["–"] * (
+        len(study.coefficients) - len(values)
+    )
     assert [v for v in told["Value down"] if v != "–"] == values[::-1]
     names = told["Study up"]
     assert names == sorted(names, key=str.casefold)

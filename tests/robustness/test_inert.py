@@ -200,7 +200,9 @@ def test_a_damaged_sign_is_named():
     ids = [HALF, *table["study_id"].iloc[1:]]
     table["study_id"] = pd.Series(ids, dtype=object)
     for compute in (check_coefficients, read_coefficients, read_responses):
-        with pytest.raises(DataError, match=r"invalid characters .*'Li\\ud800 2001' \(row 0\)"):
+        with pytest.raises(
+            DataError, match=r"invalid characters .*'Li\\ud800 2001' \(row 0\)"
+        ):
             compute(table)
     with pytest.raises(DataError, match=r"the column name 'Li\\ud800 2001'"):
         read_coefficients(pd.DataFrame([[1]], columns=pd.Index([HALF], dtype=object)))

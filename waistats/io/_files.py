@@ -292,14 +292,18 @@ def _named_rows(source: str, frame: pd.DataFrame) -> RawTable:
 def _arrow(source: str, path: Path, kind: str) -> pd.DataFrame:
     from waistats._frames import frame_of_arrow
 
+    def sound(table: Any) -> Any:
+        table.validate(full=True)  # also that its texts are UTF-8
+        return table
+
     def read() -> pd.DataFrame:
         if kind in (".parquet", ".pq"):
             import pyarrow.parquet as parquet
 
-            return frame_of_arrow(parquet.ParquetFile(path).read())
+            return frame_of_arrow(sound(parquet.ParquetFile(path).read()))
         import pyarrow.feather as feather
 
-        return frame_of_arrow(feather.read_table(path))
+        return frame_of_arrow(sound(feather.read_table(path)))
 
     named = "Parquet" if kind in (".parquet", ".pq") else "Feather"
     return guarded(source, named, read)

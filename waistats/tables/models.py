@@ -62,6 +62,7 @@ def pooled(results: Any, *, title: str = "Pooled Reliability") -> TableSpec:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> from waistats import effect_sizes, fit_meta, tables
     >>> table = pd.DataFrame(
     ...     {"study_id": ["A", "B", "C"], "estimate": [.91, .79, .88],

@@ -253,7 +253,9 @@ def test_what_an_engine_cannot_do_is_ours_to_say(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "waistats.reliability.by_study._sources.tells_nan", lambda column: True
     )
-    with pytest.raises(DataError, match=r"failed on sqlite \(OperationNotDefined") as error:
+    with pytest.raises(
+        DataError, match=r"failed on sqlite \(OperationNotDefined"
+    ) as error:
         reliability_by_study(held, study="study", items="wai")
     assert "write the table to Parquet" in str(error.value)
 
@@ -264,7 +266,5 @@ def test_a_table_that_went_away_is_said(tmp_path):
     with sqlite3.connect(tmp_path / "a.db") as connection:
         connection.execute("DROP TABLE t")
     connection.close()
-    with pytest.raises(
-        DataError, match=r"failed on sqlite \(OperationalError\)"
-    ):
+    with pytest.raises(DataError, match=r"failed on sqlite \(OperationalError\)"):
         reliability_by_study(held, study="study", items="wai")
