@@ -236,7 +236,7 @@ def test_row_order_changes_nothing(mibs):
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("method", "RELM", "did you mean 'REML'"),
+        ("method", "REMML", "did you mean 'REML'"),
         ("small_sample", "adhoc", "small_sample must be one of"),
         ("conf_level", 95, "conf_level must lie between 0 and 1"),
         ("weights", "nope", "weights must be"),

@@ -204,7 +204,7 @@ def test_bad_arrays():
     with pytest.raises(DataError, match="booleans"):
         fit_meta_many([1, 2], [1, 1], include=[1, 0])
     with pytest.raises(ModelError, match=r"did you mean 'REML'"):
-        fit_meta_many([1, 2], [1, 1], method="RELM")
+        fit_meta_many([1, 2], [1, 1], method="REMML")
 
 
 def test_lost_fit_is_named(monkeypatch):
