@@ -148,14 +148,16 @@ from .reliability.change import (
 )
 from .reliability.compare import (
     AlphaComparison as AlphaComparison,
-    AlphaCovariance as AlphaCovariance,
     AlphasComparison as AlphasComparison,
-    alpha_covariance as alpha_covariance,
     compare_alphas as compare_alphas,
 )
 from .reliability.composite import (
     composite_reliability as composite_reliability,
     stratified_alpha as stratified_alpha,
+)
+from .reliability.covariance import (
+    AlphaCovariance as AlphaCovariance,
+    alpha_covariance as alpha_covariance,
 )
 from .reliability.factor_model import (
     ModelReliability as ModelReliability,

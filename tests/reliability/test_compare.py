@@ -10,7 +10,8 @@ from scipy import stats
 from waistats.errors import DataError, ModelError
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability.alpha import cronbach_alpha
-from waistats.reliability.compare import alpha_covariance, compare_alphas, matched_df
+from waistats.reliability.compare import compare_alphas, matched_df
+from waistats.reliability.covariance import alpha_covariance
 
 FILE = Path(__file__).parents[1] / "reference" / "fixture_items_60x5.csv"
 

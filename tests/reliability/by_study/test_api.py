@@ -11,7 +11,7 @@ from waistats.errors import DataError, ModelError
 from waistats.io.readers import read_responses
 from waistats.reliability.alpha import ALPHA_INTERVALS, cronbach_alpha
 from waistats.reliability.by_study.api import reliability_by_study
-from waistats.reliability.compare import alpha_covariance
+from waistats.reliability.covariance import alpha_covariance
 from waistats.reliability.registry import COEFFICIENTS
 
 ROOT = Path(__file__).parents[3]

@@ -25,7 +25,7 @@ from waistats.meta.multilevel._blocks import (
     level_codes,
     sampling_covariance,
 )
-from waistats.reliability.compare import AlphaCovariance
+from waistats.reliability.covariance import AlphaCovariance
 
 # a V that differs from vi by more is probably on another scale
 UNLIKELY = 5

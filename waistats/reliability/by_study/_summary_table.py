@@ -29,7 +29,7 @@ from waistats.reliability.by_study._table import (
     summary_cells,
 )
 from waistats.reliability.by_study.summaries import ResponseSummaries, withheld_words
-from waistats.reliability.compare import pooling_slope
+from waistats.reliability.covariance import pooling_slope
 
 # the coefficient whose variances follow from the fourth-order sums
 _ALPHA = "alpha"

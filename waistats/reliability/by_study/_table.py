@@ -26,7 +26,7 @@ from waistats.reliability.alpha import FORMULA_INTERVALS, alpha_notes, formula_l
 from waistats.reliability.by_study._intake import Key, Part, StudyFrame
 from waistats.reliability.by_study._layout import CELL
 from waistats.reliability.by_study._summaries import Summary
-from waistats.reliability.compare import pooling_slope, stacked_influence
+from waistats.reliability.covariance import pooling_slope, stacked_influence
 from waistats.reliability.registry import Coefficient
 
 LEAST_N = 3

@@ -34,7 +34,7 @@ from waistats.reliability.by_study.summaries import (
     check_of_answers,
     is_summaries,
 )
-from waistats.reliability.compare import MEASURES
+from waistats.reliability.covariance import MEASURES
 from waistats.reliability.registry import find_coefficient
 
 

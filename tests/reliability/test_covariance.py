@@ -10,7 +10,7 @@ from waistats.errors import DataError, ModelError
 from waistats.reliability._bootstrap import resampled_covariances
 from waistats.reliability._moments import alpha_influence, alpha_of, mean_and_covariance
 from waistats.reliability.alpha import cronbach_alpha
-from waistats.reliability.compare import alpha_covariance
+from waistats.reliability.covariance import alpha_covariance
 
 FILE = Path(__file__).parents[1] / "reference" / "fixture_items_60x5.csv"
 
