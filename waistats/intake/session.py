@@ -15,6 +15,18 @@ import pandas as pd
 from waistats._caller import PYTHON, TERMINAL, calling, option
 from waistats.errors import DataError, ModelError, listing
 from waistats.instruments._findings import STOP, Finding
+from waistats.intake._questions import (
+    Choice,
+    Decision,
+    OpenError,
+    Question,
+    codes_question,
+    keep_question,
+    key_question,
+    place_of,
+    reversal_question,
+    who_answered,
+)
 from waistats.intake.recognize import ItemSet, Recognized, in_order, recognize
 from waistats.io.readers import read_responses
 from waistats.reliability.by_study.api import reliability_by_study
@@ -27,71 +39,6 @@ _CALL = (
 )
 _ROUNDS = 30
 ONE_STUDY = "study"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """One answer that a question allows."""
-
-    value: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What the file does not say.
-
-    Attributes
-    ----------
-    id : str
-        Its name, for scripted answers.
-    text : str
-        The question.
-    choices : tuple of Choice
-        What can be answered; empty where any text can.
-    default : str or None
-        The value that is taken without an answer.
-    """
-
-    id: str
-    text: str
-    choices: tuple[Choice, ...] = ()
-    default: str | None = None
-
-    def check(self, value: str) -> str:
-        """Return an answer as the question's value; a ModelError for another one."""
-        text = value.strip()
-        if not text and self.default is not None:
-            return self.default
-        if not self.choices:
-            if text:
-                return text
-            raise ModelError(f"{self.id} needs an answer: {self.text}")
-        values = [choice.value for choice in self.choices]
-        if text in values:
-            return text
-        if text.isdecimal() and 1 <= int(text) <= len(values):
-            return values[int(text) - 1]
-        raise ModelError(
-            f"{self.id} must be one of {listing(values, 20)}; got {value!r}."
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What was decided, and by whom: ``data`` or ``user``."""
-
-    id: str
-    text: str
-    by: str
-
-
-class _OpenError(Exception):
-    """A step met a question that has no answer yet."""
-
-    def __init__(self, question: Question) -> None:
-        super().__init__(question.id)
-        self.question = question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,7 +252,7 @@ class _Way:
         try:
             for step in self.steps():
                 step()
-        except _OpenError as stop:
+        except OpenError as stop:
             question = stop.question
         return Outcome(
             options=dict(self.options),
@@ -322,7 +269,7 @@ class _Way:
 
     def ask(self, question: Question) -> str:
         if question.id not in self.session.answers:
-            raise _OpenError(question)
+            raise OpenError(question)
         value = self.session.answers[question.id]
         said = next((c.text for c in question.choices if c.value == value), value)
         self.decide(question.id, f"{question.text} {said}", "user")
@@ -355,17 +302,17 @@ class _Way:
         sets = list(self.seen.sets)
         if len(sets) == 1:
             self.options["items"] = sets[0].named
-            self.decide("items", f"{_span(sets[0])}: the items.")
+            self.decide("items", f"{place_of(sets[0])}: the items.")
             return
         raters: dict[str, str] = {}
         known = [of.rater for of in sets]
         if None not in known and len(set(known)) == len(known):
             for of in sets:
                 raters[str(of.rater)] = of.named
-                self.decide("raters", f"{_span(of)}: the items of the {of.rater}.")
+                self.decide("raters", f"{place_of(of)}: the items of the {of.rater}.")
         else:
             for of in sets:
-                who = self.ask(_who(of))
+                who = self.ask(who_answered(of))
                 if who == "leave out":
                     continue
                 if who in raters:
@@ -544,7 +491,7 @@ class _Way:
                 id = f"reverse:{finding.where}"
                 if self.session.answers.get(id) == "leave":
                     if not any(d.id == id for d in self.decisions):
-                        self.ask(_reversal(finding, id))
+                        self.ask(reversal_question(finding, id))
                     continue
                 return partial(self.reverse, finding, id)
         return partial(self.stop, stops[0]) if stops else None
@@ -552,13 +499,13 @@ class _Way:
     def stop(self, finding: Finding) -> None:
         kind = finding.finding
         if kind == "missing_codes" or (kind == "out_of_range" and finding.values):
-            chosen = self.ask(_codes(finding))
+            chosen = self.ask(codes_question(finding))
             if chosen == "missing":
                 codes = (*self.options.get("missing_codes", ()), *finding.values)
                 self.options["missing_codes"] = codes
                 return
         elif kind.startswith("key_"):
-            chosen = self.ask(_key(finding))
+            chosen = self.ask(key_question(finding))
             if chosen in ("already", "not yet"):
                 stated = chosen == "already"
                 if self.options.get("already_keyed") == stated:
@@ -566,7 +513,7 @@ class _Way:
                 self.options["already_keyed"] = stated
                 return
         else:
-            chosen = self.ask(_keep(finding))
+            chosen = self.ask(keep_question(finding))
         if chosen == "keep":
             self.accept(kind)
             return
@@ -576,78 +523,8 @@ class _Way:
         self.options["accept"] = (*self.options.get("accept", ()), kind)
 
     def reverse(self, finding: Finding, id: str) -> None:
-        if self.ask(_reversal(finding, id)) == "reverse":
+        if self.ask(reversal_question(finding, id)) == "reverse":
             self.options["reverse"] = [
                 *self.options.get("reverse", []),
                 finding.where,
             ]
-
-
-def _span(of: ItemSet) -> str:
-    return f"{of.columns[0]} to {of.columns[-1]}"
-
-
-def _who(of: ItemSet) -> Question:
-    names = ("client", "therapist", "observer", "supervisor", "leave out")
-    return Question(
-        id=f"rater:{of.prefix}",
-        text=f"Who filled in {_span(of)}?",
-        choices=tuple(Choice(value=name, text=name) for name in names),
-        default=of.rater,
-    )
-
-
-_QUIT = Choice(value="stop", text="stop; I will correct the file")
-
-
-def _codes(finding: Finding) -> Question:
-    shown = listing(f"{value:g}" for value in finding.values)
-    return Question(
-        id=finding.finding,
-        text=f"{_begun(finding.text)}. What do {shown} mean?",
-        choices=(
-            Choice(value="missing", text="no answer"),
-            Choice(value="keep", text="they are answers"),
-            _QUIT,
-        ),
-        default="missing" if finding.finding == "missing_codes" else None,
-    )
-
-
-def _key(finding: Finding) -> Question:
-    return Question(
-        id=finding.finding,
-        text=f"{_begun(finding.text)}. What is the file?",
-        choices=(
-            Choice(value="already", text="reversed items are reverse-scored already"),
-            Choice(value="not yet", text="as it was answered: not reverse-scored yet"),
-            _QUIT,
-        ),
-    )
-
-
-def _keep(finding: Finding) -> Question:
-    return Question(
-        id=finding.finding,
-        text=f"{_begun(finding.text)}. Continue anyway?",
-        choices=(
-            Choice(value="keep", text="continue, and state it in the report"),
-            _QUIT,
-        ),
-    )
-
-
-def _reversal(finding: Finding, id: str) -> Question:
-    return Question(
-        id=id,
-        text=f"{_begun(finding.text)}. Reverse-score {finding.where}?",
-        choices=(
-            Choice(value="leave", text="leave it as it is"),
-            Choice(value="reverse", text="reverse-score it"),
-        ),
-        default="leave",
-    )
-
-
-def _begun(text: str) -> str:
-    return text[:1].upper() + text[1:]
