@@ -237,6 +237,9 @@ from .rg.descriptives import (
 from .rg.flow import (
     flow_counts as flow_counts,
 )
+from .rg.generalize import (
+    generalize as generalize,
+)
 from .rg.induced_samples import (
     ExpectedReliability as ExpectedReliability,
     expected_reliability as expected_reliability,
@@ -274,7 +277,6 @@ from .rg.spread import (
 )
 from .rg.study import (
     RGStudy as RGStudy,
-    generalize as generalize,
 )
 from .rg.texts import (
     AuthorTexts as AuthorTexts,

@@ -11,8 +11,8 @@ import pytest
 from waistats.datasets.bundled import GENERATED, list_datasets, load_dataset
 from waistats.errors import DataError
 from waistats.io._codebook import codebook
+from waistats.rg.generalize import generalize
 from waistats.rg.induction import induction_rate
-from waistats.rg.study import generalize
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 WAI_TOTALS = json.loads((REFERENCE / "wai_totals.json").read_text(encoding="utf-8"))

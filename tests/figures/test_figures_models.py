@@ -23,7 +23,7 @@ from waistats import (
 from waistats.figures.baujat import baujat_values
 from waistats.meta.multilevel.fit import fit_multilevel
 from waistats.reliability.items import item_statistics
-from waistats.rg.study import generalize
+from waistats.rg.generalize import generalize
 from waistats.sensitivity.deletion import cumulative, influence, leave_one_out
 from waistats.sensitivity.gosh import gosh
 from waistats.sensitivity.multiverse import multiverse

@@ -10,7 +10,7 @@ import pytest
 from waistats import DataError, ModelError, effect_sizes, fit_meta
 from waistats.meta.multilevel.fit import fit_multilevel
 from waistats.practice import practice_table, predict_reliability, threshold_probability
-from waistats.rg.study import generalize
+from waistats.rg.generalize import generalize
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = json.loads(

@@ -19,7 +19,7 @@ from waistats.errors import DataError
 from waistats.project.changes import compare_runs, result_of
 from waistats.project.layout import add_rows, new_project, read_project
 from waistats.project.run import run_project, write_settle_list
-from waistats.rg.study import generalize
+from waistats.rg.generalize import generalize
 
 
 @pytest.fixture(scope="module")

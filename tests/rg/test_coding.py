@@ -14,7 +14,7 @@ from waistats.io.check import check_coefficients
 from waistats.io.readers import read_coefficients
 from waistats.measures import effect_sizes
 from waistats.rg.coding import coding_codebook, coding_examples, write_template
-from waistats.rg.study import generalize
+from waistats.rg.generalize import generalize
 
 FIELDS = {f.name: f for f in fields("coding")}
 

@@ -13,6 +13,7 @@ from waistats.datasets.simulated_studies import RATES, simulate_literature
 from waistats.errors import DataError, ModelError
 from waistats.io.check import check_coefficients
 from waistats.io.readers import read_coefficients
+from waistats.rg.generalize import generalize
 from waistats.rg.induction import (
     applications,
     induction_rate,
@@ -20,7 +21,6 @@ from waistats.rg.induction import (
     row_statuses,
     wilson_interval,
 )
-from waistats.rg.study import generalize
 
 PATH = Path(__file__).parents[1] / "reference" / "coding_agreement.json"
 REFERENCE = json.loads(PATH.read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 from waistats import load_dataset, simulate_responses, tables
 from waistats._files import FORMULA_STARTS, guarded, write_csv
 from waistats.report.folder import study_tables, write_parts
-from waistats.rg.study import generalize
+from waistats.rg.generalize import generalize
 
 RUN = [
     "=1+1", "+1+1", "-1+1", "@SUM(1)", "\t=1+1", "\r=1+1", "\n=1+1",

@@ -15,7 +15,7 @@ from waistats.meta.multilevel.fit import fit_multilevel
 from waistats.practice import practice_table, predict_reliability
 from waistats.reliability.alpha import cronbach_alpha
 from waistats.reliability.items import item_statistics
-from waistats.rg.study import generalize
+from waistats.rg.generalize import generalize
 from waistats.sensitivity.deletion import leave_one_out
 from waistats.sensitivity.multiverse import multiverse
 from waistats.sensitivity.selection import threshold_selection

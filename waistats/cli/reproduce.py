@@ -23,8 +23,9 @@ from waistats.report.folder import write_parts
 from waistats.report.render_html import render_page
 from waistats.report.render_word import render_document
 from waistats.report.sections import study_sections
+from waistats.rg.generalize import generalize
 from waistats.rg.induction import InductionRate, induction_rate
-from waistats.rg.study import RGStudy, generalize
+from waistats.rg.study import RGStudy
 from waistats.tables._build import coefficient_to, fixed_to, spec
 
 SEED = 2002

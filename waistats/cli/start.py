@@ -133,7 +133,7 @@ def _finish(session: Any, output: Path, *, force: bool, word: bool) -> None:
     from waistats.cli.responses import table_shown
     from waistats.report.folder import write_study
     from waistats.rg.computed import write_into
-    from waistats.rg.study import generalize
+    from waistats.rg.generalize import generalize
 
     table = session.run()
     print(f"\n{frame_text(table_shown(table), 3)}")

@@ -162,7 +162,7 @@ def generalize(
     from waistats.report.folder import write_study
     from waistats.rg.combine import read_tables
     from waistats.rg.descriptives import CELL
-    from waistats.rg.study import generalize as run
+    from waistats.rg.generalize import generalize as run
 
     reading: dict[str, Any] = {
         "sheet": sheet,
@@ -263,7 +263,7 @@ def predict(
     """Predict the reliability of a new sample from a table of coefficients."""
     from waistats.io.readers import read_coefficients
     from waistats.practice import predict_reliability
-    from waistats.rg.study import generalize as run
+    from waistats.rg.generalize import generalize as run
 
     table = read_coefficients(file, columns=pairs_of(columns), sheet=sheet)
     study = run(table, moderators, conf_level=conf_level)

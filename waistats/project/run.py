@@ -30,7 +30,8 @@ from waistats.reliability.by_study.summaries import read_summaries
 from waistats.report.folder import write_study
 from waistats.report.project import changes_page
 from waistats.rg.coders import compare_coders
-from waistats.rg.study import RGStudy, generalize
+from waistats.rg.generalize import generalize
+from waistats.rg.study import RGStudy
 
 RUNS = "runs"
 RUN_FILE = "run.json"

@@ -25,7 +25,8 @@ from waistats.report.text import (
     results_paragraph,
 )
 from waistats.rg.descriptives import kinds, stem_and_leaf
-from waistats.rg.study import DECIDED, RGStudy
+from waistats.rg.generalize import DECIDED
+from waistats.rg.study import RGStudy
 from waistats.tables.studies import descriptives as descriptives_table
 
 _KEY = {
