@@ -11,7 +11,9 @@ from waistats.instruments._codes import (
     labelled_missing,
     means_missing,
 )
-from waistats.instruments._gate import decide_key, gate_options, key_plan, key_sums
+from waistats.instruments._gate import gate_options
+from waistats.instruments._key_decision import decide_key, key_plan
+from waistats.instruments._key_evidence import key_sums
 from waistats.instruments.forms import define_instrument
 from waistats.instruments.keys import audit_keys
 from waistats.io._where import read_where, rows_where

@@ -20,7 +20,8 @@ from waistats.instruments._findings import (
     accepted,
     findings_frame,
 )
-from waistats.instruments._gate import Keyed, gate_options
+from waistats.instruments._gate import gate_options
+from waistats.instruments._key_decision import Keyed
 from waistats.instruments.forms import Instrument
 from waistats.io.readers import read_answers
 from waistats.provenance import is_simulated, marked, of_simulated

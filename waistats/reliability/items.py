@@ -10,12 +10,8 @@ from waistats._format import percent
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.instruments._findings import accepted, refuse
-from waistats.instruments._gate import (
-    GateOptions,
-    gate_options,
-    read_codes,
-    reversed_besides,
-)
+from waistats.instruments._gate import GateOptions, gate_options, read_codes
+from waistats.instruments._key_decision import reversed_besides
 from waistats.instruments.forms import Instrument
 from waistats.instruments.scoring import keyed_items
 from waistats.provenance import marked, noted

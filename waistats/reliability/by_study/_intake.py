@@ -17,20 +17,22 @@ from waistats.instruments._findings import (
     accepted,
     refuse,
 )
-from waistats.instruments._gate import (
-    GateOptions,
+from waistats.instruments._gate import GateOptions, read_codes, row_namer
+from waistats.instruments._key_decision import (
     KeyDecision,
     against_finding,
     decide_key,
     key_plan,
-    key_sums,
     keyed_values,
-    read_codes,
     reversal,
     reversed_besides,
-    row_namer,
 )
-from waistats.instruments._key_evidence import KeyLayout, against_rest, evidence
+from waistats.instruments._key_evidence import (
+    KeyLayout,
+    against_rest,
+    evidence,
+    key_sums,
+)
 from waistats.instruments.scoring import answers_of_form
 from waistats.io._where import read_where, rows_where
 from waistats.reliability._closer_look import (

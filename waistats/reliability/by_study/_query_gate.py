@@ -25,12 +25,10 @@ from waistats.instruments._findings import (
 from waistats.instruments._gate import (
     BadCell,
     GateOptions,
-    against_finding,
-    decide_key,
     declared_range,
-    key_plan,
     odd_findings,
 )
+from waistats.instruments._key_decision import against_finding, decide_key, key_plan
 from waistats.instruments._key_evidence import (
     KeyLayout,
     KeySums,

@@ -8,7 +8,8 @@ import pandas as pd
 from waistats._caller import option
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.instruments._findings import Finding, intake_records
-from waistats.instruments._gate import Keyed, gate_options
+from waistats.instruments._gate import gate_options
+from waistats.instruments._key_decision import Keyed
 from waistats.instruments.forms import Instrument
 from waistats.reliability._sample import MISSING
 from waistats.reliability.by_study._data import (

@@ -12,7 +12,8 @@ from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import ModelError
 from waistats.instruments._findings import Finding, intake_records
-from waistats.instruments._gate import Keyed, gate_options
+from waistats.instruments._gate import gate_options
+from waistats.instruments._key_decision import Keyed
 from waistats.instruments.forms import Instrument
 from waistats.instruments.keys import audit_items
 from waistats.reliability._moments import alpha_of

@@ -14,7 +14,8 @@ from waistats._files import new_file
 from waistats._format import Result
 from waistats.errors import DataError, ModelError, listing
 from waistats.instruments._findings import NOTE, Finding, findings_frame
-from waistats.instruments._gate import Keyed, gate_options
+from waistats.instruments._gate import gate_options
+from waistats.instruments._key_decision import Keyed
 from waistats.instruments.forms import Instrument
 from waistats.provenance import SIMULATED
 from waistats.reliability.by_study._blocks import Between, Block, added, moved
