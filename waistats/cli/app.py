@@ -8,6 +8,7 @@ from waistats._caller import TERMINAL, calling
 from waistats.cli._terminal import as_program, guarded, leave_quietly
 from waistats.cli.data import data_app
 from waistats.cli.files import check, template
+from waistats.cli.local import app as local_app
 from waistats.cli.project import project_app
 from waistats.cli.responses import alpha, items
 from waistats.cli.retrace import retrace
@@ -24,7 +25,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(reproduce, start, alpha, items, generalize, check, template, predict),
-    *(retrace, summarize),
+    *(retrace, summarize, local_app),
 )
 for command in COMMANDS:
     app.command()(command)

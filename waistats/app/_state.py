@@ -1,0 +1,127 @@
+"""What was chosen in the app, and what follows from it; nothing here knows of the page.
+
+Choices are frozen and hashable. From them follow the results, by the package's public
+functions, and the Python and the commands that give the same. The functions run in the
+process of `_work`, which keeps the last files and results by their choices.
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import pandas as pd
+
+from waistats.errors import visible
+from waistats.intake.session import Session, begin
+
+Pairs = tuple[tuple[str, Any], ...]
+_LONGEST_NAME = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """A file of answers, and what was answered to what it does not say.
+
+    Attributes
+    ----------
+    path : str
+        The private copy; empty without a file.
+    name : str
+        The file as the user calls it.
+    reading : tuple of pairs
+        Options of `read_responses`.
+    answers : tuple of pairs
+        Questions of the intake session and their answers, in order.
+    """
+
+    path: str = ""
+    name: str = ""
+    reading: Pairs = ()
+    answers: tuple[tuple[str, str], ...] = ()
+
+    def answered(self, id: str, value: str) -> "Data":
+        """Return the choices with one more answer."""
+        return replace(self, answers=(*self.answers, (id, value)))
+
+    def taken_back(self, id: str) -> "Data":
+        """Return the choices without an answer and those that came after it."""
+        kept = []
+        for name, value in self.answers:
+            if name == id:
+                break
+            kept.append((name, value))
+        return replace(self, answers=tuple(kept))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reliability:
+    """How the coefficients of the own data are computed."""
+
+    coefficient: str = "alpha"
+    ci: str = "feldt"
+    missing: str = "listwise"
+    conf_level: float = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generalize:
+    """How coefficients are pooled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What the report holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """Everything that was chosen in one session of the app."""
+
+    data: Data = field(default_factory=Data)
+    reliability: Reliability = field(default_factory=Reliability)
+    generalize: Generalize = field(default_factory=Generalize)
+    report: Report = field(default_factory=Report)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """The same as Python and as commands of a terminal."""
+
+    python: str = ""
+    commands: str = ""
+
+
+def safe_name(name: str) -> str:
+    r"""Return the name of a file that names no folder and hides nothing.
+
+    >>> safe_name("../../etc/pass\nwd.sav"), safe_name("<b>.csv"), safe_name("..")
+    ('passwd.sav', '_b_.csv', 'file')
+    """
+    last = re.split(r"[\\/]", name)[-1]
+    plain = "".join(sign for sign in last if sign.isprintable())
+    plain = re.sub(r'[<>:"|?*&`$;]', "_", plain).strip(" .-")
+    stem, dot, suffix = plain.rpartition(".")
+    if dot and stem:
+        plain = f"{stem[: _LONGEST_NAME - len(suffix)]}.{suffix[:20]}"
+    return visible(plain[:_LONGEST_NAME]) or "file"
+
+
+@lru_cache(maxsize=4)
+def _begun(path: str, reading: Pairs) -> Session:
+    return begin(path, **dict(reading))
+
+
+@lru_cache(maxsize=16)
+def intake(data: Data) -> Session:
+    """Return the session of a file after its answers."""
+    if not data.answers:
+        return _begun(data.path, data.reading)
+    before = replace(data, answers=data.answers[:-1])
+    return intake(before).answer(*data.answers[-1])
+
+
+@lru_cache(maxsize=4)
+def own_table(data: Data, reliability: Reliability) -> pd.DataFrame:
+    """Return the coefficient table of the own data."""
+    return intake(data).run()
