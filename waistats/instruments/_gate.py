@@ -6,7 +6,7 @@ closer look. What the answers decide and what stops is decided here and nowhere 
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -454,25 +454,3 @@ def scored_answers(
     refuse(found)
     ends = limits or (float(form.limits[0]), float(form.limits[1]))
     return keyed_values(turned, decision.turned, alone, reversal(ends)), found
-
-
-def refuse_codes(values: FloatArray, names: Sequence[object]) -> None:
-    """Raise for codes among the answers of one scale, for functions of one coefficient.
-
-    They have no options of the gate: codes become missing in the frame itself, or are
-    accepted there.
-    """
-    found = read_codes(values, names, GateOptions(), row=lambda i: f"row {i}").findings
-    stops = [finding for finding in found if finding.severity == STOP]
-    if not stops:
-        return
-    codes = [int(v) if float(v).is_integer() else v for v in stops[0].values]
-    refuse(
-        [
-            replace(
-                stops[0],
-                advice=f'If they mean missing: items.replace({codes}, float("nan")). '
-                'To use them as answers: items.attrs["accept"] = ("missing_codes",).',
-            )
-        ]
-    )

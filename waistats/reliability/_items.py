@@ -1,9 +1,6 @@
-"""The same respondents in the same rows of several sets of items.
+"""Items as users have them -> one matrix of numbers, checked once."""
 
-Items as users have them -> one matrix of numbers, checked once.
-"""
-
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -38,12 +35,18 @@ class Responses:
         The respondents' labels, used in messages and to match respondents.
     simulated : bool
         Whether a column ``provenance`` says that the responses are SIMULATED.
+    notes : tuple of str
+        What the gate decided, in sentences.
+    gated : bool
+        Whether the answers have been through the gate.
     """
 
     values: FloatArray
     names: tuple[str, ...]
     rows: Sequence[Hashable]
     simulated: bool = False
+    notes: tuple[str, ...] = ()
+    gated: bool = False
 
     @property
     def n_items(self) -> int:
@@ -51,14 +54,14 @@ class Responses:
         return self.values.shape[1]
 
 
-def read_items(items: ItemsLike, *, at_least: int = 2) -> Responses:
+def read_items(items: "ItemsLike | Responses", *, at_least: int = 2) -> Responses:
     """Return the responses as a matrix, or raise a DataError naming every bad place.
 
     Parameters
     ----------
-    items : DataFrame or array_like of shape (n, m)
+    items : DataFrame, array_like of shape (n, m) or Responses
         Numeric responses; missing answers empty (NaN, None or ``pd.NA``). A column
-        ``provenance`` with words is no item.
+        ``provenance`` with words is no item. Responses are returned as they are.
     at_least : int, default 2
         The fewest items that make sense.
 
@@ -72,10 +75,15 @@ def read_items(items: ItemsLike, *, at_least: int = 2) -> Responses:
     DataError
         If items are not numeric, infinite, named twice or too few.
     """
-    items = as_frame(items)
-    responses = (
-        _from_frame(items) if isinstance(items, pd.DataFrame) else _from_array(items)
-    )
+    if isinstance(items, Responses):
+        responses = items
+    else:
+        items = as_frame(items)
+        responses = (
+            _from_frame(items)
+            if isinstance(items, pd.DataFrame)
+            else _from_array(items)
+        )
     if responses.n_items < at_least:
         raise DataError(
             f"at least {at_least} items are needed, but there "
@@ -172,67 +180,4 @@ def _refuse_infinite(responses: Responses) -> None:
     raise DataError(
         f"responses must be finite, but these are {kind}: {listing(places)}. "
         "Correct them or leave them empty."
-    )
-
-
-def _read(name: str, items: ItemsLike) -> Responses:
-    try:
-        return read_items(items)
-    except DataError as error:
-        raise DataError(f"scale {name}: {error}") from error
-
-
-def match_respondents(
-    scales: Mapping[str, ItemsLike],
-) -> tuple[dict[str, ItemsLike], tuple[str, ...]]:
-    """Return the items with the same respondents in the same rows, and notes.
-
-    Frames with different indexes are matched by index, arrays by row.
-
-    Raises
-    ------
-    DataError
-        If the respondents cannot be matched.
-    """
-    scales = {name: as_frame(items) for name, items in scales.items()}
-    read = {str(name): _read(str(name), items) for name, items in scales.items()}
-    frames = [items for items in scales.values() if isinstance(items, pd.DataFrame)]
-    same = all(frame.index.equals(frames[0].index) for frame in frames[1:])
-    if same:
-        sizes = {name: len(items.values) for name, items in read.items()}
-        if len(set(sizes.values())) > 1:
-            told = listing(f"{name} {n}" for name, n in sizes.items())
-            raise DataError(
-                "every scale needs the same respondents, one row each; the numbers of "
-                f"rows differ: {told}. Give frames whose index names the respondents."
-            )
-        return {str(name): items for name, items in scales.items()}, ()
-    if len(frames) < len(scales):
-        raise DataError(
-            "the frames have different indexes, so arrays cannot be matched to "
-            "them; give every scale as a frame indexed by respondent."
-        )
-    for name, frame in zip(read, frames, strict=True):
-        if not frame.index.is_unique:
-            twice = frame.index[frame.index.duplicated()].unique()
-            raise DataError(
-                f"scale {name}: respondents must be unique in the index to be matched, "
-                f"but {listing(twice)} occur more than once."
-            )
-    everyone: list[Hashable] = list(
-        dict.fromkeys(label for frame in frames for label in frame.index)
-    )
-    shared = sum(all(label in frame.index for frame in frames) for label in everyone)
-    if not shared:
-        raise DataError(
-            "no respondent is in the index of every scale; give the frames one index, "
-            "such as the dyad."
-        )
-    note = f"Matched by index: {len(everyone)} respondents, {shared} with every scale."
-    return (
-        {
-            name: frame.reindex(everyone)
-            for name, frame in zip(read, frames, strict=True)
-        },
-        (note,),
     )

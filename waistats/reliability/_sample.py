@@ -3,9 +3,8 @@
 Items and a treatment of missing answers -> what a coefficient is computed from.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,8 +19,8 @@ from waistats.errors import (
     check_option,
     listing,
 )
-from waistats.instruments._gate import refuse_codes
 from waistats.provenance import NOTE
+from waistats.reliability._answers import Accepted, Codes, read_answers
 from waistats.reliability._bootstrap import (
     Seed,
     resampled_alphas,
@@ -30,7 +29,7 @@ from waistats.reliability._bootstrap import (
 )
 from waistats.reliability._em import Likelihood, em_moments, fit_likelihood
 from waistats.reliability._intervals import normal_theory_se
-from waistats.reliability._items import ItemsLike, read_items
+from waistats.reliability._items import ItemsLike, Responses
 from waistats.reliability._moments import (
     Moments,
     against_scale,
@@ -158,49 +157,31 @@ def moments_sample(moments: Moments, names: tuple[str, ...]) -> Sample:
     )
 
 
-# whether the answers have been through the gate already
-_GATED: ContextVar[bool] = ContextVar("waistats_gated", default=False)
-
-
-@contextmanager
-def gated() -> Iterator[None]:
-    """Take answers as they are: they have been through the gate."""
-    token = _GATED.set(True)
-    try:
-        yield
-    finally:
-        _GATED.reset(token)
-
-
-def is_gated(items: object) -> bool:
-    """Return whether answers are taken as they are."""
-    return _GATED.get() or _accepts_codes(items)
-
-
-def _accepts_codes(items: object) -> bool:
-    attrs = getattr(items, "attrs", None) or {}
-    accept = attrs.get("accept", ())
-    return "missing_codes" in ((accept,) if isinstance(accept, str) else accept)
-
-
 def prepare(
-    items: ItemsLike | Sample,
+    items: ItemsLike | Responses | Sample,
     missing: str = "listwise",
     *,
     at_least_items: int = 2,
     at_least_n: int = 3,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> Sample:
     """Return the sample that a coefficient is computed from.
 
     Parameters
     ----------
-    items : DataFrame, array_like of shape (n, m) or Sample
-        Numeric responses; a sample is returned as it is.
+    items : DataFrame, array_like of shape (n, m), Responses or Sample
+        Numeric responses, or what `read_answers` made of them; a sample is returned as
+        it is.
     missing : {"listwise", "pairwise", "em"}
         Use those who answered every item; use for each covariance those who have both
         items; or estimate the covariances by normal maximum likelihood.
     at_least_items, at_least_n : int
         The fewest items and respondents that make sense.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -218,10 +199,10 @@ def prepare(
     missing = check_option("missing", missing, MISSING)
     if isinstance(items, Sample):
         return items
-    responses = read_items(items, at_least=at_least_items)
+    responses = read_answers(
+        items, missing_codes=missing_codes, accept=accept, at_least=at_least_items
+    )
     values = responses.values
-    if not is_gated(items):
-        refuse_codes(values, responses.names)
     whole = np.isfinite(values.sum())
     if whole:
         used = np.ones(len(values), dtype=bool)
@@ -251,7 +232,8 @@ def prepare(
         moments=moments,
         missing=treatment,
         likelihood=likelihood,
-        notes=_notes(moments, responses.names, treatment, len(kept))
+        notes=responses.notes
+        + _notes(moments, responses.names, treatment, len(kept))
         + _deletion_notes(treatment, incomplete, lowest)
         + ((NOTE,) if responses.simulated else ()),
         lowest=lowest,
@@ -455,11 +437,13 @@ def _em_covariance(likelihood: Likelihood, weights: FloatArray) -> FloatArray:
 
 
 def varying_sample(
-    items: ItemsLike,
+    items: ItemsLike | Responses | Sample,
     missing: str = "listwise",
     *,
     at_least_items: int = 2,
     at_least_n: int = 3,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> Sample:
     """Return the sample of the items that vary.
 
@@ -471,6 +455,10 @@ def varying_sample(
         Treatment of missing answers.
     at_least_items, at_least_n : int
         The fewest items that vary, and the fewest respondents.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -487,7 +475,10 @@ def varying_sample(
     An item to which everyone gives the same answer has no correlations. It is left out
     with a note, as psych does, and ``n_items`` counts what is left.
     """
-    sample = prepare(items, missing, at_least_n=at_least_n)
+    given = items
+    if not isinstance(items, Sample):
+        given = read_answers(items, missing_codes=missing_codes, accept=accept)
+    sample = prepare(given, missing, at_least_n=at_least_n)
     names = np.asarray(sample.names, dtype=object)
     varies = sample.moments.item_variance > 0
     if varies.sum() < at_least_items:
@@ -500,18 +491,18 @@ def varying_sample(
         )
     if varies.all():
         return sample
-    if isinstance(items, Sample):
+    left = tuple(names[varies].tolist())
+    if isinstance(given, Sample):
         moments = sample.moments
         part = replace(
             moments,
             mean=moments.mean[varies],
             covariance=moments.covariance[np.ix_(varies, varies)],
         )
-        kept = moments_sample(part, tuple(names[varies]))
+        kept = moments_sample(part, left)
     else:
-        values = read_items(items).values[:, varies]
-        kept = prepare(values, missing, at_least_n=at_least_n)
+        answers = replace(given, values=given.values[:, varies], names=left)
+        kept = prepare(answers, missing, at_least_n=at_least_n)
     note = f"Excluded because everyone gave the same answer: {listing(names[~varies])}."
-    said = tuple(text for text in sample.notes if text == NOTE)
-    notes = (note, *kept.notes, *said)
-    return replace(kept, names=tuple(names[varies]), notes=notes)
+    said = tuple(t for t in sample.notes if t == NOTE and t not in kept.notes)
+    return replace(kept, notes=(note, *kept.notes, *said))

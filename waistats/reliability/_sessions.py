@@ -15,7 +15,7 @@ from waistats._frames import as_frame
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, listing, near
 from waistats.provenance import NOTE, is_simulated
-from waistats.reliability._items import read_items
+from waistats.reliability._answers import Accepted, Codes, read_answers
 from waistats.reliability._moments import complete
 
 # above this, sessions are taken to be labels that no two persons share
@@ -52,7 +52,13 @@ class Sessions:
 
 
 def read_sessions(
-    data: pd.DataFrame, person: Hashable, session: Hashable, items: Sequence[Hashable]
+    data: pd.DataFrame,
+    person: Hashable,
+    session: Hashable,
+    items: Sequence[Hashable],
+    *,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> Sessions:
     """Return complete person-sessions, or raise naming every bad place.
 
@@ -64,6 +70,10 @@ def read_sessions(
         Who and when.
     items : sequence of column names
         The items.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -94,7 +104,9 @@ def read_sessions(
             "a person may have each session once, but these are repeated: "
             f"{listing(f'{p} in {t}' for p, t in shown)}."
         )
-    responses = read_items(data[list(items)])
+    responses = read_answers(
+        data[list(items)], missing_codes=missing_codes, accept=accept
+    )
     whole = complete(responses.values)
     values = responses.values[whole]
     people, _ = pd.factorize(data.loc[whole, person])
@@ -105,9 +117,9 @@ def read_sessions(
             f"items are all answered; {int(whole.sum())} of {len(whole)} rows are."
         )
     lost = int((~whole).sum())
-    notes: tuple[str, ...] = ()
+    notes = responses.notes
     if lost:
-        notes = (f"{lost} person-sessions with missing answers excluded.",)
+        notes += (f"{lost} person-sessions with missing answers excluded.",)
     if is_simulated(data):
         notes += (NOTE,)
     shared = len(labels) <= MOST_SESSIONS

@@ -12,6 +12,7 @@ import numpy as np
 from waistats._caller import option
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_option, listing
+from waistats.reliability._answers import Accepted, Codes, read_answers
 from waistats.reliability._bootstrap import Seed
 from waistats.reliability._delta import (
     DELTA_INTERVALS,
@@ -28,7 +29,7 @@ from waistats.reliability._intervals import (
     normal_quantile,
     strain_words,
 )
-from waistats.reliability._items import ItemsLike, read_items
+from waistats.reliability._items import ItemsLike
 from waistats.reliability._moments import (
     alpha_gradient,
     alpha_of,
@@ -57,6 +58,8 @@ def cronbach_alpha(
     kind: str = "percentile",
     n_resamples: int = 2000,
     seed: Seed = 0,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> ReliabilityEstimate:
     r"""Return Cronbach's alpha of keyed items, with an interval.
 
@@ -84,6 +87,10 @@ def cronbach_alpha(
         Resamples of the bootstrap.
     seed : int, Generator or None
         Makes the bootstrap reproducible.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -139,7 +146,11 @@ def cronbach_alpha(
     )
     request.check(ALPHA_INTERVALS)
     bias = check_option("bias", bias, ("none", "bonett", "exact"))
-    return alpha_of_sample(prepare(items, missing), request, bias=bias)
+    return alpha_of_sample(
+        prepare(items, missing, missing_codes=missing_codes, accept=accept),
+        request,
+        bias=bias,
+    )
 
 
 def alpha_of_sample(
@@ -273,6 +284,8 @@ def kr20(
     kind: str = "percentile",
     n_resamples: int = 2000,
     seed: Seed = 0,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> ReliabilityEstimate:
     """Return the Kuder-Richardson formula 20 of items scored 0 and 1.
 
@@ -280,7 +293,7 @@ def kr20(
     ----------
     items : DataFrame or array_like of shape (n, m)
         Responses scored 0 or 1.
-    ci, conf_level, missing, bias, scale, kind, n_resamples, seed
+    ci, conf_level, missing, bias, scale, kind, n_resamples, seed, missing_codes, accept
         As in :func:`cronbach_alpha`.
 
     Returns
@@ -314,7 +327,7 @@ def kr20(
     )
     request.check(ALPHA_INTERVALS)
     bias = check_option("bias", bias, ("none", "bonett", "exact"))
-    responses = read_items(items)
+    responses = read_answers(items, missing_codes=missing_codes, accept=accept)
     values = responses.values
     wrong = np.argwhere((values != 0) & (values != 1) & ~np.isnan(values))
     if len(wrong):
@@ -327,7 +340,10 @@ def kr20(
             "cronbach_alpha for answers on a longer scale."
         )
     return alpha_of_sample(
-        prepare(items, missing), request, bias=bias, coefficient="kr20"
+        prepare(responses, missing),
+        request,
+        bias=bias,
+        coefficient="kr20",
     )
 
 
@@ -341,6 +357,8 @@ def standardized_alpha(
     kind: str = "percentile",
     n_resamples: int = 2000,
     seed: Seed = 0,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> ReliabilityEstimate:
     r"""Return standardized alpha: alpha of the correlation matrix.
 
@@ -351,7 +369,7 @@ def standardized_alpha(
     ci : {"adf", "normal-theory", "bootstrap"}
         The interval; None for none. Feldt's, Bonett's and Hakstian and Whalen's are
         derived for raw alpha only.
-    conf_level, missing, scale, kind, n_resamples, seed
+    conf_level, missing, scale, kind, n_resamples, seed, missing_codes, accept
         As in :func:`cronbach_alpha`.
 
     Returns
@@ -385,7 +403,7 @@ def standardized_alpha(
         seed=seed,
     )
     request.check(DELTA_INTERVALS)
-    sample = prepare(items, missing)
+    sample = prepare(items, missing, missing_codes=missing_codes, accept=accept)
     covariance = sample.moments.covariance
     flat = np.flatnonzero(~(sample.moments.item_variance > 0))
     if len(flat):
@@ -431,6 +449,8 @@ def two_item_reliability(
     kind: str = "percentile",
     n_resamples: int = 2000,
     seed: Seed = 0,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> ReliabilityEstimate:
     r"""Return the Spearman-Brown reliability of two items.
 
@@ -441,7 +461,7 @@ def two_item_reliability(
     ci : {"fisher-z", "adf", "normal-theory", "bootstrap"}
         The interval; None for none. ``"fisher-z"`` is that of the correlation, put
         through the formula; it supposes normal responses.
-    conf_level, missing, scale, kind, n_resamples, seed
+    conf_level, missing, scale, kind, n_resamples, seed, missing_codes, accept
         As in :func:`cronbach_alpha`.
 
     Returns
@@ -473,7 +493,7 @@ def two_item_reliability(
         seed=seed,
     )
     request.check(("fisher-z", *DELTA_INTERVALS))
-    sample = prepare(items, missing)
+    sample = prepare(items, missing, missing_codes=missing_codes, accept=accept)
     if sample.n_items != 2:
         raise DataError(
             f"two_item_reliability takes two items; got {sample.n_items}. Use "

@@ -13,10 +13,11 @@ from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, check_option
 from waistats.provenance import NOTE, is_simulated, marked, noted, of_simulated
+from waistats.reliability._answers import Accepted, Codes, gated, match_respondents
 from waistats.reliability._bootstrap import Seed
 from waistats.reliability._delta import DELTA_INTERVALS, IntervalRequest, delta_spread
 from waistats.reliability._intervals import normal_quantile
-from waistats.reliability._items import ItemsLike, match_respondents, read_items
+from waistats.reliability._items import ItemsLike
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import prepare
 from waistats.reliability.icc import intraclass_correlation, paired_scores
@@ -281,6 +282,8 @@ def smallest_detectable_change(
     form: str = "agreement",
     coverage: float = 0.95,
     conf_level: float = 0.95,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> DetectableChange:
     r"""Return the change of a score that measurement error alone hardly reaches.
 
@@ -297,6 +300,10 @@ def smallest_detectable_change(
         Share of the changes by error alone that stay below it.
     conf_level : float
         Confidence level of the intervals.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -339,6 +346,8 @@ def smallest_detectable_change(
         ratings=ratings,
         form="2,1" if form == "agreement" else "3,1",
         missing="reml",
+        missing_codes=missing_codes,
+        accept=accept,
     )
     parts = icc.components.set_index("component")["variance"]
     spread = icc.variances
@@ -383,6 +392,8 @@ def reliability_of_change(
     kind: str = "percentile",
     n_resamples: int = 2000,
     seed: Seed = 0,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> ReliabilityEstimate:
     r"""Return the reliability of change scores, from the items of two occasions.
 
@@ -393,7 +404,7 @@ def reliability_of_change(
         are matched by index.
     ci : {"adf", "normal-theory", "bootstrap"}
         The interval; None for none.
-    conf_level, scale, kind, n_resamples, seed
+    conf_level, scale, kind, n_resamples, seed, missing_codes, accept
         As in :func:`cronbach_alpha`.
 
     Returns
@@ -441,11 +452,16 @@ def reliability_of_change(
         seed=seed,
     )
     request.check(DELTA_INTERVALS)
-    matched, notes = match_respondents({"first": first, "second": second})
-    one, two = (read_items(items) for items in matched.values())
+    matched, notes = match_respondents(
+        {"first": first, "second": second},
+        missing_codes=missing_codes,
+        accept=accept,
+    )
+    one, two = matched.values()
     both = np.column_stack([one.values, two.values])
     whole = ~np.isnan(both).any(axis=1)
-    sample = prepare(both[whole])
+    with gated():
+        sample = prepare(both[whole])
     split = one.n_items
     s = sample.moments.covariance
     value = float(change_of(s, split))

@@ -19,7 +19,14 @@ from waistats.errors import (
     listing,
 )
 from waistats.provenance import is_simulated, marked, of_simulated
-from waistats.reliability._items import ItemsLike, match_respondents, read_items
+from waistats.reliability._answers import (
+    Accepted,
+    Codes,
+    cleaned,
+    gated,
+    match_respondents,
+)
+from waistats.reliability._items import ItemsLike
 from waistats.reliability._many_alphas import (
     cube_root_test,
     hotelling,
@@ -141,6 +148,8 @@ class AlphasComparison(Result):
         Which test, in words.
     simulated : bool
         Whether the responses of any are SIMULATED.
+    notes : tuple of str
+        What a reader must know.
     """
 
     estimates: tuple[float, ...]
@@ -152,6 +161,7 @@ class AlphasComparison(Result):
     p_value: float
     method: str
     simulated: bool = False
+    notes: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row an alpha."""
@@ -177,8 +187,8 @@ class AlphasComparison(Result):
         )
 
     def closing(self) -> str:
-        """Return the method."""
-        return self.method
+        """Return the method and the notes."""
+        return "\n".join([self.method, *self.notes])
 
 
 def compare_alphas(
@@ -189,6 +199,8 @@ def compare_alphas(
     method: str | None = None,
     correlation: ArrayLike | None = None,
     conf_level: float = 0.95,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> Any:
     r"""Test whether two or more alphas are equal in the population.
 
@@ -209,6 +221,10 @@ def compare_alphas(
         Correlations of the totals, for published alphas of the same people.
     conf_level : float
         Confidence level of the intervals of two alphas.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -265,19 +281,36 @@ def compare_alphas(
     check_conf_level(conf_level)
     given = (first, second, *more)
     simulated = any(is_simulated(x) for x in given)
-    if more:
+    if method is not None and more:
         allowed = MANY_PAIRED if paired else MANY_INDEPENDENT
-        if method is not None:
-            method = check_option("method", method, allowed)
-        found = _many(given, paired, method, correlation)
-        return replace(found, simulated=simulated)
-    if method is not None:
+        method = check_option("method", method, allowed)
+    elif method is not None:
         method = check_option("method", method, PAIRED if paired else INDEPENDENT)
-    if correlation is not None and np.ndim(correlation):
+    if correlation is not None and np.ndim(correlation) and not more:
         raise ModelError("correlation must be one number for two alphas.")
-    between = None if correlation is None else float(np.asarray(correlation))
-    two = _compared(first, second, paired, method, between, conf_level)
-    return replace(two, simulated=simulated)
+    used, notes = _without_codes(given, missing_codes, accept)
+    with gated():
+        if more:
+            found = _many(used, paired, method, correlation)
+            return replace(found, simulated=simulated, notes=notes)
+        between = None if correlation is None else float(np.asarray(correlation))
+        two = _compared(used[0], used[1], paired, method, between, conf_level)
+    return replace(two, simulated=simulated, notes=(*notes, *two.notes))
+
+
+def _without_codes(
+    given: Sequence[Any], missing_codes: Codes, accept: Accepted
+) -> tuple[list[Any], tuple[str, ...]]:
+    """Return alphas as they are and items after the gate, and what it decided."""
+    used, notes = [], []
+    for i, one in enumerate(given, start=1):
+        if isinstance(one, ReliabilityEstimate):
+            used.append(one)
+            continue
+        items, said = cleaned(one, missing_codes=missing_codes, accept=accept)
+        used.append(items)
+        notes += [f"alpha {i}: {note}" for note in said]
+    return used, tuple(notes)
 
 
 def _many(
@@ -531,7 +564,7 @@ def _shared_values(given: Sequence[Any]) -> tuple[list[FloatArray], FloatArray]:
     """Return the items of the people who answered all, and r of the totals."""
     named = {f"alpha{i + 1}": items for i, items in enumerate(given)}
     matched, _ = match_respondents(named)
-    values = [read_items(items).values for items in matched.values()]
+    values = [items.values for items in matched.values()]
     whole = np.isfinite(np.column_stack([v.sum(axis=1) for v in values])).all(axis=1)
     values = [v[whole] for v in values]
     n = int(whole.sum())

@@ -10,9 +10,15 @@ from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.provenance import NOTE
+from waistats.reliability._answers import (
+    Accepted,
+    Codes,
+    gated,
+    match_respondents,
+)
 from waistats.reliability._bootstrap import Seed
 from waistats.reliability._delta import DELTA_INTERVALS, IntervalRequest, delta_spread
-from waistats.reliability._items import ItemsLike, match_respondents, read_items
+from waistats.reliability._items import ItemsLike
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import prepare
 from waistats.reliability.alpha import alpha_notes, exactly_one, no_total_variance
@@ -29,6 +35,8 @@ def stratified_alpha(
     kind: str = "percentile",
     n_resamples: int = 2000,
     seed: Seed = 0,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> ReliabilityEstimate:
     r"""Return stratified alpha: the reliability of a total of several scales.
 
@@ -40,7 +48,7 @@ def stratified_alpha(
         Weights of the scale sums in the total; 1 by default.
     ci : {"adf", "normal-theory", "bootstrap"}
         The interval; None for none.
-    conf_level, missing, scale, kind, n_resamples, seed
+    conf_level, missing, scale, kind, n_resamples, seed, missing_codes, accept
         As in :func:`cronbach_alpha`.
 
     Returns
@@ -81,9 +89,10 @@ def stratified_alpha(
         seed=seed,
     )
     request.check(DELTA_INTERVALS)
-    names, items, notes = _side_by_side(scales)
+    names, items, notes = _side_by_side(scales, missing_codes, accept)
     factor = _weights(weights, list(dict.fromkeys(names)))
-    sample = prepare(items, missing)
+    with gated():
+        sample = prepare(items, missing)
     sizes = {name: names.count(name) for name in dict.fromkeys(names)}
     member = np.array([[name == p for name in names] for p in sizes], dtype=float)
     size = np.array(list(sizes.values()), dtype=float)
@@ -125,7 +134,7 @@ def stratified_alpha(
 
 
 def _side_by_side(
-    scales: Mapping[str, ItemsLike],
+    scales: Mapping[str, ItemsLike], missing_codes: Codes, accept: Accepted
 ) -> tuple[list[str], pd.DataFrame, tuple[str, ...]]:
     """Return each item's scale, all items, and notes on how rows were matched."""
     if not isinstance(scales, Mapping) or not scales:
@@ -133,14 +142,15 @@ def _side_by_side(
             "a mapping of scale to items is needed, such as {'task': task_items, "
             "'bond': bond_items}."
         )
-    matched, notes = match_respondents(scales)
+    matched, notes = match_respondents(
+        scales, missing_codes=missing_codes, accept=accept
+    )
     names: list[str] = []
     columns: dict[str, FloatArray] = {}
     known: dict[str, FloatArray] = {}
     twice = []
     simulated = False
-    for name, items in matched.items():
-        read = read_items(items)
+    for name, read in matched.items():
         simulated |= read.simulated
         for j, item in enumerate(read.names):
             values = read.values[:, j]

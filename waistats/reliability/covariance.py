@@ -14,7 +14,8 @@ from waistats.errors import (
     check_option,
 )
 from waistats.provenance import marked, noted, of_simulated
-from waistats.reliability._items import ItemsLike, match_respondents
+from waistats.reliability._answers import Accepted, Codes, match_respondents
+from waistats.reliability._items import ItemsLike
 from waistats.reliability._moments import alpha_gradient, alpha_of, influence_covariance
 from waistats.reliability._sample import Sample, impossible, prepare
 from waistats.reliability.alpha import exactly_one, no_total_variance
@@ -115,7 +116,11 @@ class AlphaCovariance(Result):
 
 
 def alpha_covariance(
-    scales: Mapping[str, ItemsLike], *, missing: str = "listwise"
+    scales: Mapping[str, ItemsLike],
+    *,
+    missing: str = "listwise",
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> AlphaCovariance:
     r"""Return the sampling covariance of alphas that come from the same people.
 
@@ -127,6 +132,10 @@ def alpha_covariance(
         raters. Frames with different indexes are matched by index; arrays by row.
     missing : {"listwise", "pairwise", "em"}
         Treatment of missing answers, within each scale.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -169,7 +178,9 @@ def alpha_covariance(
             "alpha_covariance needs a mapping of scale to items, such as "
             "{'task': task_items, 'total': items}."
         )
-    aligned, notes = match_respondents(scales)
+    aligned, notes = match_respondents(
+        scales, missing_codes=missing_codes, accept=accept
+    )
     samples: dict[str, Sample] = {}
     for name, items in aligned.items():
         try:

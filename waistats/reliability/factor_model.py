@@ -12,6 +12,7 @@ from waistats._format import coefficient
 from waistats._typing import FloatArray
 from waistats.errors import listing
 from waistats.provenance import marked, noted
+from waistats.reliability._answers import Accepted, Codes
 from waistats.reliability._bootstrap import Seed
 from waistats.reliability._delta import (
     DELTA_INTERVALS,
@@ -96,6 +97,8 @@ def omega_from_model(
     kind: str = "normal",
     n_resamples: int = 1000,
     seed: Seed = 0,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> ModelReliability:
     r"""Return omega of the sum of the items under a factor model that you state.
 
@@ -127,6 +130,10 @@ def omega_from_model(
         Bootstrap samples; each is a new fit.
     seed : int, Generator or None
         Makes the bootstrap reproducible.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -181,7 +188,9 @@ def omega_from_model(
         seed=seed,
     )
     request.check(DELTA_INTERVALS)
-    sample = varying_sample(items, missing, at_least_items=3)
+    sample = varying_sample(
+        items, missing, at_least_items=3, missing_codes=missing_codes, accept=accept
+    )
     named = {
         str(f): [str(x) for x in members] for f, members in (factors or {}).items()
     }

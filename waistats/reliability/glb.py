@@ -4,6 +4,7 @@ import numpy as np
 
 from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError, check_option
+from waistats.reliability._answers import Accepted, Codes
 from waistats.reliability._bootstrap import Seed
 from waistats.reliability._delta import (
     DELTA_INTERVALS,
@@ -30,6 +31,8 @@ def greatest_lower_bound(
     kind: str = "normal",
     n_resamples: int = 1000,
     seed: Seed = 0,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> ReliabilityEstimate:
     r"""Return the greatest lower bound of the reliability of the sum of the items.
 
@@ -53,6 +56,10 @@ def greatest_lower_bound(
         Bootstrap samples.
     seed : int, Generator or None
         Makes the bootstrap reproducible.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -103,7 +110,7 @@ def greatest_lower_bound(
         seed=seed,
     )
     request.check(DELTA_INTERVALS)
-    sample = varying_sample(items, missing)
+    sample = varying_sample(items, missing, missing_codes=missing_codes, accept=accept)
     s = sample.moments.covariance
     require_inverse(sample, "cronbach_alpha or guttman_lambdas")
     used = correlation(s) if matrix == "correlation" else s

@@ -6,6 +6,7 @@ import pandas as pd
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_option
 from waistats.provenance import marked, noted
+from waistats.reliability._answers import Accepted, Codes
 from waistats.reliability._best_split import best_split
 from waistats.reliability._bootstrap import Seed
 from waistats.reliability._items import ItemsLike
@@ -22,6 +23,8 @@ def guttman_lambdas(
     missing: str = "listwise",
     n_samples: int = 10_000,
     seed: Seed = 0,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> pd.DataFrame:
     r"""Return Guttman's lambda 1 to 6, lower bounds of the reliability of the sum.
 
@@ -38,6 +41,10 @@ def guttman_lambdas(
         400 are used.
     seed : int, Generator or None
         Makes them reproducible.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -82,7 +89,7 @@ def guttman_lambdas(
     5  lambda6     0.901
     """
     matrix = check_option("matrix", matrix, ("correlation", "covariance"))
-    sample = varying_sample(items, missing)
+    sample = varying_sample(items, missing, missing_codes=missing_codes, accept=accept)
     s = sample.moments.covariance
     r = correlation(s) if matrix == "correlation" else s
     if not r.sum() > 1e-12 * np.trace(r):

@@ -8,7 +8,7 @@ Agreement of raters: intraclass correlations.
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,7 @@ from waistats.errors import (
     near,
 )
 from waistats.provenance import NOTE, is_simulated, marked, noted
+from waistats.reliability._answers import Accepted, Codes, gated, read_answers
 from waistats.reliability._intervals import normal_quantile
 from waistats.reliability._items import read_items
 from waistats.reliability._moments import complete, correlation, mean_and_covariance
@@ -64,6 +65,8 @@ def read_ratings(
     raters: Hashable | None = None,
     ratings: Hashable | None = None,
     gaps: bool = False,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> Ratings:
     """Return ratings from a long or a wide table.
 
@@ -75,6 +78,10 @@ def read_ratings(
         Columns of a long table.
     gaps : bool
         Whether missing ratings are no reason to leave a target out.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -97,7 +104,7 @@ def read_ratings(
             f"{listing(absent)}. For a wide table give none of them."
         )
     wide = data if absent else _wide(data, targets, raters, ratings)
-    responses = read_items(wide)
+    responses = read_answers(wide, missing_codes=missing_codes, accept=accept)
     whole = complete(responses.values)
     n = int(whole.sum())
     some = np.isfinite(responses.values).any(axis=1)
@@ -107,7 +114,7 @@ def read_ratings(
         return Ratings(
             values=responses.values[whole],
             n_excluded=unrated,
-            notes=lone + ((NOTE,) if is_simulated(data) else ()),
+            notes=responses.notes + lone + ((NOTE,) if is_simulated(data) else ()),
             every=responses.values[some],
         )
     if n < 2:
@@ -117,10 +124,10 @@ def read_ratings(
             f"{option('missing', 'reml')}."
         )
     lost = np.flatnonzero(~whole)
-    notes: tuple[str, ...] = ()
+    notes = responses.notes
     if lost.size:
         labels = listing(responses.rows[int(i)] for i in lost)
-        notes = (
+        notes += (
             f"Targets without all ratings, excluded: {labels}.",
             f"{option('missing', 'reml')} would use them too.",
         )
@@ -403,6 +410,8 @@ def intraclass_correlation(
     ci: str | None = "f",
     conf_level: float = 0.95,
     missing: str = "listwise",
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> RatingReliability:
     r"""Return an intraclass correlation of ratings of the same targets.
 
@@ -425,6 +434,10 @@ def intraclass_correlation(
     missing : {"listwise", "reml"}
         Use the targets that every rater rated; or all ratings there are, by restricted
         maximum likelihood.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -472,7 +485,13 @@ def intraclass_correlation(
     check_conf_level(conf_level)
     missing = check_option("missing", missing, ("listwise", "reml"))
     table = read_ratings(
-        data, targets=targets, raters=raters, ratings=ratings, gaps=missing == "reml"
+        data,
+        targets=targets,
+        raters=raters,
+        ratings=ratings,
+        gaps=missing == "reml",
+        missing_codes=missing_codes,
+        accept=accept,
     )
     if missing == "reml":
         return _by_reml(table, form, ci, conf_level)
@@ -587,6 +606,8 @@ def intraclass_correlations(
     raters: Hashable | None = None,
     ratings: Hashable | None = None,
     conf_level: float = 0.95,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> pd.DataFrame:
     """Return all six intraclass correlations of the same ratings.
 
@@ -598,6 +619,10 @@ def intraclass_correlations(
         As in :func:`intraclass_correlation`.
     conf_level : float
         Confidence level.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -619,7 +644,14 @@ def intraclass_correlations(
     """
     data = as_frame(data)
     check_conf_level(conf_level)
-    table = read_ratings(data, targets=targets, raters=raters, ratings=ratings)
+    table = read_ratings(
+        data,
+        targets=targets,
+        raters=raters,
+        ratings=ratings,
+        missing_codes=missing_codes,
+        accept=accept,
+    )
     squares = mean_squares(table.values)
     _check_spread(squares)
     rows = []
@@ -666,6 +698,8 @@ def test_retest(
     method: str = "pearson",  # noqa: PT028
     form: str = "2,1",  # noqa: PT028
     conf_level: float = 0.95,  # noqa: PT028
+    missing_codes: Codes = (),  # noqa: PT028
+    accept: Accepted = (),  # noqa: PT028
 ) -> ReliabilityEstimate:
     r"""Return the stability of a score over two occasions.
 
@@ -679,6 +713,10 @@ def test_retest(
         Form of the ICC.
     conf_level : float
         Confidence level.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -706,9 +744,16 @@ def test_retest(
     second = as_frame(second)
     method = check_option("method", method, ("pearson", "icc"))
     check_conf_level(conf_level)
-    pairs = paired_scores(first, second)
+    scores = read_answers(
+        paired_scores(first, second), missing_codes=missing_codes, accept=accept
+    )
     if method == "icc":
-        return intraclass_correlation(pairs, form=form, conf_level=conf_level)
+        with gated():
+            found = intraclass_correlation(
+                scores.values, form=form, conf_level=conf_level
+            )
+        return replace(found, notes=(*scores.notes, *found.notes))
+    pairs = scores.values
     whole = pairs[~np.isnan(pairs).any(axis=1)]
     n = len(whole)
     if n < 3:
@@ -718,14 +763,14 @@ def test_retest(
     if (np.ptp(whole, axis=0) == 0).any():
         raise DataError("both scores must vary, but one is the same for everyone.")
     r = float(correlation(mean_and_covariance(whole)[1])[0, 1])
-    notes: tuple[str, ...] = ()
+    notes = scores.notes
     low = high = np.nan
     if n > 3:
         half = normal_quantile(conf_level) / np.sqrt(n - 3)
         with np.errstate(divide="ignore"):
             low, high = np.tanh(np.arctanh(np.clip(r, -1, 1)) + np.array([-half, half]))
     else:
-        notes = ("An interval needs at least 4 people.",)
+        notes += ("An interval needs at least 4 people.",)
     return ReliabilityEstimate(
         coefficient="test_retest",
         estimate=r,

@@ -15,6 +15,7 @@ from waistats.instruments._key_decision import reversed_besides
 from waistats.instruments.forms import Instrument
 from waistats.instruments.scoring import keyed_items
 from waistats.provenance import marked, noted
+from waistats.reliability._answers import gated, is_gated, with_ways_out
 from waistats.reliability._factor import fit_ml
 from waistats.reliability._intervals import strain_words
 from waistats.reliability._items import ItemsLike, read_items
@@ -24,7 +25,7 @@ from waistats.reliability._moments import (
     correlation,
     variance_strain,
 )
-from waistats.reliability._sample import Sample, gated, is_gated, prepare
+from waistats.reliability._sample import Sample, prepare
 
 
 def item_statistics(
@@ -168,7 +169,8 @@ def _through_gate(
     values, _, more = reversed_besides(
         found.values, names, [str(one) for one in gate.reverse], limits
     )
-    findings = accepted([*found.findings, *more], gate.accept)
+    findings = [with_ways_out(finding) for finding in found.findings]
+    findings = accepted([*findings, *more], gate.accept)
     refuse(findings)
     if not gate.missing_codes and not gate.reverse:
         return items, tuple(finding.sentence() for finding in findings)

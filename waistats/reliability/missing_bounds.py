@@ -13,8 +13,9 @@ from waistats._format import Result, coefficient, count
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.provenance import NOTE, marked, noted, of_simulated
+from waistats.reliability._answers import Codes, gated, read_answers
 from waistats.reliability._bootstrap import Seed
-from waistats.reliability._items import ItemsLike, Responses, read_items
+from waistats.reliability._items import ItemsLike, Responses
 from waistats.reliability._moments import alpha_of, mean_and_covariance
 from waistats.reliability.alpha import no_total_variance
 
@@ -253,6 +254,7 @@ def alpha_bounds(
     step: float = 1.0,
     n_starts: int = 4,
     seed: Seed = 0,
+    missing_codes: Codes = (),
 ) -> AlphaBounds:
     r"""Return how low and how high alpha could be, whatever the missing answers were.
 
@@ -268,6 +270,8 @@ def alpha_bounds(
         Random starts of the search, besides four that are built to be extreme.
     seed : int, Generator or None
         Makes the random starts reproducible.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
 
     Returns
     -------
@@ -295,7 +299,9 @@ def alpha_bounds(
     >>> round(found.low, 3), round(found.high, 3)
     (0.517, 0.944)
     """
-    responses = read_items(items)
+    with gated():
+        # what lies outside the range is refused below, codes or not
+        responses = read_answers(items, missing_codes=missing_codes)
     grid = _grid(response_min, response_max, step)
     _check_range(responses, grid)
     some = ~np.isnan(responses.values).all(axis=1)
@@ -306,7 +312,7 @@ def alpha_bounds(
             f"{'is' if len(values) == 1 else 'are'} {len(values)}."
         )
     holes = np.isnan(values)
-    notes = [NOTE] if responses.simulated else []
+    notes = [*responses.notes, *([NOTE] if responses.simulated else [])]
     if not some.all():
         notes.append(f"{(~some).sum()} respondents without any answer excluded.")
     rng = np.random.default_rng(seed)

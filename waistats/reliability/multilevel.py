@@ -20,6 +20,7 @@ from waistats.errors import (
     listing,
 )
 from waistats.provenance import marked, noted, of_simulated
+from waistats.reliability._answers import Accepted, Codes
 from waistats.reliability._bootstrap import (
     KINDS,
     Seed,
@@ -193,6 +194,8 @@ def multilevel_reliability(
     kind: str = "percentile",
     n_resamples: int = 1000,
     seed: Seed = 0,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> MultilevelReliability:
     r"""Return between- and within-person reliability of a scale filled in repeatedly.
 
@@ -217,6 +220,10 @@ def multilevel_reliability(
         Bootstrap samples.
     seed : int, Generator or None
         Makes the bootstrap reproducible.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -279,7 +286,9 @@ def multilevel_reliability(
         ci = check_option("ci", ci, ("bootstrap", "none"))
     kind = check_option("kind", kind, tuple(name for name in KINDS if name != "bca"))
     check_conf_level(conf_level)
-    table = read_sessions(data, person, session, items)
+    table = read_sessions(
+        data, person, session, items, missing_codes=missing_codes, accept=accept
+    )
     mean_sessions = len(table.values) / (table.person.max() + 1)
     averaged = float(mean_sessions if k is None else k)
     if averaged < 1:

@@ -14,6 +14,7 @@ from waistats._caller import option
 from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError, DataError, check_option
 from waistats.provenance import marked, noted
+from waistats.reliability._answers import Accepted, Codes
 from waistats.reliability._bootstrap import Seed
 from waistats.reliability._delta import (
     DELTA_INTERVALS,
@@ -300,6 +301,8 @@ def omega_total(
     kind: str = "normal",
     n_resamples: int = 2000,
     seed: Seed = 0,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> FactorReliability:
     r"""Return omega total of items that measure one factor.
 
@@ -327,6 +330,10 @@ def omega_total(
         Bootstrap samples.
     seed : int, Generator or None
         Makes the bootstrap reproducible.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -379,7 +386,9 @@ def omega_total(
         seed=seed,
     )
     request.check(DELTA_INTERVALS)
-    sample = varying_sample(items, missing, at_least_items=3)
+    sample = varying_sample(
+        items, missing, at_least_items=3, missing_codes=missing_codes, accept=accept
+    )
     if method == "ml":
         require_inverse(sample, f"{option('method', 'minres')} or cronbach_alpha")
     form = OmegaForm(method=method, matrix=matrix, denominator=denominator)

@@ -8,6 +8,7 @@ import pandas as pd
 from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError, check_option
 from waistats.provenance import marked, noted
+from waistats.reliability._answers import Accepted, Codes
 from waistats.reliability._bootstrap import Seed, bootstrap_limits
 from waistats.reliability._categorical import (
     fit_one_factor,
@@ -49,6 +50,8 @@ def omega_categorical(
     kind: str = "normal",
     n_resamples: int = 1000,
     seed: Seed = 0,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> FactorReliability:
     r"""Return categorical omega: the reliability of the sum of ordered answers.
 
@@ -82,6 +85,10 @@ def omega_categorical(
         Bootstrap samples.
     seed : int, Generator or None
         Makes the bootstrap reproducible.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -147,7 +154,13 @@ def omega_categorical(
     request.check(("auto", "adf", "bootstrap"))
     kind = check_option("kind", kind, ("normal", "percentile"))
     ordinal = ordinal_sample(
-        items, correct=correct, missing=missing, at_least_items=3, smoothed=smooth
+        items,
+        correct=correct,
+        missing_codes=missing_codes,
+        accept=accept,
+        missing=missing,
+        at_least_items=3,
+        smoothed=smooth,
     )
     names = ordinal.sample.names
     scores = person_scores(ordinal.fit)

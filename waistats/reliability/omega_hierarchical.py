@@ -10,6 +10,7 @@ from waistats._format import coefficient
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_option, listing
 from waistats.provenance import marked, noted
+from waistats.reliability._answers import Accepted, Codes
 from waistats.reliability._bifactor import (
     LEAST_UNIQUENESS,
     Groups,
@@ -93,6 +94,8 @@ def omega_hierarchical(
     kind: str = "normal",
     n_resamples: int = 2000,
     seed: Seed = 0,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> HierarchicalReliability:
     r"""Return omega hierarchical: the share of a total score due to a general factor.
 
@@ -122,6 +125,10 @@ def omega_hierarchical(
         Bootstrap samples.
     seed : int, Generator or None
         Makes the bootstrap reproducible.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -171,21 +178,19 @@ def omega_hierarchical(
         seed=seed,
     )
     request.check(DELTA_INTERVALS)
+    known = ("minres", "ml") if groups is None else ("ml",)
+    check_option("method", method or known[0], known)
+    sample = varying_sample(
+        items, missing, at_least_items=3, missing_codes=missing_codes, accept=accept
+    )
     if groups is None:
-        check_option("method", method or "minres", ("minres", "ml"))
-        return _exploratory(items, factors, method or "minres", missing, request)
-    check_option("method", method or "ml", ("ml",))
-    return _confirmatory(items, groups, missing, request)
+        return _exploratory(sample, factors, method or "minres", request)
+    return _confirmatory(sample, groups, request)
 
 
 def _exploratory(
-    items: ItemsLike,
-    factors: int,
-    method: str,
-    missing: str,
-    request: IntervalRequest,
+    sample: Sample, factors: int, method: str, request: IntervalRequest
 ) -> HierarchicalReliability:
-    sample = varying_sample(items, missing, at_least_items=3)
     m = sample.n_items
     _check_factors(factors, m)
     s = sample.moments.covariance
@@ -231,9 +236,8 @@ def _exploratory(
 
 
 def _confirmatory(
-    items: ItemsLike, groups: Groups, missing: str, request: IntervalRequest
+    sample: Sample, groups: Groups, request: IntervalRequest
 ) -> HierarchicalReliability:
-    sample = varying_sample(items, missing, at_least_items=3)
     pattern = group_pattern(groups, sample.names)
     n = int(sample.moments.n)
     s = sample.moments.covariance * ((n - 1) / n)

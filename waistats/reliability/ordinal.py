@@ -13,6 +13,7 @@ from waistats._caller import option
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, ModelError, check_option, listing
 from waistats.provenance import marked, noted
+from waistats.reliability._answers import Accepted, Codes
 from waistats.reliability._bootstrap import Seed, resampled_sums
 from waistats.reliability._delta import IntervalRequest, Spread, resampled_spread
 from waistats.reliability._items import ItemsLike
@@ -84,6 +85,8 @@ def ordinal_sample(
     missing: str = "listwise",
     at_least_items: int = 2,
     smoothed: bool = False,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> OrdinalSample:
     """Return items with their polychoric correlations, checked and smoothed.
 
@@ -100,6 +103,10 @@ def ordinal_sample(
     smoothed : bool
         Whether correlations that are not positive semidefinite are changed to the
         nearest that are, or refused.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -114,7 +121,13 @@ def ordinal_sample(
     missing = check_option("missing", missing, ("listwise", "pairwise"))
     if not 0 <= correct < 1:
         raise ModelError(f"correct must be at least 0 and below 1; got {correct!r}.")
-    sample = varying_sample(items, missing, at_least_items=at_least_items)
+    sample = varying_sample(
+        items,
+        missing,
+        at_least_items=at_least_items,
+        missing_codes=missing_codes,
+        accept=accept,
+    )
     codes, size = categories(sample.values)
     fit = polychoric(codes, size, correct=correct)
     notes = [*sample.notes]
@@ -236,6 +249,8 @@ def ordinal_alpha(
     kind: str = "normal",
     n_resamples: int = 2000,
     seed: Seed = 0,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> ReliabilityEstimate:
     r"""Return ordinal alpha: alpha of the polychoric correlations.
 
@@ -263,6 +278,10 @@ def ordinal_alpha(
         Bootstrap samples.
     seed : int, Generator or None
         Makes the bootstrap reproducible.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -300,7 +319,14 @@ def ordinal_alpha(
     (0.775, 0.023)
     """
     request = _request(ci, conf_level, scale, kind, n_resamples, seed)
-    ordinal = ordinal_sample(items, correct=correct, missing=missing, smoothed=smooth)
+    ordinal = ordinal_sample(
+        items,
+        correct=correct,
+        missing=missing,
+        smoothed=smooth,
+        missing_codes=missing_codes,
+        accept=accept,
+    )
     r = ordinal.correlation
     m = len(r)
     gradient = np.full((m, m), m**2 / ((m - 1) * r.sum() ** 2))
@@ -336,6 +362,8 @@ def ordinal_omega(
     kind: str = "normal",
     n_resamples: int = 2000,
     seed: Seed = 0,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> FactorReliability:
     r"""Return ordinal omega: omega total of the polychoric correlations.
 
@@ -364,6 +392,10 @@ def ordinal_omega(
         Bootstrap samples.
     seed : int, Generator or None
         Makes the bootstrap reproducible.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -400,7 +432,13 @@ def ordinal_omega(
     method = check_option("method", method, METHODS)
     request = _request(ci, conf_level, scale, kind, n_resamples, seed)
     ordinal = ordinal_sample(
-        items, correct=correct, missing=missing, at_least_items=3, smoothed=smooth
+        items,
+        missing_codes=missing_codes,
+        accept=accept,
+        correct=correct,
+        missing=missing,
+        at_least_items=3,
+        smoothed=smooth,
     )
     form = OmegaForm(method=method, matrix="correlation")
     r = ordinal.correlation

@@ -50,7 +50,7 @@ class Coefficient:
 
     def check_options(self, options: Iterable[str]) -> None:
         """Raise a ModelError for options that the function does not take."""
-        own = {"ci", "conf_level", "missing"}
+        own = {"ci", "conf_level", "missing", "missing_codes", "accept"}
         known = [
             name
             for name, parameter in signature(self.function).parameters.items()

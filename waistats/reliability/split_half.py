@@ -13,6 +13,7 @@ import numpy as np
 from waistats._format import coefficient
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
+from waistats.reliability._answers import Accepted, Codes
 from waistats.reliability._best_split import BestSplit, best_split
 from waistats.reliability._bootstrap import Seed
 from waistats.reliability._delta import (
@@ -293,6 +294,8 @@ def split_half(
     kind: str = "normal",
     n_resamples: int = 2000,
     seed: Seed = 0,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
 ) -> SplitHalf:
     r"""Return the split-half reliability of the sum of the items.
 
@@ -324,6 +327,10 @@ def split_half(
         Bootstrap samples.
     seed : int, Generator or None
         Makes sampled splits and the bootstrap reproducible.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -368,7 +375,7 @@ def split_half(
         seed=seed,
     )
     request.check((*DELTA_INTERVALS, "fisher-z"))
-    sample = varying_sample(items, missing)
+    sample = varying_sample(items, missing, missing_codes=missing_codes, accept=accept)
     s = sample.moments.covariance
     r = correlation(s) if matrix == "correlation" else s
     guttman, splits = split_values(r, n_samples=n_samples, seed=seed)

@@ -8,6 +8,7 @@ from scipy import special
 
 from waistats._format import Result, coefficient, fixed, p_statement
 from waistats.provenance import marked, noted, of_simulated
+from waistats.reliability._answers import Accepted, Codes
 from waistats.reliability._factor_structure import (
     EQUAL,
     degrees_of_freedom,
@@ -93,7 +94,13 @@ class TauEquivalence(Result):
         return "\n".join(self.notes)
 
 
-def tau_equivalence(items: ItemsLike, *, missing: str = "listwise") -> TauEquivalence:
+def tau_equivalence(
+    items: ItemsLike,
+    *,
+    missing: str = "listwise",
+    missing_codes: Codes = (),
+    accept: Accepted = (),
+) -> TauEquivalence:
     r"""Test whether the items load equally on one factor, as Cronbach's alpha supposes.
 
     Parameters
@@ -102,6 +109,10 @@ def tau_equivalence(items: ItemsLike, *, missing: str = "listwise") -> TauEquiva
         Keyed responses to at least three items.
     missing : {"listwise", "pairwise", "em"}
         Treatment of missing answers.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -131,7 +142,9 @@ def tau_equivalence(items: ItemsLike, *, missing: str = "listwise") -> TauEquiva
     >>> result.df, round(result.p_value, 2)
     (3, 0.31)
     """
-    sample = varying_sample(items, missing, at_least_items=3)
+    sample = varying_sample(
+        items, missing, at_least_items=3, missing_codes=missing_codes, accept=accept
+    )
     n, m = int(sample.moments.n), sample.n_items
     s = sample.moments.covariance * ((n - 1) / n)
     require_inverse(sample, "cronbach_alpha")

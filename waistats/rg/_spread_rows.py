@@ -19,7 +19,8 @@ from waistats.measures import (
     prepared,
     with_coefficient_ids,
 )
-from waistats.reliability._items import ItemsLike, read_items
+from waistats.reliability._answers import Accepted, Codes, read_answers
+from waistats.reliability._items import ItemsLike
 from waistats.reliability._moments import (
     alpha_influence,
     alpha_of,
@@ -287,13 +288,22 @@ def sampling_blocks(table: pd.DataFrame) -> FloatArray:
     return V
 
 
-def spread_covariance(items: ItemsLike) -> FloatArray:
+def spread_covariance(
+    items: ItemsLike,
+    *,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
+) -> FloatArray:
     r"""Return one sample's covariance of transformed alpha and log score variance.
 
     Parameters
     ----------
     items : DataFrame or array_like, shape (n, m)
         Keyed responses; people with a missing answer are left out.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -321,7 +331,7 @@ def spread_covariance(items: ItemsLike) -> FloatArray:
     array([[0.126, 0.066],
            [0.066, 0.05 ]])
     """
-    values = read_items(items).values
+    values = read_answers(items, missing_codes=missing_codes, accept=accept).values
     values = values[~np.isnan(values).any(axis=1)]
     n = len(values)
     if n < 3:

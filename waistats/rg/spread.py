@@ -35,12 +35,13 @@ from waistats.meta.bivariate import (
 from waistats.meta.fit import fit_design
 from waistats.meta.results import MetaResult, TestResult
 from waistats.provenance import is_simulated, marked, of_simulated
+from waistats.reliability._answers import Accepted, Codes, read_answers
 from waistats.reliability._factor import (
     check_common,
     check_positive_definite,
     fit_ml,
 )
-from waistats.reliability._items import ItemsLike, read_items
+from waistats.reliability._items import ItemsLike
 from waistats.rg._spread_rows import sampling_blocks, spread_rows
 
 # sampling variances of alpha where half of the answers are at the top
@@ -472,13 +473,22 @@ def _congeneric(
     return -np.log1p(-alpha / (1 - share)), scaled
 
 
-def loading_variation(items: ItemsLike) -> float:
+def loading_variation(
+    items: ItemsLike,
+    *,
+    missing_codes: Codes = (),
+    accept: Accepted = (),
+) -> float:
     r"""Return the squared coefficient of variation of the loadings of one factor.
 
     Parameters
     ----------
     items : DataFrame or array_like, shape (n, m)
         Keyed responses to at least 3 items; people with a missing answer are left out.
+    missing_codes : float or sequence of float
+        Numbers that mean a missing answer, such as ``(99, -9)``.
+    accept : str or sequence of str
+        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
 
     Returns
     -------
@@ -504,7 +514,7 @@ def loading_variation(items: ItemsLike) -> float:
     >>> round(loading_variation(answers), 2)
     0.13
     """
-    values = read_items(items).values
+    values = read_answers(items, missing_codes=missing_codes, accept=accept).values
     values = values[~np.isnan(values).any(axis=1)]
     if values.shape[1] < 3 or len(values) <= values.shape[1]:
         raise DataError(

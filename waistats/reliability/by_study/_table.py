@@ -14,6 +14,7 @@ import pandas as pd
 
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, DataError, ModelError, listing
+from waistats.reliability._answers import gated
 from waistats.reliability._intervals import bonett_variance
 from waistats.reliability._moments import (
     Moments,
@@ -21,7 +22,7 @@ from waistats.reliability._moments import (
     influence_covariance,
 )
 from waistats.reliability._result import ReliabilityEstimate
-from waistats.reliability._sample import Sample, gated, moments_sample, prepare
+from waistats.reliability._sample import Sample, moments_sample, prepare
 from waistats.reliability.alpha import FORMULA_INTERVALS, alpha_notes, formula_limits
 from waistats.reliability.by_study._intake import Key, Part, StudyFrame
 from waistats.reliability.by_study._layout import CELL

@@ -16,8 +16,8 @@ from waistats.instruments._gate import gate_options
 from waistats.instruments._key_decision import Keyed
 from waistats.instruments.forms import Instrument
 from waistats.instruments.keys import audit_items
+from waistats.reliability._answers import gated
 from waistats.reliability._moments import alpha_of
-from waistats.reliability._sample import gated
 from waistats.reliability.by_study._data import (
     StudySums,
     ask,
