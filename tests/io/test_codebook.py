@@ -11,7 +11,7 @@ from waistats.errors import DataError
 from waistats.io import _codebook as schema
 from waistats.io._codebook import parse_table
 from waistats.io._files import read_table, table_of_frame
-from waistats.io._table import MISSING_NUMBERS, MISSING_TEXTS
+from waistats.io._numbers import MISSING_NUMBERS, MISSING_TEXTS
 
 PACKAGE = schema.codebook()
 RESOURCES = {entry["name"]: entry for entry in PACKAGE["resources"]}

@@ -11,7 +11,7 @@ from waistats.datasets.simulated_studies import simulate_hanson_study
 from waistats.errors import DataError, listing, near
 from waistats.io._codebook import codebook, fields, parse_table, resource, validate
 from waistats.io._files import read_table
-from waistats.io._table import problem
+from waistats.io._findings import problem
 from waistats.io.check import require_coefficients
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from waistats._files import data_json
 from waistats.datasets.bundled import list_datasets
 from waistats.errors import DataError, listing, near
-from waistats.io._table import plain_text
+from waistats.io._numbers import plain_text
 from waistats.io.readers import read_responses
 
 _SECONDS = 60

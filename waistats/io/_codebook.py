@@ -24,15 +24,15 @@ from waistats._files import data_json
 from waistats._identifiers import identifiers, label_names
 from waistats._typing import BoolArray
 from waistats.errors import DataError, listing, near
-from waistats.io._table import (
-    Finding,
+from waistats.io._findings import Finding
+from waistats.io._numbers import (
     NumberStyle,
-    RawTable,
     parse_numbers,
     plain_text,
     plain_texts,
     quoted,
 )
+from waistats.io._table import RawTable
 from waistats.measures import NO, REQUIRED, YES
 
 # What spreadsheets show for a formula without a result.

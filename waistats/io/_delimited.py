@@ -7,7 +7,9 @@ import re
 from waistats._caller import option
 from waistats.errors import DataError
 from waistats.io._encoding import decode
-from waistats.io._table import RawTable, quoted, runs, table_of_cells
+from waistats.io._findings import runs
+from waistats.io._numbers import quoted
+from waistats.io._table import RawTable, table_of_cells
 
 _DELIMITERS = (",", ";", "\t", "|")
 _QUOTED = re.compile(r'"[^"]*"')

@@ -12,8 +12,8 @@ import pandas as pd
 from waistats._typing import BoolArray
 from waistats.errors import listing
 from waistats.io._codebook import Field
+from waistats.io._findings import Finding
 from waistats.io._rules import Rows, about_table, is_coding_sheet
-from waistats.io._table import Finding
 from waistats.measures import ALPHA_TYPES
 
 _COEFFICIENT = ("estimate", "n", "n_items", "instrument", "rater", "scale")

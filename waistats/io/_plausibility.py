@@ -18,8 +18,9 @@ from waistats.instruments.forms import (
     forms_called,
 )
 from waistats.instruments.identification import RATERS, identify_instrument
+from waistats.io._findings import Finding
+from waistats.io._numbers import decimals
 from waistats.io._rules import Rows, about_table, is_coding_sheet
-from waistats.io._table import Finding, decimals
 from waistats.measures import ALPHA_TYPES, kinds_of
 
 # Numbers that people type for "not known".

@@ -12,7 +12,9 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from waistats._typing import BoolArray, FloatArray
-from waistats.io._table import Finding, RawTable, plain_texts, quoted
+from waistats.io._findings import Finding
+from waistats.io._numbers import plain_texts, quoted
+from waistats.io._table import RawTable
 from waistats.measures import (
     EXCLUDED,
     INDUCED,

@@ -10,8 +10,9 @@ from pandas.api.types import is_numeric_dtype
 from scipy.special import bdtrc
 
 from waistats.errors import listing
+from waistats.io._findings import Finding
+from waistats.io._numbers import decimals, is_missing, quoted
 from waistats.io._rules import Rows, about_table
-from waistats.io._table import Finding, decimals, is_missing, quoted
 from waistats.measures import ALPHA_TYPES, kinds_of
 
 _SUMMARY = re.compile(

@@ -9,7 +9,8 @@ import pandas as pd
 
 from waistats._caller import option
 from waistats.errors import DataError, listing
-from waistats.io._table import RawTable, is_missing
+from waistats.io._numbers import is_missing
+from waistats.io._table import RawTable
 
 # columns that may have a value for each coefficient of a row
 _BESIDE = (

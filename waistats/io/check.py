@@ -25,6 +25,8 @@ from waistats.io._codebook import (
 )
 from waistats.io._duplicates import repeated_rows, table_doubts
 from waistats.io._files import Source, read_table
+from waistats.io._findings import Finding, findings_frame, problem, sentences
+from waistats.io._numbers import filled_cells, is_missing, plain_texts, quoted
 from waistats.io._plausibility import form_doubts, row_doubts
 from waistats.io._rules import (
     Rows,
@@ -35,17 +37,7 @@ from waistats.io._rules import (
     with_status,
 )
 from waistats.io._suspicions import suspicions
-from waistats.io._table import (
-    Finding,
-    RawTable,
-    filled_cells,
-    findings_frame,
-    is_missing,
-    plain_texts,
-    problem,
-    quoted,
-    sentences,
-)
+from waistats.io._table import RawTable
 from waistats.io._wide import one_row_each
 from waistats.measures import (
     KIND_COLUMNS,

@@ -13,20 +13,17 @@ from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, listing, near
 from waistats.io._codebook import NUMBER_ADVICE, guess_column, tidy_numbers
 from waistats.io._files import Source, read_table
-from waistats.io._table import (
+from waistats.io._findings import Finding, problem, runs
+from waistats.io._numbers import (
     MISSING_NUMBERS,
-    Finding,
-    RawTable,
     is_missing,
     parse_numbers,
     plain_text,
-    problem,
     quoted,
-    row_starts,
-    runs,
     spelling,
     text_cells,
 )
+from waistats.io._table import RawTable, row_starts
 from waistats.io._words import (
     Labels,
     ReadWords,

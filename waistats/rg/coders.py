@@ -17,7 +17,9 @@ from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, listing, near
 from waistats.io._codebook import Field, parse_table, rename_columns
 from waistats.io._files import Source, read_table
-from waistats.io._table import RawTable, plain_text, problem, quoted
+from waistats.io._findings import problem
+from waistats.io._numbers import plain_text, quoted
+from waistats.io._table import RawTable
 from waistats.io.check import codebook_of
 from waistats.provenance import is_simulated, marked, of_simulated
 from waistats.reliability.icc import intraclass_correlation

@@ -20,7 +20,7 @@ from waistats.errors import (
     check_option,
     listing,
 )
-from waistats.io._table import plain_text
+from waistats.io._numbers import plain_text
 from waistats.measures import EXCLUDED, INDUCED, OWN, SHEET_MARK, check_columns
 from waistats.provenance import is_simulated, marked, of_simulated
 from waistats.rg.descriptives import NOT_STATED

@@ -17,7 +17,7 @@ from waistats._typing import IntArray
 from waistats.errors import DataError, ModelError, listing, near
 from waistats.instruments.forms import Instrument, get_instrument
 from waistats.instruments.scoring import item_columns
-from waistats.io._table import number_style, parse_numbers
+from waistats.io._numbers import number_style, parse_numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

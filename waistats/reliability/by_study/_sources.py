@@ -24,7 +24,8 @@ from waistats.errors import DataError, listing
 from waistats.io._delimited import find_names
 from waistats.io._exports import recognise
 from waistats.io._files import STANDARD_INPUT, TEXT
-from waistats.io._table import MISSING_NUMBERS, clean_names
+from waistats.io._numbers import MISSING_NUMBERS
+from waistats.io._table import clean_names
 from waistats.io.readers import read_answers
 
 # names that no item of a questionnaire has
