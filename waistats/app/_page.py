@@ -125,7 +125,7 @@ def make_app(folder: Path, first: Path | None = None) -> App:
 
         @reactive.effect
         async def _() -> None:
-            await session.send_custom_message("step", state.step.get())
+            await session.send_custom_message("step", {"id": state.step.get()})
 
         for id, _name, _words, module in STEPS:
             module.server(id, state)

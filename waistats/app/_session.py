@@ -1,13 +1,15 @@
 """What the steps of one page share: the choices, the process, the private folder."""
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from shiny import Session, reactive
 
 from waistats.app._job import Job
-from waistats.app._state import Choices
+from waistats.app._state import Choices, safe_name
 from waistats.app._work import Worker
 
 
@@ -22,6 +24,8 @@ class AppState:
         The step that is shown: data, reliability, generalize, report or teaching.
     own : Job
         The coefficient table of the own data, as the Reliability step computed it.
+    tables : reactive.Value of tuple of str
+        Coefficient tables that were dropped on the step Data: files of the folder.
     worker : Worker
         The process that computes; `job` makes a computation of it.
     folder : Path
@@ -34,10 +38,11 @@ class AppState:
         self.session = session
         self.folder = folder
         self.first = first
-        self.worker = Worker()
+        self.worker = Worker(folder)
         self.choices: reactive.Value[Choices] = reactive.Value(Choices())
         self.step: reactive.Value[str] = reactive.Value("data")
         self.own = self.job("Computing reliability")
+        self.tables: reactive.Value[tuple[str, ...]] = reactive.Value(())
 
     def job(self, words: str) -> Job:
         """Return a computation, idle as yet."""
@@ -45,8 +50,6 @@ class AppState:
 
     def change(self, **parts: Any) -> None:
         """Put parts of the choices in the place of the last ones."""
-        from dataclasses import replace
-
         with reactive.isolate():
             self.choices.set(replace(self.choices.get(), **parts))
 
@@ -59,6 +62,16 @@ class AppState:
             last.set(getattr(self.choices.get(), name))
 
         return last.get
+
+    def keep(self, path: str | Path, name: str) -> str:
+        """Keep a file in the private folder; return its name there.
+
+        The process works in that folder: the name alone is its path. A file of the same
+        name is replaced.
+        """
+        kept = safe_name(name)
+        shutil.copyfile(path, self.folder / kept)
+        return kept
 
     def go(self, step: str) -> None:
         """Show a step."""

@@ -25,18 +25,18 @@ class Data:
 
     Attributes
     ----------
-    path : str
-        The private copy; empty without a file.
     name : str
-        The file as the user calls it.
+        The file in the private folder; empty without one.
+    number : int
+        Which file of this name it is, where one took the place of another.
     reading : tuple of pairs
         Options of `read_responses`.
     answers : tuple of pairs
         Questions of the intake session and their answers, in order.
     """
 
-    path: str = ""
     name: str = ""
+    number: int = 0
     reading: Pairs = ()
     answers: tuple[tuple[str, str], ...] = ()
 
@@ -108,15 +108,15 @@ def safe_name(name: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _begun(path: str, reading: Pairs) -> Session:
-    return begin(path, **dict(reading))
+def _begun(name: str, number: int, reading: Pairs) -> Session:
+    return begin(name, **dict(reading))
 
 
 @lru_cache(maxsize=16)
 def intake(data: Data) -> Session:
     """Return the session of a file after its answers."""
     if not data.answers:
-        return _begun(data.path, data.reading)
+        return _begun(data.name, data.number, data.reading)
     before = replace(data, answers=data.answers[:-1])
     return intake(before).answer(*data.answers[-1])
 

@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from waistats._caller import APP, calling
@@ -39,11 +40,15 @@ def tell(text: str, part: float | None = None) -> None:
         _outbox.send((_STEP, (text, part)))
 
 
-def _work(pipe: Connection) -> None:
+def _work(pipe: Connection, folder: str) -> None:
     """Answer calls until the page goes away: the whole life of the process."""
     global _outbox
     _outbox = pipe
+    import os
     import signal
+
+    # files of the page are named without their folder, here and in every message
+    os.chdir(folder)
 
     # the terminal's Ctrl-C is for the server, which ends this process
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -78,9 +83,15 @@ class Worker:
     """A process that computes for one page; made at once, so that it is warm when needed.
 
     One call at a time; further calls wait.
+
+    Parameters
+    ----------
+    folder : Path
+        The private folder of the page, where the process works.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
         self._context = multiprocessing.get_context("spawn")
         self._lock = asyncio.Lock()
         self._closed = False
@@ -89,7 +100,9 @@ class Worker:
     def _start(self) -> None:
         ours, theirs = self._context.Pipe()
         self._pipe = ours
-        self._process = self._context.Process(target=_work, args=(theirs,), daemon=True)
+        self._process = self._context.Process(
+            target=_work, args=(theirs, self._folder), daemon=True
+        )
         self._process.start()
         theirs.close()
 

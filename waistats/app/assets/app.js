@@ -122,13 +122,13 @@
     $(document).on("shiny:sessioninitialized", function () {
       document.documentElement.dataset.ready = "yes";
     });
-    window.Shiny.addCustomMessageHandler("step", function (step) {
-      if (step !== current()) show(step, true);
+    window.Shiny.addCustomMessageHandler("step", function (message) {
+      if (message.id !== current()) show(message.id, true);
     });
     // a message moves the eye and the keyboard to what has changed
-    window.Shiny.addCustomMessageHandler("focus", function (id) {
+    window.Shiny.addCustomMessageHandler("focus", function (message) {
       setTimeout(function () {
-        var target = document.getElementById(id);
+        var target = document.getElementById(message.id);
         if (!target) return;
         target.focus({ preventScroll: true });
         target.scrollIntoView({ block: "start", behavior: "smooth" });
