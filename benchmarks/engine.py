@@ -7,9 +7,8 @@ environment that WAISTATS_PEERS names, R where Rscript and metafor are there; ot
 said to be absent. Peers get the same data, and each works with its own tolerance;
 metafor's thousand fits are 200, times five, the best of three in pieces of ten. PyMARE's
 vectorised fits give estimates and standard errors, ours tau2, Q, I2 and H2 too. Data
-are SIMULATED; times are the best of several runs, of waistats by the clock, of peers in
-processor time, which other work on the machine does not lengthen; a ratio above 1 is in
-favour of waistats.
+are SIMULATED; times are the best of several runs in processor time (of all threads), which
+other work on the machine does not lengthen; a ratio above 1 is in favour of waistats.
 """
 
 import os
@@ -89,9 +88,9 @@ def best(call: Callable[[], object], repeats: int) -> float:
     call()
     times: list[float] = []
     while len(times) < repeats or sum(times) < 1:
-        start = time.perf_counter()
+        start = time.process_time()
         call()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return min(times)
 
 

@@ -1,6 +1,7 @@
 """Results that stay as they are: copies come in, and copies go out."""
 
 from dataclasses import fields
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -9,6 +10,16 @@ import pandas as pd
 
 # where frames share data until one is written, a shallow copy is a copy
 _DEEP = not pd.__version__ >= "3"
+
+
+# what nobody can change anyway
+_CLOSED = frozenset({float, int, str, bool, type(None)})
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """Return the names of a dataclass' fields."""
+    return tuple(field.name for field in fields(kind))
 
 
 def _kept(value: Any) -> Any:
@@ -60,16 +71,17 @@ class Frozen:
     __slots__ = ()
 
     def __post_init__(self) -> None:
-        for field in fields(self):  # type: ignore[arg-type]
-            value = object.__getattribute__(self, field.name)
+        for name in _names(type(self)):
+            value = object.__getattribute__(self, name)
+            if type(value) in _CLOSED:
+                continue
             kept = _kept(value)
             if kept is not value:
-                object.__setattr__(self, field.name, kept)
+                object.__setattr__(self, name, kept)
 
     def __reduce__(self) -> tuple[Any, ...]:
         values = {
-            field.name: object.__getattribute__(self, field.name)
-            for field in fields(self)  # type: ignore[arg-type]
+            name: object.__getattribute__(self, name) for name in _names(type(self))
         }
         return _restored, (type(self), values)
 

@@ -245,3 +245,12 @@ def test_row_order_changes_nothing(mibs):
 def test_bad_options(cesd, option, value, words):
     with pytest.raises(ModelError, match=words):
         fit_meta(cesd, **{option: value})
+
+
+def test_a_doubled_column_is_named():
+    table = pd.DataFrame(
+        [["A", "B", 1.0, 0.1], ["C", "D", 1.2, 0.1]],
+        columns=["study_id", "study_id", "yi", "vi"],
+    )
+    with pytest.raises(DataError, match="Columns occur twice: study_id"):
+        fit_meta(table)

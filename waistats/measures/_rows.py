@@ -130,15 +130,17 @@ def prepared(table: Any, required: tuple[str, ...] = REQUIRED) -> pd.DataFrame:
     return with_form_lengths(out)
 
 
-def identifiers_are_text(table: pd.DataFrame) -> bool:
-    """Return whether all identifiers are there as text, so that none would change."""
+def text_identifiers(table: pd.DataFrame) -> dict[str, list[str]] | None:
+    """Return the columns of identifiers; None unless all are text already."""
+    found = {}
     for name in IDS:
-        if name in table and not all(
-            type(cell) is str and cell and cell == cell.strip()
-            for cell in table[name].to_numpy(dtype=object).tolist()
-        ):
-            return False
-    return True
+        if name in table:
+            cells = table[name].tolist()
+            for cell in cells:
+                if type(cell) is not str or not cell or cell != cell.strip():
+                    return None
+            found[name] = cells
+    return found
 
 
 def with_identifiers(table: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from waistats._typing import FloatArray
 from waistats.meta._distributions import critical, two_sided
 
 COLUMNS = ("estimate", "se", "statistic", "df", "p_value", "ci_low", "ci_high")
-INDEX = pd.Index(COLUMNS)
+WITH_TERM = pd.Index(("term", *COLUMNS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,9 +47,13 @@ class Contrasts:
         """Return one row per combination, with its name in ``term`` where it has one."""
         # one block of numbers: a frame of single columns takes longer than a fit
         numbers = np.array([getattr(self, name) for name in COLUMNS], dtype=float)
-        frame = pd.DataFrame(numbers.T, columns=INDEX)
-        if terms is not None:
-            frame.insert(0, "term", _words(tuple(terms)).copy())
+        frame = pd.DataFrame(numbers.T)
+        if terms is None:
+            frame.columns = WITH_TERM[1:]
+        else:
+            # -1 goes on with 0, 1 ..., which is faster than to search among names
+            frame.insert(0, -1, _words(tuple(terms)).copy())  # type: ignore[call-overload]
+            frame.columns = WITH_TERM
         return frame.assign(basis=list(self.basis)) if self.basis else frame
 
 

@@ -15,7 +15,8 @@ from waistats.errors import DataError, ModelError, listing
 from waistats.measures import (
     ALPHA_TYPES,
     MEASURES,
-    identifiers_are_text,
+    check_columns,
+    text_identifiers,
     with_identifiers,
 )
 from waistats.provenance import marked
@@ -94,8 +95,9 @@ class OfEffects(Result):
 
 def _floats(table: pd.DataFrame, column: str) -> FloatArray:
     values = table[column]
-    if values.dtype != np.float64:
-        values = pd.to_numeric(values, errors="coerce")
+    if values.dtype == np.float64:
+        return values.to_numpy()
+    values = pd.to_numeric(values, errors="coerce")
     return values.to_numpy(dtype=float, na_value=np.nan)
 
 
@@ -114,23 +116,27 @@ def usable_effects(effects: pd.DataFrame, moderators: str | None = None) -> Effe
         raise DataError(
             f"effects must be a DataFrame from effect_sizes(); got {type(effects)}."
         )
-    if not identifiers_are_text(effects):
+    if not effects.columns.is_unique:
+        check_columns(effects, ())
+    ids = text_identifiers(effects)
+    if ids is None:
         effects = with_identifiers(effects)
-    absent = [c for c in ("yi", "vi") if c not in effects]
-    if absent:
+    if absent := [c for c in ("yi", "vi") if c not in effects]:
         raise DataError(
             f"Columns are missing: {listing(absent)}. effect_sizes() adds them to a "
             "coefficient table."
         )
     yi, vi = _floats(effects, "yi"), _floats(effects, "vi")
-    there = ~(np.isnan(yi) | np.isnan(vi))
-    wrong = there & ~(np.isfinite(yi) & np.isfinite(vi) & (vi > 0))
-    if wrong.any():
-        raise DataError(
-            "yi must be finite and vi positive, but are not for study_id "
-            f"{listing(_text(effects, 'study_id')[wrong])}."
-        )
-    rows = np.flatnonzero(there)
+    good = np.isfinite(yi) & np.isfinite(vi) & (vi > 0)
+    rows = np.flatnonzero(good)
+    if len(rows) < len(good):
+        wrong = ~(good | np.isnan(yi) | np.isnan(vi))
+        if wrong.any():
+            raise DataError(
+                "yi must be finite and vi positive, but are not for study_id "
+                f"{listing(_text(effects, 'study_id')[wrong])}."
+            )
+        yi, vi = yi[rows], vi[rows]
     if len(rows) < 2:
         raise ModelError(
             f"Pooling needs at least 2 coefficients with an effect; there "
@@ -139,14 +145,14 @@ def usable_effects(effects: pd.DataFrame, moderators: str | None = None) -> Effe
     _check_types(_values(effects, "coefficient_type", rows), moderators)
     marks = _values(effects, "provenance", rows)
     return Effects(
-        yi=yi[rows],
-        vi=vi[rows],
+        yi=yi,
+        vi=vi,
         measure=_measure(_values(effects, "measure", rows)),
         rows=rows,
         # a copy: a frame that its owner changes later must not change the result
         source=effects,
         simulated=any("SIMULATED" in mark for mark in marks),
-        plain="scale" not in effects and _each_once(effects),
+        plain="scale" not in effects and _each_once(effects, ids),
     )
 
 
@@ -154,8 +160,10 @@ def _values(table: pd.DataFrame, column: str, rows: np.ndarray) -> set[str]:
     """Return the distinct texts of a column in some rows; none where it is absent."""
     if column not in table:
         return set()
-    values = table[column].to_numpy(dtype=object)[rows]
-    return {str(value) for value in set(values.tolist()) if not pd.isna(value)}
+    values = table[column].tolist()
+    if len(rows) < len(values):
+        values = [values[i] for i in rows.tolist()]
+    return {str(value) for value in set(values) if not pd.isna(value)}
 
 
 def _text(table: pd.DataFrame, column: str, default: str | None = None) -> np.ndarray:
@@ -187,11 +195,11 @@ def _check_types(kinds: set[str], moderators: str | None) -> None:
         )
 
 
-def _each_once(table: pd.DataFrame) -> bool:
-    """Return whether no study is there twice."""
+def _each_once(table: pd.DataFrame, ids: dict[str, list[str]] | None) -> bool:
+    """Return whether no study is there twice; ``ids`` are read already, or None."""
     if "study_id" not in table:
         return True
-    studies = table["study_id"].to_numpy(dtype=object).tolist()
+    studies = table["study_id"].tolist() if ids is None else ids["study_id"]
     return len(set(studies)) == len(studies)
 
 

@@ -3,7 +3,6 @@
 A likelihood can have several maxima; the highest is found.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +22,15 @@ from waistats.meta._linalg import (
     trace,
     weighted_fit,
 )
-
-MAX_ITERATIONS = 200
-TINY = float(np.finfo(float).tiny)
+from waistats.meta._tau2_alone import (
+    COARSE,
+    MAX_ITERATIONS,
+    Alone,
+    hedges_alone,
+    highest_alone,
+    one_mean,
+    zero_alone,
+)
 
 
 @dataclass(slots=True)
@@ -138,6 +143,16 @@ def new_search(
     )
 
 
+def of_one(found: Alone) -> Tau2:
+    """Return what was found for one mean as a batch of one."""
+    return Tau2(
+        np.array([found.tau2]),
+        np.array([found.converged]),
+        found.n_iter,
+        np.array([found.climbs]),
+    )
+
+
 def find_zero(
     search: Search,
     method: str,
@@ -151,9 +166,20 @@ def find_zero(
     halved, so a zero that exists is found. ``near`` is another point and its step for
     the first secant, in place of ``search.told``; NaN for none.
     """
-    alone = len(search.index) == 1 and np.count_nonzero(np.isfinite(search.v)) > 1
-    if alone and is_mean(search.X):
-        return _find_alone(search, method, start, near)
+    if (alone := one_mean(search.y, search.v, search.X)) is not None:
+        return of_one(
+            zero_alone(
+                *alone,
+                method,
+                float(search.target[0]),
+                start=float(start[0]),
+                told=float(search.told[0]),
+                near=None if near is None else (float(near[0][0]), float(near[1][0])),
+                low=float(search.low[0]),
+                high=float(search.high[0]),
+                climbs=bool(search.climbs[0]),
+            )
+        )
     tau2 = np.zeros(len(search.index))
     converged = np.ones(len(search.index), dtype=bool)
     fit = weighted_fit(search.y, search.v, search.X, search.told)
@@ -220,93 +246,8 @@ def find_zero(
     return Tau2(tau2, converged, n_iter, f0 > 0)
 
 
-def _step_alone(
-    method: str, y: FloatArray, v: FloatArray, t: float, k: float, target: float
-) -> tuple[float, float]:
-    """Return the scoring step of one mean, and the scale that it is judged by."""
-    w = 1 / (v + t)
-    s1 = float(np.add.reduce(w))
-    if not s1 * s1 / k > TINY:
-        return math.nan, math.nan
-    r = y - float(w @ y) / s1
-    u = w * r
-    scale = k / s1
-    if method == "REML":
-        w2 = w * w
-        s2 = float(np.add.reduce(w2))
-        mean = s2 / s1
-        tr_p, tr_pp = s1 - mean, s2 + mean * mean - 2 * float(w2 @ w) / s1
-        tr_pp = max(tr_pp, tr_p * tr_p / target, TINY)
-        return (float(u @ u) - tr_p) / tr_pp, scale
-    if method == "ML":
-        return (float(u @ u) - s1) / float(w @ w), scale
-    return (float(u @ r) / target - 1) * scale, scale
-
-
-def _find_alone(
-    search: Search,
-    method: str,
-    start: FloatArray,
-    near: tuple[FloatArray, FloatArray] | None,
-) -> Tau2:
-    """Find the zero for one mean by the rule of `find_zero`, in floats.
-
-    On arrays of one number the rule costs ten times the sums over the coefficients. A
-    test holds both to the same answers.
-    """
-    used = np.isfinite(search.v[:, 0])
-    y, v = search.y[used, 0], search.v[used, 0]
-    k, target = float(search.k[0]), float(search.target[0])
-    told = float(search.told[0])
-    low, high = float(search.low[0]), float(search.high[0])
-    fold, _ = _step_alone(method, y, v, told, k, target)
-    first = fold
-    if not math.isfinite(fold):
-        lost = np.array([math.nan])
-        return Tau2(lost, np.array([False]), 0, np.array([False]))
-    climbs = bool(search.climbs[0]) or fold > 0
-    t = float(start[0])
-    t = fold if t <= 0 and climbs else max(t, 0.0)
-    if near is not None and math.isfinite(near[1][0]):
-        told, fold = float(near[0][0]), float(near[1][0])
-    answer, n_iter = 0.0, 0
-    converged = not t > 0
-    while not converged and n_iter < MAX_ITERATIONS:
-        n_iter += 1
-        f, scale = _step_alone(method, y, v, t, k, target)
-        if not math.isfinite(f):
-            answer = math.nan
-            break
-        if f > 0:
-            climbs, low = True, t
-        else:
-            high = t
-        rise, run = f - fold, t - told
-        slope = rise / run if run else math.nan
-        new = t - f / slope if slope else math.nan
-        if new <= 0 and slope < 0 and not climbs:
-            new = 0.0
-        if not slope < 0 or (new <= low and climbs) or new >= high:
-            new = (low + high) / 2 if math.isfinite(high) else 2 * t + abs(f)
-        ground = f <= 0 and not climbs and t <= 1e-14 * scale
-        tight = abs(f) <= 1e-13 * scale or high - low < 4e-16 * high
-        close = abs(new - t) <= 1e-8 * scale and abs(f) <= 1e-7 * scale
-        if ground or tight or close:
-            answer = 0.0 if ground else t if tight else new
-            converged = True
-        told, fold, t = t, f, new
-    if not converged and not math.isnan(answer):
-        # rounding can keep the last steps just above their tolerance
-        f, scale = _step_alone(method, y, v, t, k, target)
-        answer, converged = t, abs(f) <= 1e-7 * scale
-    return Tau2(
-        np.array([answer]), np.array([converged]), n_iter, np.array([first > 0])
-    )
-
-
-# where likelihoods are searched for a second maximum, on how many points, and on how
-# many at first
-RATIO, GRID, COARSE = 4.0, 14, 7
+# where likelihoods are searched for a second maximum, and on how many points
+RATIO, GRID = 4.0, 14
 
 
 def _likelihoods(
@@ -364,6 +305,8 @@ def _columns(
 
 def moments(y: FloatArray, v: FloatArray, X: FloatArray, df: FloatArray) -> FloatArray:
     """Return Hedges' estimate before it is cut at 0, where iterations start."""
+    if (alone := one_mean(y, v, X)) is not None:
+        return np.array([hedges_alone(*alone)])
     rss, tr_pv = ols_sums(y, v, X)
     return (rss - tr_pv) / df
 
@@ -375,6 +318,10 @@ def highest_maximum(search: Search, method: str, df: FloatArray) -> Tau2:
     Its values on a logarithmic grid show a higher one; the search is repeated there.
     """
     y, v, X = search.y, search.v, search.X
+    if (alone := one_mean(y, v, X)) is not None:
+        found_alone = highest_alone(*alone, method, float(search.target[0]))
+        if found_alone is not None:
+            return of_one(found_alone)
     smallest = v.min(0)
     top = np.maximum(4 * spread(y, v), smallest)
     wide = top > 1e6 * smallest

@@ -21,6 +21,7 @@ from waistats.meta._linalg import (
     trace_PP,
     weighted_fit,
 )
+from waistats.meta._tau2_alone import hedges_alone, one_mean, zero_alone
 from waistats.meta._tau2_search import (
     Tau2,
     better_of_zero,
@@ -28,6 +29,7 @@ from waistats.meta._tau2_search import (
     highest_maximum,
     moments,
     new_search,
+    of_one,
 )
 
 
@@ -134,6 +136,9 @@ def _solved(
     """Solve y'Py = k - p, or the median of its distribution."""
     df = k - X.shape[1]
     target = chi2_ppf(0.5, df) if median else df
+    if (alone := one_mean(y, v, X)) is not None:
+        start = hedges_alone(*alone)
+        return of_one(zero_alone(*alone, "PM", float(target[0]), start=start))
     search = new_search(y, v, X, k, target)
     return find_zero(search, "PM", moments(y, v, X, df))
 
