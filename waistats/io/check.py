@@ -1,5 +1,6 @@
 """Coefficient tables: every error at once, and what to look at again."""
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -166,14 +167,14 @@ def _sheets_with_coefficients(
 
     found = []
     try:
-        book = load_workbook(path, read_only=True)
+        # from memory: a workbook that cannot be read would leave its file open
+        book = load_workbook(io.BytesIO(Path(path).read_bytes()), read_only=True)
         for page in book.worksheets[1:]:
             first = next(page.iter_rows(max_row=1, values_only=True), ())
             names = [str(cell).strip() for cell in first if cell is not None]
             names = [(columns or {}).get(name, name) for name in names]
             if set(REQUIRED) <= set(names):
                 found.append(str(page.title))
-        book.close()
     except Exception:  # what is wrong with the file is said by the reader
         return []
     return found

@@ -70,11 +70,14 @@ def _identical(
     if not frame.duplicated().any():
         return []
     same = frame.groupby(list(frame.columns), sort=False).indices
-    groups = [
-        complete[at]
-        for at in same.values()
-        if len(at) > 1 and _chance(rows, at) < _BY_CHANCE
-    ]
+    groups = sorted(  # by their first rows: pandas 2 keeps no order in indices
+        (
+            complete[at]
+            for at in same.values()
+            if len(at) > 1 and _chance(rows, at) < _BY_CHANCE
+        ),
+        key=lambda group: int(group[0]),
+    )
     if not groups:
         return []
     told = [listing((row(int(i)) for i in group), 3) for group in groups]
