@@ -186,7 +186,12 @@ def kind_words(kind: str) -> str:
     >>> kind_words("kr20"), kind_words("omega_total")
     ('KR-20', 'omega total')
     """
-    said = {"alpha": "alpha", "kr20": "KR-20", "icc": "ICC"}
+    said = {
+        "alpha": "alpha",
+        "kr20": "KR-20",
+        "icc": "ICC",
+        "test_retest": "test–retest",
+    }
     return said.get(kind, kind.replace("_", " "))
 
 
@@ -303,6 +308,15 @@ def column_words(name: str) -> str:
     ('Female (%)', 'Number of items', 'My column')
     """
     return _titles().get(name) or _DERIVED.get(name) or plain_head(name)
+
+
+def head_words(name: str) -> str:
+    """Return what a column is called as a head or a row of a table.
+
+    >>> head_words("instrument"), head_words("pct_female"), head_words("n_items")
+    ('Version', 'Female (%)', 'Number of items')
+    """
+    return "Version" if name == "instrument" else column_words(name)
 
 
 # columns that are made of those of the codebook

@@ -244,7 +244,7 @@ def test_no_heterogeneity():
 def test_practice_table(cesd):
     table = practice_table(cesd, sd=9, prediction="metafor").set_index("quantity")
     assert table.loc["alpha", "pi_low"] == pytest.approx(0.838829, abs=5e-7)
-    sem = table.loc["standard error (measurement)"]
+    sem = table.loc["standard error of measurement"]
     assert sem["estimate"] == pytest.approx(9 * np.sqrt(1 - 0.905208), abs=1e-4)
     assert sem["pi_low"] > sem["estimate"] > sem["pi_high"]
     assert table.loc["P(true alpha > .90)", "estimate"] == pytest.approx(

@@ -382,7 +382,7 @@ def test_lengths_are_named_and_modelled():
         ({"score_metric": "T"}, {"response_min": 1, "response_max": 5}, DataError,
          "score_metric must be 'sum' or 'item_mean', but is T"),
         ({"study_id": "S1"}, {"metric": "as_given"}, DataError,
-         "Samples with several coefficients: S1"),
+         "several time points: S1"),
         ({"score_sd": "wide"}, {"metric": "as_given"}, DataError, "'wide'"),
         ({"estimate": 1.0}, {"metric": "as_given"}, DataError, "below 1"),
         ({}, {"metric": "z"}, ModelError, "metric must be one of"),

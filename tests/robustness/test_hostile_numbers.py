@@ -121,7 +121,7 @@ class TestNumbers:
         assert fit.predict()["pi_high"].iloc[0] >= 1
         rows = practice_table(fit).set_index("quantity")["pi_high"]
         assert rows["alpha"] >= 1
-        assert rows["standard error (measurement), in SDs"] == 0
+        assert rows["standard error of measurement, in SDs"] == 0
         (width,) = [name for name in rows.index if "interval of alpha" in name]
         assert np.isnan(rows[width])
         assert standard_error_of_measurement(9.0, fit)["pi_high"] == 0

@@ -163,7 +163,7 @@ def test_the_sentence_says_what_matters(found):
     text = found.sentence()
     assert "In 513 specifications the pooled alpha lies between .691 and .814" in text
     assert "The conclusion depends on the choices: 99% put it at or above .70" in text
-    assert "What matters most is the choice of model" in text
+    assert "What matters most is the model: on average" in text
     assert found.spread == pytest.approx(np.ptp(found.frame["estimate"]))
     bands = found.bands()
     assert bands["threshold"].to_list() == [0.70, 0.80, 0.90]

@@ -113,17 +113,16 @@ def study_names(table: pd.DataFrame) -> dict[str, str]:
 
     A bare number is no name: study 3 is called ``Study 3``.
     """
-    ids = table["study_id"].astype(str)
+    ids = [str(v) for v in table["study_id"]]
+    printed, alone = (_first(table, name, ids) for name in ("authors", "author"))
+    years = _first(table, "year", ids)
     names: dict[str, str] = {}
-    if not {"authors", "author"} & set(table.columns):
-        for study in map(str, ids.unique()):
-            names[study] = f"Study {study}" if _is_number(study) else study
-    else:
-        for study, part in table.groupby(ids, sort=False):
-            called = _authors(part)
-            if not called and _is_number(str(study)):
-                called = _authors(part, "author") or f"Study {study}"
-            names[str(study)] = called or str(study)
+    for study in dict.fromkeys(ids):
+        called = _authors(printed.get(study, ""), years.get(study, ""))
+        if not called and _is_number(study):
+            called = _authors(alone.get(study, ""), years.get(study, ""))
+            called = called or f"Study {study}"
+        names[study] = called or study
     # two publications of one name keep their identifiers
     twice = pd.Series(names).duplicated(keep=False).to_dict()
     return {s: f"{n} ({s})" if twice[s] and n != s else n for s, n in names.items()}
@@ -133,20 +132,28 @@ def _is_number(study: str) -> bool:
     return study.replace(".", "").isdigit()
 
 
-def _authors(rows: pd.DataFrame, name: str = "authors") -> str:
-    """Return ``Horvath & Greenberg (1989)`` of the rows of one study; empty if unknown."""
-    if name not in rows:
-        return ""
-    text = next((str(v).strip() for v in rows[name].dropna() if str(v).strip()), "")
+def _first(table: pd.DataFrame, name: str, ids: list[str]) -> dict[str, str]:
+    """Return the first filled cell of each study in a column, as text."""
+    if name not in table:
+        return {}
+    found: dict[str, str] = {}
+    for study, value in zip(ids, table[name].tolist(), strict=True):
+        text = "" if pd.isna(value) else str(value).strip()
+        if text:
+            found.setdefault(study, text)
+    return found
+
+
+def _authors(text: str, year: str) -> str:
+    """Return ``Horvath & Greenberg (1989)`` of authors as printed; empty if unknown."""
     # what stands in brackets is a remark
     if not text or text.startswith("("):
         return ""
     if ";" in text or "," in text:
         people = [p.strip() for p in text.split(";") if p.strip()]
         text = _joined([p.split(",")[0].strip() for p in people])
-    year = next((v for v in rows["year"].dropna()), None) if "year" in rows else None
     try:
-        return text if year is None else f"{text} ({int(float(year))})"
+        return f"{text} ({int(float(year))})" if year else text
     except ValueError:
         return f"{text} ({year})"
 

@@ -12,12 +12,13 @@ from waistats.figures._alt import describe
 from waistats.figures._axes import set_alpha_axis, span
 from waistats.figures._style import text_width
 from waistats.measures import transform
-from waistats.sensitivity.multiverse import CHOICES, Multiverse
+from waistats.sensitivity.multiverse import CHOICES, Multiverse, option_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+_HEADS = {"measure": "Scale"}  # short, for the left margin
 _ROW, _TOP, _LEAST = 0.145, 2.0, 0.8  # inches: a row of choices, the curve
 
 
@@ -72,7 +73,7 @@ def _panels(ax: "Axes", rows: list[tuple[str, str]]) -> tuple["Axes", "Axes | No
     """Return the panels of curve and choices; without choices where they do not fit."""
     width, height = style.inches(ax)
     size = _size(height, len(rows))
-    left = text_width([option for _, option in rows], size) + 0.75
+    left = text_width([option_words(*row) for row in rows], size) + 0.8
     left = min(max(left, 0.6), 0.45 * width)
     foot, gap = 0.36, 0.1
     low = _ROW * (len(rows) + 1) * size / style.SMALL
@@ -162,7 +163,7 @@ def _matrix(panel: "Axes", frame: pd.DataFrame, rows: list[tuple[str, str]]) -> 
     for y in range(1, len(rows)):
         if choices[y] != choices[y - 1]:
             panel.axhline(y - 0.5, color=style.RULE, linewidth=0.5)
-    panel.set_yticks(range(len(rows)), labels=[option for _, option in rows])
+    panel.set_yticks(range(len(rows)), labels=[option_words(*row) for row in rows])
     panel.tick_params(axis="y", length=0, labelsize=size)
     panel.set_ylim(len(rows) - 0.4, -0.6)
     panel.set_xlim(0, len(frame) + 1)
@@ -179,7 +180,7 @@ def _name_choices(panel: "Axes", choices: list[str], size: float) -> None:
     for y, choice in enumerate(choices):
         if y == 0 or choices[y - 1] != choice:
             panel.annotate(
-                choice.capitalize(),
+                _HEADS.get(choice, choice.capitalize()),
                 (0, y),
                 xycoords=panel.get_yaxis_transform(),
                 xytext=(-away, 0),

@@ -84,10 +84,10 @@ def practice_table(
     ...     {"study_id": list("ABCDE"), "estimate": [.91, .89, .93, .88, .90],
     ...      "n": [84, 54, 231, 120, 90], "n_items": 12})
     >>> practice_table(fit_meta(effect_sizes(table)), sd=9).round(2).head(3)
-                           quantity  estimate  pi_low  pi_high
-    0                         alpha      0.91    0.83     0.95
-    1  standard error (measurement)      2.76    3.75     2.06
-    2      reliable change, 95% (±)      7.66   10.40     5.71
+                            quantity  estimate  pi_low  pi_high
+    0                          alpha      0.91    0.83     0.95
+    1  standard error of measurement      2.76    3.75     2.06
+    2       reliable change, 95% (±)      7.66   10.40     5.71
     """
     new = as_frame(new)
     if len(prepare(result, {}, new, None, n_items).rows) != 1:
@@ -111,7 +111,7 @@ def practice_table(
     share = np.clip(alpha, 0, 1)
     rows: list[tuple[Any, ...]] = [
         ("alpha", *alpha),
-        _row(f"standard error (measurement){unit}", _sem(s, share)),
+        _row(f"standard error of measurement{unit}", _sem(s, share)),
         _row(
             f"reliable change, {level(shown)} (±){unit}",
             reliable_change(s, share, conf_level=shown),

@@ -4,6 +4,7 @@ import pandas as pd
 
 from waistats._format import count
 from waistats._labels import column_words
+from waistats.figures._rows import study_names
 from waistats.io._codebook import fields
 from waistats.practice import practice_table
 from waistats.report.blocks import (
@@ -25,7 +26,7 @@ from waistats.report.checklist import (
 from waistats.report.code import csv_bytes, python_code, r_code
 from waistats.report.limits import limitations
 from waistats.report.sources import ROWS
-from waistats.report.text import own_rows, what_for
+from waistats.report.text import own_rows
 from waistats.rg.study import RGStudy
 from waistats.tables._build import spec
 from waistats.tables.models import excluded as excluded_table
@@ -52,11 +53,10 @@ def practice(study: RGStudy) -> list[Section]:
         "population; for the alpha of a planned sample, those of what it may show. "
         "Errors and changes in standard deviations of the score; reliable change by "
         "Jacobson & Truax, 1991. Alpha of one session says nothing about change over "
-        "sessions: where there is a test-retest coefficient, it is the one for change."
+        "sessions: where there is a test–retest coefficient, it is the one for change."
     )
-    blocks = [Paragraph(text) for text in what_for(study)]
     said = table.retitled(table.caption, [note, *table.notes[1:]])
-    return [Section("practice", "Implications for use", [*blocks, said])]
+    return [Section("practice", "Implications for use", [said])]
 
 
 def discussion(study: RGStudy) -> list[Section]:
@@ -115,7 +115,10 @@ def data(study: RGStudy, prefix: str) -> Section:
     """Return the whole table, to be sorted, and what its columns mean."""
     frame = study.coefficients
     names = [c for c in _SHOWN if c in frame and _filled(frame[c])]
-    shown = frame[names].head(ROWS).rename(columns={"provenance": "read"})
+    called = study_names(frame)
+    ids = frame["study_id"].astype(str)
+    shown = frame[names].assign(study_id=[called.get(name, name) for name in ids])
+    shown = shown.head(ROWS).rename(columns={"provenance": "read"})
     rows = f"{count(len(frame))} Rows"
     caption = f"All {rows} with Their Sources"
     if len(frame) > ROWS:
@@ -155,7 +158,7 @@ def _variables(frame: pd.DataFrame) -> Block:
         if not filled.any():
             continue
         field = known.get(name)
-        about = "a column of this table" if field is None else field.title
+        about = "No description in the codebook" if field is None else field.title
         if field is not None and field.description:
             about = field.description
         rows.append((name, about, int(filled.sum())))

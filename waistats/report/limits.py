@@ -35,10 +35,11 @@ def _size(study: RGStudy, used: pd.Series) -> list[str]:
         )
     small = int((study.cells["note"] != "").sum())
     if small:
-        out.append(
-            f"Of {len(study.cells)} cells, {small} have too few studies to be pooled, or "
-            "for a robust interval."
-        )
+        many = len(study.cells)
+        of = "The only cell has" if many == 1 else f"All {many} cells have"
+        if small < many:
+            of = f"Of {many} cells, {small} {'has' if small == 1 else 'have'}"
+        out.append(f"{of} too few studies to be pooled or for a robust interval.")
     if left:
         out.append(
             f"Of {len(rows)} reported coefficients, {left} cannot be pooled; the reasons "
@@ -81,7 +82,7 @@ def _reports(table: pd.DataFrame, used: pd.Series) -> list[str]:
         if own.any():
             out.append(
                 f"Of the pooled coefficients, {int(own.sum())} were computed by the coder "
-                "from open answers; their reports do not print them."
+                "from open answers; no published value of them is in the table."
             )
     if "reliability_status" not in table:
         out.append(
@@ -129,7 +130,7 @@ def _model(study: RGStudy) -> list[str]:
         )
     if is_wai(study):
         out.append(
-            "A review by COSMIN's rules found internal consistency of the WAI not "
+            "A review by COSMIN’s rules found internal consistency of the WAI not "
             "established, since unidimensionality was not shown (Paap et al., 2022): "
             "alpha of a multidimensional scale does not prove one construct."
         )

@@ -10,9 +10,17 @@ from waistats._labels import statistic_text
 from waistats.errors import WaistatsError
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel.fit import fit_multilevel
-from waistats.report.blocks import Block, Paragraph, Section, embed
+from waistats.report.blocks import Block, Listing, Paragraph, Section, embed
 from waistats.report.results import MANY
-from waistats.report.text import holding, moderators_sentence, name_words
+from waistats.report.text import (
+    equation_words,
+    formula_words,
+    holding,
+    joined,
+    moderators_sentence,
+    name_words,
+    why_words,
+)
 from waistats.rg.moderators import moderator_term, tested_rows
 from waistats.rg.pooling import likelihood
 from waistats.rg.study import RGStudy
@@ -29,10 +37,15 @@ def moderators(study: RGStudy) -> list[Section]:
     tested = frame[frame["p_value"].notna()]
     if len(tested):
         blocks.append(Paragraph(moderators_sentence(study)))
-        blocks.append(screen(tested))
+        named = tested["note"].fillna("").astype(str)
+        named = [why_words(study, note) for note in named]
+        blocks.append(screen(tested.assign(note=named)))
     blocks += _untested(frame[frame["p_value"].isna()])
     levels = study.levels
     pooled = levels[levels["estimate"].notna()] if len(levels) else levels
+    # one level alone is no comparison
+    several = pooled["moderator"].map(pooled["moderator"].value_counts()) > 1
+    pooled = pooled[several.astype(bool)]
     if len(pooled):
         title = "Pooled Reliability by Level of Each Categorical Moderator"
         blocks.append(cells(pooled, title=title, conf_level=study.conf_level))
@@ -51,10 +64,13 @@ def _untested(frame: pd.DataFrame) -> list[Block]:
     if len(frame) == 0:
         return []
     notes = frame.groupby("note", sort=False)["moderator"].agg(
-        lambda names: ", ".join(map(name_words, names))
+        lambda names: joined(map(name_words, names))
     )
-    listed = "; ".join(f"{names} ({note})" for note, names in notes.items())
-    return [Paragraph(f"Not tested: {listed}.")]
+    items = [
+        f"{names[:1].upper()}{names[1:]}: {str(note).removeprefix('descriptive only: ')}."
+        for note, names in notes.items()
+    ]
+    return [Paragraph("Moderators that were not tested, and why:"), Listing(items)]
 
 
 def _drawn(study: RGStudy, row: pd.Series) -> list[Block]:
@@ -116,10 +132,10 @@ def model_sentence(study: RGStudy) -> str:
     share = model.R2
     r2 = "" if share is None or pd.isna(share) else f", R2 = {percent(share, 1)}"
     return (
-        f"The model with {study.formula} (k = {model.k}): {statistic_text(model.omnibus)}"
-        f"{r2}; residual heterogeneity Q({model.Q_df}) = {fixed(model.Q, 2)}, "
-        f"{p_statement(model.Q_p)}, tau2 = {fixed(model.tau2, 3)}. Predictive equation: "
-        f"{study.equation}."
+        f"The model with {formula_words(study)} (k = {model.k}): "
+        f"{statistic_text(model.omnibus)}{r2}; residual heterogeneity Q({model.Q_df}) = "
+        f"{fixed(model.Q, 2)}, {p_statement(model.Q_p)}, tau2 = {fixed(model.tau2, 3)}. "
+        f"Predictive equation: {equation_words(study)}."
     )
 
 
@@ -129,6 +145,6 @@ def _model(study: RGStudy) -> list[Block]:
         return []
     return [
         Paragraph(model_sentence(study)),
-        coefficients(model, title=f"The Model with {study.formula}"),
+        coefficients(model, title=f"The Model with {formula_words(study)}"),
         in_alpha(model, title="The Same Model in Units of Alpha"),
     ]

@@ -62,7 +62,13 @@ def _overall(study: RGStudy) -> list[Block]:
             "Funnel Plot of the Overall Model",
             "Coefficients against their standard errors; dashed lines hold 95% of them if "
             "all samples had one true reliability; shades begin at alphas of .70, .80 and "
-            ".90.".replace("95%", f"{100 * study.conf_level:g}%"),
+            ".90.".replace("95%", f"{100 * study.conf_level:g}%")
+            + (
+                " Pooled by the one-level model, as if the coefficients of a study were "
+                "independent."
+                if study.pooled.dependent
+                else ""
+            ),
             simulated=study.simulated,
         )
     )
@@ -83,19 +89,28 @@ def parts(study: RGStudy) -> list[Section]:
     blocks: list[Block] = []
     used = study.effects[study.effects["yi"].notna()]
     for scale, kind, rows in other_parts(study, used):
-        words = f"{kind_words(kind)} of the {scale} scale"
+        noun = "alphas" if kind == "alpha" else f"{kind_words(kind)} coefficients"
+        words = f"{noun} of the {scale} scale"
         try:
             made = pool(rows, **study.pool_options)
         except WaistatsError:
             continue
         name = f"forest_{scale}_{kind}".replace(" ", "_")
-        title = words[:1].upper() + words[1:]
+        title = _titled(words)
         blocks.append(forest_figure(made, name, f"of the {title}", study))
         frame = study.screened(rows)
         tested = frame[frame["p_value"].notna()]
         if len(tested):
             blocks.append(screen(tested, title=f"Moderators of the {title}"))
     return [Section("parts", "Every other scale and kind", blocks)] if blocks else []
+
+
+def _titled(words: str) -> str:
+    """Return words as a title writes them; ICC and the like stay as they are."""
+    return " ".join(
+        word if word in {"of", "the"} or word[:1].isupper() else word.title()
+        for word in words.split(" ")
+    )
 
 
 def other_parts(

@@ -12,8 +12,9 @@ from waistats.report.results import MANY
 from waistats.report.text import number_of, opened, why_not
 from waistats.rg._part import is_large
 from waistats.rg.pooling import FEWEST_TO_POOL, pool
-from waistats.rg.spread import SpreadResult, spread_analysis
+from waistats.rg.spread import WORDS, SpreadResult, spread_analysis
 from waistats.rg.study import RGStudy
+from waistats.sensitivity.multiverse import Multiverse
 from waistats.tables.sensitivity import (
     checks,
     leave_one_out,
@@ -156,7 +157,12 @@ def _left_out(study: RGStudy) -> Block:
         f"The {SHOWN} of {count(len(frame))} Studies Whose Omission Moves the Estimate "
         "Most"
     )
-    table = leave_one_out(_farthest(study, frame), title=title)
+    called = study_names(study.main_rows)
+    farthest = _farthest(study, frame)
+    farthest = farthest.assign(
+        omitted=[called.get(str(name), str(name)) for name in farthest["omitted"]]
+    )
+    table = leave_one_out(farthest, title=title)
     return table.retitled(title, [*table.notes, note])
 
 
@@ -182,13 +188,20 @@ def multiverse(study: RGStudy) -> list[Section]:
             "interval, dependence and exclusion.",
             simulated=study.simulated,
         ),
-        multiverse_table(found, title="What Each Choice Does to the Pooled Alpha"),
+        _choices(found),
     ]
     if len(found.skipped):
         reasons = found.skipped["reason"].value_counts()
         words = "; ".join(f"{reason} ({k})" for reason, k in reasons.items())
         blocks.append(Paragraph(f"Specifications without a result: {words}."))
     return [Section("multiverse", "Multiverse", blocks)]
+
+
+def _choices(found: Multiverse) -> Block:
+    """Return what each choice does, without the sentence that stands above."""
+    table = multiverse_table(found, title="What Each Choice Does to the Pooled Alpha")
+    notes = [note for note in table.notes if note != found.sentence()]
+    return table.retitled(table.caption, notes)
 
 
 def spread(study: RGStudy) -> Section:
@@ -204,9 +217,11 @@ def spread(study: RGStudy) -> Section:
         return Section("spread", title, [why])
     sentences = [
         "A higher alpha can mean less error or more spread of true scores (Botella et "
-        f"al., 2010). In {found.k} samples with a standard deviation: {found.verdict}",
-        *(note for note in found.notes if _ADVICE not in note),
+        f"al., 2010). In {found.k} samples with a standard deviation: "
+        f"{WORDS[found.finding]}",
         *_same_length(study, found),
+        found.caution,
+        *(note for note in found.notes if _ADVICE not in note),
         *filter(None, [on_part(study).replace("What follows fits", "This fits")]),
     ]
     table = spread_table(found, title="Heterogeneity of Error, of Spread and of Alpha")
@@ -223,4 +238,6 @@ def _same_length(study: RGStudy, found: SpreadResult) -> list[str]:
         )
     except WaistatsError:
         return []
-    return [f"With the number of items held constant: {held.verdict}"]
+    if held.finding == found.finding:
+        return ["The same holds with the number of items held constant."]
+    return [f"With the number of items held constant: {WORDS[held.finding]}"]

@@ -88,8 +88,8 @@ def _limits(study: RGStudy) -> Section:
     blocks.append(Listing(limitations(study)[:_LIMITS]))
     blocks.append(
         Paragraph(
-            f"Intervals are {level(study.conf_level)} ones. The full report, with every "
-            "table, figure, the data and the code, is the supplement."
+            f"All intervals are {level(study.conf_level)} intervals. The full report, with "
+            "every table, figure, the data and the code, is the supplement."
         )
     )
     return Section("limitations", "Limitations", blocks)

@@ -9,7 +9,7 @@ from waistats._format import coefficient, count, interval, level, p_statement
 from waistats.errors import WaistatsError
 from waistats.measures import ALPHA_TYPES
 from waistats.report.blocks import Block, Download, Listing, Paragraph, Section, embed
-from waistats.report.text import name_words, opened, own_rows, why_not
+from waistats.report.text import joined, name_words, opened, own_rows, why_not
 from waistats.rg.compare_samples import compare_samples
 from waistats.rg.descriptives import kinds
 from waistats.rg.flow import flow_counts
@@ -182,7 +182,10 @@ def rated(study: RGStudy) -> list[Section]:
     many = len(study.agreements)
     for i, found in enumerate(study.agreements, start=2):
         who = f"Coders 1 and {i}. " if many > 1 else ""
-        words = opened(f"{found.heading()}. {_differing(found)}")
+        heading = found.heading()
+        for key in found.keys:
+            heading = heading.replace(key, key.removesuffix("_id"))
+        words = opened(f"{heading}. {_differing(found)}")
         blocks.append(Paragraph(who + words))
         title = (
             f"Agreement of Coders 1 and {i}" if many > 1 else "Agreement of Two Coders"
@@ -195,7 +198,7 @@ def _differing(found: Any) -> str:
     cells, left = len(found.disagreements), len(found.unmatched)
     text = f"The coders differ in {cells} {'cell' if cells == 1 else 'cells'}"
     if left:
-        text += f"; {left} {'row stands' if left == 1 else 'rows stand'} in one sheet"
+        text += f"; {left} {'row is' if left == 1 else 'rows are'} in one sheet only"
     return text + "."
 
 
@@ -242,11 +245,12 @@ def _compared(found: pd.DataFrame, conf_level: float) -> list[Block]:
         for (name, said), p in least.items()
     ]
     sentence = (
-        "Inducing samples differ from reporting ones in " + ", ".join(words) + ": an "
-        "induced coefficient need not hold for them."
+        "Inducing samples differ from reporting ones in "
+        + joined(words)
+        + "; p values "
+        "are not adjusted. An induced coefficient need not hold for them."
         if words
         else "Inducing samples do not differ detectably from reporting ones in the "
-        "characteristics "
-        "in the table."
+        "characteristics in the table."
     )
     return [Paragraph(sentence), comparison(found, conf_level=conf_level)]

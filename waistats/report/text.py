@@ -1,13 +1,14 @@
 """Sentences of the report, written from the analysis."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
 from waistats._format import coefficient, count, fixed, interval, level, p_statement
-from waistats._labels import decimals, inside_words, kind_words
+from waistats._labels import decimals, inside_words, kind_words, term_text
+from waistats.figures._rows import study_names
 from waistats.measures import ALPHA_TYPES, status_of
 from waistats.meta.multilevel.fit import MultilevelResult
 from waistats.rg.descriptives import kinds
@@ -118,8 +119,7 @@ def answers(study: RGStudy) -> list[str]:
         text
         for text in (
             _of_cells(study),
-            _overall(study),
-            I2_WORDS,
+            " ".join(_mean(study)),
             moderators_sentence(study),
             *what_for(study),
         )
@@ -165,10 +165,10 @@ def cell_words(study: RGStudy, row: Any) -> str:
     return ", ".join(told) or str(row[names[0]] if names else study.main_scale)
 
 
-def _overall(study: RGStudy) -> str:
-    """Return the overall result as a paper states it, tau and prediction first."""
+def _mean(study: RGStudy) -> list[str]:
+    """Return the overall mean and what is expected of a new population."""
     assert study.pooled is not None
-    row, fit = study.pooled.row(), study.pooled.fit
+    row = study.pooled.row()
     shown = level(study.conf_level)
     scale = "" if study.main_scale == "total" else f" of the {study.main_scale} scale"
     simulated = "SIMULATED " if study.simulated else ""
@@ -189,8 +189,26 @@ def _overall(study: RGStudy) -> str:
         sentences.append(
             f"The true alpha of a new population is expected between "
             f"{two(row['pi_low'])} and {two(row['pi_high'])} ({shown} prediction "
-            f"interval); tau = {fixed(fit.tau2**0.5, 3)}{_on_scale(study)}."
+            "interval)."
         )
+    return sentences
+
+
+def _overall(study: RGStudy) -> str:
+    """Return the overall result as a paper states it, tau and prediction first."""
+    assert study.pooled is not None
+    row, fit = study.pooled.row(), study.pooled.fit
+    digits = number_of([row[c] for c in ("estimate", "ci_high", "pi_high")])
+
+    def two(value: Any) -> str:
+        return coefficient(value, digits)
+
+    sentences = _mean(study)
+    if study.method != "CE":
+        said = (
+            f"The standard deviation of true values was tau = {fixed(fit.tau2**0.5, 3)}"
+        )
+        sentences.append(f"{said}{_on_scale(study)}.")
     differ = (
         "Reliability differed between samples more than sampling error explains"
         if fit.Q_p < 1 - study.conf_level
@@ -234,13 +252,14 @@ def what_for(study: RGStudy) -> list[str]:
     below = [use for c, use in USES.items() if c > high]
     parts = [f"good enough for {enough[-1]}"] if enough else []
     if open_:
-        said = "which the interval leaves open" if len(open_) == 1 else "left open"
-        parts.append(f"perhaps good enough for {' and '.join(open_)} ({said})")
+        parts.append(
+            f"perhaps good enough for {joined(open_)} (the interval leaves it open)"
+        )
     if below:
         parts.append(f"not good enough for {' or '.join(below)}")
     text = (
         f"By a common convention ({kinds_of_use}; Nunnally & Bernstein, 1994), the mean "
-        f"alpha is {', '.join(parts)}."
+        f"alpha is {joined(parts)}."
     )
     if pd.notna(row["pi_low"]):
         least = float(row["pi_low"])
@@ -273,31 +292,83 @@ def moderators_sentence(study: RGStudy) -> str:
     found = holding(study)
     if len(found) == 0:
         plain = tested["why"].astype(str).str.startswith("no difference")
-        head = (
-            "One moderator was tested; there is no evidence that it explains differences."
-            if many == 1
-            else f"Of {many} moderators tested one at a time, there is no evidence "
-            "that any explains "
-            "differences."
-        )
-        names = ", ".join(name_words(name) for name in tested.loc[plain, "moderator"])
-        if names:
-            head += f" No difference was shown by {names}."
+        names = joined(name_words(name) for name in tested.loc[plain, "moderator"])
         rest = [
-            f"{name_words(row['moderator'])}: {row['why']}"
+            f"{name_words(row['moderator'])} ({why_words(study, row['why'])})"
             for _, row in tested[~plain].iterrows()
         ]
+        after = " after adjustment for the number of tests" if many > 1 else ""
+        if many == 1:
+            head = f"One moderator was tested, {names or 'without a decision'}"
+            head += "; no difference was shown." if names else "."
+        elif not rest:
+            head = (
+                f"Of {many} moderators tested one at a time, none was shown to explain "
+            )
+            head += f"differences{after}: {names}."
+        else:
+            head = (
+                f"Of {many} moderators tested one at a time, none was shown to explain "
+            )
+            head += f"differences{after}."
+            head += f" No difference was shown by {names}." if names else ""
         return f"{head} Undecided: {'; '.join(rest)}." if rest else head
     words = [
         f"{name_words(row['moderator'])} ({direction(row)}adjusted "
         f"{p_statement(row['p_adjusted'])})"
         for _, row in found.iterrows()
     ]
+    if many == 1:
+        return f"One moderator was tested and explains differences: {words[0]}."
     verb = "explains" if len(words) == 1 else "explain"
     return (
-        f"Of {many} moderators tested one at a time, {', '.join(words)} {verb} "
-        "differences after adjustment."
+        f"Of {many} moderators tested one at a time, {joined(words)} {verb} "
+        "differences after adjustment for the number of tests."
     )
+
+
+def joined(words: Iterable[str]) -> str:
+    """Return ``a, b, and c``.
+
+    >>> joined(["a"]), joined("ab"), joined("abc")
+    ('a', 'a and b', 'a, b, and c')
+    """
+    *most, last = [*words] or [""]
+    if len(most) < 2:
+        return " and ".join([*most, last])
+    return f"{', '.join(most)}, and {last}"
+
+
+def why_words(study: RGStudy, why: str) -> str:
+    """Return a reason in which a study has the name that it has elsewhere."""
+    for identifier, called in study_names(study.main_rows).items():
+        for text in (f"study {identifier} ", f"{identifier} "):
+            if why.startswith(f"{text}alone"):
+                return f"{called} {why.removeprefix(text)}"
+    return why
+
+
+def formula_words(study: RGStudy) -> str:
+    """Return the moderators of the model that was asked for, in words."""
+    model = study.moderator_model
+    assert model is not None
+    names = [name for name in model.design.names if name != "Intercept"]
+    terms = dict.fromkeys(term_text(name).partition(": ")[0] for name in names)
+    return joined(terms)
+
+
+def equation_words(study: RGStudy) -> str:
+    """Return the predictive equation with its terms in words; empty without a model."""
+    model = study.moderator_model
+    if model is None:
+        return ""
+    text = study.equation
+    for name in sorted(model.design.names, key=len, reverse=True):
+        if name != "Intercept":
+            said = term_text(name)
+            shown = f"[{said}]" if ":" in said else said
+            text = text.replace(f"× {name}", f"× {shown}")
+    return text
 
 
 def direction(row: Any) -> str:
@@ -368,6 +439,11 @@ def _prediction(study: RGStudy) -> str:
     """Return how one-level prediction intervals are made."""
     if study.prediction == "metafor" or study.method == "CE":
         return ""
+    if study.pooled is not None and study.pooled.dependent:
+        return (
+            " (by t on the number of studies less one in models of three levels, with the "
+            "uncertainty of the heterogeneity variance in those of one level)"
+        )
     return " (with the uncertainty of the heterogeneity variance in it)"
 
 
@@ -421,5 +497,5 @@ def results_paragraph(study: RGStudy) -> str:
     """Return the result as the paragraph of a paper."""
     if study.pooled is None:
         return opened(study.sentence())
-    parts = [_of_cells(study), _overall(study), moderators_sentence(study)]
+    parts = [_of_cells(study), _overall(study), I2_WORDS, moderators_sentence(study)]
     return " ".join(part for part in parts if part)

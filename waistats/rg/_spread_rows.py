@@ -269,9 +269,9 @@ def _check_samples(used: pd.DataFrame) -> None:
     twice = key[key.duplicated()].unique()
     if len(twice):
         raise DataError(
-            f"Samples with several coefficients: {listing(t.rstrip('/') for t in twice)}."
-            " Each may have one: choose a time point, or give different people "
-            "different sample_id."
+            "Some samples have several coefficients, such as several time points: "
+            f"{listing(t.rstrip('/') for t in twice)}. Each may have one: choose a time "
+            "point, or give different people different sample_id."
         )
 
 

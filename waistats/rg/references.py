@@ -151,14 +151,13 @@ def reference_text(row: Mapping[str, Any]) -> str:
     'Horvath, A. O., & Greenberg, L. S. (1989). The WAI. JCP, 36, 223–233.'
     """
     get = {name: _word(row.get(name)) for name in FIELDS}
-    names = [n.strip() for n in get["authors"].split(";") if n.strip()]
-    if len(names) > 1:
-        who = ", ".join(names[:-1]) + f", & {names[-1]}"
-    else:
-        who = "".join(names) or get["study_id"]
-    parts = [f"{who} ({get['year'] or 'n.d.'})."]
-    if get["title"]:
-        parts.append(get["title"].rstrip(".") + ".")
+    who, year = _who(get), f"({get['year'] or 'n.d.'})."
+    title = _inferred(get["title"].rstrip("."))
+    title = f"{title}." if title else ""
+    # a work without an author begins with its title
+    parts = [f"{who} {year}", title] if who or not title else [title, year]
+    if not who and not title:
+        parts = [f"{get['study_id']} {year}"]
     place = get["journal"]
     if place and get["volume"]:
         place += f", {get['volume']}"
@@ -173,7 +172,26 @@ def reference_text(row: Mapping[str, Any]) -> str:
         parts.append(f"https://doi.org/{bare}")
     elif get["url"]:
         parts.append(get["url"])
-    return " ".join(parts)
+    return " ".join(part for part in parts if part)
+
+
+def _who(get: Mapping[str, str]) -> str:
+    """Return the authors; those that the source did not show in square brackets."""
+    authors = get["authors"]
+    if not authors and not get["title"]:
+        return get["study_id"]
+    if authors.startswith("("):
+        return "" if authors.startswith("(not ") else _inferred(authors)
+    names = [n.strip() for n in authors.split(";") if n.strip()]
+    if len(names) > 1:
+        return ", ".join(names[:-1]) + f", & {names[-1]}"
+    return "".join(names) or get["study_id"]
+
+
+def _inferred(text: str) -> str:
+    """Return a text in square brackets where it stands in round ones, else as it is."""
+    whole = text.startswith("(") and text.endswith(")")
+    return f"[{text[1:-1]}]" if whole else text
 
 
 def as_bibtex(table: pd.DataFrame) -> str:

@@ -67,7 +67,7 @@ WORDS = {
 CAUTION = (
     "The error variance s²(1 − α) is error alone only for items with equal loadings; "
     "otherwise it rises with the spread of true scores, so a difference of spread "
-    "looks like one of error (c2= corrects for a stated variation of loadings)."
+    "looks like one of error."
 )
 
 

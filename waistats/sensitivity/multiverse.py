@@ -179,9 +179,11 @@ class Multiverse(Result):
                 return "No choice matters for an alpha of two decimals."
             return "They differ by less than .01."
         return (
-            f"What matters most is the choice of {first.choice}: on average "
-            f"{coefficient(first.low_mean)} ({first.low}) to "
-            f"{coefficient(first.high_mean)} ({first.high})."
+            f"What matters most is the {choice_words(first.choice)}: on average "
+            f"{coefficient(first.low_mean)} "
+            f"({option_words(first.choice, str(first.low))}) to "
+            f"{coefficient(first.high_mean)} "
+            f"({option_words(first.choice, str(first.high))})."
         )
 
     def heading(self) -> str:
@@ -200,6 +202,53 @@ class Multiverse(Result):
     def shown(self) -> pd.DataFrame:
         """Return quantiles of the specifications."""
         return quantiles(self.frame[["estimate", "ci_low", "ci_high"]])
+
+
+# what options are called in print; estimators keep their names
+_OPTIONS = {
+    ("measure", "raw"): "untransformed",
+    ("measure", "hakstian-whalen"): "Hakstian–Whalen",
+    ("measure", "bonett"): "Bonett",
+    ("measure", "bonett-corrected"): "Bonett, bias removed",
+    ("measure", "fisher-z"): "Fisher z",
+    ("measure", OWN_SCALE): "alpha itself",
+    ("model", "CE"): "common effect (CE)",
+    ("model", "unweighted"): "random effects, unweighted",
+    ("model", "n-weighted"): "random effects, weighted by n",
+    ("model", "varying-coefficient"): "varying coefficient",
+    ("interval", "wald"): "normal",
+    ("interval", "knapp-hartung"): "Knapp–Hartung",
+    ("interval", "bonett-2010"): "Bonett (2010)",
+    ("interval", "cr2"): "cluster-robust (CR2)",
+    ("dependence", "one"): "largest sample per study",
+    ("dependence", "mean"): "mean per study",
+    ("dependence", "multilevel-robust"): "multilevel, robust",
+    ("exclusion", "small-n"): "small samples",
+}
+_CHOICES = {
+    "measure": "scale of pooling",
+    "model": "model",
+    "interval": "interval",
+    "dependence": "handling of dependence",
+    "exclusion": "exclusion",
+}
+
+
+def choice_words(choice: str) -> str:
+    """Return what a choice is called in print."""
+    return _CHOICES.get(choice, choice)
+
+
+def option_words(choice: str, option: str) -> str:
+    """Return what an option of a choice is called in print.
+
+    >>> option_words("model", "CE"), option_words("model", "REML")
+    ('common effect (CE)', 'random effects (REML)')
+    """
+    words = _OPTIONS.get((choice, option))
+    if words is None and choice == "model":
+        return f"random effects ({option})"
+    return words or option
 
 
 LIMITS = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")

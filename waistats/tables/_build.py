@@ -330,7 +330,8 @@ def abbreviations(columns: Sequence[Column]) -> str:
             and label.stands_for
             and plain(markup(label.head)) == title
         ):
-            said[plain(markup(label.head))] = label.stands_for
+            # what stands below the line in the head does so in the note
+            said[label.head.replace("*", "")] = label.stands_for
     parts = [f"{short} = {long}" for short, long in said.items()]
     return "; ".join(parts) + "." if parts else ""
 

@@ -22,12 +22,14 @@ _SIGNS = (
     (re.compile(r"\bsigma2\b"), "σ²"),
     (re.compile(r"\b([IHRr])2\b"), r"\1²"),
     (re.compile(r"(?<![\w.,/:-])-(?=\.?\d)"), "−"),
+    (re.compile(r"(?<=\w)'(?=[a-z])"), "’"),
 )
 # a symbol counts as a statistic where a number or its degrees of freedom follow
 _STATISTIC = re.compile(
     r"(?<![\w’'/-])(?:"
     r"(?P<square>[IHRr])(?=²)"
     r"|(?P<value>p)(?= values?\b)"
+    r"|[A-Za-z]_\{(?P<below>[A-Za-z\d]+)\}"
     r"|(?P<symbol>SD|SE|Mdn|df|SEM|[kKnNpQFtzrbMBd])(?=(?:\(\d[^)]*\))?\s(?:[=<>≤≥]\s))"
     r")"
 )
@@ -68,7 +70,11 @@ def sentence(text: str) -> Runs:
     text = signs(text)
     runs, at = [], 0
     for found in _STATISTIC.finditer(text):
-        runs += [Run(text[at : found.start()]), Run(found[0], "italic")]
+        below = found["below"]
+        letter = found[0] if below is None else found[0].removesuffix(f"_{{{below}}}")
+        runs += [Run(text[at : found.start()]), Run(letter, "italic")]
+        if below is not None:
+            runs.append(Run(below, "sub"))
         at = found.end()
     return tuple(run for run in [*runs, Run(text[at:])] if run.text)
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from waistats._format import count, fixed, interval, level
 from waistats._labels import (
-    column_words,
+    head_words,
     heterogeneity_text,
     kind_words,
     model_text,
@@ -129,7 +129,7 @@ def cells(
         sign = "Estimate" if sign == "Reliability" else sign
     groups = None
     if "moderator" in frame:
-        names = [column_words(str(name)) for name in frame["moderator"]]
+        names = [head_words(str(name)) for name in frame["moderator"]]
         shown = shown.assign(moderator=names)
         groups = "moderator"
     return spec(
@@ -192,8 +192,17 @@ def moderators(
     """Tabulate what each moderator changes in alpha, from a stated baseline."""
     model = as_model(result)
     frame = model.alpha_effects()
-    base = frame["value"].iloc[0]
-    shown = frame.assign(value=["–", *frame["value"].iloc[1:]])
+    base = ", ".join(
+        f"{term_text(name)} {value}"
+        for name, _, value in (
+            part.partition(" = ") for part in str(frame["value"].iloc[0]).split(", ")
+        )
+    )
+    named = [
+        "Baseline",
+        *(head_words(str(name)) for name in frame["variable"].iloc[1:]),
+    ]
+    shown = frame.assign(value=["–", *frame["value"].iloc[1:]], variable=named)
     shown["change"] = shown["change"].where(shown.index > 0)
     notes = [
         f"Baseline: {base}. Change = difference from the baseline; numbers are raised "

@@ -17,7 +17,7 @@ from waistats.sensitivity.deletion import (
     influence as influence_frame,
     leave_one_out as leave_one_out_frame,
 )
-from waistats.sensitivity.multiverse import Multiverse
+from waistats.sensitivity.multiverse import Multiverse, choice_words, option_words
 from waistats.sensitivity.selection import ThresholdSelection
 from waistats.sensitivity.small_study import PetPeese
 from waistats.sensitivity.trim_and_fill import TrimAndFill
@@ -193,7 +193,7 @@ def multiverse(result: Multiverse, *, title: str = "Which Choices Matter") -> Ta
     frame = frame[several].reset_index(drop=True) if several.any() else frame
     shown = pd.DataFrame(
         {
-            "choice": [plain_head(str(name)) for name in frame["choice"]],
+            "choice": [plain_head(choice_words(str(name))) for name in frame["choice"]],
             "options": frame["options"],
             "low": _option(frame, "low"),
             "high": _option(frame, "high"),
@@ -217,8 +217,11 @@ def multiverse(result: Multiverse, *, title: str = "Which Choices Matter") -> Ta
 
 
 def _option(frame: pd.DataFrame, end: str) -> list[str]:
-    pairs = zip(frame[end], frame[f"{end}_mean"], strict=True)
-    return [f"{name} ({coefficient(mean, 3)})" for name, mean in pairs]
+    rows = zip(frame["choice"], frame[end], frame[f"{end}_mean"], strict=True)
+    return [
+        f"{option_words(str(choice), str(name))}: {coefficient(mean, 3)}"
+        for choice, name, mean in rows
+    ]
 
 
 def practice(frame: pd.DataFrame, *, title: str = "Implications for Use") -> TableSpec:

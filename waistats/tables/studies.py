@@ -1,5 +1,6 @@
 """Tables of coefficients as they were found: studies, cells, items, correlates."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,9 +8,15 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import percent
-from waistats._labels import LABELS, column_words, kind_words, symbol_of
+from waistats._labels import (
+    LABELS,
+    column_words,
+    head_words,
+    kind_words,
+    symbol_of,
+)
 from waistats.errors import DataError, ModelError, listing
-from waistats.figures._rows import coefficient_table
+from waistats.figures._rows import coefficient_table, study_names
 from waistats.measures import ALPHA_TYPES, kinds_of
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.rg.coders import CoderAgreement
@@ -17,7 +24,14 @@ from waistats.rg.descriptives import CELL, describe_coefficients
 from waistats.rg.induction import InductionRate
 from waistats.rg.quality import study_quality
 from waistats.rg.study import RGStudy
-from waistats.tables._build import coefficient_to, fixed_to, simulated, spec, year
+from waistats.tables._build import (
+    coefficient_to,
+    fixed_to,
+    simulated,
+    spec,
+    whole,
+    year,
+)
 from waistats.tables._spec import TableSpec
 from waistats.tables.models import cells
 
@@ -160,7 +174,7 @@ def screen(study: Any, *, title: str = "Moderators One at a Time") -> TableSpec:
     _needs(frame, ("moderator", "statistic", "p_adjusted"), "screen_moderators()")
     conf_level = study.conf_level if isinstance(study, RGStudy) else 0.95
     shown = frame.drop(columns=["kind", "tau2", "explains", "why"], errors="ignore")
-    names = [column_words(str(name)) for name in shown["moderator"]]
+    names = [head_words(str(name)) for name in shown["moderator"]]
     shown = shown.assign(moderator=names)
     blank = [c for c in shown if c not in _ALWAYS and not _filled(shown[c])]
     shown = shown.drop(columns=blank)
@@ -221,7 +235,7 @@ def correlates(frame: Any, *, title: str = "Bivariate Correlations") -> TableSpe
 def _characteristic(name: str) -> str:
     """Return a number in words, or a level of a category."""
     column, equals, level = name.partition(" = ")
-    return f"{column_words(column)}{equals}{level}"
+    return f"{head_words(column)}{equals}{level}"
 
 
 def flow(boxes: pd.DataFrame, *, title: str = "Flow of Coefficients") -> TableSpec:
@@ -256,7 +270,7 @@ def induction(
     """Tabulate a result of `induction_rate`: who took reliability from elsewhere."""
     frame = rate.table
     shown = frame.drop(columns=["induced", "se"], errors="ignore")
-    by = [column_words(str(v)) if v else "All" for v in shown["by"]]
+    by = [head_words(str(v)) if v else "All" for v in shown["by"]]
     shown = shown.assign(by=by)
     return spec(
         shown,
@@ -276,6 +290,12 @@ def induction(
     )
 
 
+_COMPARED = {
+    "hedges g": "Hedges’ g",
+    "difference": "difference of means",
+    "log variance ratio": "ln of the variance ratio",
+    "log odds ratio": "ln of the odds ratio",
+}
 _NUMBERS_OF_GROUPS = ("mean_reporting", "mean_inducing")
 
 
@@ -295,6 +315,7 @@ def comparison(
         values = pd.to_numeric(shown[name], errors="coerce").to_numpy(dtype=float)
         shown[name] = np.where(logs, np.exp(np.where(logs, values, 0.0)), values)
     shown["variable"] = [column_words(str(v)) for v in shown["variable"]]
+    shown["measure"] = [_COMPARED.get(str(v), str(v)) for v in shown["measure"]]
     return spec(
         shown,
         name="comparison",
@@ -356,16 +377,13 @@ def characteristics(
     else:
         _needs(table, columns, "read_coefficients()")
         names = list(columns)
-    label = "study_id"
-    named = next((c for c in ("authors", "author") if c in table), None)
-    if named is not None and _all_named(table[named]):
-        label = named
     codes, studies = pd.factorize(table["study_id"].astype(str))
-    first = np.unique(codes[codes >= 0], return_index=True)[1]
-    columns_of = {"study_id": list(studies)}
-    if label != "study_id":
-        named_rows = table.loc[codes >= 0, label]
-        columns_of["study_id"] = [str(v) for v in named_rows.iloc[first]]
+    called = study_names(table)
+    columns_of = {"study_id": [called[str(study)] for study in studies]}
+    # a year that stands in every name needs no column of its own
+    dated = all(re.search(r"\(\d{4}\)", text) for text in columns_of["study_id"])
+    if columns is None and dated and "year" in names:
+        names.remove("year")
     for name in (*names, "n"):
         if name in table:
             columns_of[name] = _spoken(table[name], name, codes, len(studies))
@@ -408,6 +426,8 @@ def _spoken(
             if name == "estimate"
             else year
             if name == "year"
+            else whole
+            if name == "n"
             else fixed_to(digits)
         )
         out = [""] * n_studies
@@ -426,9 +446,11 @@ def quality(
     data: Any, *, title: str = "Quality of the Evidence for Internal Consistency"
 ) -> TableSpec:
     """Tabulate how studies are rated by COSMIN’s standards, one row per study."""
-    frame = study_quality(coefficient_table(data))
+    table = coefficient_table(data)
+    frame = study_quality(table)
+    called = study_names(table)
     return spec(
-        frame,
+        frame.assign(study_id=[called[str(name)] for name in frame["study_id"]]),
         name="quality",
         caption=title,
         notes=[
