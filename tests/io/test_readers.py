@@ -495,7 +495,7 @@ def test_wide_to_long_and_back(n, m, seed):
     ("content", "match"),
     [
         ("who,item,answer\n1,a,3\n1,b,4\n1,a,5\n", r"more than once in lines 2, 4"),
-        ("who,item,answer\n1,a,3\n,b,4\n", "'who' must be filled.*line"),
+        ("who,item,answer\n1,a,3\n,b,4\n", r"there is no 'who' in line"),
         (
             "who,item,answer,age\n1,a,3,20\n1,b,4,21\n",
             "'age' changes within a person in lines 3",

@@ -282,14 +282,14 @@ def test_long_tables_are_the_same_as_wide_ones(answers):
     )
     pd.testing.assert_frame_equal(again, wide)
     twice = pd.concat([long, long.iloc[[5]]], ignore_index=True)
-    with pytest.raises(DataError, match="more than once in row 5, 360"):
+    with pytest.raises(DataError, match="more than once in rows 5, 360"):
         reliability_by_study(
             twice, study="study", person="person", item="item", value="answer"
         )
     with pytest.raises(ModelError, match="needs all of person=, item= and value="):
         reliability_by_study(long, study="study", person="person", item="item")
     long.loc[2, "person"] = None
-    with pytest.raises(DataError, match="person in row 2"):
+    with pytest.raises(DataError, match="no 'person' in row 2"):
         reliability_by_study(
             long, study="study", person="person", item="item", value="answer"
         )

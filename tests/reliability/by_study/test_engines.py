@@ -16,8 +16,9 @@ import pytest
 
 from waistats.errors import DataError
 from waistats.instruments._gate import GateOptions, declared_range
+from waistats.io._long import LongColumns
 from waistats.reliability.by_study import _query_gate as gate
-from waistats.reliability.by_study._layout import Layout, LongColumns, plan_scales
+from waistats.reliability.by_study._layout import Layout, plan_scales
 from waistats.reliability.by_study._query import Answers, sums_query, widened
 from waistats.reliability.by_study._sources import Source, ibis_calls, tells_nan
 from waistats.reliability.by_study.api import reliability_by_study

@@ -13,12 +13,12 @@ from waistats.errors import ModelError, listing
 from waistats.instruments._findings import Finding
 from waistats.instruments._gate import GateOptions
 from waistats.instruments.forms import Instrument, get_instrument
+from waistats.io._long import long_columns
 from waistats.io._where import read_where, where_columns
 from waistats.reliability.by_study._intake import Key, Part, StudyFrame, study_frame
 from waistats.reliability.by_study._layout import (
     Layout,
     ScalePlan,
-    long_columns,
     plan_scales,
     with_form,
 )
@@ -122,7 +122,9 @@ def ask(
     if where is not None:
         read_where(where)
     people = (person,) if isinstance(person, str) else tuple(person or ())
-    answered = long_columns(person, item, value)
+    # in a wide table person= says who is behind a row
+    wide = item is None and value is None
+    answered = None if wide else long_columns(person, item, value)
     return Question(
         layout=Layout(
             study=study,

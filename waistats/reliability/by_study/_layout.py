@@ -15,8 +15,10 @@ import pandas as pd
 from waistats._identifiers import column_names, identifiers
 from waistats._typing import IntArray
 from waistats.errors import DataError, ModelError, listing, near
+from waistats.instruments._gate import row_namer
 from waistats.instruments.forms import Instrument, get_instrument
 from waistats.instruments.scoring import item_columns
+from waistats.io._long import LongColumns, wide_shape
 from waistats.io._numbers import number_style, parse_numbers
 
 
@@ -340,46 +342,6 @@ def joined_values(values: "pd.Series[Any]", codes: IntArray, k: int) -> list[str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LongColumns:
-    """Columns of a table with one row an answer.
-
-    Attributes
-    ----------
-    person : tuple of str
-        Columns that identify a respondent.
-    item, value : str
-        Columns of the item and of the answer.
-    """
-
-    person: tuple[str, ...]
-    item: str
-    value: str
-
-
-def long_columns(
-    person: str | Sequence[str] | None, item: str | None, value: str | None
-) -> LongColumns | None:
-    """Return the columns of a long table; None for a wide one.
-
-    In a wide table ``person`` says who is behind a row.
-    """
-    if item is None and value is None:
-        return None
-    if person is None or item is None or value is None:
-        raise ModelError(
-            "a long table needs all of person=, item= and value=: the columns of the "
-            "respondent, of the item and of the answer."
-        )
-    people = (person,) if isinstance(person, str) else tuple(person)
-    return LongColumns(person=people, item=item, value=value)
-
-
-def item_name(text: str, item: str) -> str:
-    """Return the column of an item; numbers are named after the item column."""
-    return f"{item}{text}" if text.isdigit() else text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """Where the study, its samples and the answers stand.
 
@@ -424,40 +386,30 @@ class Layout:
         long = self.long
         keys = [self.study, *self.by, *long.person]
         texts = study_texts(data, [*keys, long.item])
-        empty = {c: data.index[t.isna().to_numpy()] for c, t in texts.items()}
-        told = [f"{c} in row {listing(rows)}" for c, rows in empty.items() if len(rows)]
-        if told:
-            raise DataError(
-                f"every row of a long table needs these values, but they are empty: "
-                f"{'; '.join(told)}."
-            )
-        joined = pd.MultiIndex.from_frame(
-            pd.DataFrame({str(i): texts[column] for i, column in enumerate(keys)})
+        rest = [c for c in data.columns if c not in (long.item, long.value)]
+        name = row_namer(data)
+
+        def where(rows: IntArray) -> str:
+            told = [name(data.index[row]).removeprefix("row ") for row in rows]
+            return f"row{'' if len(told) == 1 else 's'} {listing(told)}"
+
+        item = texts.pop(long.item)
+        shape = wide_shape(
+            {c: texts[c] for c in dict.fromkeys(keys)},
+            (long.item, item),
+            where=where,
+            others=rest,
         )
-        person, _ = pd.factorize(joined)
-        item, items = pd.factorize(texts[long.item])
-        repeated = pd.Series(person * len(items) + item).duplicated(keep=False)
-        if repeated.any():
-            rows = data.index[repeated.to_numpy()]
-            raise DataError(
-                "a respondent answers an item more than once in row "
-                f"{listing(rows)}. Delete the repeated rows, or name every column that "
-                "identifies a respondent in person=, for example client and session."
-            )
         cells = data[long.value]
         numbers, unread = parse_numbers(cells, number_style(cells))
-        wrong = data.index[sorted(unread)]
-        if len(wrong):
+        if unread:
             raise DataError(
-                f"{long.value} must be numeric, but is not in row {listing(wrong)}."
+                f"{long.value} must be numeric, but is not in "
+                f"{where(np.array(sorted(unread)))}."
             )
-        first = np.unique(person, return_index=True)[1]
-        answers = np.full((len(first), len(items)), np.nan)
-        answers[person, item] = numbers
-        names = [item_name(str(text), long.item) for text in items]
-        rest = [c for c in data.columns if c not in (long.item, long.value)]
-        wide = data[rest].iloc[first].reset_index(drop=True)
-        found = pd.concat([wide, pd.DataFrame(answers, columns=names)], axis=1)
+        answers = shape.spread(numbers, np.float64)
+        wide = data[rest].iloc[shape.first].reset_index(drop=True)
+        found = pd.concat([wide, pd.DataFrame(answers, columns=shape.names)], axis=1)
         # rows are persons now, and no longer those of the file
         found.attrs = {k: v for k, v in data.attrs.items() if k != "file_rows"}
         return found

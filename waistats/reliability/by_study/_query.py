@@ -17,15 +17,14 @@ import pandas as pd
 
 from waistats._typing import IntArray
 from waistats.errors import DataError, listing
+from waistats.io._long import LongColumns, item_name
 from waistats.reliability._moments import SumArray
 from waistats.reliability.by_study._layout import (
     CARRIED,
     NO_ONE,
     Layout,
-    LongColumns,
     ScalePlan,
     as_text,
-    item_name,
     joined_text,
     joined_values,
 )
