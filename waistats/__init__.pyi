@@ -73,8 +73,10 @@ from .meta.location_scale import (
     fit_location_scale as fit_location_scale,
 )
 from .meta.multilevel.fit import (
-    MultilevelResult as MultilevelResult,
     fit_multilevel as fit_multilevel,
+)
+from .meta.multilevel.result import (
+    MultilevelResult as MultilevelResult,
 )
 from .meta.multilevel.robust import RobustResult as RobustResult
 from .meta.multivariate import (

@@ -16,7 +16,7 @@ from waistats import (
     simulate_responses,
     tables,
 )
-from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.rg.pooling import pool
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from waistats._files import guarded
 from waistats.meta._prediction import DEFAULT_PREDICTION
-from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.rg.descriptives import CELL
 from waistats.rg.study import RGStudy
 

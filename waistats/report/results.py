@@ -6,7 +6,7 @@ from waistats import figures
 from waistats._labels import kind_words
 from waistats.errors import WaistatsError
 from waistats.measures import ALPHA_TYPES
-from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.report.blocks import Block, Figure, Paragraph, Section, embed
 from waistats.report.text import opened
 from waistats.rg.descriptives import kinds

@@ -10,7 +10,7 @@ from waistats._format import coefficient, count, fixed, interval, level, p_state
 from waistats._labels import decimals, inside_words, kind_words, term_text
 from waistats.figures._rows import study_names
 from waistats.measures import ALPHA_TYPES, status_of
-from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.rg.descriptives import kinds
 from waistats.rg.pooling import FEWEST_TO_POOL
 from waistats.rg.study import RGStudy

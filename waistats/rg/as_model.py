@@ -7,7 +7,7 @@ import pandas as pd
 
 from waistats.errors import ModelError
 from waistats.meta._prediction import DEFAULT_PREDICTION
-from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.meta.results import MetaResult
 from waistats.rg.pooling import ENDS, Pooled
 from waistats.rg.study import RGStudy

@@ -15,7 +15,7 @@ from waistats._frames import as_frame
 from waistats._renamed import renamed
 from waistats.errors import DataError, ModelError, check_conf_level, listing
 from waistats.measures import EXCLUDED, OWN, back_transform
-from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.meta.results import MetaResult
 from waistats.provenance import is_simulated, marked, of_simulated
 from waistats.rg.induction import number_column, row_statuses, text_column

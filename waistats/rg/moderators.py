@@ -13,7 +13,8 @@ from waistats.meta._formula import in_formula
 from waistats.meta._verdict import verdict
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel._intervals import study_text
-from waistats.meta.multilevel.fit import MultilevelResult, fit_multilevel
+from waistats.meta.multilevel.fit import fit_multilevel
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.meta.results import MetaResult
 from waistats.provenance import is_simulated, marked
 from waistats.rg._adjusted import adjusted_p

@@ -17,7 +17,8 @@ from waistats.measures import ALPHA_TYPES
 from waistats.meta._predict import too_wide
 from waistats.meta._prediction import DEFAULT_PREDICTION, PREDICTIONS
 from waistats.meta.fit import fit_meta
-from waistats.meta.multilevel.fit import MultilevelResult, fit_multilevel
+from waistats.meta.multilevel.fit import fit_multilevel
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.meta.multilevel.robust import RobustResult
 from waistats.meta.results import MetaResult
 from waistats.provenance import is_simulated, marked

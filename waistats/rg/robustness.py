@@ -8,7 +8,7 @@ import pandas as pd
 
 from waistats.errors import ConvergenceError, ModelError
 from waistats.measures import back_transform
-from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.meta.results import FittedModel, MetaResult
 from waistats.provenance import marked
 from waistats.sensitivity.selection import threshold_selection

@@ -25,7 +25,8 @@ from waistats.measures import (
 from waistats.meta._covariance import SamplingCovariance
 from waistats.meta._prediction import DEFAULT_PREDICTION
 from waistats.meta.fit import fit_meta
-from waistats.meta.multilevel.fit import MultilevelResult, fit_multilevel
+from waistats.meta.multilevel.fit import fit_multilevel
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.meta.results import MetaResult
 from waistats.provenance import marked
 from waistats.rg._part import part_of

@@ -10,7 +10,8 @@ from waistats._typing import FloatArray, IntArray
 from waistats.meta._design import Design
 from waistats.meta._effects import Effects
 from waistats.meta.fit import fit_design
-from waistats.meta.multilevel.fit import MultilevelResult, fit_levels
+from waistats.meta.multilevel.fit import fit_levels
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.meta.results import MetaResult
 
 Model = MetaResult | MultilevelResult

@@ -9,7 +9,7 @@ from scipy import special
 from waistats._format import coefficient, percent
 from waistats._typing import FloatArray
 from waistats.measures import transform
-from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.sensitivity._dependence import Model
 
 # an alpha below it is reported with this probability

@@ -15,7 +15,8 @@ from waistats.meta._distributions import critical
 from waistats.meta._effects import IDS, Effects
 from waistats.meta._linalg import cross, inverse, product, project, solve, weighted_fit
 from waistats.meta.fit_many import Batch, full_rank, in_chunks, scale_factor
-from waistats.meta.multilevel.fit import MultilevelResult, fit_levels
+from waistats.meta.multilevel.fit import fit_levels
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.meta.results import FittedModel, MetaResult
 
 # choices of rows held at once, times rows

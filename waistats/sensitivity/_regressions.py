@@ -7,7 +7,7 @@ from waistats._typing import FloatArray, IntArray
 from waistats.meta._distributions import two_sided
 from waistats.meta.fit_many import in_chunks
 from waistats.meta.multilevel._blocks import connect, padded_rows
-from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.meta.multilevel.robust import SMALLEST_DF, sandwich, satterthwaite
 from waistats.meta.results import MetaResult
 from waistats.sensitivity.deletion import whitened_design

@@ -19,7 +19,7 @@ from waistats.measures import back_transform as turn_back
 from waistats.meta._linalg import cross, inverse, weighted_fit
 from waistats.meta.fit_many import scale_factor
 from waistats.meta.multilevel._blocks import connect, padded_rows
-from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.meta.multilevel.robust import working_blocks
 from waistats.meta.results import FittedModel, MetaResult
 from waistats.provenance import marked

@@ -17,7 +17,7 @@ from waistats._format import Result, coefficient, count
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ModelError, near
 from waistats.measures import back_transform
-from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.meta.results import MetaResult
 from waistats.provenance import marked, of_simulated
 from waistats.sensitivity._refit import (

@@ -18,7 +18,8 @@ from waistats.errors import DataError, ModelError, check_option, listing
 from waistats.measures import back_transform
 from waistats.meta._design import build_design
 from waistats.meta.fit import fit_design
-from waistats.meta.multilevel.fit import MultilevelResult, fit_levels
+from waistats.meta.multilevel.fit import fit_levels
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.meta.multilevel.robust import SMALLEST_DF, WARNING
 from waistats.meta.results import FittedModel, MetaResult, TestResult
 from waistats.provenance import marked, of_simulated

@@ -20,7 +20,7 @@ from waistats._labels import (
     term_text,
 )
 from waistats.errors import ModelError
-from waistats.meta.multilevel.fit import MultilevelResult
+from waistats.meta.multilevel.result import MultilevelResult
 from waistats.meta.multilevel.robust import RobustResult
 from waistats.meta.results import FittedModel
 from waistats.rg.as_model import as_model, pooled_row

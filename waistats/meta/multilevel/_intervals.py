@@ -14,7 +14,7 @@ from waistats.meta._verdict import DF_TOLERANCE, SMALLEST_DF
 from waistats.meta.multilevel.robust import robust_contrasts
 
 if TYPE_CHECKING:
-    from waistats.meta.multilevel.fit import MultilevelResult
+    from waistats.meta.multilevel.result import MultilevelResult
 
 ROBUST, MODEL = "CR2", "model"
 
