@@ -80,8 +80,10 @@ from .meta.multilevel.result import (
 )
 from .meta.multilevel.robust import RobustResult as RobustResult
 from .meta.multivariate import (
-    MultivariateResult as MultivariateResult,
     fit_multivariate as fit_multivariate,
+)
+from .meta.multivariate_result import (
+    MultivariateResult as MultivariateResult,
 )
 from .meta.permutation import (
     PermutationResult as PermutationResult,

@@ -11,7 +11,7 @@ from scipy import optimize, stats
 import waistats as ws
 from waistats.errors import DataError, ModelError
 from waistats.meta._unstructured import Stacked, entries, evaluate, filled, shapes
-from waistats.meta.multivariate import MultivariateResult
+from waistats.meta.multivariate_result import MultivariateResult
 
 REFERENCE = json.loads(
     (Path(__file__).parents[1] / "reference" / "multivariate_metafor.json").read_text()

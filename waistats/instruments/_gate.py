@@ -37,9 +37,7 @@ from waistats.instruments._key_decision import (
     reversal,
     reversed_besides,
 )
-from waistats.instruments._key_evidence import (
-    key_sums,
-)
+from waistats.instruments._key_evidence import key_sums
 from waistats.instruments.forms import Instrument
 
 ValueLabels: TypeAlias = Mapping[object, Mapping[Any, str]]

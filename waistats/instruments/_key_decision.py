@@ -10,12 +10,7 @@ from waistats._caller import option
 from waistats._format import coefficient
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ModelError, listing, near
-from waistats.instruments._findings import (
-    NOTE,
-    STOP,
-    WARNING,
-    Finding,
-)
+from waistats.instruments._findings import NOTE, STOP, WARNING, Finding
 from waistats.instruments._key_evidence import (
     CONFLICT,
     KEYED,

@@ -8,11 +8,7 @@ import pandas as pd
 
 from waistats._format import Result
 from waistats._typing import BoolArray, FloatArray
-from waistats.errors import (
-    DataError,
-    ModelError,
-    check_option,
-)
+from waistats.errors import DataError, ModelError, check_option
 from waistats.provenance import marked, noted, of_simulated
 from waistats.reliability._answers import Accepted, Codes, match_respondents
 from waistats.reliability._items import ItemsLike

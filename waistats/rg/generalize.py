@@ -20,10 +20,7 @@ from waistats.meta._prediction import DEFAULT_PREDICTION, PREDICTIONS
 from waistats.meta.tau2 import check_method
 from waistats.provenance import is_simulated
 from waistats.rg.combine import combine_tables
-from waistats.rg.descriptives import (
-    CELL,
-    kinds,
-)
+from waistats.rg.descriptives import CELL, kinds
 from waistats.rg.pooling import (
     FEWEST_TO_POOL,
     POOLED,

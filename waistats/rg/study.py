@@ -18,10 +18,7 @@ from waistats._format import (
     words_html,
 )
 from waistats.errors import ModelError
-from waistats.measures import (
-    ALPHA_TYPES,
-    status_of,
-)
+from waistats.measures import ALPHA_TYPES, status_of
 from waistats.meta._covariance import SamplingCovariance
 from waistats.meta._prediction import DEFAULT_PREDICTION
 from waistats.meta.fit import fit_meta

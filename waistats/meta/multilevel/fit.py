@@ -31,9 +31,7 @@ from waistats.meta.multilevel._data import (
     prepare,
     table_covariance,
 )
-from waistats.meta.multilevel._intervals import (
-    degrees,
-)
+from waistats.meta.multilevel._intervals import degrees
 from waistats.meta.multilevel._likelihood import Maxima, estimable, maximise
 from waistats.meta.multilevel.result import MultilevelResult
 

@@ -11,19 +11,13 @@ from waistats._format import fixed, frame_html, frame_text, p_statement, words_h
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ModelError, check_option
 from waistats.meta._contrasts import Contrasts, model_contrasts
-from waistats.meta._design import (
-    term_names,
-)
+from waistats.meta._design import term_names
 from waistats.meta._distributions import chi2_ppf, chi2_sf, f_sf
 from waistats.meta._prediction import PREDICTIONS, Distribution, Student
 from waistats.meta._verdict import enough_df
 from waistats.meta.heterogeneity import intervals_frame
 from waistats.meta.multilevel._blocks import connect, padded_rows
-from waistats.meta.multilevel._data import (
-    Problem,
-    check_contains,
-    cluster_codes,
-)
+from waistats.meta.multilevel._data import Problem, check_contains, cluster_codes
 from waistats.meta.multilevel._intervals import (
     cautious,
     degrees,
