@@ -93,8 +93,10 @@ def page() -> str:
     return f"<!DOCTYPE html>\n{document}"
 
 
-def inline_scripts(html: str) -> list[str]:
-    """Return the scripts that stand in a page itself, which its policy must name."""
+def inline_scripts(app: App) -> list[str]:
+    """Return the scripts that stand in the page itself, which its policy must name."""
+    rendered = app.ui
+    html = "" if callable(rendered) else rendered["html"]
     return [text for text in _INLINE.findall(html) if text.strip()]
 
 

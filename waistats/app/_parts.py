@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from htmltools import HTML, Tag, TagList, tags
 
-from waistats._format import cell, coefficient, count
+from waistats._format import cell, coefficient, count, fixed
 from waistats._labels import LABELS, plain_head
 from waistats.app._state import Calls
 from waistats.app._svg import Picture
@@ -56,7 +56,10 @@ def code(calls: Calls, id: str) -> Tag:
                 )
             )
     return tags.details(
-        tags.summary("The same as code"), *blocks, class_="code", open=None
+        tags.summary("The same in Python and at the command line"),
+        *blocks,
+        class_="card code",
+        open="",
     )
 
 
@@ -69,10 +72,12 @@ def table(
     note: str = "",
     most: int = 200,
     marked: Sequence[bool] = (),
+    tight: bool = False,
 ) -> Tag:
     """Return a frame as a table, rounded as the package rounds; every text is escaped.
 
-    Long tables are cut, and say so; ``marked`` rows are set off.
+    Long tables are cut, and say so; ``marked`` rows are set off; the cells of a
+    ``tight`` table stay on one line.
     """
     named = heads or {}
     shown = frame.head(most)
@@ -108,7 +113,7 @@ def table(
             aria_label=caption,
         ),
         *(tags.p(text, class_="soft") for text in below),
-        class_="table",
+        class_="table tight" if tight else "table",
     )
 
 
@@ -126,8 +131,13 @@ def _is_number(values: "pd.Series[Any]") -> bool:
 
 def _cell(name: str, value: Any, digits: int) -> str:
     label = LABELS.get(name)
-    if label is not None and label.show == "coefficient" and not pd.isna(value):
+    show = "" if label is None else label.show
+    if show in ("coefficient", "bounded") and not pd.isna(value):
         return coefficient(float(value), digits)
+    if show == "number2" and not pd.isna(value):
+        return fixed(float(value), 2)
+    if show == "words" and (value is None or value is pd.NA):
+        return ""
     return cell(name, value, digits)
 
 

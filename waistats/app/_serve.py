@@ -57,7 +57,7 @@ def serve(
     tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
     try:
         program = make_app(folder, file)
-        scripts = inline_scripts(program.ui["html"])
+        scripts = inline_scripts(program)
         config = uvicorn.Config(
             Guard(program, token=token, port=at, scripts=scripts),
             log_level="error",

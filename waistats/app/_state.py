@@ -63,6 +63,13 @@ class Reliability:
     missing: str = "listwise"
     conf_level: float = 0.95
 
+    def options(self) -> dict[str, Any]:
+        """Return what differs from the defaults of `reliability_by_study`."""
+        usual = Reliability()
+        names = ("coefficient", "ci", "missing", "conf_level")
+        given = {name: getattr(self, name) for name in names}
+        return {n: of for n, of in given.items() if of != getattr(usual, n)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generalize:
@@ -124,4 +131,4 @@ def intake(data: Data) -> Session:
 @lru_cache(maxsize=4)
 def own_table(data: Data, reliability: Reliability) -> pd.DataFrame:
     """Return the coefficient table of the own data."""
-    return intake(data).run()
+    return intake(data).run(**reliability.options())

@@ -31,11 +31,13 @@ from waistats.intake.recognize import ItemSet, Recognized, in_order, recognize
 from waistats.io.readers import read_responses
 from waistats.reliability.by_study.api import reliability_by_study
 from waistats.reliability.inspect import ResponsesInspection, inspect_responses
+from waistats.reliability.registry import find_coefficient
 
 # order of the options in a call
 _CALL = (
     *("study", "by", "person", "raters", "items", "instrument", "missing_codes"),
     *("already_keyed", "reverse", "where", "accept"),
+    *("coefficient", "ci", "missing", "conf_level"),
 )
 _ROUNDS = 30
 ONE_STUDY = "study"
@@ -119,9 +121,9 @@ class Session:
         """Return what is decided, and the first question that is open."""
         return _Way(self).walk()
 
-    def python(self, output: str | None = None) -> str:
-        """Return the call as Python."""
-        made = self.outcome().options
+    def python(self, output: str | None = None, **more: Any) -> str:
+        """Return the call as Python; ``more`` are further options of it."""
+        made = {**self.outcome().options, **more}
         with calling(PYTHON):
             reading = "".join(
                 f", {option(name, list(of) if isinstance(of, list) else of)}"
@@ -146,9 +148,9 @@ class Session:
     def _alone(self) -> bool:
         return "study_name" in self.answers
 
-    def commands(self, output: str | None = None) -> list[str]:
-        """Return the call as commands of a terminal."""
-        made = self.outcome().options
+    def commands(self, output: str | None = None, **more: Any) -> list[str]:
+        """Return the call as commands of a terminal; ``more`` are further options."""
+        made = {**self.outcome().options, **more}
         with calling(TERMINAL):
             words = [option(name, of) for name, of in self.reading.items()]
             for name in _CALL:
@@ -170,8 +172,22 @@ class Session:
             f"waistats generalize coefficients --output {output}",
         ]
 
-    def run(self) -> pd.DataFrame:
+    def frame(self) -> pd.DataFrame:
+        """Return the answers, with a column of the study where the file has none."""
+        name = self.answers.get("study_name")
+        if name is None:
+            return self.responses
+        frame = self.responses.assign(**{ONE_STUDY: name})
+        frame.attrs = self.responses.attrs
+        return frame
+
+    def run(self, **more: Any) -> pd.DataFrame:
         """Return the coefficient table, with what was decided in ``attrs["intake"]``.
+
+        Parameters
+        ----------
+        **more
+            Further options of `reliability_by_study`, such as ``coefficient``.
 
         Raises
         ------
@@ -181,8 +197,9 @@ class Session:
         found = self.outcome()
         if found.question is not None:
             raise ModelError(f"{found.question.id} is open: {found.question.text}")
+        known = find_coefficient(more.get("coefficient", "alpha")).gradient is not None
         table = reliability_by_study(
-            _with_study(self), covariance=True, **found.options
+            self.frame(), covariance=known, **found.options, **more
         )
         records = [
             {
@@ -225,16 +242,6 @@ def begin(path: str | Path, **reading: Any) -> Session:
     return Session(
         path=Path(path), reading=given, responses=responses, recognized=found
     )
-
-
-def _with_study(session: Session) -> pd.DataFrame:
-    name = session.answers.get("study_name")
-    if name is None:
-        return session.responses
-    attrs = session.responses.attrs
-    frame = session.responses.assign(**{ONE_STUDY: name})
-    frame.attrs = attrs
-    return frame
 
 
 class _Way:
@@ -443,7 +450,7 @@ class _Way:
         person = self.options.get("person")
         if person is None:
             return False
-        frame = _with_study(self.session)
+        frame = self.session.frame()
         pairs = frame[[self.options["study"], person]].dropna()
         return bool(pairs.duplicated().any())
 
@@ -477,7 +484,7 @@ class _Way:
         )
 
     def inspect(self) -> ResponsesInspection:
-        return inspect_responses(_with_study(self.session), **self.options)
+        return inspect_responses(self.session.frame(), **self.options)
 
     def doubt(self, findings: Sequence[Finding]) -> Callable[[], None] | None:
         """Return the step that settles the first finding that needs the user."""

@@ -211,13 +211,16 @@ class ItemPart:
     n : int
         Respondents who answered every item.
     frame : DataFrame
-        As `item_statistics` returns it.
+        What is printed of them.
+    statistics : DataFrame
+        As `item_statistics` returns it; empty with too few respondents.
     """
 
     title: str
     alpha: float
     n: int
     frame: pd.DataFrame
+    statistics: pd.DataFrame
 
 
 def item_tables(
@@ -296,8 +299,20 @@ def _item_part(title: str, answers: pd.DataFrame) -> ItemPart:
     columns += ["item_rest_correlation", "alpha_if_dropped", "loading"]
     if len(complete) < LEAST_N:
         empty = pd.DataFrame({"item": [str(c) for c in answers.columns]})
-        return ItemPart(title=title, alpha=np.nan, n=len(complete), frame=empty)
+        return ItemPart(
+            title=title,
+            alpha=np.nan,
+            n=len(complete),
+            frame=empty,
+            statistics=pd.DataFrame(),
+        )
     with gated():
         frame = item_statistics(answers)
     alpha = float(alpha_of(np.cov(complete.to_numpy(), rowvar=False)))
-    return ItemPart(title=title, alpha=alpha, n=len(complete), frame=frame[columns])
+    return ItemPart(
+        title=title,
+        alpha=alpha,
+        n=len(complete),
+        frame=frame[columns],
+        statistics=frame,
+    )
