@@ -176,7 +176,6 @@ from .reliability.guttman import (
 from .reliability.icc import (
     intraclass_correlation as intraclass_correlation,
     intraclass_correlations as intraclass_correlations,
-    test_retest as test_retest,
 )
 from .reliability.inspect import (
     inspect_responses as inspect_responses,
@@ -205,6 +204,9 @@ from .reliability.omega_hierarchical import (
 from .reliability.ordinal import (
     ordinal_alpha as ordinal_alpha,
     ordinal_omega as ordinal_omega,
+)
+from .reliability.retest import (
+    test_retest as test_retest,
 )
 from .reliability.split_half import (
     SplitHalf as SplitHalf,

@@ -10,13 +10,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from waistats.errors import DataError, ModelError
+from waistats.reliability._mean_squares import FORMS
 from waistats.reliability.alpha import cronbach_alpha
-from waistats.reliability.icc import (
-    FORMS,
-    intraclass_correlation,
-    intraclass_correlations,
-    test_retest as retest,
-)
+from waistats.reliability.icc import intraclass_correlation, intraclass_correlations
+from waistats.reliability.retest import test_retest as retest
 
 HERE = Path(__file__).parents[1] / "reference"
 REFERENCE = json.loads((HERE / "coefficients.json").read_text(encoding="utf-8"))

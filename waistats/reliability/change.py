@@ -20,7 +20,8 @@ from waistats.reliability._intervals import normal_quantile
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import prepare
-from waistats.reliability.icc import intraclass_correlation, paired_scores
+from waistats.reliability.icc import intraclass_correlation
+from waistats.reliability.retest import paired_scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
