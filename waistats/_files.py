@@ -404,9 +404,11 @@ def guarded(frame: "pd.DataFrame") -> "pd.DataFrame":
     return out.set_axis([guard(name) for name in out.columns], axis="columns")
 
 
-def write_csv(frame: "pd.DataFrame", path: str | os.PathLike[str]) -> None:
+def write_csv(
+    frame: "pd.DataFrame", path: str | os.PathLike[str], *, force: bool = True
+) -> None:
     """Write a frame as CSV: UTF-8, unrounded, safe to open in a spreadsheet."""
-    with new_file(path) as work:
+    with new_file(path, force=force) as work:
         guarded(frame).to_csv(work, index=False, lineterminator="\n", encoding="utf-8")
 
 

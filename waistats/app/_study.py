@@ -24,12 +24,13 @@ from waistats.meta._formula import in_formula
 from waistats.meta._prediction import DEFAULT_PREDICTION
 from waistats.practice.prediction import ReliabilityPrediction, predict_reliability
 from waistats.provenance import is_simulated
-from waistats.reliability.by_study.api import reliability_by_study
+from waistats.rg.classic import simulated_coefficients
 from waistats.rg.combine import combine_tables
 from waistats.rg.computed import read_intake
 from waistats.rg.descriptives import CELL
+from waistats.rg.generalize import generalize
 from waistats.rg.moderators import CANDIDATES, moderator_term
-from waistats.rg.study import RGStudy, generalize
+from waistats.rg.study import RGStudy
 
 # what a choice is called on the page, by the value that the package takes
 SCALES: Mapping[str, str] = {
@@ -108,8 +109,10 @@ class Source:
         Options of `read_coefficients`.
     dataset : str
         Name of a bundled table.
-    session : Session or None
-        The answered questions, of responses.
+    python : str
+        Lines of Python that make ``table`` of a file of answers.
+    command : str
+        The command that computes it, without where to write it.
     """
 
     kind: str
@@ -118,7 +121,8 @@ class Source:
     path: Path | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)
     dataset: str = ""
-    session: Session | None = field(default=None, repr=False)
+    python: str = field(default="", repr=False)
+    command: str = field(default="", repr=False)
 
     @property
     def simulated(self) -> bool:
@@ -168,7 +172,8 @@ def responses_source(session: Session) -> Source:
         name=visible(session.path.name),
         table=session.run(),
         path=session.path,
-        session=session,
+        python=session.python(),
+        command=session.commands()[0],
     )
 
 
@@ -178,18 +183,7 @@ def simulated_source() -> Source:
     Scales of one version share their respondents: the table knows their sampling
     covariance no better than `waistats reproduce` does, which leaves it out.
     """
-    study = simulate_hanson_study()
-    tables = [
-        reliability_by_study(
-            frame,
-            study="study_id",
-            instrument=str(frame["instrument"].iloc[0]),
-            scales=study.scales[name],
-        )
-        for name, frame in study.frames.items()
-    ]
-    table = pd.concat(tables, ignore_index=True)
-    table["coefficient_id"] = [str(i + 1) for i in range(len(table))]
+    table = simulated_coefficients(simulate_hanson_study())
     return Source(kind="simulated", name=SIMULATED_STUDY, table=table)
 
 
@@ -375,7 +369,7 @@ class SampleChoices:
         Planned sizes.
     n_items : int or None
         Items of its scale.
-    values : mapping
+    values : tuple of pairs
         Values of other moderators of the model.
     """
 
@@ -384,7 +378,7 @@ class SampleChoices:
     modality: str = ""
     n: tuple[int, ...] = ()
     n_items: int | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: tuple[tuple[str, Any], ...] = ()
 
     def options(self) -> dict[str, Any]:
         """Return the options of `predict_reliability`."""

@@ -35,8 +35,8 @@ tables = [
 def literal(value: Any) -> str:
     """Return a value as Python writes it, texts in double quotes.
 
-    >>> literal({"mean age": 35.0, "setting": "in \\"the\\" clinic"})
-    '{"mean age": 35.0, "setting": "in \\\\"the\\\\" clinic"}'
+    >>> literal({"mean age": 35.0, "setting": "inpatient"})
+    '{"mean age": 35.0, "setting": "inpatient"}'
     """
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=not value.isprintable())
@@ -84,16 +84,16 @@ def source_python(source: Source, name: str) -> str:
         return f"{name} = ws.load_dataset({literal(source.dataset)})"
     if source.kind == "simulated":
         return _SIMULATED.format(name=name)
-    if source.session is not None:
-        lines = source.session.python().splitlines()
+    if source.kind == "responses":
+        lines = source.python.splitlines()
         return "\n".join(
-            f"{name}{line.removeprefix('table')}" if line.startswith("table = ") else line
+            f"{name}{line.removeprefix('table')}"
+            if line.startswith("table = ")
+            else line
             for line in lines
             if line and not line.startswith("import ")
         )
-    assert source.path is not None
-    file = literal(source.path.name)
-    made = call("ws.read_coefficients", file, source.reading)
+    made = call("ws.read_coefficients", literal(source.name), source.reading)
     return f"{name} = {made}"
 
 
@@ -108,8 +108,7 @@ def study_python(
     lines = ["import pandas as pd"] if "simulated" in names else []
     lines += ["import waistats as ws", ""]
     lines += [
-        source_python(source, name)
-        for source, name in zip(sources, names, strict=True)
+        source_python(source, name) for source, name in zip(sources, names, strict=True)
     ]
     options = choices.changed(whole_table(sources))
     first = names[0] if len(names) == 1 else f"[{', '.join(names)}]"
@@ -148,11 +147,9 @@ def source_commands(source: Source, folder: str) -> tuple[list[str], str]:
         return [f"waistats data save {source.dataset} {file}"], file
     if source.kind == "simulated":
         return [f"waistats reproduce --output {folder}"], f"{folder}/{_REPRODUCED}"
-    if source.session is not None:
-        (alpha,) = source.session.commands()
-        return [f"{alpha} --output {folder}"], folder
-    assert source.path is not None
-    return [], _file(source.path.name)
+    if source.kind == "responses":
+        return [f"{source.command} --output {folder}"], folder
+    return [], _file(source.name)
 
 
 def _reading_words(sources: Sequence[Source]) -> list[str] | None:
@@ -197,8 +194,7 @@ def _sample_words(sample: SampleChoices) -> list[str]:
     if sample.n_items is not None:
         words.append(f"--n-items {sample.n_items}")
     words += [
-        f"--new {shlex.quote(f'{name}={value}')}"
-        for name, value in sample.values.items()
+        f"--new {shlex.quote(f'{name}={value}')}" for name, value in sample.values
     ]
     return words
 

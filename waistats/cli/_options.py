@@ -97,3 +97,28 @@ Encoding = Annotated[
     str | None, typer.Option(help="Encoding of a text file, such as cp1251.")
 ]
 SkipRows = Annotated[int | None, typer.Option(help="Rows to skip above the header.")]
+
+Tables = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Tables of coefficients, or folders that waistats alpha wrote.",
+        show_default=False,
+    ),
+]
+MissingModerators = Annotated[
+    str,
+    typer.Option(
+        help="Rows with a missing moderator: error, or drop (they are listed)."
+    ),
+]
+Measure = Annotated[str, typer.Option(help="bonett, hakstian-whalen, raw or fisher-z.")]
+Bias = Annotated[
+    str, typer.Option(help="Remove the bias of the scale: none, bonett or exact.")
+]
+Method = Annotated[str, typer.Option(help="Estimator of tau2.")]
+WithinCorrelation = Annotated[
+    float | None, typer.Option(help="Correlation of errors within a study.")
+]
+Prediction = Annotated[
+    str, typer.Option(help="Prediction intervals: confidence-distribution or metafor.")
+]

@@ -46,6 +46,21 @@ def data_path(
     print(cache_path(name))
 
 
+@data_app.command("save")
+def data_save(
+    name: Annotated[str, typer.Argument(help="Name of a data set in the list.")],
+    file: Annotated[Path, typer.Argument(help="The CSV file to write.")],
+    force: Force = False,
+) -> None:
+    """Write a data set that comes with waistats as a CSV file."""
+    from waistats._files import write_csv
+    from waistats.datasets.bundled import load_dataset
+
+    frame = load_dataset(name)
+    write_csv(frame, file, force=force)
+    print(f"Wrote {file}: {len(frame)} rows.")
+
+
 @data_app.command("example")
 def data_example(
     folder: Annotated[

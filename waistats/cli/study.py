@@ -7,12 +7,19 @@ import typer
 
 from waistats.cli._options import (
     DEFAULT_OUTPUT,
+    Bias,
     Columns,
     ConfLevel,
-    File,
+    Encoding,
     Force,
+    Measure,
+    Method,
+    MissingModerators,
     Output,
+    Prediction,
     Sheet,
+    Tables,
+    WithinCorrelation,
     Word,
     written,
 )
@@ -25,6 +32,7 @@ from waistats.cli._terminal import (
     wide_of,
     words_of,
 )
+from waistats.errors import DataError
 
 
 def reproduce(
@@ -61,13 +69,7 @@ def reproduce(
 
 
 def generalize(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            help="Tables of coefficients, or folders that waistats alpha wrote.",
-            show_default=False,
-        ),
-    ],
+    files: Tables,
     columns: Columns = None,
     wide: Annotated[
         list[str] | None,
@@ -81,12 +83,7 @@ def generalize(
         str | None,
         typer.Option(help="Formula, such as '~ rater + np.log(n_items)'."),
     ] = None,
-    missing_moderators: Annotated[
-        str,
-        typer.Option(
-            help="Rows with a missing moderator: error, or drop (they are listed)."
-        ),
-    ] = "error",
+    missing_moderators: MissingModerators = "error",
     candidates: Annotated[
         str | None,
         typer.Option(help="Columns to try as moderators one at a time: country,age."),
@@ -94,20 +91,11 @@ def generalize(
     by: Annotated[
         str, typer.Option(help="Columns that define the cells; empty for none.")
     ] = "instrument,rater,scale",
-    measure: Annotated[
-        str, typer.Option(help="bonett, hakstian-whalen, raw or fisher-z.")
-    ] = "bonett",
-    bias: Annotated[
-        str, typer.Option(help="Remove the bias of the scale: none, bonett or exact.")
-    ] = "none",
-    method: Annotated[str, typer.Option(help="Estimator of tau2.")] = "REML",
-    within_correlation: Annotated[
-        float | None, typer.Option(help="Correlation of errors within a study.")
-    ] = None,
-    prediction: Annotated[
-        str,
-        typer.Option(help="Prediction intervals: confidence-distribution or metafor."),
-    ] = "confidence-distribution",
+    measure: Measure = "bonett",
+    bias: Bias = "none",
+    method: Method = "REML",
+    within_correlation: WithinCorrelation = None,
+    prediction: Prediction = "confidence-distribution",
     screening: Annotated[
         Path | None, typer.Option(help="Log of the search, one row per record.")
     ] = None,
@@ -126,9 +114,7 @@ def generalize(
         str | None, typer.Option(help="Subject of the study, for the title.")
     ] = None,
     sheet: Sheet = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Encoding of a text file, such as cp1252.")
-    ] = None,
+    encoding: Encoding = None,
     skip_rows: Annotated[
         int, typer.Option(help="Rows to skip above the column names.")
     ] = 0,
@@ -243,7 +229,7 @@ def generalize(
 
 
 def predict(
-    file: File,
+    files: Tables,
     instrument: Annotated[str | None, typer.Option(help="Version of the WAI.")] = None,
     rater: Annotated[str | None, typer.Option(help="Who rates.")] = None,
     modality: Annotated[
@@ -253,27 +239,82 @@ def predict(
         str | None, typer.Option(help="Sizes of planned samples: 30,100,300.")
     ] = None,
     n_items: Annotated[int | None, typer.Option(help="Items of the form.")] = None,
+    new: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Value of another moderator of the model, such as mean_age=35; "
+            "repeatable."
+        ),
+    ] = None,
     moderators: Annotated[
         str | None, typer.Option(help="Formula of the model that predicts.")
     ] = None,
+    missing_moderators: MissingModerators = "error",
+    measure: Measure = "bonett",
+    bias: Bias = "none",
+    method: Method = "REML",
+    within_correlation: WithinCorrelation = None,
+    prediction: Prediction = "confidence-distribution",
     columns: Columns = None,
     sheet: Sheet = None,
+    encoding: Encoding = None,
     conf_level: ConfLevel = 0.95,
+    output: Annotated[
+        Path | None, typer.Option(help="New CSV file for the prediction, unrounded.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the output file.")
+    ] = False,
 ) -> None:
-    """Predict the reliability of a new sample from a table of coefficients."""
-    from waistats.io.readers import read_coefficients
+    """Predict the reliability of a new sample from tables of coefficients."""
+    from waistats._files import write_csv
     from waistats.practice import predict_reliability
+    from waistats.rg.combine import read_tables
     from waistats.rg.generalize import generalize as run
 
-    table = read_coefficients(file, columns=pairs_of(columns), sheet=sheet)
-    study = run(table, moderators, conf_level=conf_level)
-    print(
-        predict_reliability(
-            study,
-            instrument=instrument,
-            rater=rater,
-            modality=modality,
-            n=numbers_of(n),
-            n_items=n_items,
-        )
+    tables = read_tables(
+        files, columns=pairs_of(columns), sheet=sheet, encoding=encoding
     )
+    study = run(
+        tables,
+        moderators,
+        measure=measure,
+        bias=bias,
+        method=method,
+        conf_level=conf_level,
+        within_correlation=within_correlation,
+        prediction=prediction,
+        missing_moderators=missing_moderators,
+    )
+    found = predict_reliability(
+        study,
+        instrument=instrument,
+        rater=rater,
+        modality=modality,
+        n=numbers_of(n),
+        n_items=n_items,
+        new=_values_of(new),
+    )
+    print(found)
+    if output is not None:
+        write_csv(found.to_frame(), output, force=force)
+        print(f"\nWrote {output}")
+
+
+def _values_of(texts: list[str] | None) -> dict[str, Any] | None:
+    """Return ``mean_age=35`` as a mapping; what looks like a number is one."""
+    if not texts:
+        return None
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (equals and name.strip() and value.strip()):
+            raise DataError(
+                f"--new takes a moderator and its value, such as mean_age=35; got "
+                f"{text!r}."
+            )
+        try:
+            values[name.strip()] = float(value)
+        except ValueError:
+            values[name.strip()] = value.strip()
+    return values

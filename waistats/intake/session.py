@@ -138,7 +138,9 @@ class Session:
                 name = self.answers["study_name"]
                 lines.append(f'responses["{ONE_STUDY}"] = "{name}"')
             call = ", ".join(option(name, made[name]) for name in _CALL if name in made)
-            lines.append(f"table = ws.reliability_by_study(responses, {call})")
+            lines.append(
+                f"table = ws.reliability_by_study(responses, {call}, covariance=True)"
+            )
             if output is not None:
                 lines.append("study = ws.generalize(table)")
                 lines.append(f'study.report("{output}/report.html")')
