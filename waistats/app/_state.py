@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from waistats.app._study import Chosen, SampleChoices, StudyChoices
 from waistats.errors import visible
 from waistats.intake.session import Session, begin
 
@@ -73,7 +74,24 @@ class Reliability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generalize:
-    """How coefficients are pooled."""
+    """Which coefficients are pooled, and how.
+
+    Attributes
+    ----------
+    tables : tuple of Chosen
+        Published tables, in order.
+    own : bool
+        Whether those of the own data are among them, after the others.
+    study : StudyChoices
+        Scale, model and moderators.
+    sample : SampleChoices or None
+        A sample whose reliability is predicted.
+    """
+
+    tables: tuple[Chosen, ...] = ()
+    own: bool = True
+    study: StudyChoices = field(default_factory=StudyChoices)
+    sample: SampleChoices | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,17 +16,17 @@ from waistats._labels import column_words
 from waistats.datasets.bundled import load_dataset
 from waistats.datasets.simulated_studies import simulate_hanson_study
 from waistats.errors import DataError, ModelError, listing, visible
-from waistats.intake.session import Session
+from waistats.intake.session import ONE_STUDY, Session
 from waistats.io.check import check_coefficients
-from waistats.io.readers import read_coefficients
+from waistats.io.readers import read_coefficients, read_responses
 from waistats.measures import texts_of
 from waistats.meta._formula import in_formula
 from waistats.meta._prediction import DEFAULT_PREDICTION
 from waistats.practice.prediction import ReliabilityPrediction, predict_reliability
 from waistats.provenance import is_simulated
+from waistats.reliability.by_study.api import reliability_by_study
 from waistats.rg.classic import simulated_coefficients
 from waistats.rg.combine import combine_tables
-from waistats.rg.computed import read_intake
 from waistats.rg.descriptives import CELL
 from waistats.rg.generalize import generalize
 from waistats.rg.moderators import CANDIDATES, moderator_term
@@ -91,6 +91,32 @@ _NOT_MODERATORS = frozenset(
 _MOST_LEVELS = 12
 
 
+Pairs = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """A coefficient table that was chosen, and where it is.
+
+    Attributes
+    ----------
+    kind : str
+        ``"file"``, ``"dataset"``, ``"simulated"``, or ``"block"``: answers, with the
+        options that the folder of a study has for them.
+    name : str
+        The file as the user calls it, or the name of a bundled table.
+    path : str
+        The private copy of a file.
+    reading : tuple of pairs
+        Options of the file.
+    """
+
+    kind: str
+    name: str = ""
+    path: str = ""
+    reading: Pairs = ()
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
     """A coefficient table of a study, and how it is made again.
@@ -98,7 +124,7 @@ class Source:
     Attributes
     ----------
     kind : str
-        ``"file"``, ``"dataset"``, ``"responses"`` or ``"simulated"``.
+        ``"file"``, ``"dataset"``, ``"responses"``, ``"simulated"`` or ``"block"``.
     name : str
         What it is called on the page.
     table : DataFrame
@@ -137,7 +163,56 @@ class Source:
         return f"{rows} {one} of {studies} {of}"
 
 
-def file_source(path: str | Path, **reading: Any) -> Source:
+def source_of(chosen: Chosen) -> Source:
+    """Return the table that was chosen."""
+    if chosen.kind == "dataset":
+        return dataset_source(chosen.name)
+    if chosen.kind == "simulated":
+        return simulated_source()
+    if chosen.kind == "block":
+        return _block_source(chosen)
+    return file_source(chosen.path, chosen.name, **thawed(chosen.reading))
+
+
+def thawed(pairs: Pairs) -> dict[str, Any]:
+    """Return pairs as options: pairs of texts within them are mappings.
+
+    >>> thawed((("raters", (("client", "WAI_C_"),)), ("by", ("session",))))
+    {'raters': {'client': 'WAI_C_'}, 'by': ['session']}
+    """
+    options: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in ("columns", "raters") and isinstance(value, tuple):
+            options[name] = {
+                k: list(v) if isinstance(v, tuple) else v for k, v in value
+            }
+        else:
+            options[name] = list(value) if isinstance(value, tuple) else value
+    return options
+
+
+READING = ("labels", "encoding", "skip_rows", "sheet", "missing_words")
+
+
+def _block_source(chosen: Chosen) -> Source:
+    """Return the coefficients of answers by the options of a study's folder."""
+    options = thawed(chosen.reading)
+    reading = {name: options.pop(name) for name in READING if name in options}
+    responses = read_responses(chosen.path, **reading)
+    if "one_study" in options:
+        options["study"] = ONE_STUDY
+        responses[ONE_STUDY] = str(options["one_study"])
+    named = {name: of for name, of in options.items() if name != "one_study"}
+    return Source(
+        kind="block",
+        name=visible(chosen.name),
+        table=reliability_by_study(responses, **named),
+        path=Path(chosen.path),
+        reading={**reading, **options},
+    )
+
+
+def file_source(path: str | Path, name: str = "", **reading: Any) -> Source:
     """Read a file of coefficients: a coding sheet, or any table of the contract.
 
     Raises
@@ -149,7 +224,7 @@ def file_source(path: str | Path, **reading: Any) -> Source:
     place = Path(path)
     return Source(
         kind="file",
-        name=visible(place.name),
+        name=visible(name or place.name),
         table=read_coefficients(place, **given),
         path=place,
         reading=given,
@@ -165,15 +240,18 @@ def dataset_source(name: str) -> Source:
     )
 
 
-def responses_source(session: Session) -> Source:
-    """Return the coefficients of a file of answers, whose questions are answered."""
+def responses_source(session: Session, **more: Any) -> Source:
+    """Return the coefficients of a file of answers, whose questions are answered.
+
+    ``more`` are further options of `reliability_by_study`.
+    """
     return Source(
         kind="responses",
         name=visible(session.path.name),
-        table=session.run(),
+        table=session.run(**more),
         path=session.path,
-        python=session.python(),
-        command=session.commands()[0],
+        python=session.python(**more),
+        command=session.commands(**more)[0],
     )
 
 
@@ -185,14 +263,6 @@ def simulated_source() -> Source:
     """
     table = simulated_coefficients(simulate_hanson_study())
     return Source(kind="simulated", name=SIMULATED_STUDY, table=table)
-
-
-def folder_table(folder: Path) -> pd.DataFrame:
-    """Return the table of a folder that `waistats alpha` wrote, with what it decided."""
-    table = read_coefficients(folder / "coefficients.csv")
-    if (folder / "intake.csv").is_file():
-        table.attrs["intake"] = read_intake(folder / "intake.csv")
-    return table
 
 
 def checked(path: str | Path, **reading: Any) -> list[tuple[str, str]]:

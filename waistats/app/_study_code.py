@@ -7,12 +7,14 @@ from typing import Any
 
 from waistats._caller import TERMINAL, calling, option
 from waistats.app._study import (
+    READING,
     SampleChoices,
     Source,
     StudyChoices,
     whole_table,
 )
 from waistats.errors import listing, visible
+from waistats.intake.session import ONE_STUDY
 
 REPORT = "waistats-report"
 # where waistats reproduce puts the coefficients of the SIMULATED study
@@ -65,6 +67,7 @@ def names_of(sources: Sequence[Source]) -> list[str]:
     """Return a variable for each table."""
     words = {
         "responses": "own",
+        "block": "own",
         "file": "published",
         "dataset": "published",
         "simulated": "simulated",
@@ -93,8 +96,21 @@ def source_python(source: Source, name: str) -> str:
             for line in lines
             if line and not line.startswith("import ")
         )
+    if source.kind == "block":
+        return _block_python(source, name)
     made = call("ws.read_coefficients", literal(source.name), source.reading)
     return f"{name} = {made}"
+
+
+def _block_python(source: Source, name: str) -> str:
+    options = dict(source.reading)
+    reading = {key: options.pop(key) for key in READING if key in options}
+    read = call("ws.read_responses", literal(source.name), reading)
+    lines = [f"responses = {read}"]
+    if options.get("study") == ONE_STUDY and "one_study" in source.reading:
+        lines.append(f'responses["{ONE_STUDY}"] = {literal(options.pop("one_study"))}')
+    made = call("ws.reliability_by_study", "responses", options)
+    return "\n".join([*lines, f"{name} = {made}"])
 
 
 def study_python(
@@ -210,6 +226,11 @@ def study_commands(
     report: Sequence[str] = ("--short",),
 ) -> list[str]:
     """Return the commands that run the study; or a comment on what one cannot say."""
+    if any(source.kind == "block" for source in sources):
+        return [
+            "# Save the session, unpack it, and in its folder:",
+            "waistats project run",
+        ]
     reading = _reading_words(sources)
     if reading is None:
         files = listing(source.name for source in sources if source.reading)

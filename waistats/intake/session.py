@@ -4,6 +4,7 @@ A session is a value: `Session.answer` gives the next one. Everything that is de
 a decision of the data or of the user; `options` is the call they amount to.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -136,11 +137,13 @@ class Session:
             ]
             if made.get("study") == ONE_STUDY and self._alone:
                 name = self.answers["study_name"]
-                lines.append(f'responses["{ONE_STUDY}"] = "{name}"')
+                lines.append(f'responses["{ONE_STUDY}"] = {json.dumps(name)}')
             call = ", ".join(option(name, made[name]) for name in _CALL if name in made)
-            lines.append(
-                f"table = ws.reliability_by_study(responses, {call}, covariance=True)"
-            )
+            known = find_coefficient(made.get("coefficient", "alpha")).gradient
+            if known is not None:
+                # as run() and waistats alpha --output have it
+                call += ", covariance=True"
+            lines.append(f"table = ws.reliability_by_study(responses, {call})")
             if output is not None:
                 lines.append("study = ws.generalize(table)")
                 lines.append(f'study.report("{output}/report.html")')

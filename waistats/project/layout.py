@@ -30,7 +30,8 @@ STUDY = (
 RESPONSES = (
     "study", "items", "instrument", "scales", "raters", "person", "by", "where", "accept",
     "missing_codes", "response_range", "reverse", "already_keyed", "missing",
-    "coefficient", "labels", "encoding", "skip_rows", "sheet", "missing_words",
+    "coefficient", "ci", "covariance", "labels", "encoding", "skip_rows", "sheet",
+    "missing_words", "one_study",
 )  # fmt: skip
 
 _SETTINGS = """# How this study is run; `waistats project run` reads it.
@@ -177,7 +178,8 @@ def read_project(folder: str | os.PathLike[str]) -> Project:
         raise DataError(f"{path}: " + " ".join(problems))
     return Project(
         folder=place,
-        study={k: v for k, v in study.items() if v not in ("", [])},
+        # without cells is a choice; other settings that are empty are not made yet
+        study={k: v for k, v in study.items() if k == "by" or v not in ("", [])},
         responses=tuple(blocks),
         threshold=float(threshold),
     )

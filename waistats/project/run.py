@@ -12,6 +12,7 @@ import pandas as pd
 from waistats._files import file_hash, new_folder, write_csv
 from waistats._format import Result
 from waistats.errors import DataError, listing
+from waistats.intake.session import ONE_STUDY
 from waistats.io.readers import read_coefficients, read_responses
 from waistats.measures import texts_of
 from waistats.project.changes import Changes, compare_runs, result_of
@@ -185,7 +186,11 @@ def coefficient_tables(project: Project) -> tuple[list[pd.DataFrame], Any]:
         options = dict(block)
         path = project.path("responses") / options.pop("file")
         reading = {k: options.pop(k) for k in _READING if k in options}
-        tables.append(reliability_by_study(read_responses(path, **reading), **options))
+        responses = read_responses(path, **reading)
+        if "one_study" in options:
+            options["study"] = ONE_STUDY
+            responses[ONE_STUDY] = str(options.pop("one_study"))
+        tables.append(reliability_by_study(responses, **options))
     sums = sorted(project.path("responses").glob("*.json"))
     if sums:
         tables.append(reliability_by_study(read_summaries(sums)))
