@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from waistats._files import file_hash
 from waistats.app._project import (
     APP,
     made,
     open_project,
     pack,
     plain,
-    save_project,
     study_of,
     unpack,
 )
@@ -23,10 +23,8 @@ from waistats.app._study import (
     Chosen,
     SampleChoices,
     StudyChoices,
-    responses_source,
     run_study,
     source_of,
-    whole_table,
 )
 from waistats.errors import DataError
 from waistats.project.layout import FIRST, SETTINGS, new_project
@@ -49,13 +47,20 @@ def assert_same(found, wanted):
         pd.testing.assert_frame_equal(one, other, check_exact=True, check_dtype=False)
 
 
+@pytest.fixture(autouse=True)
+def page(tmp_path, monkeypatch):
+    """The private folder, in which the process works."""
+    place = tmp_path / "page"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    return place
+
+
 @pytest.fixture
-def choices(tmp_path):
-    file = tmp_path / "upload" / "clinic.sav"
-    file.parent.mkdir()
-    shutil.copyfile(CASES / "clinic.sav", file)
+def choices(page):
+    shutil.copyfile(CASES / "clinic.sav", "clinic.sav")
     return Choices(
-        data=Data(path=str(file), name="clinic.sav"),
+        data=Data(name="clinic.sav", number=1),
         generalize=Generalize(
             tables=(Chosen(kind="dataset", name="wai"),),
             study=StudyChoices(
@@ -82,18 +87,18 @@ def test_a_saved_session_opens_again(choices, tmp_path):
     archive = tmp_path / "study.zip"
     archive.write_bytes(pack(folder))
     assert archive.read_bytes() == pack(folder)
-    again = open_project(unpack(archive, tmp_path / "again"))
+    again = open_project(unpack(archive, tmp_path / "again"), 2)
     assert again.generalize == choices.generalize
-    assert again.data.name == "clinic.sav"
-    assert Path(again.data.path).read_bytes() == (CASES / "clinic.sav").read_bytes()
+    assert again.data == Data(name="clinic_2.sav", number=2)
+    assert Path(again.data.name).read_bytes() == (CASES / "clinic.sav").read_bytes()
     from waistats.app._views import sources_of
 
     assert_same(run_study(sources_of(again), again.generalize.study), study)
 
 
 def test_answers_to_questions_are_kept(tmp_path):
-    file = CASES / "codes_undeclared.csv"
-    data = Data(path=str(file), name=file.name)
+    shutil.copyfile(CASES / "codes_undeclared.csv", "codes_undeclared.csv")
+    data = Data(name="codes_undeclared.csv")
     while (question := intake(data).outcome().question) is not None:
         data = data.answered(question.id, question.default)
     choices = Choices(data=data)
@@ -105,19 +110,18 @@ def test_answers_to_questions_are_kept(tmp_path):
 
 def test_files_of_tables_are_kept_as_they_are(tmp_path):
     table = source_of(Chosen(kind="dataset", name="cesd")).table
-    file = tmp_path / "cesd, theirs.csv"
+    file = Path("cesd, theirs.csv")
     table.rename(columns={"estimate": "alpha"}).to_csv(file, index=False)
     one = Chosen(
         kind="file",
         name=file.name,
-        path=str(file),
         reading=(("columns", (("alpha", "estimate"),)),),
     )
     choices = Choices(generalize=Generalize(tables=(one,), own=False))
     folder, study = saved(choices, tmp_path / "study")
     (again,) = open_project(folder).generalize.tables
-    assert (again.name, again.reading) == (one.name, one.reading)
-    assert Path(again.path).read_bytes() == file.read_bytes()
+    assert (again.name, again.reading) == ("cesd, theirs_2.csv", one.reading)
+    assert Path(again.name).read_bytes() == file.read_bytes()
     assert_same(run_project(folder).study, study)
 
 
@@ -130,10 +134,12 @@ def test_what_was_changed_by_hand_is_what_counts(tmp_path):
     lines = sheet.read_text().splitlines()
     sheet.write_text("\n".join(lines[:-1]) + "\n")
     settings = folder / SETTINGS
-    settings.write_text(settings.read_text().replace("[study]", '[study]\nmethod = "DL"'))
+    settings.write_text(
+        settings.read_text().replace("[study]", '[study]\nmethod = "DL"')
+    )
     again = open_project(folder).generalize
     (one,) = again.tables
-    assert one.path == str(sheet)
+    assert one.name == "first.csv"
     assert len(source_of(one).table) == len(lines) - 2
     assert again.study.method == "DL"
 
@@ -159,7 +165,7 @@ def test_a_folder_that_the_app_did_not_make_opens(tmp_path):
     [
         Choices(),
         Choices(
-            data=Data(path="x.sav", name="x.sav", answers=(("form", "WAI-SR"),)),
+            data=Data(name="x.sav", answers=(("form", "WAI-SR"),)),
             generalize=Generalize(
                 tables=(Chosen(kind="simulated", name="SIMULATED"),),
                 study=StudyChoices(by=(), within_correlation=0.5),
@@ -174,7 +180,7 @@ def test_choices_survive_json(choices):
 
 
 @pytest.mark.parametrize(
-    "told", [[], {"unknown": 1}, {"data": {"path": 3}}, {"generalize": {"tables": "x"}}]
+    "told", [[], {"unknown": 1}, {"data": {"name": 3}}, {"generalize": {"tables": "x"}}]
 )
 def test_other_json_is_refused(told):
     with pytest.raises(TypeError):
@@ -250,8 +256,9 @@ def test_a_damaged_session_is_refused_in_words(tmp_path):
     file.write_text(json.dumps(told))
     with pytest.raises(DataError, match="another version"):
         open_project(folder)
-    tables = [{"kind": "file", "name": "x", "path": "../../x.csv", "reading": []}]
-    told = {"waistats_app": 1, "as_saved": {}, "generalize": {"tables": tables}}
+    tables = [{"kind": "file", "name": "../../x.csv", "reading": []}]
+    hashes = {FIRST: file_hash(folder / FIRST)}
+    told = {"waistats_app": 1, "as_saved": hashes, "generalize": {"tables": tables}}
     file.write_text(json.dumps(told))
-    with pytest.raises(DataError, match="not in the folder"):
+    with pytest.raises(DataError, match="there is no file"):
         open_project(folder)

@@ -22,7 +22,7 @@ from waistats.app._state import Choices, Generalize, safe_name
 from waistats.app._study import Chosen, StudyChoices
 from waistats.app._study_code import literal
 from waistats.errors import DataError, listing
-from waistats.meta._formula import in_formula, parse_formula
+from waistats.meta._formula import parse_formula
 from waistats.project.layout import (
     FIRST,
     SETTINGS,
@@ -35,6 +35,9 @@ from waistats.rg.combine import combine_tables
 from waistats.rg.moderators import CANDIDATES
 
 APP = "app.json"
+# uploaded tables of coefficients, as they were; first.csv joins them
+TABLES = "coding/tables"
+FILES = ("file", "block")
 VERSION = 1
 # what a study's folder may weigh, unpacked
 MOST_FILES, MOST_BYTES = 2_000, 500 * 2**20
@@ -76,35 +79,19 @@ def save_project(
         "[conclusion]",
         "threshold = 0.8",
     ]
-    name = ""
     if responses is not None:
-        name = safe_name(choices.data.name or Path(choices.data.path).name)
-        shutil.copyfile(choices.data.path, folder / "responses" / name)
+        name = choices.data.name
+        shutil.copyfile(name, folder / "responses" / name)
         lines += ["", "[[responses]]", *settings({"file": name, **responses})]
+    files = [one.name for one in choices.generalize.tables if one.kind in FILES]
+    for name in files:
+        (folder / TABLES).mkdir(exist_ok=True)
+        shutil.copyfile(name, folder / TABLES / name)
     _write(folder / SETTINGS, "\n".join(lines))
-    kept = _keep_files(folder, choices.generalize.tables)
-    whole = replace(
-        choices,
-        data=replace(choices.data, path=name),
-        generalize=replace(choices.generalize, tables=kept),
-    )
     hashes = {name: file_hash(folder / name) for name in (SETTINGS, FIRST)}
-    told = {"waistats_app": VERSION, "as_saved": hashes, **plain(whole)}
+    told = {"waistats_app": VERSION, "as_saved": hashes, **plain(choices)}
     _write(folder / APP, json.dumps(told, indent=1, ensure_ascii=False))
     return folder
-
-
-def _keep_files(folder: Path, tables: Sequence[Chosen]) -> tuple[Chosen, ...]:
-    """Copy the files of tables into the folder; their places are told relative to it."""
-    kept = []
-    for i, one in enumerate(tables, start=1):
-        if one.path:
-            place = Path("coding", "tables", str(i), safe_name(one.name))
-            (folder / place).parent.mkdir(parents=True)
-            shutil.copyfile(one.path, folder / place)
-            one = replace(one, path=place.as_posix())
-        kept.append(one)
-    return tuple(kept)
 
 
 def _write(path: Path, text: str) -> None:
@@ -194,10 +181,11 @@ def _check_members(file: Path, members: Sequence[zipfile.ZipInfo]) -> None:
         )
 
 
-def open_project(folder: Path) -> Choices:
+def open_project(folder: Path, number: int = 1) -> Choices:
     """Return what a study's folder says was chosen, its files in place.
 
-    Of a folder that the app did not make, the answers of its first block are read as
+    Files are copied to where the process works; ``number`` tells the answers apart from
+    others of the same name. Of a folder that the app did not make, answers are read as
     `waistats project run` reads them.
 
     Raises
@@ -227,52 +215,63 @@ def open_project(folder: Path) -> Choices:
         name: (folder / name).is_file() and file_hash(folder / name) == value
         for name, value in hashes.items()
     }
-    by_hand = _of_settings(folder, project)
-    tables = tuple(
-        replace(one, path=str(_inside(folder, one.path))) if one.path else one
-        for one in choices.generalize.tables
-    )
     data = choices.data
-    if data.path:
-        place = folder / "responses" / safe_name(data.name or Path(data.path).name)
-        if not place.is_file():
-            raise DataError(f"responses/{place.name}: the file is missing.")
-        data = replace(data, path=str(place))
-    generalize = replace(choices.generalize, tables=tables)
-    if not unchanged.get(FIRST):
-        generalize = replace(generalize, tables=by_hand.generalize.tables)
+    if data.name:
+        data = replace(
+            data, name=_brought(folder, "responses", data.name), number=number
+        )
+    generalize = choices.generalize
+    if unchanged.get(FIRST):
+        tables = tuple(
+            replace(one, name=_brought(folder, TABLES, one.name))
+            if one.kind in FILES
+            else one
+            for one in generalize.tables
+        )
+    else:
+        tables = _sheet(folder)
+    generalize = replace(generalize, tables=tables)
     if not unchanged.get(SETTINGS):
-        generalize = replace(generalize, study=by_hand.generalize.study)
+        generalize = replace(generalize, study=study_of(project.study))
     return replace(choices, data=data, generalize=generalize)
 
 
-def _inside(folder: Path, name: str) -> Path:
-    """Return the place of a saved file, which must lie in the folder."""
-    place = (folder / name).resolve()
-    if not place.is_relative_to(folder.resolve()) or not place.is_file():
-        raise DataError(f"{APP}: names a file that is not in the folder: {name!r}.")
-    return place
+def _brought(folder: Path, place: str, name: str) -> str:
+    """Copy a file of the folder to where the process works; return its name there."""
+    file = folder / place / name
+    if name != safe_name(name) or not file.is_file():
+        raise DataError(f"{APP}: there is no file {name!r} in {place}/.")
+    return brought(file)
+
+
+def brought(file: Path, name: str = "") -> str:
+    """Copy a file to where the process works, under a name that none has; return it."""
+    target = Path(safe_name(name or file.name))
+    stem, number = target.stem, 2
+    while target.exists():
+        target = target.with_name(f"{stem}_{number}{target.suffix}")
+        number += 1
+    shutil.copyfile(file, target)
+    return target.name
 
 
 def _of_settings(folder: Path, project: Project) -> Choices:
     """Return the choices of a folder by its settings: tables, answers, options."""
-    sheet = folder / FIRST
-    tables = []
-    if sheet.is_file() and len(as_texts(sheet)):
-        tables.append(Chosen(kind="file", name=sheet.name, path=str(sheet)))
+    tables = [*_sheet(folder)]
     for block in project.responses:
         options = dict(block)
-        name = str(options.pop("file"))
-        tables.append(
-            Chosen(
-                kind="block",
-                name=name,
-                path=str(folder / "responses" / name),
-                reading=frozen(options),
-            )
-        )
+        file = folder / "responses" / str(options.pop("file"))
+        tables.append(Chosen(kind="block", name=brought(file), reading=frozen(options)))
     study = study_of(project.study)
     return Choices(generalize=Generalize(tables=tuple(tables), own=False, study=study))
+
+
+def _sheet(folder: Path) -> tuple[Chosen, ...]:
+    """Return the first coder's sheet as a table, where it has rows."""
+    sheet = folder / FIRST
+    if not sheet.is_file() or not len(as_texts(sheet)):
+        return ()
+    return (Chosen(kind="file", name=brought(sheet)),)
 
 
 def study_of(settings: Mapping[str, Any]) -> StudyChoices:
@@ -289,7 +288,7 @@ def study_of(settings: Mapping[str, Any]) -> StudyChoices:
     if not formula:
         return StudyChoices(**options)
     parsed = parse_formula(formula)
-    terms = {CANDIDATES.get(name, in_formula(name)): name for name in parsed.variables}
+    terms = {CANDIDATES.get(name, name): name for name in parsed.variables}
     chosen = [terms.get(term[0]) if len(term) == 1 else None for term in parsed.terms]
     if parsed.intercept and None not in chosen:
         return StudyChoices(

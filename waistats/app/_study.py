@@ -104,16 +104,14 @@ class Chosen:
         ``"file"``, ``"dataset"``, ``"simulated"``, or ``"block"``: answers, with the
         options that the folder of a study has for them.
     name : str
-        The file as the user calls it, or the name of a bundled table.
-    path : str
-        The private copy of a file.
+        The file in the private folder, where the process works; or the name of a
+        bundled table.
     reading : tuple of pairs
         Options of the file.
     """
 
     kind: str
     name: str = ""
-    path: str = ""
     reading: Pairs = ()
 
 
@@ -129,8 +127,6 @@ class Source:
         What it is called on the page.
     table : DataFrame
         The coefficients.
-    path : Path or None
-        The file that was read.
     reading : mapping
         Options of `read_coefficients`.
     dataset : str
@@ -144,7 +140,6 @@ class Source:
     kind: str
     name: str
     table: pd.DataFrame = field(repr=False)
-    path: Path | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)
     dataset: str = ""
     python: str = field(default="", repr=False)
@@ -171,7 +166,7 @@ def source_of(chosen: Chosen) -> Source:
         return simulated_source()
     if chosen.kind == "block":
         return _block_source(chosen)
-    return file_source(chosen.path, chosen.name, **thawed(chosen.reading))
+    return file_source(chosen.name, **thawed(chosen.reading))
 
 
 def thawed(pairs: Pairs) -> dict[str, Any]:
@@ -198,7 +193,7 @@ def _block_source(chosen: Chosen) -> Source:
     """Return the coefficients of answers by the options of a study's folder."""
     options = thawed(chosen.reading)
     reading = {name: options.pop(name) for name in READING if name in options}
-    responses = read_responses(chosen.path, **reading)
+    responses = read_responses(chosen.name, **reading)
     if "one_study" in options:
         options["study"] = ONE_STUDY
         responses[ONE_STUDY] = str(options["one_study"])
@@ -207,12 +202,11 @@ def _block_source(chosen: Chosen) -> Source:
         kind="block",
         name=visible(chosen.name),
         table=reliability_by_study(responses, **named),
-        path=Path(chosen.path),
         reading={**reading, **options},
     )
 
 
-def file_source(path: str | Path, name: str = "", **reading: Any) -> Source:
+def file_source(path: str | Path, **reading: Any) -> Source:
     """Read a file of coefficients: a coding sheet, or any table of the contract.
 
     Raises
@@ -224,9 +218,8 @@ def file_source(path: str | Path, name: str = "", **reading: Any) -> Source:
     place = Path(path)
     return Source(
         kind="file",
-        name=visible(name or place.name),
+        name=visible(place.name),
         table=read_coefficients(place, **given),
-        path=place,
         reading=given,
     )
 
@@ -249,7 +242,6 @@ def responses_source(session: Session, **more: Any) -> Source:
         kind="responses",
         name=visible(session.path.name),
         table=session.run(**more),
-        path=session.path,
         python=session.python(**more),
         command=session.commands(**more)[0],
     )
