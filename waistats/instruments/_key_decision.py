@@ -313,16 +313,24 @@ def reversed_besides(
     named = [column for column in columns if column in reverse]
     if not named:
         return values, limits, []
+    declared = limits is not None
     if limits is None:
         given = values[np.isfinite(values)]
         limits = (float(given.min()), float(given.max())) if len(given) else (0.0, 0.0)
-        between = f"{limits[0]:g} and {limits[1]:g}, the lowest and highest answers"
-    else:
-        between = f"{limits[0]:g} and {limits[1]:g}"
     at = [j for j, column in enumerate(columns) if column in reverse]
     values = values.copy()
     values[:, at] = limits[0] + limits[1] - values[:, at]
-    finding = Finding(
+    return values, limits, [besides_finding(named, limits, declared=declared)]
+
+
+def besides_finding(
+    named: Sequence[object], limits: tuple[float, float], *, declared: bool
+) -> Finding:
+    """Return a note of the columns that the user has reverse-scored."""
+    between = f"{limits[0]:g} and {limits[1]:g}"
+    if not declared:
+        between += ", the lowest and highest answers"
+    return Finding(
         severity=NOTE,
         finding="key_decided",
         where=listing(named),
@@ -331,7 +339,6 @@ def reversed_besides(
         text=f"{listing(named, 20)} reverse-scored between {between}, as stated",
         by="user",
     )
-    return values, limits, [finding]
 
 
 def against_finding(

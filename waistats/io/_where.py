@@ -4,9 +4,11 @@ Comparisons of columns with numbers and words, joined by ``and``, ``or`` and ``n
 ``filter_$ == 1``, ``session in (3, 10) and site != "pilot"``. Nothing is executed.
 """
 
+import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -200,7 +202,19 @@ def rows_where(
     DataError
         If a column does not exist, or words are compared by size.
     """
+    check_where(condition, data.columns)
     known = {str(name): name for name in data.columns}
+
+    def compare(of: Comparison) -> np.ndarray:
+        cells = data[known[of.column]]
+        return _compare(cells, of, (labels or {}).get(of.column, {}))
+
+    return np.asarray(evaluate(condition, compare))
+
+
+def check_where(condition: Condition, columns: Iterable[object]) -> None:
+    """Raise a DataError for columns of a condition that do not exist."""
+    known = [str(name) for name in columns]
     absent = [
         f"{name!r}{near(name, known)}"
         for name in where_columns(condition)
@@ -212,28 +226,39 @@ def rows_where(
             f"{listing(known, 20)}."
         )
 
-    def compare(of: Comparison) -> np.ndarray:
-        cells = data[known[of.column]]
-        return _compare(cells, of, (labels or {}).get(of.column, {}))
 
-    return _evaluate(condition, compare)
+def evaluate(condition: Condition, compare: Callable[[Comparison], Any]) -> Any:
+    """Return which rows meet a condition, from which meet each comparison.
 
-
-def _evaluate(
-    condition: Condition, compare: Callable[[Comparison], np.ndarray]
-) -> np.ndarray:
+    ``compare`` gives arrays of booleans or columns of a query; missing cells are False.
+    """
     if isinstance(condition, Comparison):
         return compare(condition)
     if isinstance(condition, Negated):
         # a missing cell meets neither a comparison nor its opposite
-        inner = _evaluate(condition.part, compare)
+        inner = evaluate(condition.part, compare)
         if isinstance(condition.part, Comparison) and condition.part.sign != "missing":
             there = compare(Comparison(condition.part.column, "missing", ()))
             return ~inner & ~there
         return ~inner
-    parts = [_evaluate(part, compare) for part in condition.parts]
-    join = np.logical_and if condition.word == "and" else np.logical_or
-    return np.asarray(join.reduce(parts))
+    parts = [evaluate(part, compare) for part in condition.parts]
+    return reduce(operator.and_ if condition.word == "and" else operator.or_, parts)
+
+
+def words_by_size(of: Comparison) -> DataError:
+    """Return what to say where words are compared by size."""
+    return DataError(
+        f"{option('where')}: {of.column} {of.sign} {of.values[0]!r} compares by size, "
+        f"but {of.column} holds words. Use == or in."
+    )
+
+
+SIZES: Mapping[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+}
 
 
 def _compare(
@@ -263,15 +288,6 @@ def _compare(
         return ~equal & ~missing
     value = of.values[0]
     if not isinstance(value, float) or np.isnan(numbers[~missing]).any():
-        raise DataError(
-            f"{option('where')}: {of.column} {of.sign} {value!r} compares by size, but "
-            f"{of.column} holds words. Use == or in."
-        )
-    sizes: Mapping[str, Callable[[Any, Any], Any]] = {
-        "<": np.less,
-        ">": np.greater,
-        "<=": np.less_equal,
-        ">=": np.greater_equal,
-    }
+        raise words_by_size(of)
     with np.errstate(invalid="ignore"):
-        return np.asarray(sizes[of.sign](numbers, value)) & ~missing
+        return np.asarray(SIZES[of.sign](numbers, value)) & ~missing

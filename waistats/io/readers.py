@@ -409,7 +409,8 @@ def _guessed(
 ) -> tuple["pd.Series[Any]", dict[Any, str]]:
     """Return a column as numbers where nothing is lost, and how they were spelled."""
     values = guess_column(cells, table.style)
-    if not pd.api.types.is_numeric_dtype(values.dtype) or cells.dtype != object:
+    is_number = pd.api.types.is_numeric_dtype
+    if not is_number(values.dtype) or is_number(cells.dtype):
         return values, {}
     how = spelling(cells, values)
     if how is None:

@@ -23,9 +23,10 @@ from waistats.instruments._findings import (
 from waistats.instruments._gate import gate_options
 from waistats.instruments._key_decision import Keyed
 from waistats.instruments.forms import Instrument
+from waistats.io._words import Labels
 from waistats.io.readers import read_answers
 from waistats.provenance import is_simulated, marked, of_simulated
-from waistats.reliability.by_study._data import Question, ask
+from waistats.reliability.by_study._data import Question, ask, reading_options
 from waistats.reliability.by_study._intake import StudyFrame, study_frame
 from waistats.reliability.by_study._outcome import outcome
 from waistats.reliability.by_study._sources import Reading, fetch, open_source
@@ -120,6 +121,11 @@ def inspect_responses(
     accept: str | Sequence[str] = (),
     ci: str | None = "feldt",
     provisional: bool = False,
+    labels: Labels | None = None,
+    missing_words: Sequence[str] | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    skip_rows: int = 0,
 ) -> ResponsesInspection:
     """Look through responses for what stops, what is doubtful and what is decided.
 
@@ -139,6 +145,8 @@ def inspect_responses(
         The interval that the analysis will use: what breaks it is found.
     provisional : bool
         Allow a form whose key rests on weak evidence.
+    labels, missing_words, encoding, sheet, skip_rows
+        How a file is read, as in :func:`read_responses`.
 
     Returns
     -------
@@ -200,6 +208,13 @@ def inspect_responses(
         ),
         raters=raters,
         where=where,
+        reading=reading_options(
+            labels=labels,
+            missing_words=missing_words,
+            encoding=encoding,
+            sheet=sheet,
+            skip_rows=skip_rows,
+        ),
         ci=ci,
         items=items,
         instrument=instrument,
@@ -218,8 +233,8 @@ def _in_memory(data: Any, question: Question) -> pd.DataFrame:
     """Return the responses as a frame, read with care."""
     keys = tuple(name for name in question.layout.keys if name != _ALONE)
     if isinstance(data, str | Path) and Path(data).is_file():
-        return read_answers(data, keys=keys)
-    source = open_source(data, Reading(keys=keys))
+        return read_answers(data, keys=keys, **question.reading)
+    source = open_source(data, Reading(keys=keys, options=question.reading))
     if isinstance(source, pd.DataFrame):
         return source
     return fetch(source.table.select(*source.columns))

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -108,7 +109,7 @@ def test_the_queries_compile_for_every_dialect(dialect, options, monkeypatch):
         turned=plan.reversed,
         codes=(99.0,),
     )
-    monkeypatch.setattr(gate, "origins", lambda answers, columns: {})
+    monkeypatch.setattr(gate, "origins", lambda *_, **__: {})
     columns = list(plan.form_columns or plan.columns)
     limits = declared_range(plan.form, [], GateOptions())
     layout = gate._key_layout(plan, columns)
@@ -119,7 +120,15 @@ def test_the_queries_compile_for_every_dialect(dialect, options, monkeypatch):
     queries = [
         sums_query(answers),
         sums_query(answers, products=True, near=dict.fromkeys(ITEMS, 4.0)),
+        sums_query(replace(answers, besides=frozenset(ITEMS[:2]), both_ends=8.0)),
         gate._gate_query(answers, columns, layout, limits, GateOptions()),
+        gate._gate_query(
+            replace(answers, besides=frozenset(ITEMS[:2])),
+            columns,
+            layout,
+            limits,
+            GateOptions(),
+        ),
         widened(tall, long, {name: name for name in ITEMS}),
         wide.filter(~gate._blank(wide["study"])),
     ]

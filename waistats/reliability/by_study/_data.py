@@ -1,20 +1,22 @@
 """Responses of many studies, in memory or to be queried, ready to be computed from."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from waistats._caller import option
+from waistats._format import count
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, listing
-from waistats.instruments._findings import Finding
+from waistats.instruments._findings import NOTE, Finding
 from waistats.instruments._gate import GateOptions
 from waistats.instruments.forms import Instrument, get_instrument
 from waistats.io._long import long_columns
 from waistats.io._where import read_where, where_columns
+from waistats.io._words import Labels
 from waistats.reliability.by_study._intake import Key, Part, StudyFrame, study_frame
 from waistats.reliability.by_study._layout import (
     Layout,
@@ -29,7 +31,12 @@ from waistats.reliability.by_study._query import (
     study_batches,
     widened,
 )
-from waistats.reliability.by_study._query_gate import query_gate, without_blanks
+from waistats.reliability.by_study._query_gate import (
+    not_looked_at,
+    query_gate,
+    without_blanks,
+)
+from waistats.reliability.by_study._query_where import selected_rows
 from waistats.reliability.by_study._sources import (
     Reading,
     Source,
@@ -59,6 +66,8 @@ class Question:
         The interval, for what breaks it.
     form : Instrument or None
         The form that is asked for.
+    reading : mapping
+        How files are read: options of `read_answers`, only what was given.
     findings : list of Finding
         Filled while the data are read: what was found and decided.
     """
@@ -70,14 +79,16 @@ class Question:
     several: bool = False
     ci: str | None = None
     form: Instrument | None = None
+    reading: Mapping[str, Any] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
-    @property
-    def by_rows(self) -> bool:
-        """Whether the answers themselves are needed, not only sums of them."""
-        return bool(
-            self.several or self.layout.person or self.where or self.gate.reverse
-        )
+    def rows_for(self, source: Source) -> str:
+        """Return what needs the answers themselves, not only sums of them."""
+        if self.several:
+            return option("raters")
+        if self.layout.person:
+            return option("person")
+        return option("where") if self.where and not source.selected else ""
 
     @property
     def keyed(self) -> bool:
@@ -107,11 +118,13 @@ def ask(
     raters: Mapping[str, str | Sequence[object]] | None = None,
     where: str | None = None,
     ci: str | None = None,
+    reading: Mapping[str, Any] | None = None,
     **scales: Any,
 ) -> Question:
     """Return the question that the options of a public function describe.
 
-    ``long`` holds the columns of person, item and value; ``scales`` are the options of
+    ``reading`` says how files are read: see `reading_options`. ``long`` holds the
+    columns of person, item and value; ``scales`` are the options of
     ``plan_scales``.
     """
     person, item, value = long
@@ -138,7 +151,27 @@ def ask(
         several=raters is not None,
         ci=ci,
         form=form,
+        reading=dict(reading or {}),
     )
+
+
+def reading_options(
+    *,
+    labels: Labels | None = None,
+    missing_words: Sequence[str] | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    skip_rows: int = 0,
+) -> dict[str, Any]:
+    """Return the options of reading that were given."""
+    given = {
+        "labels": labels,
+        "missing_words": missing_words,
+        "encoding": encoding,
+        "sheet": sheet,
+        "skip_rows": skip_rows or None,
+    }
+    return {name: of for name, of in given.items() if of is not None}
 
 
 def _planner(
@@ -207,7 +240,9 @@ def open_studies(data: Any, question: Question) -> pd.DataFrame | Source:
     """Return a frame, or a source whose answers are numbers and whose keys are text."""
     layout = question.layout
     named = [] if layout.long is None else [layout.long.item]
-    reading = Reading(keys=tuple(dict.fromkeys([*layout.keys, *named])))
+    reading = Reading(
+        keys=tuple(dict.fromkeys([*layout.keys, *named])), options=question.reading
+    )
     source = open_source(data, reading)
     if isinstance(source, pd.DataFrame):
         return source
@@ -217,6 +252,9 @@ def open_studies(data: Any, question: Question) -> pd.DataFrame | Source:
     if isinstance(typed, pd.DataFrame):
         return typed
     source = typed
+    if question.where is not None:
+        source, found = selected_rows(source, question.where)
+        question.say(found)
     source, found = without_blanks(source, question.layout)
     question.say(found)
     return source
@@ -235,9 +273,12 @@ def _answered(source: Source, question: Question) -> list[object]:
 
 
 def study_frames(
-    source: pd.DataFrame | Source, question: Question
+    source: pd.DataFrame | Source, question: Question, *, why: str = ""
 ) -> Iterator[StudyFrame]:
-    """Yield the responses, whole studies at a time, in order of the studies."""
+    """Yield the responses, whole studies at a time, in order of the studies.
+
+    ``why`` is what needs the answers of a source, for the note of what was fetched.
+    """
     if isinstance(source, pd.DataFrame):
         yield _framed(source, question, alone=True)
         return
@@ -245,12 +286,27 @@ def study_frames(
     needed = _answered(source, question)
     if long is not None:
         needed = [long.item, long.value]
-    if question.where is not None:
-        needed += [
-            c for c in where_columns(read_where(question.where)) if c in source.columns
-        ]
+    where = None if source.selected else question.where
+    if where is not None:
+        needed += [c for c in where_columns(read_where(where)) if c in source.columns]
+    rows = batches = 0
     for frame in study_batches(source, question.layout, needed):
-        yield _framed(frame, question, alone=False)
+        rows, batches = rows + len(frame), batches + 1
+        yield _framed(frame, replace(question, where=where), alone=False)
+    question.say(_fetched(rows, batches, question.rows_for(source) or why))
+
+
+def _fetched(rows: int, batches: int, why: str) -> list[Finding]:
+    """Return notes of what was fetched into memory, and of what was not looked at."""
+    times = "" if batches < 2 else f", in {batches} batches of whole studies"
+    fetched = Finding(
+        severity=NOTE,
+        finding="reading",
+        n=rows,
+        text=f"The answers of {count(rows)} rows were fetched into memory{times}, "
+        f"because {why or 'the coefficient'} needs them",
+    )
+    return [fetched, not_looked_at(queried=False)]
 
 
 def _framed(data: pd.DataFrame, question: Question, *, alone: bool) -> StudyFrame:
@@ -281,7 +337,7 @@ def study_sums(
     products : bool
         Whether covariances are needed too.
     """
-    if isinstance(source, Source) and not question.by_rows:
+    if isinstance(source, Source) and not question.rows_for(source):
         found = _queried(source, question, products)
         if not any(summary.holds_nan for summary in found.summaries.values()):
             return found

@@ -165,7 +165,7 @@ def study_frame(
         read = _read(wide, plan, gate, labels, row)
         found += read.findings
         reads.append((rater, read))
-    _check_reverse(gate, [read.columns for _, read in reads])
+    check_reverse(gate, [read.columns for _, read in reads])
     together = np.column_stack([read.values for _, read in reads])
     found += _blank_rows(together, row)
     wide, kept, person, people = _persons(wide, layout, together, row)
@@ -204,24 +204,32 @@ def _selected(
         return data, []
     chosen = rows_where(data, read_where(where), labels)
     if not chosen.any():
-        raise DataError(
-            f"{option('where', where)} selects none of the {len(data)} rows. Check the "
-            "column and its values."
-        )
+        raise none_selected(where, len(data))
     attrs = data.attrs
     data = data[chosen]
     data.attrs = attrs
-    finding = Finding(
+    return data, [rows_selected(where, int(chosen.sum()), len(chosen))]
+
+
+def none_selected(where: str, n: int) -> DataError:
+    """Return what to say where a condition selects no row."""
+    return DataError(
+        f"{option('where', where)} selects none of the {n} rows. Check the column and "
+        "its values."
+    )
+
+
+def rows_selected(where: str, kept: int, n: int) -> Finding:
+    """Return a note of how many rows a condition has selected."""
+    return Finding(
         severity=NOTE,
         finding="rows_selected",
         where=where,
-        n=int(chosen.sum()),
-        example=str(int(chosen.sum())),
-        text=f"{int(chosen.sum())} of {len(chosen)} rows were selected with "
-        f"{option('where', where)}",
+        n=kept,
+        example=str(kept),
+        text=f"{kept} of {n} rows were selected with {option('where', where)}",
         by="user",
     )
-    return data, [finding]
 
 
 def _filter_variable(data: pd.DataFrame, where: str | None) -> list[Finding]:
@@ -339,7 +347,8 @@ def _read(
     )
 
 
-def _check_reverse(gate: GateOptions, columns: Sequence[Sequence[object]]) -> None:
+def check_reverse(gate: GateOptions, columns: Sequence[Sequence[object]]) -> None:
+    """Raise a ModelError for columns to be reverse-scored that are no items."""
     every = {str(column) for of in columns for column in of}
     absent = [name for name in gate.reverse if str(name) not in every]
     if absent:

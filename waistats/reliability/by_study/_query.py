@@ -54,6 +54,10 @@ class Answers:
         Lowest and highest answer, between which items are reverse-scored.
     codes : tuple of float
         Numbers that mean a missing answer.
+    besides : frozenset
+        Items to be reverse-scored besides those of the key.
+    both_ends : float
+        Sum of the lowest and the highest answer, between which these are reversed.
     rows : DataFrame or None
         What `sums_query` gives, where the gate has asked for it already.
     """
@@ -66,6 +70,8 @@ class Answers:
     turned_in: tuple[object, ...] | None = None
     limits: tuple[float, float] | None = None
     codes: tuple[float, ...] = ()
+    besides: frozenset[object] = frozenset()
+    both_ends: float = 0.0
     rows: pd.DataFrame | None = None
 
     @property
@@ -135,6 +141,15 @@ def item_number(
     return ibis.ifelse(column.isin(list(codes)), ibis.null(str(column.type())), column)
 
 
+def _oriented(answers: Answers, column: object, *, narrow: bool) -> Any:
+    """Return an item as numbers, reverse-scored where the user says so."""
+    x = item_number(answers.table, str(column), answers.codes, narrow=narrow)
+    if column not in answers.besides:
+        return x
+    ends = answers.both_ends
+    return (int(ends) if float(ends).is_integer() else ends) - x
+
+
 def sums_query(
     answers: Answers,
     *,
@@ -158,10 +173,7 @@ def sums_query(
     plan, table = answers.plan, answers.table
     position = {column: j for j, column in enumerate(plan.columns)}
     narrow = len(position) <= _MOST_NARROW
-    given = {
-        f"x{j}": item_number(table, str(c), answers.codes, narrow=narrow)
-        for c, j in position.items()
-    }
+    given = {f"x{j}": _oriented(answers, c, narrow=narrow) for c, j in position.items()}
     kept = [*answers.keys, *answers.order]
     if answers.layout.long is not None:
         kept.append("waistats_answers")
@@ -210,9 +222,14 @@ _FIRST = 1000
 
 
 def origins(
-    answers: Answers, columns: Sequence[object] | None = None
+    answers: Answers,
+    columns: Sequence[object] | None = None,
+    *,
+    as_answered: bool = False,
 ) -> dict[str, float]:
     """Return a whole number near the answers of each item that needs one.
+
+    It is near the scored answers, or with ``as_answered`` near those of the table.
 
     Squares of numbers that are large against their spread lose the spread: a constant
     taken off before squaring keeps it. Small whole numbers need none.
@@ -233,6 +250,9 @@ def origins(
         )
         finite = values[np.isfinite(values)]
         near[name] = float(np.round(finite.mean())) if finite.size else 0.0
+    if not as_answered:
+        for name in near.keys() & {str(column) for column in answers.besides}:
+            near[name] = answers.both_ends - near[name]
     return near
 
 

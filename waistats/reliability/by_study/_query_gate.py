@@ -28,13 +28,14 @@ from waistats.instruments._gate import (
     declared_range,
     odd_findings,
 )
-from waistats.instruments._key_decision import against_finding, decide_key, key_plan
+from waistats.instruments._key_decision import besides_finding, decide_key, key_plan
 from waistats.instruments._key_evidence import (
     KeyLayout,
     KeySums,
     against_rest,
     evidence,
 )
+from waistats.reliability.by_study._intake import check_reverse
 from waistats.reliability.by_study._layout import Layout, ScalePlan, as_text
 from waistats.reliability.by_study._query import (
     Answers,
@@ -43,6 +44,7 @@ from waistats.reliability.by_study._query import (
     origins,
     sums_query,
 )
+from waistats.reliability.by_study._query_against import query_against
 from waistats.reliability.by_study._sources import Source, fetch, tells_nan
 
 _MOST_VALUES = 200
@@ -103,12 +105,16 @@ def query_gate(answers: Answers, gate: GateOptions) -> tuple[Answers, list[Findi
     columns = list(plan.form_columns or plan.columns)
     layout = _key_layout(plan, columns)
     limits = declared_range(plan.form, [], gate)
+    check_reverse(gate, [columns])
+    answers = replace(answers, besides=frozenset(gate.reverse) & set(columns))
     if _is_plain(answers, limits):
         return _plain_gate(answers, columns, layout, gate)
     rows = fetch(_gate_query(answers, columns, layout, limits, gate))
     if rows.empty:
         return answers, []
     found = _odd(answers, columns, rows, limits, gate)
+    answers, more = _reversed_besides(answers, columns, rows, limits)
+    found += more
     unit, studies = _units(rows, answers.layout.study)
     sums = _sums(rows, len(columns), layout)
     if plan.form is None:
@@ -116,29 +122,45 @@ def query_gate(answers: Answers, gate: GateOptions) -> tuple[Answers, list[Findi
         proof = evidence(sums, layout, unit, len(studies))
         none = np.zeros(proof.own.shape, dtype=bool)
         one, overall = against_rest(proof, layout, none)
-        against = np.asarray((one | overall).any(axis=0))
+        against = np.asarray(one | overall)
     else:
         decision = decide_key(
             sums, key_plan(plan.form, columns), unit, studies, gate.already_keyed
         )
         found += decision.findings
         turned_rows = np.asarray(decision.turned.any(axis=1))
-        against = np.asarray(decision.against.any(axis=0))
-    stops = any(finding.severity == STOP for finding in found)
-    if not stops:
-        found += [
-            against_finding(columns[j], _scale_of(plan, columns[j]), [])
-            for j in np.flatnonzero(against).tolist()
-        ]
-    found.append(_not_looked_at())
-    found = accepted(found, gate.accept)
-    refuse(found)
+        against = np.asarray(decision.against)
     chosen: tuple[object, ...] | None = None
     if not turned_rows.all():
         raw = rows[answers.layout.study]
         chosen = tuple(raw[turned_rows[unit]].drop_duplicates().tolist())
     turned = plan.reversed if turned_rows.any() else frozenset()
-    return replace(answers, turned=turned, turned_in=chosen, limits=limits), found
+    answers = replace(answers, turned=turned, turned_in=chosen, limits=limits)
+    if not any(finding.severity == STOP for finding in found):
+        found += query_against(answers, columns, against, studies)
+    found.append(not_looked_at())
+    found = accepted(found, gate.accept)
+    refuse(found)
+    return answers, found
+
+
+def _reversed_besides(
+    answers: Answers,
+    columns: Sequence[object],
+    ends: pd.DataFrame,
+    limits: tuple[float, float] | None,
+) -> tuple[Answers, list[Finding]]:
+    """Return the question with the ends between which named items are reversed."""
+    named = [column for column in columns if column in answers.besides]
+    if not named:
+        return answers, []
+    between = limits
+    if between is None:
+        low = ends[[f"low{j}" for j in range(len(columns))]].min(axis=None)
+        high = ends[[f"high{j}" for j in range(len(columns))]].max(axis=None)
+        between = (0.0, 0.0) if pd.isna(low) else (float(low), float(high))
+    finding = besides_finding(named, between, declared=limits is not None)
+    return replace(answers, both_ends=between[0] + between[1]), [finding]
 
 
 def _is_plain(answers: Answers, limits: tuple[float, float] | None) -> bool:
@@ -166,7 +188,10 @@ def _plain_gate(
     numbers = [item_number(answers.table, str(c), answers.codes) for c in columns]
     ends = {f"low{j}": x.min() for j, x in enumerate(numbers)}
     ends |= {f"high{j}": x.max() for j, x in enumerate(numbers)}
-    found = _odd(answers, columns, fetch(answers.table.aggregate(**ends)), None, gate)
+    extremes = fetch(answers.table.aggregate(**ends))
+    found = _odd(answers, columns, extremes, None, gate)
+    answers, more = _reversed_besides(answers, columns, extremes, None)
+    found += more
     rows = fetch(sums_query(answers, near=origins(answers), with_total=True))
     if rows.empty:
         return answers, found
@@ -190,28 +215,25 @@ def _plain_gate(
         own_squares=square,
         all_squares=square[:, 0],
     )
-    against = np.zeros(len(columns), dtype=bool)
-    if studies:
+    answers = replace(answers, turned_in=(), rows=rows)
+    if studies and not any(finding.severity == STOP for finding in found):
         proof = evidence(sums, layout, unit, len(studies))
         none = np.zeros(proof.own.shape, dtype=bool)
         one, overall = against_rest(proof, layout, none)
-        against = np.asarray((one | overall).any(axis=0))
-    if not any(finding.severity == STOP for finding in found):
-        found += [
-            against_finding(columns[j], _scale_of(answers.plan, columns[j]), [])
-            for j in np.flatnonzero(against).tolist()
-        ]
-    found.append(_not_looked_at())
+        found += query_against(answers, columns, np.asarray(one | overall), studies)
+    found.append(not_looked_at())
     found = accepted(found, gate.accept)
     refuse(found)
-    return replace(answers, turned_in=(), rows=rows), found
+    return answers, found
 
 
-def _not_looked_at() -> Finding:
+def not_looked_at(*, queried: bool = True) -> Finding:
+    """Return a note of what is not checked where answers are queried."""
+    how = "queried, not read" if queried else "read study by study"
     return Finding(
         severity=NOTE,
         finding="not_looked_at",
-        text="The answers were queried, not read: identical rows, straight-lining and "
+        text=f"The answers were {how}: identical rows, straight-lining and "
         "kurtosis were not checked",
     )
 
@@ -238,14 +260,20 @@ def _gate_query(
     gate: GateOptions,
 ) -> Any:
     keys = list(dict.fromkeys(answers.keys))
-    near = origins(answers, columns)
+    near = origins(answers, columns, as_answered=True)
     given = {
         f"x{j}": item_number(answers.table, str(c), answers.codes).cast("float64")
         - near.get(str(c), 0.0)
         for j, c in enumerate(columns)
     }
     base = answers.table.select(*keys, **given)
-    items = [base[f"x{j}"] for j in range(len(columns))]
+    # an item that is reverse-scored differs from its opposite by a constant
+    signed = {
+        f"z{j}": -base[f"x{j}"] if column in answers.besides else base[f"x{j}"]
+        for j, column in enumerate(columns)
+    }
+    base = base.mutate(**signed)
+    items = [base[f"z{j}"] for j in range(len(columns))]
 
     def total(chosen: np.ndarray) -> Any:
         of = [items[j] for j in np.flatnonzero(chosen)]
@@ -261,17 +289,17 @@ def _gate_query(
     asked["ww"] = (base["whole"] * base["whole"]).sum(where=full)
     whole = answers.plan.form is not None and not gate.allow_fractions
     for j, column in enumerate(columns):
-        x, own = base[f"x{j}"], base[f"u{layout.group[j]}"]
+        x, z, own = base[f"x{j}"], base[f"z{j}"], base[f"u{layout.group[j]}"]
         origin = near.get(str(column), 0.0)
         asked |= {
             f"low{j}": x.min() + origin,
             f"high{j}": x.max() + origin,
-            f"s{j}": x.sum(where=full),
-            f"q{j}": (x * x).sum(where=full),
-            f"p{j}": (x * own).sum(where=full),
+            f"s{j}": z.sum(where=full),
+            f"q{j}": (z * z).sum(where=full),
+            f"p{j}": (z * own).sum(where=full),
         }
         if layout.n_groups > 1:
-            asked[f"r{j}"] = (x * base["whole"]).sum(where=full)
+            asked[f"r{j}"] = (z * base["whole"]).sum(where=full)
         if limits is not None:
             wrong = (x < limits[0] - origin) | (x > limits[1] - origin)
             if whole:
@@ -282,7 +310,7 @@ def _gate_query(
 
 def _units(rows: pd.DataFrame, study: str) -> tuple[IntArray, list[str]]:
     texts = as_text(rows[study])
-    unit, names = pd.factorize(texts)
+    unit, names = pd.factorize(texts, sort=True)
     return unit.astype(np.int64), [str(name) for name in names]
 
 
@@ -301,11 +329,6 @@ def _sums(rows: pd.DataFrame, m: int, layout: KeyLayout) -> KeySums:
         own_squares=table([f"uu{g}" for g in range(layout.n_groups)]),
         all_squares=table(["ww"])[:, 0],
     )
-
-
-def _scale_of(plan: ScalePlan, column: object) -> str:
-    held = [(len(of), name) for name, of in plan.scales.items() if column in of]
-    return max(held)[1] if held else "the form"
 
 
 def _odd(

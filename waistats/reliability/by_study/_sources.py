@@ -18,9 +18,10 @@ from typing import Any
 
 import pandas as pd
 
+from waistats._caller import option
 from waistats._frames import as_frame, is_frame
 from waistats._identifiers import MISSING_WORDS, column_names, identifiers
-from waistats.errors import DataError, listing
+from waistats.errors import DataError, ModelError, listing
 from waistats.io._delimited import find_names
 from waistats.io._exports import recognise
 from waistats.io._files import STANDARD_INPUT, TEXT
@@ -56,11 +57,14 @@ class Source:
     paths : tuple of Path
         The files behind it, to be read with more care if their cells need it; empty for
         a table of the user.
+    selected : bool
+        Whether it holds only the rows that were asked for.
     """
 
     table: Any
     order: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()
+    selected: bool = False
 
     @property
     def columns(self) -> list[str]:
@@ -109,8 +113,15 @@ def open_source(data: Any, reading: Reading | None = None) -> Source | pd.DataFr
     """
     reading = reading or Reading()
     if is_ibis_table(data):
+        if reading.options:
+            raise _not_for("an Ibis table", reading.options)
         return Source(table=data)
     if is_frame(data):
+        of_files = {"encoding", "sheet", "skip_rows"} & set(reading.options)
+        if of_files:
+            raise _not_for("a frame", sorted(of_files))
+        if reading.options:
+            return read_answers(data, keys=reading.keys, **reading.options)
         return as_frame(data)
     if not isinstance(data, (str, Path)):
         raise DataError(
@@ -132,6 +143,11 @@ def open_source(data: Any, reading: Reading | None = None) -> Source | pd.DataFr
         if source is not None:
             return source
     return read_files(files, reading)
+
+
+def _not_for(what: str, options: Collection[str]) -> ModelError:
+    names = listing(option(name) for name in options)
+    return ModelError(f"{names} say how a file is read; the data are {what}.")
 
 
 def _size(path: Path) -> int | None:
@@ -400,10 +416,10 @@ def typed_source(
     except DataError:
         # what DuckDB cannot parse, the careful reader reads or refuses by line
         return read_files(source.paths, reading)
-    changed = {name: _number_of_text(table[name])[0] for name in texts}
+    changed = {name: number_of_text(table[name])[0] for name in texts}
     for name in keys:
         if name in schema and schema[name].is_string():
-            changed[name] = _name_of_text(table[name])
+            changed[name] = name_of_text(table[name])
     return replace(source, table=table.mutate(**changed)) if changed else source
 
 
@@ -414,7 +430,7 @@ def _refuse_large(source: Source, table: Any, texts: Sequence[str]) -> None:
     told = []
     for name in texts:
         column = table[name]
-        bad = table.filter(_number_of_text(column)[1])
+        bad = table.filter(number_of_text(column)[1])
         words = fetch(bad.select(word=bad[name]).distinct().limit(3))["word"]
         if len(words):
             told.append(f"{name}: {listing(map(repr, words))}")
@@ -447,7 +463,7 @@ def _any_filled(table: Any, first: Sequence[str], columns: Sequence[str]) -> Any
     return filled
 
 
-def _number_of_text(column: Any) -> tuple[Any, Any]:
+def number_of_text(column: Any) -> tuple[Any, Any]:
     """Return text as a number, NULL where it is missing, and whether it is neither."""
     import ibis
 
@@ -461,11 +477,11 @@ def _number_of_text(column: Any) -> tuple[Any, Any]:
 
 
 def _bad(table: Any, columns: Sequence[str]) -> Any:
-    counts = [_number_of_text(table[name])[1].cast("int64").sum() for name in columns]
+    counts = [number_of_text(table[name])[1].cast("int64").sum() for name in columns]
     return sum(counts[1:], start=counts[0])
 
 
-def _name_of_text(column: Any) -> Any:
+def name_of_text(column: Any) -> Any:
     """Return text as a name, NULL where it says that nothing is there."""
     import ibis
 

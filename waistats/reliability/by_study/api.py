@@ -11,11 +11,13 @@ from waistats.instruments._findings import Finding, intake_records
 from waistats.instruments._gate import gate_options
 from waistats.instruments._key_decision import Keyed
 from waistats.instruments.forms import Instrument
+from waistats.io._words import Labels
 from waistats.reliability._sample import MISSING
 from waistats.reliability.by_study._data import (
     Question,
     ask,
     open_studies,
+    reading_options,
     study_frames,
     study_sums,
 )
@@ -65,6 +67,11 @@ def reliability_by_study(
     reverse: str | Sequence[object] = (),
     where: str | None = None,
     accept: str | Sequence[str] = (),
+    labels: Labels | None = None,
+    missing_words: Sequence[str] | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    skip_rows: int = 0,
 ) -> pd.DataFrame:
     """Return the reliability of every study, as a coefficient table.
 
@@ -133,6 +140,8 @@ def reliability_by_study(
         Which rows are used, such as ``"filter_$ == 1"`` or ``"session in (3, 10)"``.
     accept : str or sequence of str
         Identifiers of findings that do not stop, such as ``"negative_alpha"``.
+    labels, missing_words, encoding, sheet, skip_rows
+        How a file is read, as in :func:`read_responses`.
 
     Returns
     -------
@@ -255,6 +264,13 @@ def reliability_by_study(
         ),
         raters=raters,
         where=where,
+        reading=reading_options(
+            labels=labels,
+            missing_words=missing_words,
+            encoding=encoding,
+            sheet=sheet,
+            skip_rows=skip_rows,
+        ),
         ci=request.ci,
     )
     source = open_studies(data, question)
@@ -295,13 +311,22 @@ def _from_sums(
     return coefficient_table(found.samples, cells, request.name)
 
 
+def _why(request: StudyRequest) -> str:
+    """Return which option needs the answers themselves."""
+    if request.measure:
+        return option("covariance")
+    if request.missing != "listwise":
+        return option("missing", request.missing)
+    return f"{option('coefficient', request.name)} with {option('ci', request.ci)}"
+
+
 def _from_answers(
     source: pd.DataFrame | Source, question: Question, request: StudyRequest
 ) -> pd.DataFrame:
     """Return the table from the answers themselves, whole studies at a time."""
     tables: list[pd.DataFrame] = []
     blocks: dict[str, list[list[float]]] = {}
-    for frame in study_frames(source, question):
+    for frame in study_frames(source, question, why=_why(request)):
         cells = frame_cells(frame, request)
         tables.append(coefficient_table(frame.samples.frame, cells, request.name))
         if request.measure:

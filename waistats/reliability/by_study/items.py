@@ -16,12 +16,14 @@ from waistats.instruments._gate import gate_options
 from waistats.instruments._key_decision import Keyed
 from waistats.instruments.forms import Instrument
 from waistats.instruments.keys import audit_items
+from waistats.io._words import Labels
 from waistats.reliability._answers import gated
 from waistats.reliability._moments import alpha_of
 from waistats.reliability.by_study._data import (
     StudySums,
     ask,
     open_studies,
+    reading_options,
     study_frames,
     study_sums,
 )
@@ -60,6 +62,11 @@ def item_statistics_by_study(
     reverse: str | Sequence[object] = (),
     where: str | None = None,
     accept: str | Sequence[str] = (),
+    labels: Labels | None = None,
+    missing_words: Sequence[str] | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    skip_rows: int = 0,
 ) -> pd.DataFrame:
     """Return what each item is like in every study, from memory or one query.
 
@@ -73,6 +80,8 @@ def item_statistics_by_study(
         As in :func:`reliability_by_study`.
     reverse, where, accept
         As in :func:`reliability_by_study`.
+    labels, missing_words, encoding, sheet, skip_rows
+        How a file is read, as in :func:`read_responses`.
 
     Returns
     -------
@@ -142,6 +151,13 @@ def item_statistics_by_study(
         ),
         raters=raters,
         where=where,
+        reading=reading_options(
+            labels=labels,
+            missing_words=missing_words,
+            encoding=encoding,
+            sheet=sheet,
+            skip_rows=skip_rows,
+        ),
     )
     found = study_sums(open_studies(data, question), question, products=True)
     return _with_findings(_item_table(found), question.findings)

@@ -17,12 +17,14 @@ from waistats.instruments._findings import NOTE, Finding, findings_frame
 from waistats.instruments._gate import gate_options
 from waistats.instruments._key_decision import Keyed
 from waistats.instruments.forms import Instrument
+from waistats.io._words import Labels
 from waistats.provenance import SIMULATED
 from waistats.reliability.by_study._blocks import Between, Block, added, moved
 from waistats.reliability.by_study._data import (
     Question,
     ask,
     open_studies,
+    reading_options,
     study_frames,
     study_sums,
 )
@@ -201,6 +203,11 @@ def summarize_responses(
     reverse: str | Sequence[object] = (),
     where: str | None = None,
     accept: str | Sequence[str] = (),
+    labels: Labels | None = None,
+    missing_words: Sequence[str] | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    skip_rows: int = 0,
 ) -> ResponseSummaries:
     r"""Return sums of the answers of every study, from which reliability follows.
 
@@ -220,6 +227,8 @@ def summarize_responses(
         As in :func:`reliability_by_study`.
     reverse, where, accept
         As in :func:`reliability_by_study`.
+    labels, missing_words, encoding, sheet, skip_rows
+        How a file is read, as in :func:`read_responses`.
 
     Returns
     -------
@@ -280,12 +289,23 @@ def summarize_responses(
         gate=gate,
         raters=raters,
         where=where,
+        reading=reading_options(
+            labels=labels,
+            missing_words=missing_words,
+            encoding=encoding,
+            sheet=sheet,
+            skip_rows=skip_rows,
+        ),
     )
     source = open_studies(data, question)
-    if moments == 2 and isinstance(source, Source) and not question.by_rows:
+    if moments == 2 and isinstance(source, Source) and not question.rows_for(source):
         part = sums_part(study_sums(source, question, products=True), int(min_n))
     else:
-        part = frames_part(study_frames(source, question), int(moments), int(min_n))
+        part = frames_part(
+            study_frames(source, question, why=option("moments", moments)),
+            int(moments),
+            int(min_n),
+        )
     if not part.blocks:
         raise DataError(
             f"every sample has fewer than {min_n} complete respondents, so all sums "
