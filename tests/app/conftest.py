@@ -75,6 +75,21 @@ def app(tmp_path_factory):
     assert not errors, "".join(served.told)
 
 
+@pytest.fixture
+def started():
+    """Start further apps, which end with the test."""
+    pytest.importorskip("shiny")
+    running = []
+
+    def start(*arguments, folder):
+        running.append(serve(*arguments, folder=folder))
+        return running[-1]
+
+    yield start
+    for served in running:
+        stop(served)
+
+
 @pytest.fixture(scope="session")
 def chrome():
     playwright = pytest.importorskip("playwright.sync_api")

@@ -139,10 +139,9 @@ class Session:
                 name = self.answers["study_name"]
                 lines.append(f'responses["{ONE_STUDY}"] = {json.dumps(name)}')
             call = ", ".join(option(name, made[name]) for name in _CALL if name in made)
-            known = find_coefficient(made.get("coefficient", "alpha")).gradient
-            if known is not None:
+            if _has_covariance(made):
                 # as run() and waistats alpha --output have it
-                call += ", covariance=True"
+                call += f", {option('covariance', True)}"
             lines.append(f"table = ws.reliability_by_study(responses, {call})")
             if output is not None:
                 lines.append("study = ws.generalize(table)")
@@ -202,9 +201,8 @@ class Session:
         found = self.outcome()
         if found.question is not None:
             raise ModelError(f"{found.question.id} is open: {found.question.text}")
-        known = find_coefficient(more.get("coefficient", "alpha")).gradient is not None
         table = reliability_by_study(
-            self.frame(), covariance=known, **found.options, **more
+            self.frame(), covariance=_has_covariance(more), **found.options, **more
         )
         records = [
             {
@@ -218,6 +216,11 @@ class Session:
         ]
         table.attrs["intake"] = [*records, *table.attrs.get("intake", [])]
         return table
+
+
+def _has_covariance(more: Mapping[str, Any]) -> bool:
+    """Return whether the coefficient asked for has a sampling covariance."""
+    return find_coefficient(more.get("coefficient", "alpha")).gradient is not None
 
 
 def option_file(path: Path) -> str:
