@@ -120,11 +120,34 @@ def check_accept(accept: str | Sequence[str] | None) -> frozenset[str]:
 def accepted(findings: Iterable[Finding], accept: frozenset[str]) -> list[Finding]:
     """Return the findings, stops that the user accepts as warnings of the user."""
     return [
-        replace(f, severity=WARNING, by="user", advice="Accepted by the user.")
+        replace(f, severity=WARNING, by="user", advice=_kept(f))
         if f.severity == STOP and f.finding in accept
         else f
         for f in findings
     ]
+
+
+# what it means to accept a finding that stops
+_KEPT = {
+    "missing_codes": "they are used as answers",
+    "out_of_range": "they are used as answers",
+    "key_contradicted": "the stated key is used",
+    "key_conflict": "no item of these studies is reverse-scored",
+    "key_unclear": "the items were reverse-scored, as the form says",
+    "negative_alpha": "{these} pooled with the others",
+    "impossible_sd": "{these} pooled with the others",
+    "item_gap": "they are taken as items",
+    "repeated_person": "every row counts as another person",
+}
+
+
+def _kept(finding: Finding) -> str:
+    """Return what follows from a finding that the user accepts."""
+    kept = _KEPT.get(finding.finding)
+    if kept is None:
+        return "Accepted by the user."
+    these = "it is" if finding.n == 1 else f"all {finding.n:,} are"
+    return f"Accepted by the user: {kept.format(these=these)}."
 
 
 def refuse(findings: Sequence[Finding]) -> None:

@@ -180,6 +180,20 @@ def item_columns(
     >>> item_columns(frame)
     ['q_01', 'q_02', 'q_03']
     """
+    columns, gap = found_items(responses, instrument, items, provisional=provisional)
+    if gap is not None and "item_gap" not in accept:
+        raise ResponsesError([gap])
+    return columns
+
+
+def found_items(
+    responses: pd.DataFrame,
+    instrument: str | Instrument | None = None,
+    items: str | Sequence[object] | None = None,
+    *,
+    provisional: bool = False,
+) -> tuple[list[object], Finding | None]:
+    """Return the item columns as `item_columns` does, and a gap in guessed numbers."""
     responses = as_frame(responses)
     if not isinstance(responses, pd.DataFrame):
         raise DataError(
@@ -198,9 +212,9 @@ def item_columns(
                 f"items names {len(named)} columns, but {form.name} has "
                 f"{len(form.items)} items."
             )
-        return named
+        return named, None
     if form is not None:
-        return _prefix_columns(responses, form.items, form.name, items)
+        return _prefix_columns(responses, form.items, form.name, items), None
     groups = _numbered_columns(responses.columns)
     runs = {key: sorted(of) for key, of in groups.items() if 1 in of and 2 in of}
     if items is not None:
@@ -214,22 +228,20 @@ def item_columns(
         )
     prefix, numbers = next(iter(runs.items()))
     found = _prefix_columns(responses, numbers, "the form", prefix)
-    if "item_gap" not in accept:
-        _refuse_gap(numbers, found)
-    return found
+    return found, _gap(numbers, found)
 
 
-def _refuse_gap(numbers: Sequence[int], columns: Sequence[object]) -> None:
-    """Raise where guessed items are not numbered without a gap."""
+def _gap(numbers: Sequence[int], columns: Sequence[object]) -> Finding | None:
+    """Return a stop where guessed items are not numbered without a gap."""
     run = next((i for i, number in enumerate(numbers) if number != i + 1), len(numbers))
     if run == len(numbers):
-        return
+        return None
     low, high = numbers[run - 1] + 1, numbers[run] - 1
     absent = f"number {low} is" if low == high else f"numbers {low} to {high} are"
     beyond = list(columns[run:])
     first, last = columns[0], columns[run - 1]
     what = "is" if len(beyond) == 1 else "are"
-    finding = Finding(
+    return Finding(
         severity=STOP,
         finding="item_gap",
         where=listing(beyond),
@@ -240,7 +252,6 @@ def _refuse_gap(numbers: Sequence[int], columns: Sequence[object]) -> None:
         advice=f"Name the items: {option('items', f'{first}-{last}')} where "
         f"{listing(beyond)} {what} not among them; else {option('accept', 'item_gap')}.",
     )
-    raise ResponsesError([finding])
 
 
 __all__ = ["answers", "item_columns", "keyed_items", "scale_scores", "score"]

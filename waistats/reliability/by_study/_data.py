@@ -91,6 +91,12 @@ class Question:
         return option("where") if self.where and not source.selected else ""
 
     @property
+    def study(self) -> str | None:
+        """The column of the study, where the file has one."""
+        name = self.layout.study
+        return None if name.startswith("waistats_") else name
+
+    @property
     def keyed(self) -> bool:
         """Whether a form says how items are scored."""
         return self.form is not None
@@ -359,6 +365,7 @@ def _queried(source: Source, question: Question, products: bool) -> StudySums:
     items = {} if layout.long is None else long_items(source, layout.long)
     known = list(items) or [c for c in source.columns if c not in layout.keys]
     plan = question.plans(known)[None]
+    question.say(plan.findings)
     answers = Answers(
         table=widened(source, layout, items),
         layout=layout,

@@ -154,6 +154,7 @@ def study_frame(
     check_columns(wide.columns, {"study": [layout.study], "by": layout.by})
     known = [c for c in wide.columns if c not in layout.keys]
     by_rater = plans(known)
+    found += [finding for plan in by_rater.values() for finding in plan.findings]
     wide, blank = _filled(wide, layout, label)
     found += blank
 

@@ -15,9 +15,10 @@ import pandas as pd
 from waistats._identifiers import column_names, identifiers
 from waistats._typing import IntArray
 from waistats.errors import DataError, ModelError, listing, near
+from waistats.instruments._findings import Finding, accepted, refuse
 from waistats.instruments._gate import row_namer
 from waistats.instruments.forms import Instrument, get_instrument
-from waistats.instruments.scoring import item_columns
+from waistats.instruments.scoring import found_items
 from waistats.io._long import LongColumns, wide_shape
 from waistats.io._numbers import number_style, parse_numbers
 
@@ -34,11 +35,14 @@ class ScalePlan:
         The form whose key applies.
     form_columns : tuple
         Columns of the form's items, in its order; empty without a form.
+    findings : tuple of Finding
+        What was accepted when the items were found.
     """
 
     scales: dict[str, tuple[object, ...]]
     form: Instrument | None = None
     form_columns: tuple[object, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def columns(self) -> tuple[object, ...]:
@@ -102,12 +106,16 @@ def plan_scales(
             )
         chosen = {str(name): tuple(of) for name, of in scales.items()}
         form_columns: tuple[object, ...] = ()
+        findings: tuple[Finding, ...] = ()
     else:
-        form_columns = tuple(item_columns(header, form, items, accept=accept))
+        columns, gap = found_items(header, form, items)
+        form_columns = tuple(columns)
+        findings = tuple(accepted([gap] if gap else [], frozenset(accept)))
+        refuse(findings)
         chosen = _chosen(form, form_columns, scales)
     _check(chosen, known)
     if form is None:
-        return ScalePlan(scales=chosen)
+        return ScalePlan(scales=chosen, findings=findings)
     return ScalePlan(scales=chosen, form=form, form_columns=form_columns)
 
 

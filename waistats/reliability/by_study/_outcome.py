@@ -20,6 +20,8 @@ from waistats.instruments._findings import (
 from waistats.instruments._gate import GateOptions
 
 _MOST_NAMED = 6
+# of what stops every one is named, up to this many
+_MOST_LISTED = 60
 
 
 class Asked(Protocol):
@@ -32,6 +34,10 @@ class Asked(Protocol):
     @property
     def keyed(self) -> bool:
         """Whether a form says how items are scored."""
+
+    @property
+    def study(self) -> str | None:
+        """The column of the study, where the answers are at hand."""
 
     @property
     def limits(self) -> tuple[float, float] | None:
@@ -49,14 +55,15 @@ def outcome(table: pd.DataFrame, question: Asked) -> list[Finding]:
     """Return what the coefficient table shows, what stops among it."""
     keyed = "instrument" in table and question.keyed
     return [
-        *_negative(table, keyed=keyed),
+        *_negative(table, question.study, keyed=keyed),
         *_impossible_spread(table, question.limits),
         *similar_names(table["study_id"].drop_duplicates().tolist()),
     ]
 
 
-def _negative(table: pd.DataFrame, *, keyed: bool) -> list[Finding]:
-    rows = table[(table["estimate"] < 0) & (table["status"] == "poolable")]
+def _negative(table: pd.DataFrame, study: str | None, *, keyed: bool) -> list[Finding]:
+    usable = table["status"] == "poolable"
+    rows = table[(table["estimate"] < 0) & usable]
     if rows.empty:
         return []
     told = [
@@ -71,16 +78,35 @@ def _negative(table: pd.DataFrame, *, keyed: bool) -> list[Finding]:
             where=listing(rows["coefficient_id"], _MOST_NAMED),
             n=len(rows),
             example=told[0],
-            text=f"{kind} is negative: {listing(told, _MOST_NAMED)}; items correlate "
-            "negatively "
+            text=f"{kind} is negative in {len(rows):,} of {int(usable.sum()):,} "
+            f"coefficients: {listing(told, _MOST_LISTED)}; items correlate negatively "
             "with each other",
-            advice=f"Check the key with {option('already_keyed')}, reverse-score single "
-            f"items with {option('reverse')}, or keep it with "
-            f"{option('accept', 'negative_alpha')}."
+            advice=_ways_out(rows, study)
             if keyed
             else f"Reverse-score items with {option('reverse')}.",
         )
     ]
+
+
+def _ways_out(rows: pd.DataFrame, study: str | None) -> str:
+    """Return what can be done about negative alphas of a form."""
+    names = [str(name) for name in rows["study_id"].drop_duplicates()]
+    leave = option("where")
+    if study is not None and len(names) <= _MOST_NAMED and _plain(names):
+        listed = ", ".join(f'"{name}"' for name in names)
+        column = study if study.isidentifier() else f"`{study}`"
+        leave = option("where", f"{column} not in ({listed})")
+    these = "this study" if len(names) == 1 else "these studies"
+    return (
+        f"Check the key with {option('already_keyed')}, reverse-score single items with "
+        f"{option('reverse')}, leave {these} out with {leave}, or pool "
+        f"{'it' if len(rows) == 1 else 'them'} with the others: "
+        f"{option('accept', 'negative_alpha')}."
+    )
+
+
+def _plain(names: Sequence[str]) -> bool:
+    return not any('"' in name for name in names)
 
 
 def _impossible_spread(
@@ -114,7 +140,7 @@ def _impossible_spread(
             n=len(rows),
             example=told[0],
             text="the standard deviation of the score is larger than answers from "
-            f"{limits[0]:g} to {limits[1]:g} allow: {listing(told, _MOST_NAMED)}",
+            f"{limits[0]:g} to {limits[1]:g} allow: {listing(told, _MOST_LISTED)}",
             advice=f"Check {option('response_range')} and {option('missing_codes')}, or "
             f"keep it with {option('accept', 'impossible_sd')}.",
         )

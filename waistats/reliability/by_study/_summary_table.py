@@ -89,6 +89,7 @@ class _Told:
         self.gate = GateOptions(accept=accept)
         self.keyed = part.instrument is not None
         self.limits = part.response_range
+        self.study: str | None = None
 
 
 def _possible(
