@@ -1,10 +1,13 @@
 """The R code of a report, run by R, gives the numbers of the report."""
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,10 +15,17 @@ import pytest
 
 from waistats import effect_sizes, fit_meta, generalize, load_dataset, read_coefficients
 from waistats.datasets.simulated_studies import simulate_literature
-from waistats.report.code import python_code, r_code
+from waistats.report.code import (
+    covariance_frame,
+    csv_bytes,
+    python_code,
+    r_code,
+)
 from waistats.report.limits import limitations
 from waistats.report.text import methods_paragraphs
 
+# what R printed when it last ran this code, for machines without R
+STORED = Path(__file__).with_name("r_runs.json")
 NEEDED = ("metafor", "clubSandwich", "jsonlite")
 # metafor's optimisers stop earlier than ours
 RTOL = 2e-5
@@ -23,7 +33,10 @@ RTOL = 2e-5
 
 @cache
 def rscript():
-    """Return the path of R, or skip, unless WAISTATS_REQUIRE_R asks for it."""
+    """Return the path of R with what the code needs, or None.
+
+    With WAISTATS_REQUIRE_R=1 its absence is a failure.
+    """
     path = shutil.which("Rscript")
     missing = "R is not installed" if path is None else ""
     if path is not None:
@@ -31,18 +44,37 @@ def rscript():
         code = f"quit(status = if ({test}) 0 else 1)"
         if subprocess.run([path, "-e", code], capture_output=True).returncode:
             missing = f"R lacks one of {', '.join(NEEDED)}"
-    if missing:
-        if os.environ.get("WAISTATS_REQUIRE_R") == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return path
+    if missing and os.environ.get("WAISTATS_REQUIRE_R") == "1":
+        pytest.fail(missing)
+    return None if missing else path
+
+
+def key_of(code, wanted):
+    """Return the key of a run: the code with its numbers to nine digits."""
+    plain = re.sub(r"\d+\.\d+(e-?\d+)?", lambda m: f"{float(m[0]):.9g}", code)
+    text = json.dumps([plain, wanted], sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:20]
 
 
 def run_r(code, wanted, tmp_path):
-    """Run code and return named expressions as numbers."""
+    """Run code and return named expressions as numbers.
+
+    Without R these are the numbers of the stored run of the same code; a code that was
+    never run fails. WAISTATS_STORE_R=1 (and no parallel run) stores what R prints.
+    """
+    key = key_of(code, wanted)
+    stored = json.loads(STORED.read_text(encoding="utf-8"))
+    if rscript() is None:
+        if key not in stored["runs"]:
+            pytest.fail("no stored run of this R code: run with WAISTATS_STORE_R=1")
+        return {k: np.array(v) for k, v in stored["runs"][key].items()}
     pairs = ", ".join(f"{name} = as.numeric({text})" for name, text in wanted.items())
+    versions = ", ".join(f"packageVersion('{p}')" for p in NEEDED)
     script = tmp_path / "again.R"
-    text = f"{code}\ncat(jsonlite::toJSON(list({pairs}), digits = 17))\n"
+    text = (
+        f"{code}\ncat(jsonlite::toJSON(list({pairs}), digits = 17))\n"
+        f"cat('\\n', format(getRversion()), sapply(list({versions}), format))\n"
+    )
     script.write_text(text, encoding="utf-8")
     done = subprocess.run(
         [rscript(), "--vanilla", str(script)],
@@ -51,7 +83,14 @@ def run_r(code, wanted, tmp_path):
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    return {k: np.array(v) for k, v in json.loads(done.stdout.splitlines()[-1]).items()}
+    *_, printed, software = done.stdout.rstrip().splitlines()
+    found = json.loads(printed)
+    if os.environ.get("WAISTATS_STORE_R") == "1":
+        stored["source"] = dict(zip(("R", *NEEDED), software.split(), strict=True))
+        stored["runs"] = dict(sorted({**stored["runs"], key: found}.items()))
+        text = json.dumps(stored, indent=1, sort_keys=True) + "\n"
+        STORED.write_text(text, encoding="utf-8")
+    return {k: np.array(v) for k, v in found.items()}
 
 
 @pytest.mark.parametrize(
@@ -224,16 +263,42 @@ def test_every_kind_of_table(kind, tmp_path):
     np.testing.assert_allclose(found["prediction"], ours, rtol=1e-4)
 
 
-def test_known_covariance_of_shared_respondents(tmp_path):
-    table = load_dataset("mibs")
+@pytest.mark.parametrize("kind", [*kinds_of_tables(), "known covariance"])
+def test_python_code_of_every_kind_of_table(kind, tmp_path, monkeypatch):
+    tables = kinds_of_tables() | {"known covariance": load_dataset("mibs")}
+    table = tables[kind]
+    V = shared(table) if kind == "known covariance" else None
+    study = generalize(table, V=V)
+    csv = csv_bytes(study.coefficients)
+    (tmp_path / "coefficients.csv").write_bytes(csv)
+    if V is not None:
+        pairs = csv_bytes(covariance_frame(study))
+        (tmp_path / "covariance.csv").write_bytes(pairs)
+    monkeypatch.chdir(tmp_path)
+    code = python_code(study).partition("print(study)")[0]
+    named = {}
+    exec(compile(code, "again.py", "exec"), named)
+    again = named["study"]
+    for name in ("summary", "to_frame"):
+        pd.testing.assert_frame_equal(
+            getattr(again, name)(), getattr(study, name)(), rtol=1e-9
+        )
+    assert (study.V is None) == (again.V is None)
+
+
+def shared(table):
+    """Return a covariance in which coefficients of a study correlate .3."""
     effects = effect_sizes(table)
     V = np.diag(effects["vi"].to_numpy(dtype=float))
     same = effects["study_id"].to_numpy()[:, None] == effects["study_id"].to_numpy()
     sei = np.sqrt(np.diag(V))
-    V = np.where(same & ~np.eye(len(V), dtype=bool), 0.3 * np.outer(sei, sei), V)
-    usable = effects["yi"].notna().to_numpy()
-    assert usable.all()
-    study = generalize(table, V=V)
+    assert effects["yi"].notna().all()
+    return np.where(same & ~np.eye(len(V), dtype=bool), 0.3 * np.outer(sei, sei), V)
+
+
+def test_known_covariance_of_shared_respondents(tmp_path):
+    table = load_dataset("mibs")
+    study = generalize(table, V=shared(table))
     found = run_r(
         r_code(study), {"alpha": "predict(res, transf = back)$pred"}, tmp_path
     )

@@ -19,22 +19,30 @@ from waistats._format import coefficient, fixed, interval
 from waistats.cli.app import main
 from waistats.datasets.simulated_studies import simulate_literature
 from waistats.provenance import SIMULATED
+from waistats.report.abstract import abstract
 from waistats.report.blocks import Figure, Link, Table, figures_of, words_of
+from waistats.report.certainty import grades
 from waistats.report.checklist import (
     AUTHOR,
     FILLED,
     PARTLY,
+    abstract_checklist,
     checklist,
     prisma_checklist,
 )
 from waistats.report.code import python_code
 from waistats.report.folder import study_tables
 from waistats.report.limits import limitations
+from waistats.report.moderators import model_sentence
 from waistats.report.render_html import study_page
 from waistats.report.render_word import study_document
 from waistats.report.sections import study_sections
 from waistats.report.sources import flow_steps
-from waistats.report.text import methods_paragraphs, results_paragraph
+from waistats.report.text import (
+    methods_paragraphs,
+    moderators_sentence,
+    results_paragraph,
+)
 from waistats.report.works import WORKS, cited
 from waistats.rg.texts import KEYS
 from waistats.tables.sensitivity import chance
@@ -579,6 +587,67 @@ def test_texts_log_and_second_coder_fill_the_checklists(literature):
     assert plain[4].author == "the criteria"
     names = [f.name for f in figures_of(sections)]
     assert names[:2] == ["prisma", "flow"]
+
+
+def test_abstract_and_its_checklist_hold_what_was_given(literature):
+    table = read_coefficients(simulate_literature().table)
+    texts = {"question": "How reliable?", "funding": "None.", "title": "A review"}
+    study = generalize(table, texts=texts)
+    (section,) = abstract(study)
+    said = [block.text for block in section.blocks]
+    assert said[0] == "Objective: How reliable?"
+    assert any(text.startswith("Results: The pooled alphas") for text in said)
+    items = abstract_checklist(study)
+    assert len(items) == 12
+    left = {i.part for i in items if i.status != FILLED}
+    assert left == {"Eligibility", "Sources", "Risk of bias", "Limitations",
+                    "Interpretation", "Registration"}  # fmt: skip
+    item = prisma_checklist(study, {"abstract"})[1]
+    assert (item.status, item.where) == (PARTLY, "abstract")
+    assert item.author == "items 3, 4, 5, 9, 10, 12 of the checklist for abstracts"
+    assert abstract(literature) == []
+
+
+def test_certainty_counts_what_the_data_tell():
+    table = load_dataset("cesd").assign(
+        unidim_checked="no", per_subscale_reported="yes"
+    )
+    study = generalize(table)
+    rows = {row["domain"]: row for row in grades(study)}
+    assert (
+        rows["Risk of bias"]["found"]
+        == "studies: 0 very good, 9 doubtful, 0 inadequate"
+    )
+    assert [row["steps"] for row in rows.values()] == [1, 0, 0, None]
+    words = " ".join(words_of(study_sections(study, keep={"certainty"})))
+    assert "is at most moderate; indirectness is still to be judged" in words
+    few = table.assign(n=8, estimate=[0.6] * 4 + [0.8] * 5)
+    assert [row["steps"] for row in grades(generalize(few))] == [1, 1, 1, None]
+    assert study_sections(generalize(load_dataset("cesd")), keep={"certainty"}) == []
+
+
+def test_every_scale_with_ten_studies_is_checked_for_reporting():
+    cesd = load_dataset("cesd")
+    more = pd.concat([cesd, cesd.head(3).assign(study_id=["x", "y", "z"])])
+    more = more.assign(coefficient_id=[f"c{i}" for i in range(12)], scale="bond")
+    table = pd.concat([cesd.assign(scale="total"), more], ignore_index=True)
+    (section,) = study_sections(generalize(table), keep={"parts"})[:1]
+    (checks,) = [b for b in section.blocks if isinstance(b, Table)
+                 and b.caption.startswith("Small-Study")]  # fmt: skip
+    assert list(checks.frame["part"].unique()) == ["Alphas of the Bond Scale"]
+    assert len(checks.frame) == 5
+
+
+def test_terms_and_studies_are_called_by_their_names():
+    table = load_dataset("mibs")
+    study = generalize(table, "~ year + n_items")
+    said = model_sentence(study)
+    assert said.startswith("The model with year and number of items (k = 33)")
+    assert "× number of items" in said
+    assert "n_items" not in said
+    assert "number of items (Calhoun (2015) alone determines" in moderators_sentence(
+        study
+    )
 
 
 def test_short_report_is_set_as_a_paper(literature, tmp_path):

@@ -1,8 +1,9 @@
 """The checklists REGEMA and PRISMA 2020: what the report fills, and what is missing."""
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from waistats.report.abstract import abstract_parts
 from waistats.rg.study import RGStudy
 
 FILLED, PARTLY, AUTHOR = "filled", "partly", "for the author"
@@ -177,6 +178,7 @@ def checklist(study: RGStudy, sections: Container[str]) -> list[Item]:
     An item whose section the report does not have is left to the author.
     """
     items = _items(_REGEMA, study, sections)
+    items[1] = _of_abstract(items[1], study, sections)
     if study.agreement is not None:
         items[10] = _filled(items[10], "quality")
     if study.screening is not None:
@@ -190,9 +192,48 @@ def checklist(study: RGStudy, sections: Container[str]) -> list[Item]:
 def prisma_checklist(study: RGStudy, sections: Container[str]) -> list[Item]:
     """Return PRISMA's 27 items with what this report fills."""
     items = _items(_PRISMA, study, sections)
+    if "abstract" in sections:
+        left = [i.number for i in abstract_checklist(study) if i.status != FILLED]
+        said = f"items {', '.join(left)} of the checklist for abstracts"
+        items[1] = (
+            _changed(items[1], PARTLY, said) if left else _filled(items[1], "abstract")
+        )
+        items[1] = replace(items[1], where="abstract")
     if study.screening is not None:
         items[15] = _filled(items[15], "flow")
+    if "certainty" in sections:
+        for place in (14, 21):
+            if items[place].status == AUTHOR:
+                items[place] = Item(
+                    items[place].number, items[place].part, items[place].asks, PARTLY,
+                    "certainty", "indirectness, for the authors to judge",
+                )  # fmt: skip
+        if items[21].status == FILLED:
+            items[21] = _filled(items[21], "certainty")
     return items
+
+
+def abstract_checklist(study: RGStudy) -> list[Item]:
+    """Return the twelve items of PRISMA 2020 for Abstracts."""
+    made = "question" in study.author_texts
+    where = "abstract" if made else "summary"
+    out = []
+    for number, part in enumerate(abstract_parts(study), 1):
+        told = bool(part.text)
+        status = FILLED if told else AUTHOR
+        place = ("summary" if not part.heading else where) if told else ""
+        missing = "" if told else part.missing
+        out.append(
+            Item(
+                str(number), part.heading or "Title", part.asks, status, place, missing
+            )
+        )
+    return out
+
+
+def _of_abstract(item: Item, study: RGStudy, sections: Container[str]) -> Item:
+    """Return the item of the abstract, which lies in its own section where there is one."""
+    return replace(item, where="abstract") if "abstract" in sections else item
 
 
 def _items(

@@ -67,9 +67,54 @@ _R_PREDICTION = (
 )
 
 
-def python_code(study: RGStudy, file: str = "coefficients.csv") -> str:
+def covariance_frame(study: RGStudy) -> pd.DataFrame:
+    """Return the sampling covariance of a study's coefficients, an entry a row."""
+    assert study.V is not None
+    rows = study.effects[study.effects["yi"].notna()].reset_index(drop=True)
+    entries = study.V.of(rows).tocoo()
+    ids = rows["coefficient_id"].astype(str).to_numpy()
+    frame = pd.DataFrame(
+        {
+            "study_id": rows["study_id"].astype(str).to_numpy()[entries.row],
+            "coefficient_id": ids[entries.row],
+            "other_id": ids[entries.col],
+            "covariance": entries.data,
+            "measure": study.measure,
+        }
+    )
+    order = ["study_id", "coefficient_id", "other_id"]
+    return frame.sort_values(order, ignore_index=True)
+
+
+def python_code(
+    study: RGStudy,
+    file: str = "coefficients.csv",
+    covariance: str = "covariance.csv",
+) -> str:
     """Return Python that runs the same study on the coefficients of a file."""
     options = []
+    before, table = "", f'read_coefficients("{file}")'
+    if study.V is not None:
+        table = "table"
+        before = (
+            "# sampling covariance of coefficients that share respondents\n"
+            f'pairs = pd.read_csv("{covariance}", dtype=dict.fromkeys(\n'
+            '    ["study_id", "coefficient_id", "other_id"], str))\n'
+            f'table = read_coefficients("{file}")\n'
+            'table.attrs["V"] = {\n'
+            '    name: part.pivot(index="coefficient_id", columns="other_id",\n'
+            '                     values="covariance").fillna(0.0)\n'
+            '    for name, part in pairs.groupby("study_id")}\n'
+            f'table.attrs["V_measure"] = {study.measure!r}\n\n'
+        )
+    given = {"screening": study.screening, "coders": study.coders}
+    given["texts"] = study.texts
+    said = [name for name, value in given.items() if value is not None]
+    if said:
+        before += (
+            f"# the authors also gave {', '.join(f'{name}=' for name in said)} to "
+            "generalize(); no number depends on them\n"
+        )
     if study.formula is not None:
         options.append(f"moderators={study.formula!r}")
     if study.by != CELL:
@@ -94,9 +139,11 @@ def python_code(study: RGStudy, file: str = "coefficients.csv") -> str:
         options.append(f"title={study.title!r}")
     arguments = "".join(f"    {option},\n" for option in options)
     return (
-        "from waistats import generalize, read_coefficients\n\n"
-        "study = generalize(\n"
-        f'    read_coefficients("{file}"),\n'
+        ("import pandas as pd\n" if study.V is not None else "")
+        + "from waistats import generalize, read_coefficients\n\n"
+        + before
+        + "study = generalize(\n"
+        f"    {table},\n"
         f"{arguments})\n"
         "print(study)\n"
         'study.report("report.html")\n'

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from waistats._format import count
+from waistats._format import count, level
 from waistats._labels import column_words
 from waistats.figures._rows import study_names
 from waistats.io._codebook import fields
@@ -20,15 +20,21 @@ from waistats.report.checklist import (
     FILLED,
     PARTLY,
     Item,
+    abstract_checklist,
     checklist,
     prisma_checklist,
 )
-from waistats.report.code import csv_bytes, python_code, r_code
+from waistats.report.code import (
+    covariance_frame,
+    csv_bytes,
+    python_code,
+    r_code,
+)
 from waistats.report.limits import limitations
 from waistats.report.sources import ROWS
 from waistats.report.text import own_rows
 from waistats.rg.study import RGStudy
-from waistats.tables._build import spec
+from waistats.tables._build import fixed_to, spec
 from waistats.tables.models import excluded as excluded_table
 from waistats.tables.sensitivity import practice as practice_spec
 
@@ -55,8 +61,41 @@ def practice(study: RGStudy) -> list[Section]:
         "Jacobson & Truax, 1991. Alpha of one session says nothing about change over "
         "sessions: where there is a test–retest coefficient, it is the one for change."
     )
-    said = table.retitled(table.caption, [note, *table.notes[1:]])
-    return [Section("practice", "Implications for use", [said])]
+    blocks: list[Block] = [table.retitled(table.caption, [note, *table.notes[1:]])]
+    if len(study.score_errors):
+        blocks.append(score_errors(study))
+    return [Section("practice", "Implications for use", blocks)]
+
+
+def score_errors(study: RGStudy) -> Block:
+    """Return the pooled standard errors of measurement, in points of each form."""
+    frame = study.score_errors.drop(columns="tau2")
+    known = [c for c in study.by if c in frame and len(set(frame[c].astype(str))) > 1]
+    rest = [c for c in frame if c not in study.by]
+    return spec(
+        frame[[*known, *rest]],
+        name="score_errors",
+        caption="Standard Error of Measurement in Points of the Sum Score",
+        notes=[
+            "Log error variances, s²(1 − α), pooled by random effects (REML, "
+            "Knapp–Hartung). Smallest detectable change: what the difference of two "
+            "scores of a person must exceed to be more than error, at "
+            f"{level(study.conf_level)}. Alpha takes what changes between occasions for "
+            "true score, so a change over time may need to be larger."
+        ],
+        coefficients=False,
+        conf_level=study.conf_level,
+        heads={
+            "n_items": "Items",
+            "score_range": "Range of the score",
+            "estimate": "SEM",
+            "detectable": "Smallest detectable change",
+        },
+        shows={
+            **dict.fromkeys(("estimate", "ci", "pi", "detectable"), fixed_to(1)),
+            "score_range": fixed_to(0),
+        },
+    )
 
 
 def discussion(study: RGStudy) -> list[Section]:
@@ -139,10 +178,20 @@ def data(study: RGStudy, prefix: str) -> Section:
     words = "Download all columns as CSV"
     blocks: list[Block] = [
         Download(data_file(prefix), csv_bytes(frame), words),
+        *_covariance(study, prefix),
         table,
         _variables(frame),
     ]
     return Section("data", "Data", blocks)
+
+
+def _covariance(study: RGStudy, prefix: str) -> list[Block]:
+    """Return the sampling covariance as a file, where it is known."""
+    if study.V is None:
+        return []
+    words = "Download the sampling covariance of the coefficients as CSV"
+    name = f"{prefix}covariance.csv"
+    return [Download(name, csv_bytes(covariance_frame(study)), words)]
 
 
 def _filled(values: pd.Series) -> bool:
@@ -182,6 +231,8 @@ def checklists(study: RGStudy, titles: dict[str, str]) -> Section:
                     "2021.", titles),
             _listed(prisma, "PRISMA 2020", "Items in our words, after Page et al., 2021.",
                     titles),
+            _listed(abstract_checklist(study), "PRISMA 2020 for Abstracts",
+                    "Items in our words, after Page et al., 2021.", titles),
         ],
     )  # fmt: skip
 
@@ -204,7 +255,7 @@ def _listed(items: list[Item], name: str, note: str, titles: dict[str, str]) -> 
     filled, partly = statuses.count(FILLED), statuses.count(PARTLY)
     return spec(
         frame,
-        name=name.split()[0].lower(),
+        name=name.lower().replace(" ", "_"),
         caption=f"{name}: {filled} of {len(items)} Items Filled, {partly} Partly",
         notes=[note],
         heads={
@@ -226,7 +277,10 @@ def again(study: RGStudy, prefix: str) -> Section:
             f"{'; the R code holds its data' if r else ''}. The colophon names the "
             "versions of the software and the SHA-256 of the table."
         ),
-        Code(python_code(study, file), "The whole study in Python."),
+        Code(
+            python_code(study, file, f"{prefix}covariance.csv"),
+            "The whole study in Python.",
+        ),
     ]
     if r:
         blocks.append(Code(r, "The overall model in R (metafor)."))

@@ -43,6 +43,7 @@ def study_tables(study: RGStudy) -> dict[str, pd.DataFrame]:
             "reporting_checks": study.part.robustness,
             "multiverse": study.part.multiverse.to_frame(),
             "practice": practice_table(study),
+            "score_errors": study.score_errors,
         }
         if not is_large(study):
             tables["leave_one_out"] = study.leave_one_out

@@ -9,14 +9,19 @@ from waistats.measures import ALPHA_TYPES
 from waistats.meta.multilevel.result import MultilevelResult
 from waistats.report.blocks import Block, Figure, Paragraph, Section, embed
 from waistats.report.text import opened
+from waistats.rg._part import is_large
 from waistats.rg.descriptives import kinds
 from waistats.rg.pooling import FEWEST_TO_POOL, Pooled, pool
+from waistats.rg.robustness import robustness
 from waistats.rg.study import RGStudy
+from waistats.tables._build import spec
 from waistats.tables.models import cells, components, heterogeneity
 from waistats.tables.studies import screen
 
 # beyond this many rows a forest plot fills more than a page
 MANY = 40
+# studies from which tests of small-study effects are of use
+CHECKED = 10
 
 
 def pooled(study: RGStudy) -> Section:
@@ -87,6 +92,7 @@ def forest_figure(part: Pooled, name: str, of: str, study: RGStudy) -> Figure:
 def parts(study: RGStudy) -> list[Section]:
     """Return a forest plot and moderators for every other scale and kind."""
     blocks: list[Block] = []
+    checked: list[pd.DataFrame] = []
     used = study.effects[study.effects["yi"].notna()]
     for scale, kind, rows in other_parts(study, used):
         noun = "alphas" if kind == "alpha" else f"{kind_words(kind)} coefficients"
@@ -102,7 +108,37 @@ def parts(study: RGStudy) -> list[Section]:
         tested = frame[frame["p_value"].notna()]
         if len(tested):
             blocks.append(screen(tested, title=f"Moderators of the {title}"))
+        if made.n_studies >= CHECKED and not is_large(study):
+            checked.append(_checked(made, title))
+    if checked:
+        blocks.append(_reporting(pd.concat(checked, ignore_index=True)))
     return [Section("parts", "Every other scale and kind", blocks)] if blocks else []
+
+
+def _checked(part: Pooled, title: str) -> pd.DataFrame:
+    """Return the small-study checks of one scale and kind, without selection models."""
+    frame = robustness(part.fit, thresholds=())
+    if "Alpha" not in title:
+        words = frame["note"].astype(str)
+        frame["note"] = words.str.replace("withheld alphas", "withheld values")
+    return frame.assign(part=f"{title[:1].upper()}{title[1:]}")
+
+
+def _reporting(frame: pd.DataFrame) -> Block:
+    """Return the small-study checks of every other scale and kind, side by side."""
+    return spec(
+        frame,
+        name="reporting",
+        caption="Small-Study Checks of Every Other Scale and Kind",
+        notes=[
+            f"Of scales and kinds with at least {CHECKED} studies. A test of little power "
+            "says little where it does not reject."
+        ],
+        heads={"check": "Check", "estimate": "Estimate after it"},
+        digits=2,
+        groups="part",
+        footnotes=("note",),
+    )
 
 
 def _titled(words: str) -> str:

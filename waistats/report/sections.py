@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from tqdm import tqdm
 
+from waistats.report.abstract import abstract
 from waistats.report.blocks import (
     Listing,
     Section,
@@ -12,6 +13,7 @@ from waistats.report.blocks import (
     said_simulated,
     words_of,
 )
+from waistats.report.certainty import certainty
 from waistats.report.discussion import (
     again,
     checklists,
@@ -67,6 +69,7 @@ def study_sections(
 def _full(study: RGStudy, prefix: str, keep: Container[str] | None) -> list[Section]:
     steps: dict[str, Part] = {
         "summary": summary,
+        "abstract": abstract,
         "results": results_text,
         "background": background,
         "methods": methods,
@@ -75,6 +78,7 @@ def _full(study: RGStudy, prefix: str, keep: Container[str] | None) -> list[Sect
         "flow": flow,
         "studies": included,
         "quality": rated,
+        "certainty": certainty,
         "induction": induction,
         "descriptives": descriptives,
         "pooled": pooled,
@@ -92,7 +96,7 @@ def _full(study: RGStudy, prefix: str, keep: Container[str] | None) -> list[Sect
     }
     made: list[Section] = []
     for name, part in tqdm(
-        steps.items(), desc="report", unit="section", disable=None, delay=5
+        steps.items(), desc="report", unit="section", disable=None, delay=2
     ):
         if keep is None or name in keep:
             found = part(study)

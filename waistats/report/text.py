@@ -22,6 +22,13 @@ SCALE_WORDS = {
     "raw": "the scale of alpha itself, untransformed",
     "fisher-z": "Fisher’s z (whose variance is not right for alpha)",
 }
+# the same for an abstract
+SHORT_SCALE = {
+    "bonett": "the Bonett scale, −ln(1 − α)",
+    "hakstian-whalen": "the Hakstian–Whalen scale, 1 − (1 − α)^(1/3)",
+    "raw": "the scale of alpha itself",
+    "fisher-z": "Fisher’s z scale",
+}
 BIAS_WORDS = {
     "none": "",
     "bonett": ", less the bias of that scale by Bonett’s term, ln(n/(n − 1))",
@@ -142,6 +149,14 @@ def _of_cells(study: RGStudy) -> str:
     more = f"; {rest} more are in the table of cells" if rest else ""
     names = " and ".join(_by_words(study)) or "group"
     return f"The pooled alphas by {names} are {'; '.join(words)}{more}."
+
+
+def answer_sentences(study: RGStudy) -> list[str]:
+    """Return the pooled alphas, what is expected elsewhere, and the moderators."""
+    if study.pooled is None:
+        return [opened(study.sentence())]
+    said = [_of_cells(study), *_mean(study), moderators_sentence(study)]
+    return [text for text in said if text]
 
 
 def main_cells(study: RGStudy) -> pd.DataFrame:

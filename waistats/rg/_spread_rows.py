@@ -89,7 +89,7 @@ def spread_rows(
     sd = _number(table, "score_sd")
     reason[_blank(reason) & ~(np.isfinite(sd) & (sd > 0))] = "no standard deviation"
     if metric == "pomp":
-        ranges = _ranges(table, response_min, response_max)
+        ranges = response_ranges(table, response_min, response_max)
         reason[_blank(reason) & ranges.isna().any(axis=1)] = (
             "response range not known (columns response_min, response_max)"
         )
@@ -176,7 +176,7 @@ def _other_scales(
     return []
 
 
-def _ranges(
+def response_ranges(
     table: pd.DataFrame, response_min: float | None, response_max: float | None
 ) -> pd.DataFrame:
     """Return lowest and highest answer: given, else of the table, else of the form."""

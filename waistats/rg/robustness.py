@@ -1,6 +1,6 @@
 """Checks for small-study and reporting effects, side by side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,9 @@ THRESHOLDS = (0.70, 0.80, 0.90)
 COLUMNS = ("check", "estimate", "statistic", "p_value", "note")
 
 
-def robustness(fit: MetaResult | MultilevelResult) -> pd.DataFrame:
+def robustness(
+    fit: MetaResult | MultilevelResult, *, thresholds: Sequence[float] = THRESHOLDS
+) -> pd.DataFrame:
     """Run the small-study and reporting checks on a model.
 
     Parameters
@@ -28,6 +30,8 @@ def robustness(fit: MetaResult | MultilevelResult) -> pd.DataFrame:
     fit : MetaResult or MultilevelResult
         A model without moderators. Where its studies give several coefficients,
         regressions are multilevel, and other checks use one coefficient a study.
+    thresholds : sequence of float
+        Alphas below which coefficients may have been withheld, a selection model each.
 
     Returns
     -------
@@ -47,7 +51,7 @@ def robustness(fit: MetaResult | MultilevelResult) -> pd.DataFrame:
         ("Trim and fill (L0)", lambda: _filled(fit)),
         *(
             (f"Selection at {c:.2f}".replace("0.", "."), lambda c=c: _selected(fit, c))
-            for c in THRESHOLDS
+            for c in thresholds
         ),
     ]
     rows = []

@@ -47,6 +47,7 @@ from waistats.rg.pooling import (
     pooled_cells,
 )
 from waistats.rg.robustness import robustness
+from waistats.rg.score_error import pooled_sem
 from waistats.rg.texts import AuthorTexts, read_texts
 from waistats.sensitivity.deletion import influence, leave_one_out
 from waistats.sensitivity.multiverse import Multiverse, multiverse
@@ -302,6 +303,16 @@ class RGStudy(Result):
             self.main_rows.drop(columns=names),
             conf_level=self.conf_level,
             multilevel_correlation=self.within_correlation,
+        )
+
+    @cached_property
+    def score_errors(self) -> pd.DataFrame:
+        """Standard errors of measurement in points of each form; see `pooled_sem`."""
+        return pooled_sem(
+            self.effects,
+            self.by,
+            conf_level=self.conf_level,
+            prediction=self.prediction,
         )
 
     @cached_property
