@@ -5,7 +5,7 @@ Reads: nothing; all studies are SIMULATED (promises_simulation.py says how).
 Writes: output/05_promises.csv, output/05_promises.svg; with ``dependent``
         output/05_promises_dependent.csv and output/05_promises_prediction.csv.
 
-``05_promises.py [runs] [dask] [small] [dependent]``: 1,000 runs a cell by default; on a
+``05_promises.py [runs] [dask] [small] [dependent]``: 1,000 runs per cell by default; on a
 dask cluster; a few cells only, to files with _small in their names; studies that give
 several coefficients, and prediction intervals (promises_dependent.py).
 """

@@ -3,7 +3,7 @@
 True values on the Bonett scale are normal between studies (tau) and within (omega).
 Alphas of 12 parallel items come from their exact law, (1 - alpha)/(1 - a) ~ F(n - 1,
 11 (n - 1)); those of a study share respondents: their errors are joined by a normal
-copula of a given correlation. n is log-uniform from 30 to 300, one a study.
+copula of a given correlation. n is log-uniform from 30 to 300, one per study.
 """
 
 import os
@@ -32,7 +32,7 @@ LEVEL = 0.05
 
 
 def counts(studies: int, pattern: str) -> np.ndarray:
-    """Return coefficients a study: four each, or from one to many."""
+    """Return coefficients per study: four each, or from one to many."""
     if pattern == "equal":
         return np.full(studies, 4)
     share = 1.7 ** np.arange(studies) if studies < 9 else 1.25 ** np.arange(studies)

@@ -217,7 +217,7 @@ def pool_sizes():
 
 
 def simulate(runs, *, small=False):
-    """Return one row a cell and method, the same on any machine."""
+    """Return one row per cell and method, the same on any machine."""
     parallel = joblib.Parallel(n_jobs=os.cpu_count(), return_as="generator")
 
     def spread(function, tasks, name):

@@ -12,9 +12,9 @@ OPENING = """# Gallery
 
 Every figure of waistats, with the call that draws it. Each takes a result and returns
 matplotlib Axes, so that titles, limits and fonts can be changed as in any figure of
-matplotlib; `ws.figures.save(ax, "name.svg")` writes the same bytes each time, and
-`ws.figures.alt_text(ax)` says in words what is seen. Data are nine alphas of the CES-D
-(Bonett, 2010) and the bundled coefficients of the WAI; what is SIMULATED says so.
+matplotlib; `ws.figures.save(ax, "name.svg")` writes a reproducible file, and
+`ws.figures.alt_text(ax)` describes the figure in words. The data are nine alphas of the
+CES-D (Bonett, 2010) and the bundled coefficients of the WAI; SIMULATED data are marked.
 
 ```python
 import waistats as ws
@@ -35,7 +35,7 @@ def show(ax, name):
 FIGURES = (
     (
         "forest",
-        "What did each study find, and what do they give together?",
+        "What did each study find, and what is the pooled result?",
         "",
         "fit",
     ),
@@ -47,7 +47,7 @@ FIGURES = (
     ),
     (
         "cells",
-        "Which versions, raters and scales have been studied, and what do they give?",
+        "Which versions, raters and scales have been studied, and with what results?",
         "",
         "study.cells",
     ),
@@ -59,13 +59,13 @@ FIGURES = (
     ),
     (
         "flow",
-        "What became of every study and coefficient?",
+        "What happened to each study and coefficient?",
         "",
         "ws.flow_counts(wai)",
     ),
     (
         "prisma",
-        "What became of every record of the search? (SIMULATED log)",
+        "What happened to each record of the search? (SIMULATED log)",
         "import pandas as pd\n\n"
         "said = ['duplicate'] * 3 + ['excluded_screening'] * 9 + ['included'] * 6\n"
         "log = pd.DataFrame({'decision': said, 'source': 'PsycINFO'})\n"
@@ -83,10 +83,10 @@ FIGURES = (
         "rated",
     ),
     ("funnel", "Do small studies differ from large ones?", "", "fit"),
-    ("radial", "Which studies pull the mean, each at its precision?", "", "fit"),
+    ("radial", "How does each study deviate from the mean, given its precision?", "", "fit"),
     (
         "baujat",
-        "Which studies make the heterogeneity, and which move the mean?",
+        "Which studies contribute most to heterogeneity, and which influence the mean?",
         "",
         "fit",
     ),
@@ -94,20 +94,20 @@ FIGURES = (
     ("influence", "What would change without each study?", "", "ws.influence(fit)"),
     (
         "leave_one_out",
-        "What would be pooled without each study?",
+        "What is the pooled value without each study?",
         "",
         "ws.leave_one_out(fit, back_transform=True)",
     ),
     (
         "cumulative",
-        "How did the pooled value settle, from the smallest study on?",
+        "How does the pooled value change as studies are added, smallest first?",
         "",
         "ws.cumulative(fit, order='n', back_transform=True)",
     ),
-    ("gosh", "What does every subset of the studies give?", "", "ws.gosh(fit)"),
+    ("gosh", "What are the results of every subset of the studies?", "", "ws.gosh(fit)"),
     (
         "multiverse",
-        "What does every defensible choice of method give?",
+        "What are the results of every defensible choice of method?",
         "",
         "ws.multiverse(cesd)",
     ),
@@ -120,7 +120,7 @@ FIGURES = (
     ("length", "Do longer forms have higher coefficients?", "", "study"),
     (
         "shrinkage",
-        "What does the model make of each study's coefficient?",
+        "How does the model shrink each study's coefficient?",
         "",
         "fit",
     ),

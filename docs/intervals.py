@@ -191,7 +191,7 @@ def advice(found: pd.DataFrame) -> str:
         f"Hakstian-Whalen hold their level ({means.loc['normal', 'Feldt']:.1f}% with "
         f"normal answers, {means.loc['5-point', 'Feldt']:.1f}% with five points). They "
         "need only alpha, n and the number of items, so they serve published alphas too.",
-        "* **Answers piled up at the top**, as they are in most data on the alliance: "
+        "* **Answers at the ceiling**, as in most data on the alliance: "
         f"the formulas cover {means.loc['5-point, ceiling', 'Feldt']:.1f}% and "
         f"{means.loc[strong, 'Feldt']:.1f}%, whatever n. ADF covers "
         f"{means.loc['5-point, ceiling', 'ADF']:.1f}% and {means.loc[strong, 'ADF']:.1f}%.",
@@ -222,7 +222,7 @@ This page is written by `docs/intervals.py`. All answers in it are SIMULATED.
 {advice(found)}
 
 Coverage is the share, in percent, of 95% intervals that hold the population's alpha.
-One factor with loadings from .60 to .75; {RUNS:,} samples a condition ({BOOTSTRAP_RUNS}
+One factor with loadings from .60 to .75; {RUNS:,} samples per condition ({BOOTSTRAP_RUNS}
 with {RESAMPLES} resamples for the bootstrap), so that a coverage has a standard error
 of about {error:.1f} (bootstrap {100 * np.sqrt(0.95 * 0.05 / BOOTSTRAP_RUNS):.1f}).
 

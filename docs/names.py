@@ -13,32 +13,32 @@ TARGET = Path(__file__).with_name("reference") / "names.md"
 
 WORDS = """# Names and options
 
-One audit of every public function, so that a name means the same thing everywhere.
+How every public function is called. A name means the same thing everywhere.
 
 | word | what it is |
 |---|---|
-| `items` | answers of one scale, a row a person |
+| `items` | answers of one scale, one row per person |
 | `data`, `responses` | answers with their columns of study, person, session |
 | `coefficients` | a coefficient table: one row per coefficient |
 | `effects` | a coefficient table with `measure, yi, vi` |
-| `table` | a coding sheet: one row per coefficient, with what studies say of reliability |
-| `result` | what a model or a study function gave |
-| `moderators` | what explains differences: a formula of a model, names of columns where each is taken alone |
+| `table` | a coding sheet: one row per coefficient, with what studies report about reliability |
+| `result` | the result of a model or of another function |
+| `moderators` | what may explain differences: a formula for a model, names of columns where each is analysed alone |
 | `candidates` | moderators that `generalize` tests one at a time |
 | `variables` | columns that two sheets or groups of samples are compared on |
 | `kind` | which bootstrap or delta-method limits; `form` which ICC; `missing` how missing answers are treated; `of` which standard error |
 | `scale` | of limits: `"raw"` or `"bonett"`; of a table: the subscale |
-| `conf_level` | always .95 by default; `seed` always fixed by default, so that a script gives the same numbers |
+| `conf_level` | always .95 by default; `seed` is always fixed by default, so that a script gives the same numbers |
 
-Options come by keyword. Two defaults differ, for a reason: `bias="bonett"` in `sample_size_for_alpha`, whose widths are those of the
+Options are given by keyword. Two defaults differ, for a reason: `bias="bonett"` in `sample_size_for_alpha`, whose widths are those of the
 bias-corrected interval, and `back_transform=False` in `leave_one_out` and `cumulative`, whose frames carry standard errors, which have no
 meaning on the scale of alpha.
 
 ## Renamed in 0.2
 
-Old keywords work for one version and say the new one in a DeprecationWarning.
+Old keywords work for one more version, with a DeprecationWarning that gives the new one.
 
-| was | is |
+| old | new |
 |---|---|
 | `range_change(alpha, sd, new_sd)` | `restrict_range(sd, alpha, new_sd)` |
 | `decision_words(alpha)` | `interpret_reliability(alpha)` |

@@ -86,13 +86,14 @@ def page() -> str:
         "# How much the prior of tau decides",
         "`fit_bayes` needs a prior of tau, the standard deviation of true "
         "reliabilities on the scale of the model. With many studies it does not "
-        "matter; with few it does, and nothing in the data can replace it. This page "
+        "matter; with few it does, and the data cannot replace it. This page "
         "shows both. `docs/priors.py` writes it.",
-        "## What the default says before any data",
+        "## The default before any data",
         "Half-normal(0.5) on the Bonett scale, around a mean alpha of .90:",
         prior_on_alpha(fit_bayes(cesd)),
-        "A row reads: with this probability tau is below the second column, and with "
-        "just that tau 95% of populations have an alpha in the third.",
+        "A row reads: with this probability tau is below the value in the second "
+        "column, and with exactly that tau 95% of populations have an alpha in the "
+        "interval of the third.",
     ]
     for title, effects in sets.items():
         parts += [f"## {title}", under_each_prior(fit_bayes(effects)), reml(effects)]
@@ -100,9 +101,9 @@ def page() -> str:
         "Dependence of coefficients of one study is ignored here, as `fit_bayes` does.",
         "## What to do with it",
         "Report the prior, and the results under half and twice its scale, which a "
-        "printed `BayesResult` shows. Where they disagree on a conclusion the data "
-        "do not decide it. A uniform prior is no neutral choice with few studies: "
-        "its mass lies on large tau, and the upper end decides.",
+        "printed `BayesResult` shows. Where they disagree on a conclusion, the data "
+        "do not decide it. A uniform prior is not a neutral choice with few studies: "
+        "its mass lies on large tau, and its upper end decides.",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -137,7 +137,7 @@ def advice(frame: pd.DataFrame) -> str:
 
 
 def shares(frame: pd.DataFrame, rows: list[str], column: str, value: str) -> str:
-    """Return means of a share in percent, a row a group and a column a level."""
+    """Return means of a share in percent, one row per group and one column per level."""
     means = frame.pivot_table(value, rows, column, observed=True)
     table = means.index.to_frame(index=False).astype(str)
     for level in means.columns:
@@ -180,7 +180,7 @@ def dependent() -> str:
         "moderator_one": "one study against the rest",
         "egger": "Egger, multilevel",
         "egger_one_level": "Egger of a one-level fit",
-        "rank": "rank test, one a study",
+        "rank": "rank test, one per study",
     }
     errors = pd.DataFrame({"test": list(names.values())})
     for (S, kind), row in tested.set_index(["S", "coefficients"]).iterrows():
@@ -286,7 +286,7 @@ def page() -> str:
     return (
         "\n\n".join(
             [
-                "# What the models promise, and what they keep",
+                "# Nominal and actual coverage of the models",
                 "This page is written by `docs/promises.py` from the simulation of "
                 "`analyses/05_promises.py`. All studies in it are SIMULATED: "
                 f"{cells} cells of {runs:,} reliability generalization studies each, of 5 "

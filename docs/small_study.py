@@ -217,9 +217,9 @@ def page() -> str:
         f"log-uniform from {RESPONDENTS[0]} to {RESPONDENTS[1]}. Withheld means: an "
         f"alpha below {coefficient(CUT, 2)} is reported with "
         f"probability {coefficient(KEPT, 1)}.",
-        "On the Bonett scale the sampling variance holds the number of respondents and of "
-        "items only, so that nothing but reporting can tie effects to it. The variance "
-        "of a raw alpha falls as alpha rises: without any selection Egger's test on raw "
+        "On the Bonett scale the sampling variance contains only the numbers of "
+        "respondents and items, so that only reporting can relate effects to it. The "
+        "variance of a raw alpha falls as alpha rises: without any selection Egger's test on raw "
         f"alphas rejects in {raw['k = 10']} (k = 10) to {raw['k = 40']} (k = 40) of "
         "literatures. Where forms differ in length, longer forms are both more "
         "reliable and more precise: take 1/√n and the logarithm of the number of items "
@@ -228,8 +228,8 @@ def page() -> str:
     for world, table in tables.items():
         parts += [f"## {world.name[0].upper()}{world.name[1:]}", markdown(table)]
     parts.append(
-        "Trim and fill is no test: with heterogeneity it finds missing studies in many "
-        "literatures that lack none. The selection model is told the true threshold "
+        "Trim and fill is not a test: with heterogeneity it finds missing studies in many "
+        "literatures with none missing. The selection model is told the true threshold "
         "here; it takes true coefficients as normal on the pooling scale, and where "
         "forms differ in length they are not, so that it rejects in "
         f"{lengths[SELECTION]} of literatures without selection (k = 40), and with the "

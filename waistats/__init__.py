@@ -5,6 +5,8 @@ from typing import Any
 
 import lazy_loader
 
+from waistats._signature import shorten
+
 # __init__.pyi lists the public names; each is loaded when it is first asked for, so
 # that a script that reads a file does not pay for models, figures and reports
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
@@ -15,13 +17,6 @@ __version__ = "0.2.0"
 def __getattr__(name: str) -> Any:
     made = _load(name)
     if inspect.isfunction(made):
-        made.__signature__ = _short(inspect.signature(made))  # type: ignore[attr-defined]
+        shorten(made)
     globals()[name] = made
     return made
-
-
-def _short(signature: inspect.Signature) -> inspect.Signature:
-    """Return what ``help()`` shows first: names and defaults, types are in the text."""
-    bare = inspect.Parameter.empty
-    told = [one.replace(annotation=bare) for one in signature.parameters.values()]
-    return signature.replace(parameters=told, return_annotation=bare)

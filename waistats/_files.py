@@ -82,7 +82,7 @@ def set_shield(context: Callable[[], AbstractContextManager[None]]) -> None:
 
 
 def _refuse(path: str | os.PathLike[str], error: OSError) -> DataError:
-    reason = error.strerror or type(error).__name__
+    reason = error.strerror or "refused by the system"
     return DataError(
         f"{path}: cannot be written ({reason}). Choose another place with enough room "
         "and permission to write."
@@ -422,8 +422,9 @@ def workbook_bytes(book: Any) -> bytes:
         # that one cannot be written
         if not isinstance(error, OSError) and not str(error).startswith("IO_"):
             raise
+        reason = getattr(error, "strerror", None) or "no room or no permission"
         raise DataError(
-            f"{tempfile.gettempdir()}: temporary files cannot be written ({error}). "
+            f"{tempfile.gettempdir()}: temporary files cannot be written ({reason}). "
             "Make room there, or set TMPDIR to another folder."
         ) from error
     return without_times(stream.getvalue())

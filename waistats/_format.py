@@ -92,6 +92,25 @@ def count(value: float | None) -> str:
     return f"{round(value):,}"
 
 
+def counted(number: float, one: str, many: str | None = None) -> str:
+    """Return a number with its noun, which is singular after 1.
+
+    ``many`` is what stands after other numbers; without it the last word of ``one``
+    gets its plural.
+
+    >>> counted(1, "study"), counted(1200, "study"), counted(0, "row was", "rows were")
+    ('1 study', '1,200 studies', '0 rows were')
+    """
+    value = float(number)
+    shown = count(value) if value.is_integer() else f"{value:g}"
+    if value == 1:
+        return f"{shown} {one}"
+    if many is None:
+        ends_in_y = one.endswith("y") and one[-2:-1] not in "aeiou"
+        many = f"{one[:-1]}ies" if ends_in_y else f"{one}s"
+    return f"{shown} {many}"
+
+
 def cell(column: str, value: Any, digits: int = 4) -> str:
     """Return one cell of a printed frame."""
     if value is None or value is pd.NA or value is pd.NaT:

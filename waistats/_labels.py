@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import coefficient, fixed, interval, level, p_statement, percent
+from waistats._format import (
+    coefficient,
+    counted,
+    fixed,
+    interval,
+    level,
+    p_statement,
+    percent,
+)
 from waistats._typing import FloatArray
 from waistats.io._codebook import fields
 from waistats.measures import back_transform
@@ -69,7 +77,7 @@ LABELS: Mapping[str, Label] = {
     "k_inducing": Label("*k* inducing", "count"),
     "k0": Label("Filled in", "count"),
     "n_levels": Label("Levels", "count"),
-    "n_excluded": Label("Left out", "count"),
+    "n_excluded": Label("Excluded", "count"),
     "n_studies": Label("Studies", "count"),
     "samples": Label("Samples", "count"),
     "persons": Label("Persons", "count"),
@@ -216,7 +224,7 @@ def total_text(result: Any) -> str:
     text = f"{result.k} {simulated}coefficients"
     table = result.effects.table
     studies = table["study_id"].nunique()
-    return text if studies == result.k else f"{text} of {studies} studies"
+    return text if studies == result.k else f"{text} of {counted(studies, 'study')}"
 
 
 def pooled_text(result: Any, row: pd.Series | None = None) -> str:
@@ -287,7 +295,7 @@ def model_text(result: Any) -> str:
     how = "" if result.method == "CE" else f", {result.method}"
     tests = {
         "knapp-hartung": "Knapp–Hartung intervals",
-        "knapp-hartung-adhoc": "Knapp–Hartung intervals, never narrower than plain",
+        "knapp-hartung-adhoc": "Knapp–Hartung intervals with the ad hoc correction",
         "t": "t intervals",
     }.get(result.small_sample, "normal intervals")
     return f"{kind}{how}, {scale}, {tests}."

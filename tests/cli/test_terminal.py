@@ -30,9 +30,9 @@ def raising(error, cause=None):
     [
         (DataError("a\x1b[2Jb\nc"), 2, "Error: a\\x1b[2Jb\nc\n"),
         (MemoryError(), 2, "Error: not enough memory for this job.\n"),
-        (OSError(28, "No space left on device"), 2, "Error: No space left on device\n"),
+        (OSError(28, "No space left on device"), 2, "Error: No space left on device.\n"),
         (PermissionError(13, "Permission denied", "a.csv"), 2,
-         "Error: Permission denied (a.csv)\n"),
+         "Error: a.csv: Permission denied.\n"),
         (BrokenPipeError(32, "Broken pipe"), 0, ""),
         (KeyboardInterrupt(), 130, "Interrupted; no partial output was kept.\n"),
         (typer.Abort(), 130, "Interrupted; no partial output was kept.\n"),

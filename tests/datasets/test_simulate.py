@@ -119,7 +119,7 @@ def test_own_forms_are_simulated_too():
         ({"n": 2.5}, "n must be a whole number"),
         ({"studies": 3, "n": [5, 5]}, "n has 2 numbers for 3 studies"),
         ({"n": range(0, 5)}, "n as a range"),
-        ({"studies": 3, "reliability": [0.5]}, "1 numbers for 3 studies"),
+        ({"studies": 3, "reliability": [0.5]}, "1 number for 3 studies"),
     ],
 )
 def test_impossible_data_are_refused(options, message):

@@ -335,7 +335,7 @@ class TestBox:
     def test_rows_without_an_estimate_are_named(self):
         table = simulated(6)
         table.loc[2, "estimate"] = np.nan
-        assert "1 rows without an estimate" in figures.alt_text(figures.box(table))
+        assert "1 row without an estimate" in figures.alt_text(figures.box(table))
         with pytest.raises(DataError, match="is empty"):
             figures.box(table.assign(estimate=np.nan))
 

@@ -257,5 +257,5 @@ def test_bad_input_is_refused_in_words(raw):
     goal = raw[["wai4", "wai6", "wai10", "wai11"]]
     with pytest.raises(DataError, match="some of its items are missing"):
         audit_keys(goal, "WAI-S", reported={"total": raw["wai1"]})
-    with pytest.raises(DataError, match="2 items and 3 respondents or more"):
+    with pytest.raises(DataError, match="at least 2 items and 3 respondents"):
         audit_keys(raw.head(2), "WAI-S")

@@ -139,7 +139,7 @@ def test_p_values_are_uniform_without_an_effect():
 def test_a_strong_effect_reaches_the_smallest_p():
     result = permutation_test(simulated(40, slope=2.0), "~ x", n_permutations=499)
     assert result.omnibus.p_value == pytest.approx(1 / 500)
-    assert "Monte Carlo Permutation Test (499 orders; k = 40)" in str(result)
+    assert "Monte Carlo Permutation Test (499 permutations; k = 40)" in str(result)
 
 
 def test_what_cannot_be_tested():
@@ -152,7 +152,9 @@ def test_what_cannot_be_tested():
         permutation_test(fit_meta(data, "~ x"), "~ x")
     with pytest.raises(ModelError, match="inverse-variance weights"):
         permutation_test(fit_meta(data, "~ x", weights="equal"))
-    with pytest.raises(ModelError, match=r"479,001,600 orders, more than 2,000,000"):
+    with pytest.raises(
+        ModelError, match=r"479,001,600 permutations, more than the limit"
+    ):
         permutation_test(data, "~ x", exact=True)
     with pytest.raises(ModelError, match="All effects are equal"):
         permutation_test(data.assign(yi=1.0), "~ x")

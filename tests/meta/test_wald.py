@@ -41,7 +41,7 @@ def test_a_model_with_as_many_coefficients_as_studies_has_no_test_of_its_own(for
     text = str(model)
     assert "not tested (no degrees of freedom are left" in text
     assert (
-        f"3 studies leave no degrees of freedom to a model with {len(model.beta)}"
+        f"3 studies leave no degrees of freedom for a model with {len(model.beta)}"
         in text
     )
     for wrong in ("–)", "p = –", "= -1 df", "= 0 df", "nan"):

@@ -148,7 +148,7 @@ def test_coders_who_disagree_stop_until_it_is_settled(folder, sheet):
     other = sheet.head(8).copy()
     other.loc[2, "n"] = other.loc[2, "n"] + 7
     fill(folder, other, "second")
-    with pytest.raises(DataError, match=r"disagree on 1 cells .* settle"):
+    with pytest.raises(DataError, match=r"disagree on 1 cell .* settle"):
         run_project(folder)
     assert not (folder / "runs").exists()
     assert write_settle_list(read_project(folder)) == 1
@@ -180,7 +180,7 @@ def test_rows_are_added_once(folder, sheet, tmp_path):
         ("\n[[responses]]\nfile = 'x.sav'\n", "there is no responses/x.sav"),
         ("\n[[responses]]\nstudy = 'a'\n", "file is missing"),
         ("\n[[responses]]\nfile = 'x.sav'\ninstrment = 'WAI-S'\n", "did you mean"),
-        ("\nx = [", "cannot be read"),
+        ("\nx = [", "is not valid TOML"),
     ],
 )
 def test_settings_that_cannot_be_used(folder, text, said):

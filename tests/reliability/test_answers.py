@@ -122,7 +122,7 @@ def test_named_codes_are_blanks(name):
     blank = CALLS[name](coded(scale(), np.nan))
     np.testing.assert_array_equal(numbers(found), numbers(blank))
     if name not in ("loading_variation", "spread_covariance"):
-        assert "codes 99 are missing, as stated" in said(found)
+        assert "set to missing, as stated (99)" in said(found)
 
 
 @pytest.mark.parametrize("name", sorted(set(CALLS) - {"kr20"}))
@@ -172,5 +172,5 @@ def test_matched_scales_say_which_scale_holds_the_codes():
     with pytest.raises(DataError, match=r"scale b: 99 among"):
         w.alpha_covariance({"a": first, "b": second})
     found = w.alpha_covariance({"a": first, "b": second}, missing_codes=(99,))
-    assert any(note.startswith("b: 1 answers") for note in found.notes)
+    assert any(note.startswith("b: 1 answer set") for note in found.notes)
     assert any("Matched by index: 80 respondents, 60" in note for note in found.notes)

@@ -151,7 +151,7 @@ def test_rows_that_one_coder_missed_are_listed():
         ["C", "first", "row 2"],
         ["D", "second", "row 1"],
     ]
-    assert "3 rows stand in one sheet" in agreement.closing()
+    assert "3 rows appear in one sheet only" in agreement.closing()
 
 
 def test_rows_are_matched_by_what_they_are_where_ids_differ():

@@ -121,7 +121,7 @@ def test_a_wide_table_becomes_rows(tmp_path, capsys):
     assert list(table["scale"][:3]) == ["task", "bond", "total"]
     # the length of a subscale is that of the form, never that of the whole scale
     assert list(table["n_items"][:3]) == [4, 4, 12]
-    assert any("cells of alpha_* are blank" in note for note in table.attrs["notes"])
+    assert any("alpha_* without a value" in note for note in table.attrs["notes"])
     frame = read_coefficients(WIDE, columns=columns, wide={"alpha_*": "scale"})
     pd.testing.assert_frame_equal(frame, table)
     out = tmp_path / "out"

@@ -118,7 +118,7 @@ def test_weighted_regression_and_missing():
     table.loc[0, "year"] = np.nan
     out = classical_regression(table, "~ year", weights="n")
     assert (out.k, out.n_dropped) == (32, 1)
-    assert "1 coefficients with missing predictors" in str(out)
+    assert "1 coefficient with missing predictors" in str(out)
     used = table.dropna(subset=["year"])
     expected = np.polyfit(used["year"], used["estimate"], 1, w=np.sqrt(used["n"]))
     assert out.to_frame()["estimate"][1] == pytest.approx(expected[0], rel=1e-6)
@@ -133,7 +133,7 @@ def test_spearman_brown():
     assert spearman_brown(0.91, 12, 4) == pytest.approx(0.7712, abs=5e-5)
     there_and_back = spearman_brown(spearman_brown([0.8, -0.02], 12, 36), 36, 12)
     np.testing.assert_allclose(there_and_back, [0.8, -0.02])
-    with pytest.raises(DataError, match="cannot be carried"):
+    with pytest.raises(DataError, match="cannot be projected"):
         spearman_brown(-0.6, 12, 36)
     with pytest.raises(DataError, match="positive"):
         spearman_brown(0.6, 0, 36)

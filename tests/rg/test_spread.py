@@ -358,7 +358,7 @@ def test_lengths_are_named_and_modelled():
     assert "different length" in found.closing()
     held = spread_analysis(table, "~ np.log(n_items)", metric="as_given")
     assert "different length" not in held.closing()
-    assert "what they leave over" in held.closing()
+    assert "are residual" in held.closing()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_all_wrong_keys_are_named_with_what_was_meant(tmp_path):
         read_texts({"fundng": "x", "search": 3})
     bad = tmp_path / "t.toml"
     bad.write_text("a = ", encoding="utf-8")
-    with pytest.raises(DataError, match="cannot be read as TOML"):
+    with pytest.raises(DataError, match="is not valid TOML"):
         read_texts(bad)
     with pytest.raises(DataError, match="no such file"):
         read_texts(tmp_path / "none.toml")

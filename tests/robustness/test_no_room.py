@@ -85,7 +85,7 @@ def test_standard_output_that_takes_nothing():
             stdout=full, stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 2
-    assert done.stderr == "Error: No space left on device\n"
+    assert done.stderr == "Error: No space left on device.\n"
 
 
 WRITERS = {

@@ -238,7 +238,7 @@ def test_an_order_may_have_a_value_for_rows_left_out():
     [
         ("yera", ModelError, "did you mean 'year'"),
         ("year", DataError, "order has missing values for study_id 3"),
-        ([1, 2], ModelError, r"one value a row \(9\); got 2"),
+        ([1, 2], ModelError, r"one value per row \(9\); got 2"),
     ],
 )
 def test_bad_orders_are_refused(order, error, match):

@@ -63,7 +63,7 @@ def test_tests_without_a_multilevel_version_use_it(some, nested):
     for result in (ws.fit_meta(some), nested):
         found = ws.rank_test(result)
         assert found.statistic == pytest.approx(ws.rank_test(first).statistic)
-        assert "one a study" in str(found)
+        assert "one per study" in str(found)
     selected = ws.threshold_selection(nested, 0.8)
     assert selected.counts.sum() == 10
     assert selected.estimate == pytest.approx(
@@ -71,7 +71,7 @@ def test_tests_without_a_multilevel_version_use_it(some, nested):
     )
     filled = ws.trim_and_fill(nested)
     assert filled.original.k == 10
-    assert "one a study" in str(filled)
+    assert "one per study" in str(filled)
     # what is asked of a one-level model is done, and its assumption said
     whole = ws.threshold_selection(ws.fit_meta(some), 0.8)
     assert whole.counts.sum() == 26
@@ -205,7 +205,7 @@ def test_the_study_checks_its_own_model(some):
     frame = study.robustness.set_index("check")
     notes = frame["note"]
     assert "multilevel" in notes["Regression test on the standard error"]
-    assert "one coefficient a study (10 of 26)" in notes["Rank test"]
+    assert "one coefficient per study (10 of 26)" in notes["Rank test"]
     assert notes["Rank test"].endswith("of cases")
     pd.testing.assert_series_equal(
         study.influence["cook_d"], ws.influence(study.overall)["cook_d"]

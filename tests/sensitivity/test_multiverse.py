@@ -181,7 +181,7 @@ def test_a_table_where_nothing_matters_says_so():
     closer = dataclasses.replace(small, frame=kept.reset_index(drop=True))
     assert "No choice matters for an alpha of two decimals." in closer.sentence()
     assert small.skipped["reason"].to_list() == ["it excludes no coefficient"]
-    assert "1 specifications skipped" in str(small)
+    assert "1 specification skipped" in str(small)
 
 
 def test_choices_are_shares_of_variance(found):

@@ -338,7 +338,7 @@ def test_egger_of_a_three_level_model(levels):
     assert "too few clusters to trust" in str(few)
     classical = egger_test(fit, "classical")
     assert classical.df == fit.n_levels[fit.levels[0]] - len(fit.beta) - 1
-    assert "It uses one a study" in classical.notes[0]
+    assert "It uses one per study" in classical.notes[0]
 
 
 def test_pet_peese_of_a_three_level_model():

@@ -127,9 +127,9 @@ def guarded(run: Callable[[], Any]) -> int:
     except MemoryError:
         return _say("not enough memory for this job.")
     except OSError as error:
-        place = "" if error.filename is None else f" ({error.filename})"
+        place = "" if error.filename is None else f"{error.filename}: "
         _leave_output()
-        return _say(f"{error.strerror or error}{place}")
+        return _say(f"{place}{error.strerror or 'refused by the system'}.")
     except Exception as error:
         # a wrong option: the command line library knows how to say it
         if hasattr(error, "show") and hasattr(error, "exit_code"):

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from waistats._format import counted
 from waistats.cli._options import Force
 
 data_app = typer.Typer(help="Data sets: list, fetch, and where they are.")
@@ -30,7 +31,7 @@ def data_fetch(
     from waistats.datasets.remote import cache_path, fetch_dataset
 
     frame = fetch_dataset(name)
-    print(f"{name}: {len(frame)} rows in {cache_path(name)}")
+    print(f"{name}: {counted(len(frame), 'row')} in {cache_path(name)}")
     print(f"Licence: {frame.attrs['licence']}. Cite: {frame.attrs['citation']}")
 
 
@@ -58,7 +59,7 @@ def data_save(
 
     frame = load_dataset(name)
     write_csv(frame, file, force=force)
-    print(f"Wrote {file}: {len(frame)} rows.")
+    print(f"Wrote {file}: {counted(len(frame), 'row')}.")
 
 
 @data_app.command("example")

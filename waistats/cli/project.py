@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from waistats._format import counted
+
 project_app = typer.Typer(
     help="A study in a folder: new searches and what they change."
 )
@@ -32,7 +34,9 @@ def run(
     ] = False,
     again: Annotated[
         bool,
-        typer.Option("--again", help="Make the last run again and compare each byte."),
+        typer.Option(
+            "--again", help="Repeat the last run and compare every file byte for byte."
+        ),
     ] = False,
 ) -> None:
     """Check all, run the study, keep the run, and say what it changed."""
@@ -54,7 +58,7 @@ def settle(folder: Folder = Path()) -> None:
 
     project = read_project(folder)
     n = write_settle_list(project)
-    print(f"Added {n} cells to coding/settled.csv; fill the column value.")
+    print(f"Added {counted(n, 'cell')} to coding/settled.csv; fill the column value.")
 
 
 @project_app.command("add-rows")
@@ -68,4 +72,4 @@ def add(
     from waistats.project.layout import add_rows, read_project
 
     n = add_rows(read_project(folder), sheet)
-    print(f"Added {n} rows to coding/first.csv.")
+    print(f"Added {counted(n, 'row')} to coding/first.csv.")

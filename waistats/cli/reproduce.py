@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from waistats._files import write_csv
-from waistats._format import frame_text
+from waistats._format import counted, frame_text
 from waistats.datasets.bundled import load_dataset
 from waistats.datasets.simulated_studies import simulate_hanson_study
 from waistats.io._codebook import resource
@@ -91,12 +91,12 @@ def collection_facts(wai: RGStudy, induction: InductionRate) -> list[str]:
     computed = used["provenance"].astype(str) == "computed"
     rate = induction.to_frame().iloc[0]
     return [
-        f"{len(table)} coefficients of {table['study_id'].nunique()} studies: the values "
-        "found on openly accessible pages, not a systematic review",
-        f"{len(used)} coefficients of {used['study_id'].nunique()} studies can be pooled; "
-        f"{len(table) - len(used)} cannot. Of these, {int(away.sum())} are from remote "
-        f"sessions, and {int(computed.sum())} were computed by the coder from open "
-        "answers",
+        f"{counted(len(table), 'coefficient')} of {table['study_id'].nunique()} "
+        "studies: the values found on openly accessible pages, not a systematic review",
+        f"{counted(len(used), 'coefficient')} of {used['study_id'].nunique()} studies "
+        f"can be pooled; {len(table) - len(used)} cannot. Of these, {int(away.sum())} "
+        f"are from remote sessions, and {int(computed.sum())} were computed by the "
+        "coder from open answers",
         f"In addition, {rate['induced']} of {rate['k']} studies induce reliability "
         "instead of reporting it; the search targeted coefficients, so this is not "
         "a rate for the literature",
@@ -155,7 +155,8 @@ def collection_text(made: Reproduction) -> str:
             "",
             "Form and rater first:",
             noted_text(pooled[columns], 3),
-            f"{few} other cells have fewer than three studies; the report describes them.",
+            f"{counted(few, 'other cell has', 'other cells have')} fewer than three "
+            "studies; the report describes them.",
             "",
             "All forms and raters together:",
             made.wai.sentence(),
@@ -241,7 +242,7 @@ def _whole(
         _truth(made),
         *parts["simulated_"][1],
         Section("c", "C. A check against metafor"),
-        Section("c-check", "Our numbers and metafor's", [_check(made)], 3),
+        Section("c-check", "waistats and metafor", [_check(made)], 3),
         *parts["cesd_"][1],
     ]
     lead = [
@@ -287,14 +288,14 @@ def _truth(made: Reproduction) -> Section:
         name="truth",
         caption="SIMULATED: True Values and Estimates",
         notes=[
-            f"The truth lies in {covered} of {len(made.truth)} intervals. τ is on the "
+            f"The true value lies in {covered} of {len(made.truth)} intervals. τ is on the "
             "Bonett scale. Scales of one version share their respondents."
         ],
         heads={"truth": "True α", "estimate": "Pooled α", "true_tau": "True τ"},
         shows={"truth": coefficient_to(3)},
         digits=3,
     )
-    return Section("b-truth", "The known truth", [table], 3)
+    return Section("b-truth", "Known true values", [table], 3)
 
 
 def _check(made: Reproduction) -> Table:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from waistats._format import counted
 from waistats.cli._options import (
     Accept,
     AlreadyKeyed,
@@ -255,7 +256,8 @@ def _print_items(responses: Any, given: Typed) -> None:
     for part in parts:
         alpha_text = coefficient(part.alpha)
         print(
-            f"{part.title} (alpha {alpha_text}, n {part.n}, {len(part.frame)} items)\n"
+            f"{part.title} (alpha {alpha_text}, n {part.n}, "
+            f"{counted(len(part.frame), 'item')})\n"
         )
         print(f"{frame_text(part.frame, 3)}\n")
     for audit in audits:

@@ -63,7 +63,7 @@ def reproduce(
     from waistats._format import frame_text
 
     print(frame_text(made.truth.drop(columns="provenance"), 3))
-    print("\nC. CES-D, our numbers and metafor's")
+    print("\nC. CES-D: waistats and metafor")
     print(frame_text(made.check, 7))
     written(output)
 

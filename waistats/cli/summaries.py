@@ -44,7 +44,7 @@ def summarize(
     moments: Annotated[
         int,
         typer.Option(
-            help="2, or 4 with what distribution-free intervals and covariances need."
+            help="Order of the moments: 2, or 4 for distribution-free intervals."
         ),
     ] = 2,
     min_n: Annotated[

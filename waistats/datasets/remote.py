@@ -214,8 +214,8 @@ def _fetch(entry: RemoteFile) -> Path:
         found = pooch.file_hash(str(place))
     except OSError as error:
         raise DataError(
-            f"{entry.name}: {place} cannot be read ({error.strerror}). Check its "
-            "read permission."
+            f"{entry.name}: {place} cannot be read ({error.strerror}). Check its read "
+            "permission."
         ) from error
     if found != entry.sha256:
         raise DataError(
@@ -247,8 +247,8 @@ def _download(entry: RemoteFile, place: Path) -> None:
     except OSError as error:
         raise DataError(
             f"{entry.name}: the cache {place.parent} cannot be written "
-            f"({error.strerror or type(error).__name__}). Set WAISTATS_CACHE to "
-            "a writable folder."
+            f"({error.strerror or 'refused by the system'}). Set WAISTATS_CACHE to a "
+            "writable folder."
         ) from error
     except ValueError as error:
         raise DataError(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
+from waistats._format import counted
 from waistats._renamed import renamed
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, DataError, ModelError, listing
@@ -148,7 +149,7 @@ def solve_general(model: OrdinalBifactor, alpha: FloatArray) -> FloatArray:
     if too_high.size:
         raise ModelError(
             f"a population alpha of {too_high.max():.4f} cannot be reached with these "
-            f"items; the highest is {most:.4f}. Ask for less, or for less ceiling."
+            f"items; the highest is {most:.4f}. Lower the alpha or the ceiling."
         )
     low, high = np.zeros_like(wanted), np.full_like(wanted, highest)
     at_low, at_high = -wanted, most - wanted
@@ -310,7 +311,9 @@ def _sizes(n: object, k: int, rng: np.random.Generator) -> IntArray:
             f"draw from; got {n!r}."
         )
     if sizes.ndim == 1 and len(sizes) != k:
-        raise DataError(f"n has {len(sizes)} numbers for {k} studies.")
+        raise DataError(
+            f"n has {counted(len(sizes), 'number')} for {counted(k, 'study')}."
+        )
     return np.broadcast_to(sizes, (k,)).astype(np.int64)
 
 
@@ -326,7 +329,9 @@ def _wanted_alphas(
     if tau < 0 or not np.isfinite(tau):
         raise ModelError(f"tau is a standard deviation, 0 or more; got {tau!r}.")
     if given.ndim == 1 and len(given) != k:
-        raise DataError(f"reliability has {len(given)} numbers for {k} studies.")
+        raise DataError(
+            f"reliability has {counted(len(given), 'number')} for {counted(k, 'study')}."
+        )
     alphas = np.broadcast_to(given, (k,)).copy()
     if tau == 0:
         return alphas
@@ -365,7 +370,7 @@ def simulate_responses(
     n : int, sequence of int or range, default 100
         Respondents of each study; from a ``range`` they are drawn at random.
     reliability : float or sequence of float, default 0.90
-        Population alpha of the keyed total score, one for all or one a study.
+        Population alpha of the keyed total score, one for all or one per study.
     tau : float, default 0
         Standard deviation of the studies' population alphas about ``reliability`` on
         the Bonett scale, -ln(1 - alpha). Alphas below 0 are set to 0.

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from waistats._format import Result
+from waistats._format import Result, counted
 from waistats._typing import FloatArray
 from waistats.datasets.simulate import (
     SIMULATED,
@@ -136,9 +136,10 @@ class SimulatedStudy(Result):
         """Return what the study is, in a line."""
         persons = sum(len(frame) for frame in self.frames.values())
         return (
-            f"SIMULATED study (seed {self.seed}): {len(self.frames)} versions, "
-            f"{len(self.cells)} scales, {len(self.truth)} alphas, {persons:,} "
-            "respondents"
+            f"SIMULATED study (seed {self.seed}): "
+            f"{counted(len(self.frames), 'version')}, "
+            f"{counted(len(self.cells), 'scale')}, "
+            f"{counted(len(self.truth), 'alpha')}, {counted(persons, 'respondent')}"
         )
 
 
@@ -302,7 +303,7 @@ class SimulatedLiterature(Result):
     def heading(self) -> str:
         """Return what it is, in a line."""
         parts = ", ".join(f"{name} {count}" for name, count in self.counts.items())
-        return f"SIMULATED literature of {len(self.table)} studies: {parts}"
+        return f"SIMULATED literature of {counted(len(self.table), 'study')}: {parts}"
 
 
 def simulate_literature(

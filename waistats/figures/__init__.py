@@ -1,5 +1,6 @@
-"""One file a figure; matplotlib is loaded when a figure is drawn."""
+"""One file per figure; matplotlib is loaded when a figure is drawn."""
 
+from waistats._signature import shorten
 from waistats.figures._style import alt_text, render, save
 from waistats.figures.baujat import baujat
 from waistats.figures.box import box
@@ -46,6 +47,10 @@ __all__ = [
     "shrinkage",
     "traffic_light",
 ]
+
+
+for _name in __all__:
+    shorten(globals()[_name])
 
 
 def __dir__() -> list[str]:

@@ -144,7 +144,7 @@ def fit_beside(
     Parameters
     ----------
     labels : sequence of str
-        A label a row.
+        A label per row.
     own : ndarray of bool
         Rows that fill the columns; the labels of others may run on below them.
     found : list

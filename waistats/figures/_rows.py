@@ -165,7 +165,7 @@ def _joined(surnames: list[str]) -> str:
 
 
 def study_labels(table: pd.DataFrame) -> list[str]:
-    """Return a label a row: the study, and what tells its coefficients apart."""
+    """Return a label per row: the study, and what tells its coefficients apart."""
     ids = table["study_id"].astype(str)
     label = ids.map(study_names(table))
     for name in _PARTS:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from waistats._format import coefficient
+from waistats._format import coefficient, counted
 from waistats._labels import noun
 from waistats._typing import FloatArray
 from waistats.errors import DataError
@@ -74,7 +74,7 @@ def box(
         ax.set_yticks(range(len(shown)), labels=shown)
         ax.tick_params(axis="y", length=0, labelsize=size)
         if not legible:
-            ax.set_ylabel(f"{len(cells)} cells")
+            ax.set_ylabel(counted(len(cells), "cell"))
         for y, (_, _, values) in enumerate(cells if legible else []):
             ax.annotate(
                 f"k = {len(values)}",
@@ -220,5 +220,5 @@ def _alt(cells: list[Any], everything: FloatArray, blank: int) -> str:
         for name, _, values in cells
     )
     return text + (
-        f". {blank} rows without an estimate are not drawn." if blank else "."
+        f". {counted(blank, 'row')} without an estimate not drawn." if blank else "."
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import coefficient, count
+from waistats._format import coefficient, count, counted
 from waistats.errors import DataError
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
@@ -146,4 +146,4 @@ def _alt(rows: list[str], columns: list[str], k: np.ndarray, alpha: np.ndarray) 
         + f"k = {k[i, j]}"
         for i, j in zip(*np.nonzero(k), strict=True)
     ]
-    return f"Map of {int((k > 0).sum())} cells. " + "; ".join(parts) + "."
+    return f"Map of {counted((k > 0).sum(), 'cell')}. " + "; ".join(parts) + "."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import cell, count, fixed, level
+from waistats._format import cell, count, counted, fixed, level
 from waistats._labels import (
     column_words,
     decimals,
@@ -293,7 +293,7 @@ def forest(
         length = max(width - texts.left - texts.right, 0.5)
         limits = _limits(lines)
         _draw_lines(ax, lines, limits, row * 72, rows["tip"])
-        draw_beside(ax, texts, list(~own_rows), size, f"{model.k} coefficients")
+        draw_beside(ax, texts, list(~own_rows), size, counted(model.k, "coefficient"))
         set_alpha_axis(ax.xaxis, limits, model.measure, length)
         ax.set_ylim(len(lines) - 0.4, -1.6)
         name = axis_name(model.measure, noun(model.effects.table), length + 0.5)
@@ -447,5 +447,5 @@ def _alt(
     text = f"Forest plot of {total_text(result)}, from {ends[0]} to {ends[1]}. "
     groups = int((lines["kind"] == "group").sum())
     if groups:
-        text += f"They are in {groups} groups by {by}, each with its pooled value. "
+        text += f"They are in {counted(groups, 'group')} by {by}, each with its mean. "
     return text + pooled_text(result, row)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from waistats._format import count, fixed, percent
+from waistats._format import counted, fixed, percent
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import ModelError
 from waistats.figures import _style as style
@@ -159,7 +159,7 @@ def _alt(cloud: GoshResult, x: FloatArray, y: FloatArray) -> str:
     names = list(cloud.split().query("splits")["study"])
     split = f"{', '.join(names)} split it" if names else "no single study splits it"
     return (
-        f"GOSH plot of {count(len(x))} subsets of {len(cloud.studies)} coefficients: "
-        f"nine in ten have an I² from {fixed(ends[0], 0)} to "
-        f"{percent(ends[1], 0)}; {split}."
+        f"GOSH plot of {counted(len(x), 'subset')} of "
+        f"{counted(len(cloud.studies), 'coefficient')}: 90% of them have an I² from "
+        f"{fixed(ends[0], 0)} to {percent(ends[1], 0)}; {split}."
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import fixed
+from waistats._format import counted, fixed
 from waistats.errors import DataError, listing
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 _PANELS = {
-    "rstudent": "Studentised residual",
+    "rstudent": "Studentized residual",
     "cook_d": "Cook’s distance",
     "dffits": "DFFITS",
     "cov_ratio": "Covariance ratio",
@@ -77,8 +77,8 @@ def influence(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         )
         describe(
             ax,
-            f"Influence diagnostics of {len(frame)} coefficients in {len(shown)} "
-            f"panels. {note}",
+            f"Influence diagnostics of {counted(len(frame), 'coefficient')} in "
+            f"{counted(len(shown), 'panel')}. {note}",
             of=result,
             own=own,
         )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import coefficient, fixed, percent
+from waistats._format import coefficient, counted, fixed, percent
 from waistats.errors import DataError, listing
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
@@ -164,10 +164,9 @@ def _alt(statistics: pd.DataFrame, alpha: float | None) -> str:
     weak = statistics.loc[statistics["item_rest_correlation"].idxmin()]
     most = percent(100 * float(top["share_at_ceiling"]), 0)
     text = (
-        f"Diagnostics of {len(statistics)} items. Most answers at the ceiling: "
-        f"{top['item']} ({most}). Lowest item-rest "
-        f"correlation: {weak['item']} "
-        f"({coefficient(float(weak['item_rest_correlation']), 2)})."
+        f"Diagnostics of {counted(len(statistics), 'item')}. Most answers at the "
+        f"ceiling: {top['item']} ({most}). Lowest item-rest correlation: "
+        f"{weak['item']} ({coefficient(float(weak['item_rest_correlation']), 2)})."
     )
     if alpha is not None:
         better = statistics[statistics["alpha_if_dropped"] > alpha]["item"]

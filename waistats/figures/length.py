@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import coefficient, count
+from waistats._format import coefficient, count, counted
 from waistats._labels import noun, total_text
 from waistats.errors import DataError, ModelError
 from waistats.figures import _style as style
@@ -84,9 +84,9 @@ def length(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         describe(
             ax,
             f"Reliability against length of {total_text(model)}, from "
-            f"{count(items.min())} to {count(items.max())} items, with the "
+            f"{count(items.min())} to {counted(items.max(), 'item')}, with the "
             f"Spearman-Brown curve through {coefficient(pooled, 2)} at "
-            f"{count(typical)} items.",
+            f"{counted(typical, 'item')}.",
             of=result,
             own=own,
         )

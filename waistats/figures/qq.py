@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def qq(result: Any, *, ax: "Axes | None" = None) -> "Axes":
-    r"""Draw studentised deleted residuals against normal quantiles.
+    r"""Draw studentized deleted residuals against normal quantiles.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def qq(result: Any, *, ax: "Axes | None" = None) -> "Axes":
             label="coefficients",
         )
         ax.set_xlabel("Normal quantile")
-        ax.set_ylabel("Studentised deleted residual")
+        ax.set_ylabel("Studentized deleted residual")
         ax.set_xlim(1.12 * x[0], 1.12 * x[-1])
         ends = [*y, low[0], high[-1]]
         edge = 0.05 * (max(ends) - min(ends))

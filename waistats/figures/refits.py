@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import fixed, level
+from waistats._format import counted, fixed, level
 from waistats._labels import decimals, noun, range_text, symbol, value_text
 from waistats.errors import DataError, check_option, listing
 from waistats.figures import _style as style
@@ -66,8 +66,8 @@ def leave_one_out(
     low, high = (float(frame["estimate"].agg(end)) for end in ("min", "max"))
     describe(
         ax,
-        f"Leave-one-out plot of {len(frame)} refits: without one study the pooled "
-        f"value lies between {value_text(low, 'raw', 3)} and "
+        f"Leave-one-out plot of {counted(len(frame), 'refit')}: without one study the "
+        f"pooled value lies between {value_text(low, 'raw', 3)} and "
         f"{value_text(high, 'raw', 3)}.",
         of=result,
         own=own,
@@ -105,7 +105,7 @@ def cumulative(
     last = float(frame["estimate"].iloc[-1])
     describe(
         ax,
-        f"Cumulative plot of {len(frame)} steps"
+        f"Cumulative plot of {counted(len(frame), 'step')}"
         + (f" by {order}" if order else "")
         + f", from {value_text(float(frame['estimate'].iloc[0]), 'raw', 2)} with one "
         f"coefficient to {value_text(last, 'raw', 2)} with all.",
@@ -180,7 +180,7 @@ def _draw(
             zorder=3,
             label="estimates",
         )
-        draw_beside(ax, texts, [False] * count, size, f"{count} refits")
+        draw_beside(ax, texts, [False] * count, size, counted(count, "refit"))
         length = max(width - texts.left - texts.right, 0.5)
         set_alpha_axis(ax.xaxis, limits, measure, length)
         ax.set_ylim(count - 0.4, -1.6)

@@ -1,9 +1,10 @@
-"""Quality of the studies: a light a standard, or shares where studies are many."""
+"""Quality of the studies: one light per standard, or shares where studies are many."""
 
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from waistats._format import counted
 from waistats.errors import DataError
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
@@ -39,7 +40,7 @@ def traffic_light(data: Any, *, ax: "Axes | None" = None) -> "Axes":
     Returns
     -------
     Axes
-        A row a study and a light a standard, with a sign in each for readers without
+        One row per study and one light per standard, with a sign for readers without
         colour; of more than 40 studies the share of each grade.
     """
     table = coefficient_table(data)
@@ -59,7 +60,7 @@ def traffic_light(data: Any, *, ax: "Axes | None" = None) -> "Axes":
             _lights(ax, frame, table)
         counts = frame["quality"].value_counts()
         said = ", ".join(f"{g} {int(counts.get(g, 0))}" for g in GRADES)
-        text = f"Quality of {len(frame)} studies by COSMIN: {said}."
+        text = f"Quality of {counted(len(frame), 'study')} by COSMIN: {said}."
         describe(ax, text, of=frame, own=own)
     return ax
 

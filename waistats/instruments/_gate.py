@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
+from waistats._format import counted
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import ModelError, listing
 from waistats.instruments._codes import (
@@ -245,8 +246,8 @@ def _without_codes(
                     where=_of(columns, np.asarray(taken.any(axis=0))),
                     n=int(taken.sum()),
                     example=codes,
-                    text=f"{int(taken.sum())} answers with the codes {codes} are "
-                    "missing, as stated",
+                    text=f"{counted(taken.sum(), 'answer')} set to missing, as "
+                    f"stated ({codes})",
                     by="user",
                 )
             )
@@ -270,7 +271,7 @@ def _without_codes(
                 where=listing(column for column, _ in where),
                 n=n,
                 example=f"{code:g} ({label})",
-                text=f"{n} {'answer' if n == 1 else 'answers'} {code:g} "
+                text=f"{counted(n, 'answer', 'answers')} {code:g} "
                 f"{'is' if n == 1 else 'are'} missing: the value label is {label!r}",
             )
         )
@@ -394,7 +395,7 @@ def odd_findings(
                 example=rest[0].said(),
                 values=tuple(sorted({cell.value for cell in rest})),
                 text=f"answers must be {kind} from {limits[0]:g} to {limits[1]:g}, or "
-                f"empty; {n} {'is' if n == 1 else 'are'} not: "
+                f"empty; {counted(n, 'is', 'are')} not: "
                 f"{listing((cell.said() for cell in rest), 30)}",
                 advice="Correct them, or set them to missing with "
                 f"{option('missing_codes')}; another response scale is stated with "

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from waistats._files import data_json
-from waistats._format import Result, frame_html, labelled, words_html
+from waistats._format import Result, counted, frame_html, labelled, words_html
 from waistats.errors import DataError, ModelError, listing, near
 
 
@@ -87,7 +87,7 @@ class Instrument(Result):
 
     def _needed_key(self) -> ScoringKey:
         if self.key is None:
-            items = f"{self.n_items} items" if self.n_items else "unknown length"
+            items = counted(self.n_items, "item") if self.n_items else "unknown length"
             raise DataError(
                 f"{self.name}: only a card ({items}); its scoring key is not known "
                 f"well enough to use. Take it from the source ({self._source()}) and "
@@ -134,7 +134,7 @@ class Instrument(Result):
         return dict(zip(self.items, self.parent_items, strict=True))
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row an item: ``item, subscale, reversed``."""
+        """Return one row per item: ``item, subscale, reversed``."""
         key = self._needed_key()
         of = {i: name for name, items in key.subscales.items() for i in items}
         return pd.DataFrame(
@@ -290,9 +290,11 @@ __all__ = [
     "bundled_forms",
     "define_instrument",
     "family_labels",
+    "form_of",
     "forms_called",
     "get_instrument",
     "list_instruments",
+    "names_family",
     "shared_labels",
 ]
 
@@ -370,6 +372,21 @@ def forms_called(label: str) -> list[str]:
     return []
 
 
+def names_family(label: str) -> bool:
+    """Return whether a label stands for the family and not for a form, as WAI does."""
+    return label.strip().casefold() in {one.casefold() for one in family_labels()}
+
+
+def form_of(label: str) -> Instrument | None:
+    """Return the one form that a label means, None where it means none or several.
+
+    >>> form_of("wai sr").name, form_of("WAI"), form_of("my form")
+    ('WAI-SR', None, None)
+    """
+    called = [] if names_family(label) else forms_called(label)
+    return bundled_forms()[called[0]] if called else None
+
+
 def get_instrument(name: str | Instrument, *, provisional: bool = False) -> Instrument:
     """Return a bundled form by its name.
 
@@ -427,7 +444,7 @@ def _refuse_family(name: str) -> None:
     if label is None:
         return
     usual = [form for form in bundled_forms().values() if form.status == "yes"]
-    forms = listing(f"{form.name} ({form.n_items} items)" for form in usual)
+    forms = listing(f"{form.name} ({counted(form.n_items, 'item')})" for form in usual)
     raise DataError(
         f"{name!r} is ambiguous: {shared_labels()[label]}. Name the form: {forms}, or "
         "another of list_instruments(). identify_instrument(n_items=..., "

@@ -5,13 +5,13 @@ from typing import TypeVar
 
 import pandas as pd
 
-from waistats._format import Result
+from waistats._format import Result, counted
 from waistats.errors import DataError, check_option
 from waistats.instruments.forms import (
     Instrument,
     bundled_forms,
-    family_labels,
     forms_called,
+    names_family,
     shared_labels,
 )
 
@@ -160,7 +160,7 @@ def _facts_text(
     response_max: float | None,
     rater: str | None,
 ) -> str:
-    parts = [] if n_items is None else [f"{n_items:g} items"]
+    parts = [] if n_items is None else [counted(n_items, "item")]
     if response_min is not None or response_max is not None:
         low, high = (
             "?" if limit is None else format(limit, "g")
@@ -225,11 +225,11 @@ def identify_instrument(
         rater = _RATER_WORDS.get(rater.strip().lower(), rater.strip().lower())
         rater = check_option("rater", rater, RATERS)
     facts = _facts_text(n_items, response_min, response_max, rater)
-    called = forms_called(label) if label and not _names_family(label) else []
+    called = forms_called(label) if label and not names_family(label) else []
     if n_items is None:
         said = [
-            f"{facts or 'No facts'}: the form cannot be identified without the "
-            "number of items."
+            f"{facts or 'No facts'}: the form cannot be identified without the number "
+            "of items."
         ]
         said += _label_notes(label, bool(called))
         return InstrumentMatch(
@@ -274,10 +274,6 @@ def _verdict(name: str | None, candidates: list[str]) -> str:
     return f"{name}." + (f" Also possible: {', '.join(rivals)}." if rivals else "")
 
 
-def _names_family(label: str) -> bool:
-    return label.strip().lower() in {name.lower() for name in family_labels()}
-
-
 def _label_notes(label: str | None, known: bool) -> list[str]:
     if not label:
         return []
@@ -290,7 +286,7 @@ def _label_notes(label: str | None, known: bool) -> list[str]:
 
 def _conflict_text(label: str, called: list[str]) -> str:
     form = bundled_forms()[called[0]]
-    items = f"{form.n_items} items" if form.n_items else "unknown length"
+    items = counted(form.n_items, "item") if form.n_items else "unknown length"
     answers = (
         f", answers {form.response_min} to {form.response_max}"
         if form.response_min is not None

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import DataError, listing, near
@@ -183,7 +184,7 @@ def audit_keys(
     Returns
     -------
     pandas.DataFrame
-        One row an item in input order: ``item, number, subscale, keyed`` (reversed by
+        One row per item in input order: ``item, number, subscale, keyed`` (reversed by
         the form), ``correlation`` (with the other items, these oriented), ``against``
         (the correlation is negative), ``suspect`` and ``finding`` in words. ``suspect``
         marks items that correlate negatively with the rest and items that contradict
@@ -231,8 +232,8 @@ def audit_keys(
     values = answers(items, names, form.limits if form else None)
     if len(names) < 2 or len(values) < 3:
         raise DataError(
-            f"an audit needs 2 items and 3 respondents or more; there are {len(names)} "
-            f"items and {len(values)} respondents."
+            "an audit needs at least 2 items and 3 respondents; there are "
+            f"{counted(len(names), 'item')} and {counted(len(values), 'respondent')}."
         )
     frame = audit_items(names, values, form, numbers)
     frame.attrs["n"] = len(values)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
+from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing
@@ -118,9 +119,9 @@ def _prefix_columns(
     if not fitting:
         key, of = next(iter(complete.items()))
         raise DataError(
-            f"{name} has {len(numbers)} items, but the columns under {_named(key)} go "
-            f"on to {max(of)}. Choose the form that was used, or name the "
-            f"{len(numbers)} columns in order with items=."
+            f"{name} has {counted(len(numbers), 'item')}, but the columns under "
+            f"{_named(key)} go on to {max(of)}. Choose the form that was used, or name "
+            f"the {counted(len(numbers), 'column')} in order with items=."
         )
     if len(fitting) > 1:
         raise DataError(
@@ -209,8 +210,8 @@ def found_items(
         named = _named_columns(responses, items)
         if form is not None and len(named) != len(form.items):
             raise DataError(
-                f"items names {len(named)} columns, but {form.name} has "
-                f"{len(form.items)} items."
+                f"items names {counted(len(named), 'column')}, but {form.name} has "
+                f"{counted(len(form.items), 'item')}."
             )
         return named, None
     if form is not None:

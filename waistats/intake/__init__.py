@@ -1,1 +1,1 @@
-"""From a file to a call: what is recognised, what is asked, what is run."""
+"""From a file to a call: what is recognized, what is asked, what is run."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from waistats._format import counted
 from waistats.instruments._codes import CUSTOMARY, means_missing
 from waistats.instruments.forms import get_instrument
 from waistats.instruments.identification import identify_instrument
@@ -127,7 +128,7 @@ class Recognized:
 
     def lines(self) -> list[str]:
         """Return what was recognized, a line each."""
-        told = [f"{self.rows} rows, {len(self.columns)} columns."]
+        told = [f"{counted(self.rows, 'row')}, {counted(len(self.columns), 'column')}."]
         for of in self.sets:
             scale = "" if of.low is None else f", answers {of.low:g} to {of.high:g}"
             if of.words:
@@ -135,8 +136,8 @@ class Recognized:
             whose = "" if of.rater is None else f", probably of the {of.rater}"
             form = f": could be {', '.join(of.forms[:3])}" if of.forms else ""
             told.append(
-                f"{of.columns[0]} to {of.columns[-1]}: {len(of.columns)} items"
-                f"{scale}{whose}{form}."
+                f"{of.columns[0]} to {of.columns[-1]}: "
+                f"{counted(len(of.columns), 'item')}{scale}{whose}{form}."
             )
             if of.beyond:
                 told.append(

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from waistats._caller import PYTHON, TERMINAL, calling, option
+from waistats._format import counted
 from waistats.errors import DataError, ModelError, listing
 from waistats.instruments._findings import STOP, Finding
 from waistats.intake._questions import (
@@ -362,7 +363,7 @@ class _Way:
             chosen = self.ask(
                 Question(
                     id="form",
-                    text=f"Which form are the {len(sets[0].columns)} items?",
+                    text=f"Which form are the {counted(len(sets[0].columns), 'item')}?",
                     choices=tuple(choices),
                     default=shared[0],
                 )

@@ -5,6 +5,7 @@ import io
 import re
 
 from waistats._caller import option
+from waistats._format import counted
 from waistats.errors import DataError
 from waistats.io._encoding import decode
 from waistats.io._findings import runs
@@ -56,7 +57,7 @@ def find_names(source: str, lines: list[str], skip_rows: int) -> tuple[int, str]
     """
     if lines and skip_rows >= len(lines):
         raise DataError(
-            f"{source}: has {len(lines)} lines, so nothing is left after "
+            f"{source}: has {counted(len(lines), 'line')}, so nothing is left after "
             f"{option('skip_rows', skip_rows)}."
         )
     filled = [i for i, line in enumerate(lines) if line.strip() and i >= skip_rows]
@@ -100,6 +101,21 @@ def _refuse_title(source: str, lines: list[str], filled: list[int]) -> None:
         return
 
 
+def _quotes(said: str) -> str:
+    """Return why a line cannot be split, and what to do, for an error of csv."""
+    if "expected after" in said:
+        return (
+            "text follows a closing quotation mark. Remove the quotation marks inside the "
+            "cell, or double them."
+        )
+    if "field limit" in said:
+        return (
+            f"a cell is longer than {csv.field_size_limit():,} characters. A quotation "
+            "mark is probably not closed: correct that line."
+        )
+    return "a quotation mark is not closed. Correct that line."
+
+
 def _parse(
     source: str, lines: list[str], delimiter: str, skipped: int
 ) -> tuple[list[str], list[list[str]], list[int]]:
@@ -121,8 +137,8 @@ def _parse(
                 numbers.append(begins + skipped)
     except csv.Error as error:
         raise DataError(
-            f"{source}: line {line + 1 + skipped} cannot be split into columns "
-            f"({error}). A quotation mark is probably not closed: correct that line."
+            f"{source}: line {line + 1 + skipped} cannot be split into columns: "
+            f"{_quotes(str(error))}"
         ) from error
     if not header:
         raise DataError(f"{source}: the file is empty. Choose a file with data.")
@@ -146,9 +162,9 @@ def _refuse_ragged(
     if ragged:
         mark = _NAMED.get(delimiter, repr(delimiter))
         raise DataError(
-            f"{source}: every line must have {width} columns, like the first, "
-            f"separated by {mark}; the number differs in {runs('line ', ragged)}. "
-            "Correct these lines: a text that holds the delimiter needs quotation "
-            "marks, a table with decimal commas needs semicolons, and notes do not "
-            "belong below it."
+            f"{source}: every line must have {counted(width, 'column')}, like the "
+            f"first, separated by {mark}; the number differs in "
+            f"{runs('line ', ragged)}. Correct these lines: a text that holds the "
+            "delimiter needs quotation marks, a table with decimal commas needs "
+            "semicolons, and notes do not belong below it."
         )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from waistats._format import counted
 from waistats._typing import BoolArray
 from waistats.errors import listing
 from waistats.io._codebook import Field
@@ -318,8 +319,8 @@ def table_doubts(rows: Rows, known: tuple[Field, ...]) -> list[Finding]:
             found.append(
                 about_table(
                     column,
-                    f"says that {fact} was inferred, not printed, in {count} "
-                    f"row{'s' if count > 1 else ''}",
+                    f"says that {fact} was inferred, not printed, in "
+                    f"{counted(count, 'row')}",
                     "Check whether the source states it.",
                     "note",
                 )

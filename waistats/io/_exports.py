@@ -1,9 +1,11 @@
-"""Files of survey programs: the rows and columns that they add, recognised by name."""
+"""Files of survey programs: the rows and columns that they add, recognized by name."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from waistats._format import counted
 
 _QUALTRICS = frozenset(
     [
@@ -70,7 +72,7 @@ class Export:
     questions : dict
         Column to the text of its question.
     notes : tuple of str
-        What was recognised, and what it means for the answers.
+        What was recognized, and what it means for the answers.
     codes : bool
         Whether answers may be stored as ``A1 ... A5``.
     """
@@ -145,7 +147,7 @@ def _qualtrics(
         return None
     questions = top[0] if skip == 2 or not _imports(top[0]) else []
     notes = [
-        "recognised as an export of Qualtrics: "
+        "recognized as an export of Qualtrics: "
         f"{'the row' if skip == 1 else f'the {skip} rows'} below the names "
         f"{'describes' if skip == 1 else 'describe'} columns, and "
         f"{'is' if skip == 1 else 'are'} not read as respondents"
@@ -160,8 +162,8 @@ def _qualtrics(
             )
             if tests:
                 notes.append(
-                    f"{tests} {'row is' if tests == 1 else 'rows are'} test answers "
-                    f"({name} is a preview): exclude them unless they are intended"
+                    f"{counted(tests, 'row is', 'rows are')} test answers ({name} is a "
+                    "preview): exclude them unless they are intended"
                 )
                 break
     return Export(
@@ -183,7 +185,7 @@ def _sosci(
     at = [_plain(name) for name in names].index("case")
     cell = top[0][at] if top and at < len(top[0]) else ""
     skip = int(bool(cell) and not cell.lstrip("-").isdigit())
-    notes = ["recognised as an export of SoSci Survey"]
+    notes = ["recognized as an export of SoSci Survey"]
     if skip:
         notes[0] += ": the row below the names describes columns, and is not read"
     return Export(
@@ -221,7 +223,7 @@ def _redcap(
         return None
     person = names[0]
     seen = [_text(row[0]) for row in rows if row and _text(row[0])]
-    notes = ["recognised as an export of REDCap"]
+    notes = ["recognized as an export of REDCap"]
     if len(set(seen)) < len(seen):
         notes.append(
             f"persons ({person}) have several rows, one per event: {', '.join(split)} "
@@ -240,7 +242,7 @@ def _limesurvey(
     brackets = any(re.search(r"\[[^\]]+\]", name) for name in names)
     if len((codes | plain) & _LIMESURVEY) < 2 or not ("id" in codes or brackets):
         return None
-    notes = ["recognised as an export of LimeSurvey"]
+    notes = ["recognized as an export of LimeSurvey"]
     at = next(
         (i for i, n in enumerate(names) if _plain(n.split(".")[0]) == "submitdate"), -1
     )
@@ -248,6 +250,7 @@ def _limesurvey(
         open_ = sum(1 for row in rows if at < len(row) and not _text(row[at]))
         if open_:
             notes.append(
-                f"{open_} of {len(rows)} rows were not submitted ({names[at]} is empty)"
+                f"{open_} of {counted(len(rows), 'row')} were not submitted "
+                f"({names[at]} is empty)"
             )
     return Export(program="LimeSurvey", notes=tuple(notes), codes=True)

@@ -168,7 +168,7 @@ def _content(source: str, path: Path, most: int | None = None) -> bytes:
             return stream.read() if most is None else stream.read(most)
     except OSError as error:
         raise DataError(
-            f"{source}: cannot be read ({error.strerror or type(error).__name__}). "
+            f"{source}: cannot be read ({error.strerror or 'refused by the system'}). "
             "Check its read permission."
         ) from error
 
@@ -220,7 +220,11 @@ def check_file(path: Any) -> Path:
             f"{source}: neither the file nor its folder exists. Check the name."
         ) from None
     except (OSError, ValueError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = getattr(error, "strerror", None) or (
+            "the home folder of ~ is not known"
+            if isinstance(error, RuntimeError)
+            else "the name has a character that is not allowed"
+        )
         raise DataError(
             f"{source!r}: cannot be opened ({reason}). Check the name."
         ) from error

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from waistats._format import counted
 from waistats.errors import DataError
 
 # Above this many bad places a message gives runs of lines instead of each place.
@@ -113,7 +114,7 @@ def _collapsed(findings: Iterable[Finding]) -> list[Finding]:
         out.append(
             replace(
                 first,
-                rule=f"{first.rule} in {len(members)} rows",
+                rule=f"{first.rule} in {counted(len(members), 'row')}",
                 value="",
                 place=Place(label=_where(members)),
                 row=None,

@@ -43,9 +43,8 @@ def guarded(source: str, kind: str, read: Callable[[], Any]) -> Any:
             return read()
     except Exception as error:
         raise DataError(
-            f"{source}: cannot be read as a {kind} file ({type(error).__name__}). It "
-            "may be damaged or in another format: save it again in the program that made "
-            "it."
+            f"{source}: cannot be read as a {kind} file. It may be damaged or in "
+            "another format: save it again in the program that made it."
         ) from error
 
 

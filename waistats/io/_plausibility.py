@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._format import counted
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import listing
 from waistats.instruments.forms import (
     Instrument,
     bundled_forms,
-    family_labels,
-    forms_called,
+    form_of,
 )
 from waistats.instruments.identification import RATERS, identify_instrument
 from waistats.io._findings import Finding
@@ -395,12 +395,12 @@ def _each(rows: Rows, rule: Callable[..., str], mask: BoolArray) -> list[str]:
 
 def _label_conflict(form: Instrument | None, facts: dict[str, Any]) -> str:
     label = facts["label"]
-    called = forms_called(label) if label else []
-    if not called or label.casefold() in {n.casefold() for n in family_labels()}:
+    meant = form_of(label) if label else None
+    if meant is None:
         return ""
     # a form from which items were dropped has the length of no form
     whole = facts["scale"] in ("", "total") and not facts["modified"]
-    own = bundled_forms()[called[0]].n_items
+    own = meant.n_items
     n_items = facts["n_items"] if whole else (np.nan if own is None else own)
     low, high = facts["response_min"], facts["response_max"]
     if (
@@ -552,7 +552,7 @@ def _impossible_alpha(form: Instrument | None, facts: dict[str, Any]) -> str:
     if alpha + 0.005 >= least:
         return ""
     return (
-        f"is impossible for the printed scores: with a mean of {facts['score_mean']:g}, an "
-        f"SD of {facts['score_sd']:g} and answers from {low:g} to {high:g}, alpha of "
-        f"{m:g} items is at least {least:.2f}"
+        "is impossible for the printed scores: with a mean of "
+        f"{facts['score_mean']:g}, an SD of {facts['score_sd']:g} and answers from "
+        f"{low:g} to {high:g}, alpha of {counted(m, 'item')} is at least {least:.2f}"
     )

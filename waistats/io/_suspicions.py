@@ -9,6 +9,7 @@ import numpy as np
 from pandas.api.types import is_numeric_dtype
 from scipy.special import bdtrc
 
+from waistats._format import counted
 from waistats.errors import listing
 from waistats.io._findings import Finding
 from waistats.io._numbers import decimals, is_missing, quoted
@@ -162,8 +163,8 @@ def silent_induction(rows: Rows) -> list[Finding]:
             found.append(
                 about_table(
                     "estimate",
-                    f"is exactly {value:g} in {len(members)} of {k} rows at n from "
-                    f"{low:g} to {high:g} ({listing(sorted(names), 8)})",
+                    f"is exactly {value:g} in {len(members)} of {counted(k, 'row')} at "
+                    f"n from {low:g} to {high:g} ({listing(sorted(names), 8)})",
                     "So many equal values are unlikely to be independent: they may be "
                     "quoted from "
                     "a manual or an earlier study. Compare them with the sources, and "
@@ -224,8 +225,8 @@ def swallowed_rows(rows: Rows) -> list[Finding]:
                 mask[i] = True
                 rest = "a row" if len(inner) == 1 else "rows"
                 shown[i] = (
-                    f"holds a quoted cell of {len(lines) + 1} lines, {len(inner)} of "
-                    f"which look like {rest} of the file"
+                    f"holds a quoted cell of {counted(len(lines) + 1, 'line')}, "
+                    f"{len(inner)} of which look like {rest} of the file"
                 )
         if mask.any():
             found += rows.found(

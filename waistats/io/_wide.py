@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
+from waistats._format import counted
 from waistats.errors import DataError, listing
 from waistats.io._numbers import is_missing
 from waistats.io._table import RawTable
@@ -102,7 +103,8 @@ def _melted(table: RawTable, pattern: str, column: str) -> RawTable:
     if blank.any():
         notes = (
             *notes,
-            f"{int(blank.sum())} cells of {pattern} are blank: no coefficient there.",
+            f"{counted(blank.sum(), 'cell')} of {pattern} without a value: no "
+            "coefficient there.",
         )
     return replace(
         table,

@@ -16,6 +16,7 @@ from typing import Any
 from xml.parsers import expat
 
 from waistats._caller import option
+from waistats._format import counted
 from waistats.errors import DataError, listing, near
 from waistats.io._table import RawTable, table_of_cells
 
@@ -61,9 +62,9 @@ def read_workbook(
     except Exception as error:
         # openpyxl lets through whatever its zip and XML readers raise
         raise DataError(
-            f"{source}: cannot be read as an Excel workbook "
-            f"({type(error).__name__}). It may be damaged, encrypted or in another "
-            "format: open it in a spreadsheet program and save it again as .xlsx."
+            f"{source}: cannot be read as an Excel workbook. It may be damaged, "
+            "encrypted or in another format: open it in a spreadsheet program and "
+            "save it again as .xlsx."
         ) from error
     return table if others is None else _noted(table, others)
 
@@ -102,8 +103,7 @@ def read_other_sheet(
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
         raise DataError(
-            f"{source}: {refusal}: it may be damaged or encrypted "
-            f"({type(error).__name__})."
+            f"{source}: {refusal}: it may be damaged or encrypted."
         ) from error
     return _table(source, name, rows, skip_rows)
 
@@ -137,8 +137,9 @@ def _refuse_large(source: str, size: int) -> None:
 
 def _claims(source: str, name: str, rows: int, columns: int) -> str:
     return (
-        f"{source}: sheet {name!r} claims {rows:,} rows and {columns:,} columns. Delete "
-        "the cells far from the table, or save the data as .csv."
+        f"{source}: sheet {name!r} claims {counted(rows, 'row')} and "
+        f"{counted(columns, 'column')}. Delete the cells far from the table, or save "
+        "the data as .csv."
     )
 
 

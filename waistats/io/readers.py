@@ -145,7 +145,7 @@ def read_responses(
     path : str, path or frame
         A file of any kind that `read_coefficients` reads, ``"-"`` for standard input,
         or a frame (pandas, Polars, pyarrow). The header rows of Qualtrics and SoSci
-        Survey, and the answer codes of LimeSurvey are recognised.
+        Survey, and the answer codes of LimeSurvey are recognized.
     labels : sequence of str or mapping, optional
         Words of the answers in order, for 1, 2, ..., such as ``["Never", "Rarely"]``;
         or a mapping of words to numbers (None for a word that is no answer). Case and
@@ -156,7 +156,7 @@ def read_responses(
         neither is an error. Without it, columns of numbers become numbers, columns
         that hold any of the words become numbers, and others stay text.
     person, item, value : str, optional
-        For a long file (one row an answer): the columns of the person (or several that
+        For a long file (one row per answer): the columns of the person (or several that
         identify the row together), of the item and of the answer. The result is wide.
     missing_codes : sequence of float, optional
         Numbers that mean a missing answer, such as 9 or 99, in the item columns.

@@ -42,7 +42,7 @@ def _numbers(table: pd.DataFrame, column: str) -> pd.Series:
 def _problems(
     table: pd.DataFrame, numbers: dict[str, pd.Series], claimed: BoolArray, floor: int
 ) -> list[str]:
-    """Return one sentence a rule that is broken, naming every row that breaks it."""
+    """Return one sentence per rule that is broken, naming every row that breaks it."""
     a, n, m = (numbers[c] for c in ("estimate", "n", "n_items"))
     whole = {"n": n, "n_items": m}
     rules = [

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 import numpy as np
 
+from waistats._format import counted
 from waistats.errors import ModelError, listing, near
 
 # Applied number by number: permuting the rows permutes the result.
@@ -328,7 +329,7 @@ class Checker:
         positional = node.args[count:]
         if len(node.args) < count or len(positional) > len(keywords):
             raise self.source.error(
-                f"{name}() takes {count} {'column' if count == 1 else 'columns'}"
+                f"{name}() takes {counted(count, 'column', 'columns')}"
                 + (f" and {listing(keywords)}" if keywords else "")
             )
         options: dict[str, object] = {}

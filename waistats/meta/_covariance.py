@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from waistats._format import counted
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, listing
 from waistats.measures import slope
@@ -72,8 +73,8 @@ class SamplingCovariance:
             else f"are assumed to correlate {self.within_correlation:g} within a sample"
         )
         return (
-            f"The sampling covariance of {known} of {all_} coefficients is known; the "
-            f"errors of the other {rest} {assumed}.",
+            f"The sampling covariance of {known} of {counted(all_, 'coefficient')} is "
+            f"known; the errors of the other {rest} {assumed}.",
         )
 
 

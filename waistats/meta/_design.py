@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
+from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
@@ -78,8 +79,8 @@ def with_complete_moderators(
     out["reason"] = reasons
     k, total = int(left.sum()), int(used.sum())
     note = (
-        f"{k} of {total} coefficients {'has' if k == 1 else 'have'} no value of a "
-        f"moderator of {formula} and {'is' if k == 1 else 'are'} left out: "
+        f"{k} of {counted(total, 'coefficient')} {'has' if k == 1 else 'have'} no "
+        f"value of a moderator of {formula} and {'is' if k == 1 else 'are'} excluded: "
         f"{listing(_labels(effects, np.flatnonzero(left), why))}; k = {total - k}."
     )
     return out, (note,)
@@ -180,8 +181,8 @@ def check_rank(X: FloatArray, names: tuple[str, ...]) -> None:
     k, p = X.shape
     if k < p:
         raise ModelError(
-            f"The model has {p} coefficients but only {k} usable rows. Use fewer "
-            "moderators."
+            f"The model has {counted(p, 'coefficient')} but only "
+            f"{counted(k, 'usable row')}. Use fewer moderators."
         )
     size = np.linalg.norm(X, axis=0)
     size[size == 0] = 1

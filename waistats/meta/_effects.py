@@ -7,11 +7,12 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from waistats._format import Result
+from waistats._format import Result, counted
 from waistats._frames import as_frame
 from waistats._frozen import Frozen
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, ModelError, listing
+from waistats.io._numbers import is_missing
 from waistats.measures import (
     ALPHA_TYPES,
     MEASURES,
@@ -93,12 +94,20 @@ class OfEffects(Result):
         return self.effects.excluded
 
 
-def _floats(table: pd.DataFrame, column: str) -> FloatArray:
+def _floats(table: pd.DataFrame, column: str) -> tuple[FloatArray, list[str]]:
+    """Return a column as floats, and which of its cells are text and not a number."""
     values = table[column]
     if values.dtype == np.float64:
-        return values.to_numpy()
-    values = pd.to_numeric(values, errors="coerce")
-    return values.to_numpy(dtype=float, na_value=np.nan)
+        return values.to_numpy(), []
+    numbers = pd.to_numeric(values, errors="coerce")
+    odd = (numbers.isna() & values.notna()).to_numpy()
+    studies = _text(table, "study_id")
+    wrong = [
+        f"{column} {values.iloc[i]!r} (study_id {studies[i]})"
+        for i in np.flatnonzero(odd)
+        if not is_missing(values.iloc[i])
+    ]
+    return numbers.to_numpy(dtype=float, na_value=np.nan), wrong
 
 
 def usable_effects(effects: pd.DataFrame, moderators: str | None = None) -> Effects:
@@ -107,7 +116,7 @@ def usable_effects(effects: pd.DataFrame, moderators: str | None = None) -> Effe
     Raises
     ------
     DataError
-        If ``yi`` or ``vi`` are missing, not finite, or ``vi`` is not positive.
+        If ``yi`` or ``vi`` are missing, text, not finite, or ``vi`` is not positive.
     ModelError
         If fewer than two rows are left, or kinds of coefficients are mixed.
     """
@@ -126,7 +135,12 @@ def usable_effects(effects: pd.DataFrame, moderators: str | None = None) -> Effe
             f"Columns are missing: {listing(absent)}. effect_sizes() adds them to a "
             "coefficient table."
         )
-    yi, vi = _floats(effects, "yi"), _floats(effects, "vi")
+    (yi, odd_yi), (vi, odd_vi) = _floats(effects, "yi"), _floats(effects, "vi")
+    if odd_yi or odd_vi:
+        raise DataError(
+            f"yi and vi must be numbers, but are not: {listing(odd_yi + odd_vi)}. Correct "
+            "these cells, or leave them empty to exclude the rows."
+        )
     good = np.isfinite(yi) & np.isfinite(vi) & (vi > 0)
     rows = np.flatnonzero(good)
     if len(rows) < len(good):
@@ -134,7 +148,8 @@ def usable_effects(effects: pd.DataFrame, moderators: str | None = None) -> Effe
         if wrong.any():
             raise DataError(
                 "yi must be finite and vi positive, but are not for study_id "
-                f"{listing(_text(effects, 'study_id')[wrong])}."
+                f"{listing(_text(effects, 'study_id')[wrong])}. Correct these rows, or "
+                "leave yi and vi empty to exclude them."
             )
         yi, vi = yi[rows], vi[rows]
     if len(rows) < 2:
@@ -225,9 +240,9 @@ def independence_notes(
         studies = source["study_id"].to_numpy(dtype=object)[used.rows].tolist()
         repeated = _repeated(studies, joined) if len(set(studies)) < len(studies) else 0
         if repeated:
-            some = "study gives" if repeated == 1 else "studies give"
+            some = counted(repeated, "study gives", "studies give")
             notes.append(
-                f"{repeated} {some} more than one coefficient, and this model takes "
+                f"{some} more than one coefficient, and this model takes "
                 "them as independent: intervals are too narrow and tests reject too "
                 "often. fit_multilevel() with study_id as a level models the dependence."
             )

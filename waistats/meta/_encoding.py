@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._format import counted
 from waistats.errors import DataError, ModelError, listing
 from waistats.meta._calls import (
     ELEMENTWISE,
@@ -53,6 +54,7 @@ class Encoding:
     def matrix(self, data: pd.DataFrame) -> _Array:
         """Return the design of new rows, of shape (rows, p)."""
         frame = _computed(self.formula, data, self.prefix, dict(self.state))
+        _check_levels(self.formula, frame, self.prefix, fitted=False)
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
@@ -71,15 +73,17 @@ def encode(formula: Formula, data: pd.DataFrame) -> tuple[_Array, Encoding]:
     Raises
     ------
     DataError
-        Where arithmetic meets texts: the cells are named.
+        Where arithmetic meets texts: the cells are named. Where the levels of a
+        category are not those of the rows.
     ModelError
-        For more columns than rows, before they are built, and for splines that the
-        rows do not allow.
+        For more columns than rows, before they are built, for a category with one
+        level, and for splines that the rows do not allow.
     """
     _refuse_too_many(formula, data)
     prefix = _free_prefix(data)
     state: dict[str, tuple[float, float]] = {}
     frame = _computed(formula, data, prefix, state)
+    _check_levels(formula, frame, prefix, fitted=True)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
@@ -175,7 +179,7 @@ def _computed(
     prefix: str,
     state: dict[str, tuple[float, float]],
 ) -> pd.DataFrame:
-    """Return one column a factor: as it stands, or computed from the columns."""
+    """Return one column per factor: as it stands, or computed from the columns."""
     columns: dict[str, Any] = {}
     for i, factor in enumerate(formula.factors.values()):
         name = f"{prefix}{i}_"
@@ -191,6 +195,45 @@ def _computed(
             values = _Evaluator(factor, data, state).value(node)
             columns[name] = np.broadcast_to(values, len(data)).astype(float)
     return pd.DataFrame(columns, index=pd.RangeIndex(len(data)))
+
+
+def _check_levels(
+    formula: Formula, frame: pd.DataFrame, prefix: str, *, fitted: bool
+) -> None:
+    """Raise an error where the levels that C() names are not those of the rows.
+
+    A value outside the levels would have no column, and count as the reference.
+    """
+    problems = []
+    for i, factor in enumerate(formula.factors.values()):
+        if not called_is(factor, "C"):
+            continue
+        assert isinstance(factor.node, ast.Call)
+        options = {k.arg: k.value for k in factor.node.keywords}
+        given = ast.literal_eval(options["levels"]) if "levels" in options else None
+        there = frame[f"{prefix}{i}_"].drop_duplicates()
+        if fitted and len(there) == 1:
+            raise ModelError(
+                f"Moderators are constant in these rows: {factor.text} "
+                f"({there.iloc[0]}). A moderator needs two levels."
+            )
+        if given is None:
+            continue
+        levels = list(given) if isinstance(given, (list, tuple)) else [given]
+        outside = there[~there.isin(levels)]
+        if len(outside):
+            problems.append(
+                f"{factor.text}: levels= leaves out values of these rows: "
+                f"{listing(outside)}. Name every level, or select the rows first."
+            )
+        absent = [level for level in levels if not there.isin([level]).any()]
+        if fitted and absent and not len(outside):
+            problems.append(
+                f"{factor.text}: levels= names {listing(map(repr, absent))}, which does "
+                "not occur in these rows. Leave it out."
+            )
+    if problems:
+        raise DataError(" ".join(problems))
 
 
 def called_is(factor: Factor, name: str) -> bool:
@@ -335,8 +378,10 @@ def _refuse_too_many(formula: Formula, data: pd.DataFrame) -> None:
         fewest += size
     if fewest > len(data):
         raise ModelError(
-            f"The model has at least {fewest:,} coefficients but only {len(data):,} "
-            "usable rows. Use fewer moderators, or fewer interactions of them."
+            f"The model has at least {counted(fewest, 'coefficient')} but only "
+            f"{counted(len(data), 'usable row')}. Use fewer moderators, or fewer "
+            "interactions "
+            "of them."
         )
 
 

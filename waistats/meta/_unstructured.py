@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from scipy import sparse
 
+from waistats._format import counted
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ConvergenceError
 from waistats.meta._optimize import Slopes, damped_newton
@@ -276,7 +277,7 @@ def maximise(
     excess = total - np.bincount(outcome, v, minlength=q) / count
     sd = np.sqrt(np.maximum(excess, 0.05 * np.maximum(total, 1e-6)))
     shape = shapes(q, struct)
-    name = f"The multivariate model of {data.k} coefficients"
+    name = f"The multivariate model of {counted(data.k, 'coefficient')}"
     found = [
         climb(lambda theta: evaluate(data, theta), shape, start, name)
         for start in _starts(sd, struct)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import coefficient, fixed, frame_text, interval, level
+from waistats._format import coefficient, counted, fixed, frame_text, interval, level
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option
@@ -355,7 +355,9 @@ class BayesResult(OfEffects):
         table = frame_text(frame.drop(columns=hidden, errors="ignore"))
         lines += ["", "Under these priors of tau:", table]
         if len(self.excluded):
-            lines.append(f"{len(self.excluded)} coefficients excluded; see .excluded.")
+            lines.append(
+                f"{counted(len(self.excluded), 'coefficient')} excluded; see .excluded."
+            )
         return "\n".join([*lines, *self.notes]).lstrip("\n")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import coefficient, fixed, frame_text, interval, level
+from waistats._format import coefficient, counted, fixed, frame_text, interval, level
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option
@@ -102,7 +102,7 @@ class BayesMultilevelResult(OfEffects):
         return np.array([tail, 0.5, 1 - tail])
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per coefficient and one a level, on the model's scale.
+        """Return one row per coefficient and one per level, on the model's scale.
 
         ``estimate`` is the posterior median, ``ci_low, ci_high`` the credible interval;
         ``tau_<level>`` are standard deviations.
@@ -348,7 +348,9 @@ class BayesMultilevelResult(OfEffects):
         )
         lines += ["", "With the scales of the priors times factor:", frame_text(frame)]
         if len(self.excluded):
-            lines.append(f"{len(self.excluded)} coefficients excluded; see .excluded.")
+            lines.append(
+                f"{counted(len(self.excluded), 'coefficient')} excluded; see .excluded."
+            )
         return "\n".join([*lines, *self.notes]).lstrip("\n")
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
+from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.meta._unstructured import climb as climb_forms, entries
 
@@ -142,7 +143,7 @@ def climb(
     data: Bivariate, shape: FloatArray, start: FloatArray
 ) -> tuple[float, FloatArray]:
     """Return the maximum over parameters phi with theta_a = phi' shape_a phi."""
-    name = f"The bivariate model of {len(data.y)} studies"
+    name = f"The bivariate model of {counted(len(data.y), 'study')}"
     return climb_forms(lambda theta: evaluate(data, theta), shape, start, name)
 
 

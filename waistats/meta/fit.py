@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import fixed
+from waistats._format import counted, fixed
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import (
@@ -150,8 +150,9 @@ def fit_design(
     k, p = design.X.shape
     if k <= p and small_sample != "wald":
         raise ModelError(
-            f"{p} coefficients and {k} rows leave no degrees of freedom for "
-            "Knapp-Hartung; use fewer moderators or small_sample='wald'."
+            f"A model with {counted(p, 'coefficient')} fitted to {counted(k, 'row')} "
+            "leaves no degrees of freedom for Knapp-Hartung; use fewer moderators or "
+            "small_sample='wald'."
         )
     y, v = used.yi, used.vi
     X, back = even_basis(design.X)
@@ -163,7 +164,7 @@ def fit_design(
         batch = fit_batch(y[:, None], v[:, None], X, method, small_sample)
     if not batch.converged[0]:
         raise ConvergenceError(
-            f"{method} did not converge for these {k} coefficients (formula "
+            f"{method} did not converge for these {counted(k, 'coefficient')} (formula "
             f"{design.formula})."
         )
     tau2 = float(batch.tau2[0])
@@ -232,7 +233,7 @@ def _weights(weights: Any, used: Effects) -> FloatArray | None:
             values = values[used.rows]
     if values.shape != (k,):
         raise ModelError(
-            f"weights must have one value a row; got shape {values.shape}."
+            f"weights must have one value per row; got shape {values.shape}."
         )
     bad = ~(np.isfinite(values) & (values >= 0))
     if bad.any() or values.sum() == 0:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import fixed, level, p_statement
+from waistats._format import counted, fixed, level, p_statement
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import (
@@ -255,7 +255,9 @@ class LocationScaleResult(OfEffects):
             f"{fixed(tau.max())}; predict_tau() gives {level(self.conf_level)} limits."
         ]
         if len(self.excluded):
-            lines.append(f"{len(self.excluded)} coefficients excluded; see .excluded.")
+            lines.append(
+                f"{counted(len(self.excluded), 'coefficient')} excluded; see .excluded."
+            )
         return "\n".join(lines)
 
 
@@ -382,8 +384,9 @@ def _check_size(location: Design, scale: Design) -> None:
     q = scale.X.shape[1]
     if k <= p or k < p + q:
         raise ModelError(
-            f"A location-scale model with {p} + {q} coefficients needs at least "
-            f"{max(p + q, p + 1)} rows; there are {k}. Use fewer covariates."
+            f"A location-scale model with {p} + {counted(q, 'coefficient')} needs at "
+            f"least {counted(max(p + q, p + 1), 'row')}; there are {k}. Use fewer "
+            "covariates."
         )
 
 
@@ -400,5 +403,5 @@ def _check_found(found: LogVarianceFit, used: Effects, scale: Design) -> None:
     if not found.converged:
         raise ConvergenceError(
             f"The location-scale model (scale {scale.formula}) did not converge for "
-            f"these {len(used.yi)} coefficients."
+            f"these {counted(len(used.yi), 'coefficient')}."
         )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import (
@@ -60,7 +61,7 @@ def fit_multivariate(
     Parameters
     ----------
     effects : DataFrame
-        A table from `effect_sizes`, a row a coefficient. Rows without ``yi, vi`` are
+        A table from `effect_sizes`, one row per coefficient. Rows without ``yi, vi`` are
         left out and listed in ``excluded``.
     moderators : str, optional
         A formula; every outcome has its own coefficients.
@@ -288,8 +289,8 @@ def _check_counts(
     few = [f"{name} ({n})" for name, n in zip(outcomes, size, strict=True) if n <= p]
     if few:
         raise ModelError(
-            f"Every outcome needs more studies than its {p} "
-            f"coefficient{'s' if p > 1 else ''}; too few have {listing(few)}."
+            f"Every outcome needs more studies than its {counted(p, 'coefficient')}; "
+            f"too few have {listing(few)}."
         )
     if struct != "UN":
         return

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from waistats._format import (
     coefficient,
+    counted,
     fixed,
     frame_text,
     interval,
@@ -360,7 +361,8 @@ class MultivariateResult(OfEffects):
         """Return the model line, the between-study covariance and the tests."""
         title = (
             f"Multivariate {'Mixed' if self.has_moderators else 'Random'}-Effects Model "
-            f"(k = {self.k} of {len(self.outcomes)} outcomes in {self.n_studies} "
+            f"(k = {self.k} of {counted(len(self.outcomes), 'outcome')} in "
+            f"{self.n_studies} "
             f"studies; {self.method}; between studies: {self.struct})"
             f"{of_simulated(self.simulated)}"
         )
@@ -393,7 +395,8 @@ class MultivariateResult(OfEffects):
                 )
         if len(self.excluded):
             lines.append(
-                f"{len(self.excluded)} coefficients excluded; see .excluded for the "
+                f"{counted(len(self.excluded), 'coefficient')} excluded; see .excluded "
+                "for the "
                 "reasons."
             )
         return "\n".join([*lines, *self.notes])

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from waistats._format import Result, count, fixed
+from waistats._format import Result, counted, fixed
 from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ConvergenceError, ModelError
@@ -132,10 +132,10 @@ class PermutationResult(Result):
         return marked(tested, self.simulated)
 
     def heading(self) -> str:
-        """Return how many orders there were, and the omnibus test."""
+        """Return how many permutations there were, and the omnibus test."""
         kind = "Exact" if self.exact else "Monte Carlo"
-        number = count(self.n_permutations)
-        title = f"{kind} Permutation Test ({number} orders; k = {self.fit.k})"
+        number = counted(self.n_permutations, "permutation")
+        title = f"{kind} Permutation Test ({number}; k = {self.fit.k})"
         title += of_simulated(self.simulated)
         test = f"Test of Moderators:\n{self.omnibus.sentence()}"
         if not self.exact:
@@ -240,8 +240,8 @@ def permutation_test(
         exact = orders <= n_permutations
     if exact and orders > MOST:
         raise ModelError(
-            f"An exact test would go through {orders:,} orders, more than {MOST:,}. "
-            "Use exact=False."
+            f"An exact test needs {counted(orders, 'permutation')}, more than the "
+            f"limit of {MOST:,}. Use exact=False."
         )
     if exact:
         number, blocks = orders, _every_order(kinds)

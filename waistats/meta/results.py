@@ -9,6 +9,7 @@ import pandas as pd
 
 from waistats._format import (
     coefficient,
+    counted,
     fixed,
     frame_text,
     interval,
@@ -368,8 +369,8 @@ class FittedModel(OfEffects):
             lines.append(frame_text(shown, 3))
         if len(self.excluded):
             lines.append(
-                f"{len(self.excluded)} coefficients excluded; see .excluded for the "
-                "reasons."
+                f"{counted(len(self.excluded), 'coefficient')} excluded; see .excluded "
+                "for the reasons."
             )
         return "\n".join([*lines, *self.notes])
 

@@ -39,7 +39,7 @@ class SubgroupResult(Result):
         ``"separate"`` or ``"common"``.
     groups : DataFrame
         ``term, k, estimate, se, statistic, df, p_value, ci_low, ci_high, tau2, I2, Q,
-        Q_p`` on the model's scale, a row a group in sorted order.
+        Q_p`` on the model's scale, one row per group in sorted order.
     between : TestResult
         Test that the groups have the same mean.
     fits : dict of str to MetaResult

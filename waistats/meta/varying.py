@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import coefficient, interval, level
+from waistats._format import coefficient, counted, interval, level
 from waistats._frames import as_frame
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, ModelError, check_conf_level, listing, near
@@ -250,7 +250,9 @@ def _contrast_name(weights: Mapping[str, float]) -> str:
 
 def _left_out(used: Effects) -> list[str]:
     count = len(used.excluded)
-    return [f"{count} coefficients excluded; see .excluded."] if count else []
+    return (
+        [f"{counted(count, 'coefficient')} excluded; see .excluded."] if count else []
+    )
 
 
 ALONE = "Intercept"
@@ -412,8 +414,8 @@ def _variance_on_bonett(
             )
         )
         raise DataError(
-            f"n must be above {2 + A:.4g} in a mean of {len(n)} alphas, but is "
-            f"{places}. Leave these rows out."
+            f"n must be above {2 + A:.4g} in a mean of {counted(len(n), 'alpha')}, but "
+            f"is {places}. Leave these rows out."
         )
     return 2 * m / ((m - 1) * room)
 

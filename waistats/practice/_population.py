@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import count, fixed
+from waistats._format import counted, fixed
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
-from waistats.instruments.forms import bundled_forms, forms_called
+from waistats.instruments.forms import bundled_forms, form_of
 from waistats.measures import ALPHA_TYPES, alpha_variance, back_transform, transform
 from waistats.meta._prediction import (
     DEFAULT_PREDICTION,
@@ -132,8 +132,9 @@ def level_of(table: pd.DataFrame, name: str, value: Any) -> str:
     if not known or text in known:
         return text
     means = {text.casefold()}
-    if name == "instrument":
-        means |= {form.casefold() for form in forms_called(text)}
+    # a label that names several forms, such as WAI, means none of them
+    if name == "instrument" and (form := form_of(text)) is not None:
+        means.add(form.name.casefold())
     match = [level for level in known if level.casefold() in means]
     if len(match) == 1:
         return match[0]
@@ -293,7 +294,7 @@ def _of_cell(study: RGStudy, given: Mapping[str, Any]) -> Choice:
         within_correlation=study.within_correlation,
         prediction=study.prediction,
     )
-    note = f"From the {count(pooled.fit.k)} coefficients with {what}."
+    note = f"From the {counted(pooled.fit.k, 'coefficient')} with {what}."
     return Choice(
         model=pooled.fit, prediction=study.prediction, notes=(note, *pooled.model_notes)
     )
@@ -370,8 +371,7 @@ def predictive(
     if model.measure is None:
         raise ModelError(
             "The effects do not say which scale they are on, so results cannot be "
-            "transformed "
-            "back to alpha. effect_sizes() adds the column 'measure'."
+            "transformed back to alpha. effect_sizes() adds the column 'measure'."
         )
     design = model.design.rows(rows)
     found = model.contrasts(design, conf_level)

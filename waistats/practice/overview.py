@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import coefficient, level
+from waistats._format import coefficient, counted, level
 from waistats._frames import as_frame
 from waistats._renamed import renamed
 from waistats._typing import FloatArray
@@ -130,7 +130,7 @@ def practice_table(
         rows.append((f"P(true alpha > {coefficient(cut, 2)})", p, *none))
     for i, size in enumerate(predicted.n.astype(int)):
         limits = predicted.observed_low[i], predicted.observed_high[i]
-        sample = f"in a sample of {size} ({predicted.n_items[i]:g} items)"
+        sample = f"in a sample of {size} ({counted(predicted.n_items[i], 'item')})"
         rows.append((f"alpha {sample}", ends[0], *limits))
         for cut, p in zip(
             predicted.thresholds, predicted.observed_above[i], strict=True

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from waistats._format import counted
 from waistats._published_variances import omega_variance
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_conf_level, check_option
@@ -401,8 +402,9 @@ def sample_size_for_icc(
     ends = (limit <= goal).mean() >= assurance if assurance else limit.mean() <= goal
     if not ends:
         raise ModelError(
-            f"No number of targets gives this width with {int(k)} raters: the variance "
-            "of the raters' levels remains unknown. Plan more raters, or form '3,1'."
+            f"No number of targets gives this width with {counted(k, 'rater')}: the "
+            "variance of the raters' levels remains unknown. Plan more raters, or "
+            "form '3,1'."
         )
     return int(smallest(reached, 1.0, ()))
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import Result, coefficient, frame_text, level
+from waistats._format import Result, coefficient, counted, frame_text, level
 from waistats._frames import as_frame
 from waistats._renamed import renamed
 from waistats._typing import FloatArray
@@ -96,7 +96,7 @@ class ReliabilityPrediction(Result):
 
     def heading(self) -> str:
         """Return what the prediction rests on."""
-        text = f"Expected reliability, from {self.k} coefficients"
+        text = f"Expected reliability, from {counted(self.k, 'coefficient')}"
         return text + of_simulated(self.simulated)
 
     def closing(self) -> str:
@@ -158,7 +158,7 @@ def predict_reliability(
     n : int or array_like, optional
         Respondents of the planned sample; several give a row each.
     new : DataFrame or mapping, optional
-        Values of other moderators, a row a population. Numbers that are not given take
+        Values of other moderators, one row per population. Numbers that are not given take
         their mean, with a note.
     n_items : int, optional
         Items of the scale; by default those of the fitted rows or of the form.

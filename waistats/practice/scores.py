@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import Result, coefficient, fixed, interval, level
+from waistats._format import Result, coefficient, counted, fixed, interval, level
 from waistats._renamed import renamed
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option
@@ -471,9 +471,8 @@ def _reliability(
     model = as_model(alpha)
     variance = (model.se**2 + model.tau2) / slope(a, str(model.measure)) ** 2
     notes.append(
-        f"alpha_{name} is induced from {model.k} other coefficients; its standard "
-        "error includes "
-        "their heterogeneity."
+        f"alpha_{name} is induced from {counted(model.k, 'other coefficient')}; its "
+        "standard error includes their heterogeneity."
     )
     return a, np.asarray(variance)
 

@@ -40,7 +40,7 @@ def threshold_probability(
         Respondents of a planned sample: then the probability is that of the alpha that
         the sample will show; otherwise of the true alpha of a population.
     new : DataFrame or mapping, optional
-        Values of the moderators, a row a population.
+        Values of the moderators, one row per population.
     n_items : int, optional
         Items of the planned scale, where the fitted rows differ.
     include_uncertainty : bool, default True

@@ -1,7 +1,6 @@
 """The folder of a study: what is in it, and what its settings say."""
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import pandas as pd
 from waistats._files import new_file, new_folder
 from waistats._frozen import Frozen
 from waistats.errors import DataError, listing, near
+from waistats.io._documents import read_toml
 from waistats.io._files import read_table
 from waistats.rg.coding import write_template
 from waistats.rg.texts import write_texts_template
@@ -37,7 +37,7 @@ RESPONSES = (
 _SETTINGS = """# How this study is run; `waistats project run` reads it.
 
 [study]
-title = ""              # what is studied, for the heads of the reports
+title = ""              # what is studied, for the titles of the reports
 moderators = ""         # a formula for one model, such as "~ rater + np.log(n_items)"
 candidates = []         # columns tried one at a time; empty: all that are known
 measure = "bonett"
@@ -46,7 +46,7 @@ conf_level = 0.95
 missing_moderators = "error"
 
 [conclusion]
-# the question that a next search could answer otherwise
+# the conclusion that a new search may change
 threshold = 0.80
 
 # One block for each file of answers in responses/. Sums without persons (.json) need none.
@@ -64,14 +64,14 @@ who screens and codes, how disagreements are settled, and how the coefficients a
 """
 _SEARCH = """# Search logs
 
-One table a search, named by its date (2026-03-01.csv): a row a record, with the columns
-`study_id` (for what is included), `source`, `source_type`, `decision` and `reason`.
+One table per search, named by its date (2026-03-01.csv), with one row per record and the
+columns `study_id` (for included records), `source`, `source_type`, `decision` and `reason`.
 """
 _RESPONSES = """# Answers, or sums of answers
 
 Files of answers (.sav, .csv, .xlsx ...), each with a [[responses]] block in waistats.toml,
-or sums without persons (.json) that `waistats summarize` wrote. Answers of persons do not
-belong into a public repository.
+or sums without persons (.json) that `waistats summarize` wrote. Answers of individuals do
+not belong in a public repository.
 """
 
 
@@ -151,10 +151,7 @@ def read_project(folder: str | os.PathLike[str]) -> Project:
             f"{place}: has no {SETTINGS}. `waistats project new DIR` makes the folder of "
             "a study."
         )
-    try:
-        told = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error}).") from error
+    told = read_toml(path)
     problems: list[str] = []
     _known(told, ("study", "conclusion", "responses"), "", problems)
     study = _section(told, "study", STUDY, problems)

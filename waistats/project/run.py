@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 
 from waistats._files import file_hash, new_folder, write_csv
-from waistats._format import Result
+from waistats._format import Result, counted
 from waistats.errors import DataError, listing
 from waistats.intake.session import ONE_STUDY
+from waistats.io._documents import read_json
 from waistats.io.readers import read_coefficients, read_responses
 from waistats.measures import texts_of
 from waistats.project.changes import Changes, compare_runs, result_of
@@ -145,9 +146,9 @@ def settled_sheet(project: Project) -> tuple[pd.DataFrame | None, Any]:
         table.loc[hit, cell["variable"]] = value
     if open_cells:
         raise DataError(
-            f"the coders disagree on {len(open_cells)} cells that {SETTLED} does not "
-            f"settle: {listing(open_cells)}. `waistats project settle` writes the list; "
-            "fill its column value."
+            f"the coders disagree on {counted(len(open_cells), 'cell')} that {SETTLED} "
+            f"does not settle: {listing(open_cells)}. `waistats project settle` writes "
+            "the list; fill its column value."
         )
     return table, other
 
@@ -267,7 +268,7 @@ def run_project(
         notes: tuple[str, ...] = ()
         if again:
             _compare(project, study, log, earlier[-1], len(earlier), word)
-            notes = ("Made again: every file is the same to the byte.",)
+            notes = ("Rerun: every file is identical, byte for byte.",)
         return ProjectRun(
             study=study,
             changes=None,
@@ -289,14 +290,14 @@ def _version() -> str:
 
 
 def _read_run(folder: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
-        return {k: found[k] for k in ("inputs", "version", "result", "word")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{folder / RUN_FILE}: cannot be read ({error}). Restore it from your "
-            "version control, or remove this run's folder."
-        ) from error
+    path, needed = folder / RUN_FILE, ("inputs", "version", "result", "word")
+    advice = "Restore it from version control, or remove the folder of this run."
+    found = read_json(path, advice)
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: is not the record of a run. {advice}")
+    if absent := [key for key in needed if key not in found]:
+        raise DataError(f"{path}: has no {listing(absent)}. {advice}")
+    return {key: found[key] for key in needed}
 
 
 def _changes(
@@ -375,7 +376,7 @@ def _compare(
         ]
     if unlike:
         raise DataError(
-            f"{kept}: this run cannot be made again to the byte; these files differ: "
+            f"{kept}: this run could not be reproduced byte for byte; these files differ: "
             f"{listing(unlike)}. They were changed, or made by other versions of "
             "libraries (see the colophon of the report)."
         )

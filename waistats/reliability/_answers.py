@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
+from waistats._format import counted
 from waistats._frames import as_frame
 from waistats.errors import DataError, listing
 from waistats.instruments._findings import STOP, Finding, accepted, refuse
@@ -184,7 +185,10 @@ def match_respondents(
             "no respondent is in the index of every scale; give the frames one index, "
             "such as the dyad."
         )
-    note = f"Matched by index: {len(everyone)} respondents, {shared} with every scale."
+    note = (
+        f"Matched by index: {counted(len(everyone), 'respondent')}, {shared} with every "
+        "scale."
+    )
     matched = {
         name: _in_order(of, frame.index, everyone)
         for (name, of), frame in zip(read.items(), frames, strict=True)

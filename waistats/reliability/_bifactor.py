@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 from tqdm import tqdm
 
+from waistats._format import counted
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import ConvergenceError, DataError, ModelError, listing, near
 from waistats.reliability._factor import (
@@ -180,8 +181,8 @@ def exploratory(r: FloatArray, k: int, method: str) -> tuple[FloatArray, FloatAr
     slope = found.jac[(found.x > LEAST_UNIQUENESS * 1.001) & (found.x < 0.999)]
     if slope.size and np.abs(slope).max() > 1e-4:
         raise ConvergenceError(
-            f"extraction of {k} factors did not converge. Ask for fewer factors, or "
-            f"use method={'minres' if method == 'ml' else 'ml'!r}."
+            f"extraction of {counted(k, 'factor')} did not converge. Ask for fewer "
+            f"factors, or use method={'minres' if method == 'ml' else 'ml'!r}."
         )
     psi: FloatArray = found.x
     scale = np.sqrt(psi) if method == "ml" else np.ones(len(r))

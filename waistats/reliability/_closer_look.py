@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
-from waistats._format import percent
+from waistats._format import counted, percent
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import listing
 from waistats.instruments._findings import NOTE, WARNING, Finding
@@ -89,8 +89,8 @@ def _identical(
             where=listing(told[:_MOST_NAMED], _MOST_NAMED),
             n=n,
             example=told[0],
-            text=f"{n} {'respondent repeats' if n == 1 else 'respondents repeat'} "
-            f"another's answers to all {m} items: "
+            text=f"{counted(n, 'respondent repeats', 'respondents repeat')} "
+            f"another's answers to all {counted(m, 'item')}: "
             + "; ".join(told[:_MOST_NAMED])
             + (" and others" if len(told) > _MOST_NAMED else ""),
             advice="Check whether rows were copied; name the person with "
@@ -136,8 +136,8 @@ def _straight(
             where=listing(where, _MOST_NAMED),
             n=n,
             example=where[0],
-            text=f"{n} of {len(rows)} respondents gave one answer to all "
-            f"{rows.shape[1]} items{extra}: {listing(where, _MOST_NAMED)}",
+            text=f"{n} of {counted(len(rows), 'respondent')} gave one answer to all "
+            f"{counted(rows.shape[1], 'item')}{extra}: {listing(where, _MOST_NAMED)}",
         )
     ]
 

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from waistats._caller import option
+from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.reliability._bootstrap import (
@@ -162,9 +163,13 @@ def resampled_spread(
         kind=request.kind,
         influence=sample.influence(gradient) if request.kind == "bca" else None,
     )
-    notes = [f"Bootstrap: {request.n_resamples} resamples, {request.kind} interval."]
+    notes = [
+        f"Bootstrap: {counted(request.n_resamples, 'resample')}, {request.kind} interval."
+    ]
     if lost:
-        notes.append(f"{lost} resamples leave it undefined and are excluded.")
+        notes.append(
+            f"{counted(lost, 'resample')} without a defined coefficient excluded."
+        )
     return Spread(
         se=float(defined.std(ddof=1)),
         ci_low=float(low),

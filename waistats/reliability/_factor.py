@@ -80,7 +80,7 @@ def fit_ml(
 
     Notes
     -----
-    Fisher scoring with step halving on the standardised matrices; unique variances are
+    Fisher scoring with step halving on the standardized matrices; unique variances are
     free to become negative, as in lavaan, so that a Heywood case can be seen.
     """
     batch, sds = standardise(covariances)
@@ -226,7 +226,7 @@ def finished_fit(
     n_iter: int,
     shape: tuple[int, ...],
 ) -> FactorFit:
-    """Return a flat batch of standardised fits in its own units, signs and shape."""
+    """Return a flat batch of standardized fits in its own units, signs and shape."""
     sign = np.where(loadings.sum(-2, keepdims=True) < 0, -1.0, 1.0)
     raw = loadings * sign * sds[..., None]
     m, f = raw.shape[-2:]

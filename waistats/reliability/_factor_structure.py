@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
+from waistats._format import counted
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, DataError, ModelError, listing, near
 from waistats.reliability._moments import correlation
@@ -204,8 +205,8 @@ def fit_factors(s: FloatArray, structure: FactorStructure, n: int) -> StructureF
     m = len(s)
     if structure.n_parameters > m * (m + 1) // 2:
         raise ModelError(
-            f"the model has {structure.n_parameters} parameters, more than the "
-            f"{m * (m + 1) // 2} variances and covariances of {m} items."
+            f"the model has {counted(structure.n_parameters, 'parameter')}, more than "
+            f"the {m * (m + 1) // 2} variances and covariances of {counted(m, 'item')}."
         )
     fit = fit_structure([Part(weight=n, matrix=s)], [structure], [_start(s, structure)])
     if not fit.is_identified():
@@ -224,8 +225,9 @@ def fit_factors(s: FloatArray, structure: FactorStructure, n: int) -> StructureF
         )
     if not fit.converged:
         raise ConvergenceError(
-            f"the factor model did not converge in {fit.n_iter} iterations. Check the "
-            "keys of the items (audit_keys) and which items belong to which factor."
+            f"the factor model did not converge in {counted(fit.n_iter, 'iteration')}. "
+            "Check the keys of the items (audit_keys) and which items belong to which "
+            "factor."
         )
     return _signed(structure, fit)
 

@@ -28,7 +28,7 @@ class Responses:
     Attributes
     ----------
     values : ndarray of float, shape (n, m)
-        One row per respondent, one column an item; NaN where an answer is missing.
+        One row per respondent, one column per item; NaN where an answer is missing.
     names : tuple of str
         The items' names.
     rows : sequence

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
+from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import DataError
 
@@ -98,8 +99,8 @@ def hotelling(
     spread = contrast @ covariance @ contrast.T
     if n < q + 1 or np.linalg.matrix_rank(spread) < q - 1:
         raise DataError(
-            "the alphas cannot be compared: two of them are of the same items, or "
-            f"{n} shared respondents are too few for {q} alphas."
+            f"the alphas cannot be compared: two of them are of the same items, or {n} "
+            f"shared respondents are too few for {counted(q, 'alpha')}."
         )
     squared = float(difference @ np.linalg.solve(spread, difference))
     df1, df2 = q - 1, n - q + 1

@@ -1,7 +1,7 @@
 r"""Variance components of ratings with gaps, by restricted maximum likelihood.
 
 Targets and raters are crossed, one rating a cell at most. The mixed-model equations have
-one unknown a target, one a rater and the mean; targets are eliminated one by one, so that
+one unknown per target and rater, and the mean; targets are eliminated one by one, so that
 what is left is a small system in raters, whatever the number of targets.
 """
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
+from waistats._format import counted
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import ConvergenceError, DataError
 
@@ -52,7 +53,7 @@ def rating_components(values: FloatArray, model: str = "2") -> RatingComponents:
     Parameters
     ----------
     values : ndarray of shape (n, k)
-        One row per target, one column a rater.
+        One row per target, one column per rater.
     model : {"1", "2", "3"}
         Shrout and Fleiss's: each target its own raters; raters random; raters fixed.
 
@@ -117,8 +118,9 @@ def _check(there: BoolArray, model: str) -> None:
         )
     if there.sum() - n - (0 if model == "1" else k - 1) < 1:
         raise DataError(
-            f"{int(there.sum())} ratings of {n} targets by {k} raters leave nothing to "
-            "estimate error from; some targets need more ratings."
+            f"{counted(there.sum(), 'rating')} of {counted(n, 'target')} by "
+            f"{counted(k, 'rater')} leave nothing to estimate error from; some targets "
+            "need more ratings."
         )
     if model == "1":
         return

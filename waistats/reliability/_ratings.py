@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from waistats._caller import option
+from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, listing, near
 from waistats.provenance import NOTE, is_simulated
@@ -90,7 +91,11 @@ def read_ratings(
     some = np.isfinite(responses.values).any(axis=1)
     if gaps:
         unrated = int((~some).sum())
-        lone = (f"{unrated} targets without any rating excluded.",) if unrated else ()
+        lone = (
+            (f"{counted(unrated, 'target')} without any rating excluded.",)
+            if unrated
+            else ()
+        )
         return Ratings(
             values=responses.values[whole],
             n_excluded=unrated,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from waistats._format import Result, coefficient, fixed, interval, level
+from waistats._format import Result, coefficient, counted, fixed, interval, level
 from waistats.provenance import SIMULATED, marked, noted
 
 
@@ -79,7 +79,7 @@ class ReliabilityEstimate(Result):
         if self.ci:
             limits = interval(self.ci_low, self.ci_high)
             text += f", {level(self.conf_level)} CI {limits} ({self.ci})"
-        text += f", n = {self.n}, {self.n_items} items"
+        text += f", n = {self.n}, {counted(self.n_items, 'item')}"
         if self.se == self.se:
             text += f", se = {fixed(self.se)}"
         return text + (f", {SIMULATED} data" if self.simulated else "")
@@ -89,6 +89,6 @@ class ReliabilityEstimate(Result):
         lines = [self.method] if self.method else []
         if self.n_excluded:
             lines.append(
-                f"{self.n_excluded} respondents with missing answers excluded."
+                f"{counted(self.n_excluded, 'respondent')} with missing answers excluded."
             )
         return "\n".join([*lines, *self.notes])

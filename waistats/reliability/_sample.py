@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from waistats._caller import option
-from waistats._format import coefficient, percent
+from waistats._format import coefficient, counted, percent
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import (
     ConvergenceError,
@@ -303,7 +303,7 @@ def require_inverse(sample: Sample, instead: str) -> None:
     if people <= m and sample.likelihood is None:
         raise DataError(
             f"more respondents than items are needed, but there are {people} "
-            f"respondents and {m} items. Use {instead}."
+            f"respondents and {counted(m, 'item')}. Use {instead}."
         )
     values, vectors = np.linalg.eigh(correlation(sample.moments.covariance))
     if values[0] >= 1e-10:
@@ -350,8 +350,8 @@ def _notes(
     flat = [name for name, variance in variances if not variance > 0]
     if flat:
         notes.append(
-            f"Without variance, and kept among the {len(names)} items (psych would "
-            f"drop such items): {listing(flat)}."
+            f"Without variance, and kept among the {counted(len(names), 'item')} "
+            f"(psych would drop such items): {listing(flat)}."
         )
     against = against_scale(moments.covariance, int(moments.n))
     if against.any():
@@ -365,13 +365,15 @@ def _notes(
         )
     if treatment == "pairwise":
         notes.append(
-            f"Pairwise deletion: {moments.n} to {moments.n_most} respondents a pair of "
-            f"items; n is the smallest, {moments.n}."
+            f"Pairwise deletion: {moments.n} to "
+            f"{counted(moments.n_most, 'respondent')} a pair of items; n is the "
+            f"smallest, {moments.n}."
         )
     if treatment == "em":
         notes.append(
-            f"Covariances by normal maximum likelihood (EM) from {n} respondents, "
-            "complete or not; right if answers are missing at random."
+            "Covariances by normal maximum likelihood (EM) from "
+            f"{counted(n, 'respondent')}, complete or not; right if answers are "
+            "missing at random."
         )
     return tuple(notes)
 

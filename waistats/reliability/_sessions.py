@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, listing, near
@@ -114,12 +115,13 @@ def read_sessions(
     if not len(values) or people.max() < 1 or len(people) == people.max() + 1:
         raise DataError(
             "at least two persons are needed, and one of them with two sessions whose "
-            f"items are all answered; {int(whole.sum())} of {len(whole)} rows are."
+            f"items are all answered; {int(whole.sum())} of "
+            f"{counted(len(whole), 'row')} are."
         )
     lost = int((~whole).sum())
     notes = responses.notes
     if lost:
-        notes += (f"{lost} person-sessions with missing answers excluded.",)
+        notes += (f"{counted(lost, 'person-session')} with missing answers excluded.",)
     if is_simulated(data):
         notes += (NOTE,)
     shared = len(labels) <= MOST_SESSIONS

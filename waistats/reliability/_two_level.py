@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from waistats._format import counted
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, ModelError
 from waistats.reliability._factor_structure import factor_structure, omega_of
@@ -135,9 +136,9 @@ def two_level(values: FloatArray, person: IntArray) -> TwoLevel:
     m = values.shape[1]
     if sums.rows - sums.persons <= m or sums.persons <= m:
         raise ModelError(
-            f"maximum likelihood on two levels needs more than {m} persons and more "
-            f"than {m} further sessions for {m} items; there are {sums.persons} and "
-            f"{sums.rows - sums.persons}."
+            f"maximum likelihood on two levels needs more than {counted(m, 'person')} "
+            f"and more than {m} further sessions for {counted(m, 'item')}; there are "
+            f"{sums.persons} and {sums.rows - sums.persons}."
         )
     start = _start(sums)
     free = Unrestricted(m=m)
@@ -220,7 +221,7 @@ def _omegas(
     fit = _fit(sums, (structure, structure), start)
     if not fit.converged or not fit.is_identified():
         return None, (
-            "One factor on both levels has no maximum of the likelihood, so omega by "
+            "The one-factor model on both levels has no likelihood maximum, so omega by "
             "maximum likelihood is not given.",
         )
     covariance = fit.covariance()

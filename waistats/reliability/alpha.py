@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from waistats._caller import option
+from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_option, listing
 from waistats.reliability._answers import Accepted, Codes, read_answers
@@ -257,8 +258,8 @@ def exactly_one(alpha: float) -> float:
 def no_total_variance(n: int) -> str:
     """Return in words why alpha is not defined."""
     return (
-        f"the total score of the {n} respondents does not vary, so alpha is not "
-        "defined; check the items and their keys"
+        f"the total score of the {counted(n, 'respondent')} does not vary, so alpha is "
+        "not defined; check the items and their keys"
     )
 
 

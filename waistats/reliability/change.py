@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
-from waistats._format import Result, coefficient, fixed, level, p_statement
+from waistats._format import Result, coefficient, counted, fixed, level, p_statement
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, check_option
@@ -82,7 +82,10 @@ class LimitsOfAgreement(Result):
                 "hold for all scores."
             )
         if self.n_excluded:
-            lines.append(f"{self.n_excluded} people with one measurement excluded.")
+            lines.append(
+                f"{counted(self.n_excluded, 'person', 'people')} with one measurement "
+                "excluded."
+            )
         return "\n".join(lines)
 
 
@@ -292,7 +295,7 @@ def smallest_detectable_change(
     ----------
     data : DataFrame or array_like
         Scores of stable people on several occasions (or by several raters): long with
-        three columns named, or wide with a row a person. Gaps are allowed.
+        three columns named, or wide with one row per person. Gaps are allowed.
     targets, raters, ratings : column names, optional
         Who, when (or by whom), and the score, of a long table.
     form : {"agreement", "consistency"}

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
-from waistats._format import Result, coefficient, interval, level, p_statement
+from waistats._format import Result, coefficient, counted, interval, level, p_statement
 from waistats._typing import FloatArray
 from waistats.errors import (
     DataError,
@@ -182,8 +182,8 @@ class AlphasComparison(Result):
         else:
             test = f"F({self.df:g}, {self.df2:g}) = {self.statistic:.2f}"
         return (
-            f"{len(self.estimates)} alphas{of_simulated(self.simulated)}: {test}, "
-            f"{p_statement(self.p_value)}"
+            f"{counted(len(self.estimates), 'alpha')}{of_simulated(self.simulated)}: "
+            f"{test}, {p_statement(self.p_value)}"
         )
 
     def closing(self) -> str:
@@ -344,11 +344,11 @@ def _many(
         spread = jackknife_covariance([log_alpha_without_each(x) for x in given])
         test = hotelling(-np.log1p(-alpha), spread, int(n[0]))
         statistic, df, df2, p = test[0], test[1], float(test[2]), test[3]
-        how = "The same people: jackknife of -ln(1 - alpha), Hotelling's F."
+        how = "Dependent samples: jackknife of -ln(1 - alpha), Hotelling's F."
     else:
         statistic, df, p = cube_root_test(alpha, n, m, matrix)
         df2 = np.nan
-        who = "The same people" if paired else "Different people"
+        who = "Dependent samples" if paired else "Independent samples"
         how = f"{who}: chi-square of Feldt, Woodruff and Salih (1987)."
     return AlphasComparison(
         estimates=tuple(alpha.tolist()),
@@ -419,8 +419,8 @@ def _exact(
     for x in (one, two):
         if x.n < 2 or x.n_items < 2:
             raise DataError(
-                "the exact law needs at least 2 respondents and 2 items, but one alpha "
-                f"has {x.n} and {x.n_items}."
+                "the exact distribution needs at least 2 respondents and 2 items, but one "
+                f"alpha has {x.n} and {x.n_items}."
             )
     # limits of (1 - A2) / (1 - A1), as the ratio is written
     turned = TwoAlphas(
@@ -444,7 +444,7 @@ def _exact(
         df=np.nan,
         df2=np.nan,
         p_value=p_value(turned),
-        method="Different people: exact law of Feldt's W.",
+        method="Independent samples: exact distribution of Feldt's W.",
         conf_level=conf_level,
         difference_low=-above,
         difference_high=-below,
@@ -484,7 +484,7 @@ def _independent(
         df=df1,
         df2=df2,
         p_value=min(1.0, 2 * min(below, float(special.fdtrc(df1, df2, ratio)))),
-        method=f"Different people: Feldt's W, {method} degrees of freedom.",
+        method=f"Independent samples: Feldt's W, {method} degrees of freedom.",
         conf_level=conf_level,
     )
 
@@ -549,7 +549,7 @@ def _feldt_paired(
         df=float(n - 2),
         df2=np.nan,
         p_value=float(2 * special.stdtr(n - 2, -abs(t))),
-        method=f"The same people: Feldt (1980), r of the totals {correlation:.3f}.",
+        method=f"Dependent samples: Feldt (1980), r of the totals {correlation:.3f}.",
         conf_level=conf_level,
     )
 
@@ -575,7 +575,7 @@ def _shared_values(given: Sequence[Any]) -> tuple[list[FloatArray], FloatArray]:
         )
     totals = np.column_stack([v.sum(axis=1) for v in values])
     if not (totals.std(axis=0) > 0).all():
-        raise DataError("every total must vary among the people they share.")
+        raise DataError("every total must vary among the shared respondents.")
     return values, np.corrcoef(totals.T)
 
 
@@ -604,7 +604,7 @@ def _jackknife_paired(first: Any, second: Any, conf_level: float) -> AlphaCompar
         df=float(n - 1),
         df2=np.nan,
         p_value=float(2 * special.stdtr(n - 1, -abs(t))),
-        method="The same people: jackknife of -ln(1 - alpha), t.",
+        method="Dependent samples: jackknife of -ln(1 - alpha), t.",
         conf_level=conf_level,
     )
 
@@ -616,7 +616,8 @@ def _influence_paired(first: Any, second: Any, conf_level: float) -> AlphaCompar
     n = int(found.n_shared[0, 1])
     if n < 3:
         raise DataError(
-            f"the two alphas share {n} respondents; compare them with paired=False."
+            f"the two alphas share {counted(n, 'respondent')}; compare them with "
+            "paired=False."
         )
     # -ln(1 - a1) + ln(1 - a2) is the log of the ratio
     difference = np.log((1 - two) / (1 - one))
@@ -637,7 +638,7 @@ def _influence_paired(first: Any, second: Any, conf_level: float) -> AlphaCompar
         df=float(n - 1),
         df2=np.nan,
         p_value=float(2 * special.stdtr(n - 1, -abs(t))),
-        method="The same people: distribution-free covariance, Bonett scale.",
+        method="Dependent samples: distribution-free covariance, Bonett scale.",
         conf_level=conf_level,
         notes=_small_sample_note(n),
     )

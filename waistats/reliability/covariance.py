@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from waistats._format import Result
+from waistats._format import Result, counted
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, check_option
 from waistats.provenance import marked, noted, of_simulated
@@ -101,7 +101,7 @@ class AlphaCovariance(Result):
     def heading(self) -> str:
         """Return what it is, in a line."""
         return (
-            f"Sampling covariance of {len(self.scales)} alphas"
+            f"Sampling covariance of {counted(len(self.scales), 'alpha')}"
             f"{of_simulated(self.simulated)}, distribution-free "
             "(raw scale, and Bonett scale)"
         )

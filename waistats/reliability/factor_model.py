@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
-from waistats._format import coefficient
+from waistats._format import coefficient, counted
 from waistats._typing import FloatArray
 from waistats.errors import listing
 from waistats.provenance import marked, noted
@@ -406,11 +406,11 @@ def _described(
     if count == 1:
         model = "one factor"
     elif second_order:
-        model = f"{count} factors and one of a second order"
+        model = f"{counted(count, 'factor')} and one of a second order"
     else:
         model = f"{count} {'uncorrelated' if orthogonal else 'correlated'} factors"
     if pairs:
-        model += f", {len(pairs)} correlated residual{'s' if len(pairs) > 1 else ''}"
+        model += f", {counted(len(pairs), 'correlated residual')}"
     return (
         f"Omega total, {model}, by maximum likelihood, covariance matrix, model-implied "
         "variance."

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError, check_option
 from waistats.reliability._answers import Accepted, Codes
@@ -118,7 +119,8 @@ def greatest_lower_bound(
     if not solution.converged:
         raise ConvergenceError(
             "the greatest lower bound did not converge in "
-            f"{solution.n_iter} iterations; the items are nearly linearly dependent."
+            f"{counted(solution.n_iter, 'iteration')}; the items are nearly linearly "
+            "dependent."
         )
     total, unique = used.sum(), float(solution.uniquenesses.sum())
     spread = Spread()

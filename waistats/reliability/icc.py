@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
+from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, check_option, listing
@@ -75,7 +76,7 @@ def intraclass_correlation(
     ----------
     data : DataFrame or array_like
         Long, one row per rating, with the three columns named; or wide, one row per target
-        and one column a rater, with none of them named.
+        and one column per rater, with none of them named.
     targets, raters, ratings : column names, optional
         Who is rated (clients, sessions), by whom (or when), and the rating.
     form : {"1,1", "2,1", "3,1", "1,k", "2,k", "3,k"}
@@ -234,7 +235,7 @@ def _by_reml(
         n_items=found.n_raters,
         n_excluded=table.n_excluded,
         method=f"ICC({form}): {_WORDS[form]}; restricted maximum likelihood of "
-        f"{found.n_ratings} ratings, k = {k:.2f}.",
+        f"{counted(found.n_ratings, 'rating')}, k = {k:.2f}.",
         notes=notes,
         components=_component_frame(parts, noted(notes)),
         n_ratings=found.n_ratings,

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from waistats._caller import option
-from waistats._format import Result
+from waistats._format import Result, counted
 from waistats._frames import as_frame
 from waistats.errors import DataError
 from waistats.instruments._findings import (
@@ -76,8 +76,10 @@ class ResponsesInspection(Result):
 
     def heading(self) -> str:
         """Return what was looked at, in a line."""
-        studies = "1 study" if self.n_studies == 1 else f"{self.n_studies} studies"
-        told = f"Responses: {self.n} rows, {self.n_items} items, {studies}"
+        told = (
+            f"Responses: {counted(self.n, 'row')}, {counted(self.n_items, 'item')}, "
+            f"{counted(self.n_studies, 'study')}"
+        )
         return told + of_simulated(self.simulated)
 
     def sentences(self) -> list[str]:
@@ -91,9 +93,7 @@ class ResponsesInspection(Result):
         counts = dict.fromkeys((STOP, WARNING, NOTE), 0)
         for finding in self.findings:
             counts[finding.severity] += 1
-        return ", ".join(
-            f"{n} {name}" if n == 1 else f"{n} {name}s" for name, n in counts.items()
-        )
+        return ", ".join(counted(n, name) for name, n in counts.items())
 
     def __str__(self) -> str:
         lines = "\n".join(self.sentences())
@@ -133,7 +133,7 @@ def inspect_responses(
     ----------
     data : DataFrame or path
         One row per respondent (and occasion); or, with ``person``, ``item`` and
-        ``value``, one row an answer.
+        ``value``, one row per answer.
     study : str, optional
         The column that says which study a respondent belongs to; without it the file is
         one study.

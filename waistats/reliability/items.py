@@ -64,7 +64,7 @@ def item_statistics(
     Returns
     -------
     DataFrame
-        One row an item, in input order: ``item, mean, sd, skew, share_at_floor,
+        One row per item, in input order: ``item, mean, sd, skew, share_at_floor,
         share_at_ceiling, missing`` (a count), from all answers to the item; and
         ``item_rest_correlation, alpha_if_dropped, loading``. Warnings in words, such as
         on ceiling effects, stand in ``attrs["notes"]``.

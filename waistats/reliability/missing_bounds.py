@@ -9,7 +9,7 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 
-from waistats._format import Result, coefficient, count
+from waistats._format import Result, coefficient, counted
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.provenance import NOTE, marked, noted, of_simulated
@@ -237,8 +237,8 @@ class AlphaBounds(Result):
         """Return the bounds in a line."""
         return (
             f"alpha between {coefficient(self.low)} and {coefficient(self.high)} over "
-            f"completions of {count(self.n_missing)} missing answers"
-            f"{of_simulated(self.simulated)}"
+            "completions of "
+            f"{counted(self.n_missing, 'missing answer')}{of_simulated(self.simulated)}"
         )
 
     def closing(self) -> str:
@@ -314,7 +314,9 @@ def alpha_bounds(
     holes = np.isnan(values)
     notes = [*responses.notes, *([NOTE] if responses.simulated else [])]
     if not some.all():
-        notes.append(f"{(~some).sum()} respondents without any answer excluded.")
+        notes.append(
+            f"{counted((~some).sum(), 'respondent')} without any answer excluded."
+        )
     rng = np.random.default_rng(seed)
     if holes.sum() * np.log(len(grid)) <= np.log(MOST_COMPLETIONS):
         found = all_completions(values, holes, grid)

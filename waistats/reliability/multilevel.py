@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from waistats._format import Result, fixed, level
+from waistats._format import Result, counted, fixed, level
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import (
@@ -118,7 +118,7 @@ class MultilevelReliability(Result):
     Attributes
     ----------
     coefficients : DataFrame
-        ``term, estimate, se, ci_low, ci_high, meaning``, a row a coefficient.
+        ``term, estimate, se, ci_low, ci_high, meaning``, one row per coefficient.
     components : DataFrame
         ``component, variance, percent`` of the crossed design.
     between, within : ndarray of shape (m, m)
@@ -163,15 +163,17 @@ class MultilevelReliability(Result):
         return noted(self.notes)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row a coefficient."""
+        """Return one row per coefficient."""
         return self.coefficients.copy()
 
     def heading(self) -> str:
         """Return what was analysed."""
         lines = [
-            f"Reliability of repeated sessions: {self.n} persons, {self.n_rows} person-"
-            f"sessions, {self.n_sessions} sessions, {self.n_items} items; "
-            f"k = {fixed(self.k, 1).removesuffix('.0')}{of_simulated(self.simulated)}"
+            f"Reliability of repeated sessions: {counted(self.n, 'person')}, "
+            f"{counted(self.n_rows, 'person-session')}, "
+            f"{counted(self.n_sessions, 'session')}, "
+            f"{counted(self.n_items, 'item')}; k = "
+            f"{fixed(self.k, 1).removesuffix('.0')}{of_simulated(self.simulated)}"
         ]
         if self.ci:
             lines.append(f"{level(self.conf_level)} intervals: {self.ci} of persons")
@@ -353,8 +355,8 @@ def _likelihood(
     m = table.values.shape[1]
     if m > MOST_LIKELIHOOD:
         return frame, (
-            f"Maximum likelihood on two levels is not computed for {m} items (at most "
-            f"{MOST_LIKELIHOOD}).",
+            "Maximum likelihood on two levels is not computed for "
+            f"{counted(m, 'item')} (at most {MOST_LIKELIHOOD}).",
         )
     try:
         found = two_level(table.values, table.person)

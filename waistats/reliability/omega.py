@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import special
 
 from waistats._caller import option
+from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError, DataError, check_option
 from waistats.provenance import marked, noted
@@ -198,8 +199,8 @@ def check_converged(fit: FactorFit, method: str, names: tuple[str, ...]) -> None
         which = ", ".join(names[j] for j in below)
         why = f"the unique variance of {which} decreases below zero without limit"
     raise ConvergenceError(
-        f"the factor model has no solution after {fit.n_iter} steps: {why}. Check the "
-        f"keys of the items (audit_keys){_OTHER.get(method, '')}."
+        f"the factor model has no solution after {counted(fit.n_iter, 'step')}: {why}. "
+        f"Check the keys of the items (audit_keys){_OTHER.get(method, '')}."
     )
 
 
@@ -281,7 +282,7 @@ class FactorReliability(ReliabilityEstimate):
     Attributes
     ----------
     loadings : DataFrame
-        One row an item: ``item``, a column of standardized loadings for each factor,
+        One row per item: ``item``, a column of standardized loadings for each factor,
         ``communality`` and ``uniqueness`` (shares of the item's variance).
     """
 

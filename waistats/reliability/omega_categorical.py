@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError, check_option
 from waistats.provenance import marked, noted
@@ -281,10 +282,13 @@ def _bootstrap(
     low, high = bootstrap_limits(
         defined, estimate, request.conf_level, kind=request.kind
     )
-    notes = [f"Bootstrap: {request.n_resamples} resamples, {request.kind} interval."]
+    notes = [
+        f"Bootstrap: {counted(request.n_resamples, 'resample')}, {request.kind} interval."
+    ]
     if len(defined) < len(drawn):
         notes.append(
-            f"{len(drawn) - len(defined)} resamples leave it undefined and are excluded."
+            f"{counted(len(drawn) - len(defined), 'resample')} without a defined "
+            "coefficient excluded."
         )
     return Spread(
         se=float(defined.std(ddof=1)),

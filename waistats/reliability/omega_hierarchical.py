@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
-from waistats._format import coefficient
+from waistats._format import coefficient, counted
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_option, listing
 from waistats.provenance import marked, noted
@@ -226,7 +226,7 @@ def _exploratory(
         estimate,
         spread,
         request,
-        method=f"Omega hierarchical, Schmid-Leiman: {factors} factors by {how}, "
+        method=f"Omega hierarchical, Schmid-Leiman: {counted(factors, 'factor')} by {how}, "
         "oblimin, correlation matrix, observed variance.",
         notes=problems + refusal,
         loadings=frame,
@@ -325,8 +325,8 @@ def _check_factors(factors: int, m: int) -> None:
         )
     if (m - factors) ** 2 < m + factors:
         raise ModelError(
-            f"{m} items do not identify {factors} factors. Ask for fewer factors, or "
-            "give groups= for a bifactor model."
+            f"{counted(m, 'item')} do not identify {counted(factors, 'factor')}. Ask "
+            "for fewer factors, or give groups= for a bifactor model."
         )
 
 

@@ -150,7 +150,7 @@ def ordinal_sample(
             "the polychoric correlations are inconsistent (the matrix is not "
             f"positive semidefinite: smallest eigenvalue {values[0]:.2g})"
             + (f"; {problems[0][0].lower()}{problems[0][1:-1]}" if problems else "")
-            + f". Use {option('correct', 0.5)} for empty cells, join rare categories, "
+            + f". Use {option('correct', 0.5)} for empty cells, merge rare categories, "
             f"leave an item out, or accept the nearest usable matrix with "
             f"{option('smooth', True)}."
         )

@@ -10,7 +10,7 @@ from math import comb
 
 import numpy as np
 
-from waistats._format import coefficient
+from waistats._format import coefficient, counted
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.reliability._answers import Accepted, Codes
@@ -272,9 +272,9 @@ class SplitHalf(ReliabilityEstimate):
     def closing(self) -> str:
         """Return the spread over splits, the method and the notes."""
         spread = (
-            f"Best split {coefficient(self.best)}; over {self.n_splits} splits into "
-            f"equal halves: mean {coefficient(self.mean)}, worst "
-            f"{coefficient(self.worst)}."
+            f"Best split {coefficient(self.best)}; over "
+            f"{counted(self.n_splits, 'split')} into equal halves: mean "
+            f"{coefficient(self.mean)}, worst {coefficient(self.worst)}."
         )
         # zero-argument super() does not work in a dataclass with slots
         return f"{spread}\n{ReliabilityEstimate.closing(self)}"

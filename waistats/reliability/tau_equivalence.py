@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from waistats._format import Result, coefficient, fixed, p_statement
+from waistats._format import Result, coefficient, counted, fixed, p_statement
 from waistats.provenance import marked, noted, of_simulated
 from waistats.reliability._answers import Accepted, Codes
 from waistats.reliability._factor_structure import (
@@ -62,7 +62,7 @@ class TauEquivalence(Result):
         return noted(self.notes)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row a model."""
+        """Return one row per model."""
         return self.models.copy()
 
     def shown(self) -> pd.DataFrame:
@@ -85,8 +85,8 @@ class TauEquivalence(Result):
             f"Equal loadings: chi-square({self.df}) = {fixed(self.chi_square, 2)}, "
             f"{p_statement(self.p_value)} (scaled {fixed(self.chi_square_scaled, 2)}, "
             f"{p_statement(self.p_value_scaled)}); alpha = {coefficient(self.alpha)}, "
-            f"omega = {coefficient(self.omega)}, n = {self.n}, {self.n_items} items"
-            f"{of_simulated(self.simulated)}"
+            f"omega = {coefficient(self.omega)}, n = {self.n}, "
+            f"{counted(self.n_items, 'item')}{of_simulated(self.simulated)}"
         )
 
     def closing(self) -> str:

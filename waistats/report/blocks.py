@@ -31,7 +31,7 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Short statements, one a line."""
+    """Short statements, one per line."""
 
     items: Sequence[str]
     kind: str = "listing"

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing
-from waistats.instruments.forms import bundled_forms, forms_called
+from waistats.instruments.forms import form_of
 from waistats.measures import (
     ALPHA_TYPES,
     REQUIRED,
@@ -100,8 +101,8 @@ def spread_rows(
         guessed = int((inferred & _blank(reason)).sum())
         if guessed:
             notes.append(
-                f"Whether scores are sums or item means was inferred from their means and "
-                f"standard deviations in {guessed} rows."
+                "Whether scores are sums or item means was inferred from their means "
+                f"and standard deviations in {counted(guessed, 'row')}."
             )
         sd = _pomp(table, ranges, kind, sd, _blank(reason))
     used = table.assign(sd=sd)[_blank(reason)].reset_index(drop=True)
@@ -172,19 +173,23 @@ def _other_scales(
         f"scale {name or 'not stated'}, not {chosen}" for name in scales[other]
     ]
     if scale is None:
-        return [f"Of {len(there)} scales only {chosen} was used; see scale=."]
+        return [
+            f"Of {counted(len(there), 'scale')} only {chosen} was used; see scale=."
+        ]
     return []
 
 
 def response_ranges(
     table: pd.DataFrame, response_min: float | None, response_max: float | None
 ) -> pd.DataFrame:
-    """Return lowest and highest answer: given, else of the table, else of the form."""
+    """Return lowest and highest answer: given, else of the table, else of the form.
+
+    A label that names several forms, such as WAI, has no range.
+    """
     low, high = (_number(table, c) for c in ("response_min", "response_max"))
     for i, name in enumerate(_text(table, "instrument")):
-        forms = forms_called(name) if name else []
-        if forms and pd.isna(low[i]) and pd.isna(high[i]):
-            form = bundled_forms()[forms[0]]
+        form = form_of(name) if name else None
+        if form is not None and pd.isna(low[i]) and pd.isna(high[i]):
             low[i] = np.nan if form.response_min is None else form.response_min
             high[i] = np.nan if form.response_max is None else form.response_max
     if response_min is not None or response_max is not None:
@@ -340,7 +345,7 @@ def spread_covariance(
     centred = totals - totals.mean()
     variance = float(centred @ centred) / (n - 1)
     if variance <= 0:
-        raise DataError(f"The total of the {n} respondents does not vary.")
+        raise DataError(f"The total of the {counted(n, 'respondent')} does not vary.")
     alpha = float(alpha_of(np.cov(values, rowvar=False)))
     if alpha > 1 - 1e-12:
         raise DataError("Alpha is 1: the items are copies of each other.")

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from waistats._format import Result, percent
+from waistats._format import Result, counted, percent
 from waistats._frames import is_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, listing, near
@@ -153,7 +153,7 @@ class CoderAgreement(Result):
         counts together), ``coefficient`` (kappa or icc), ``estimate, se, ci_low,
         ci_high, note``.
     disagreements : DataFrame
-        The keys, ``variable, first, second, first_where, second_where``, a row a cell.
+        The keys, ``variable, first, second, first_where, second_where``, one row per cell.
     unmatched : DataFrame
         The keys and ``sheet, where`` of rows that only one sheet has.
     keys : tuple of str
@@ -185,16 +185,18 @@ class CoderAgreement(Result):
         total = self.k_first + self.k_second - self.k_matched
         share = percent(100 * self.k_matched / total, 0)
         return (
-            f"Agreement of two coders{of_simulated(self.simulated)}: {self.k_matched} of "
-            f"{total} rows coded by both ({share}), matched by {', '.join(self.keys)}"
+            f"Agreement of two coders{of_simulated(self.simulated)}: {self.k_matched} "
+            f"of {counted(total, 'row')} coded by both ({share}), matched by "
+            f"{', '.join(self.keys)}"
         )
 
     def closing(self) -> str:
         """Return how many cells differ."""
         count, left = len(self.disagreements), len(self.unmatched)
-        said = f"{count} cell{'s differ' if count != 1 else ' differs'}"
+        said = counted(count, "cell differs", "cells differ")
         if left:
-            said += f"; {left} row{'s stand' if left != 1 else ' stands'} in one sheet"
+            only = counted(left, "row appears", "rows appear")
+            said += f"; {only} in one sheet only"
         return f"{said}. See .disagreements and .unmatched."
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import Result, fixed, p_statement
+from waistats._format import Result, counted, fixed, p_statement
 from waistats._frames import as_frame
 from waistats._renamed import renamed
 from waistats._typing import FloatArray
@@ -214,7 +214,7 @@ class ClassicalRegression(Result):
         """Return how many rows were incomplete."""
         if not self.n_dropped:
             return ""
-        return f"{self.n_dropped} coefficients with missing predictors excluded."
+        return f"{counted(self.n_dropped, 'coefficient')} with missing predictors excluded."
 
 
 @renamed(predictors="moderators")
@@ -267,12 +267,15 @@ def classical_regression(
     table = coefficients.loc[complete].reset_index(drop=True)
     if len(table) < 3:
         raise ModelError(
-            f"Only {len(table)} coefficients have all of {listing(columns)}."
+            f"Only {counted(len(table), 'coefficient has', 'coefficients have')} "
+            f"values in all of {listing(columns)}; at least 3 are needed."
         )
     design = build_design(moderators, table)
     if len(table) <= design.X.shape[1] + 1:
         raise ModelError(
-            f"{design.X.shape[1]} terms need more than {len(table)} coefficients."
+            f"{counted(len(table), 'coefficient is', 'coefficients are')} too few for "
+            f"a regression with {counted(design.X.shape[1], 'term')}. Use fewer "
+            "predictors."
         )
     y = pd.to_numeric(table[outcome]).to_numpy(dtype=float)
     w = None if weights is None else pd.to_numeric(table[weights]).to_numpy(dtype=float)

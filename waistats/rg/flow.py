@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._format import counted
 from waistats._frames import as_frame
 from waistats.measures import EXCLUDED, OWN, status_of
 from waistats.provenance import is_simulated, marked
@@ -170,7 +171,6 @@ def _totals(rows: pd.DataFrame) -> dict[str, Any]:
     persons = rows.groupby("sample")["persons"].max()
     unknown = int(persons.isna().sum())
     nobody = unknown == len(persons) and unknown > 0
-    samples = "sample" if unknown == 1 else "samples"
     return {
         "records": pd.NA,
         "studies": rows["study"].nunique(),
@@ -178,16 +178,15 @@ def _totals(rows: pd.DataFrame) -> dict[str, Any]:
         "coefficients": int(rows["coefficient"].sum()),
         "persons": pd.NA if nobody else int(persons.sum()),
         "samples_without_n": unknown,
-        "note": f"n of {unknown} {samples} not known" if unknown else "",
+        "note": f"n of {counted(unknown, 'sample')} not known" if unknown else "",
     }
 
 
 def _records_of(mask: np.ndarray) -> dict[str, Any]:
     count = int(mask.sum())
-    noun = "record" if count == 1 else "records"
     return dict.fromkeys(COLUMNS[5:10], pd.NA) | {
         "records": count,
-        "note": f"{count:,} {noun}",
+        "note": counted(count, "record"),
     }
 
 

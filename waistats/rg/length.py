@@ -59,7 +59,7 @@ def spearman_brown(estimate: Any, n_items: Any, target: Any) -> Any:
     below = 1 + (f - 1) * a
     if np.any(below <= 0):
         raise DataError(
-            "A negative coefficient cannot be carried to this length: its mean "
+            "A negative coefficient cannot be projected to this length: its mean "
             "inter-item correlation is not possible there."
         )
     out = f * a / below

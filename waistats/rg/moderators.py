@@ -120,7 +120,7 @@ def screen_moderators(
     Returns
     -------
     DataFrame
-        A row a moderator: ``moderator, kind, k, k_studies, k_missing, n_levels,
+        One row per moderator: ``moderator, kind, k, k_studies, k_missing, n_levels,
         statistic, df, df_denominator, p_value, p_adjusted, R2, tau2``, of numbers also
         ``slope`` with its ``slope_se`` and limits on the scale of pooling and the
         ``change`` in alpha for one standard deviation more, from the mean; ``Q_E,

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import special
 
 from waistats._caller import option
-from waistats._format import Result, coefficient, interval
+from waistats._format import Result, coefficient, counted, interval
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option, listing
 from waistats.measures import effect_sizes
@@ -84,7 +84,7 @@ class PooledCovariances(Result):
     simulated: bool = False
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the reliability of the pooled matrix, a row a coefficient."""
+        """Return the reliability of the pooled matrix, one row per coefficient."""
         return self.coefficients
 
     def heading(self) -> str:
@@ -92,10 +92,11 @@ class PooledCovariances(Result):
         first = self.coefficients.iloc[0]
         limits = interval(first["ci_low"], first["ci_high"])
         return (
-            f"Item {self.metric}s of {self.scale} pooled over {self.k} studies "
-            f"({self.effects} effects), {self.n:,} respondents, {len(self.matrix)} "
-            f"items{of_simulated(self.simulated)}: "
-            f"{first['term']} = {coefficient(first['estimate'])} {limits}"
+            f"Item {self.metric}s of {self.scale} pooled over "
+            f"{counted(self.k, 'study')} ({self.effects} effects), "
+            f"{counted(self.n, 'respondent')}, {len(self.matrix)} "
+            f"items{of_simulated(self.simulated)}: {first['term']} = "
+            f"{coefficient(first['estimate'])} {limits}"
         )
 
     def closing(self) -> str:
@@ -284,7 +285,7 @@ def _matrices(
             studies.append(str(part.samples["study_id"].iloc[i]))
     if len(set(studies)) < len(studies):
         raise ModelError(
-            "a study has several samples; pool one sample a study, without "
+            "a study has several samples; pool one sample per study, without "
             f"{option('by')}."
         )
     assert names is not None

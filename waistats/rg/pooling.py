@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._format import counted
 from waistats._frozen import Frozen
 from waistats.errors import ModelError, check_option
 from waistats.measures import ALPHA_TYPES
@@ -183,7 +184,8 @@ def pool(
     n_studies = int(studies.nunique())
     if n_studies < FEWEST_TO_POOL:
         raise ModelError(
-            f"{n_studies} studies are too few to pool; describe them instead."
+            f"{counted(n_studies, 'study is', 'studies are')} too few to pool; "
+            "describe the coefficients instead."
         )
     prediction = check_option("prediction", prediction, PREDICTIONS)
     independent = fit_meta(effects, method=method, conf_level=conf_level)

@@ -29,7 +29,7 @@ def robustness(
     ----------
     fit : MetaResult or MultilevelResult
         A model without moderators. Where its studies give several coefficients,
-        regressions are multilevel, and other checks use one coefficient a study.
+        regressions are multilevel, and other checks use one coefficient per study.
     thresholds : sequence of float
         Alphas below which coefficients may have been withheld, a selection model each.
 
@@ -73,8 +73,8 @@ def _words(*parts: str) -> str:
 
 
 def _thinned(fit: Model, used: MetaResult) -> str:
-    """Return how many coefficients a check of one a study uses; empty for all."""
-    return "" if used.k == fit.k else f"one coefficient a study ({used.k} of {fit.k})"
+    """Return how many coefficients a check of one per study uses; empty for all."""
+    return "" if used.k == fit.k else f"one coefficient per study ({used.k} of {fit.k})"
 
 
 def _nested(result: FittedModel) -> str:

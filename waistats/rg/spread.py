@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import Result, fixed, interval, level, p_statement
+from waistats._format import Result, counted, fixed, interval, level, p_statement
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import (
@@ -199,17 +199,15 @@ class SpreadResult(Result):
         )
         if len(self.excluded):
             lines.append(
-                f"{len(self.excluded)} coefficients excluded; see .excluded for the "
-                "reasons."
+                f"{counted(len(self.excluded), 'coefficient')} excluded; see .excluded "
+                "for the reasons."
             )
         return "\n".join([*lines, *self.notes])
 
     def _sizes(self) -> str:
         """Return the typical error and spread, and how far they range."""
         if self.alpha.has_moderators:
-            return (
-                "With moderators: tau2, slope and correlation are what they leave over."
-            )
+            return "With moderators, tau2, slope and correlation are residual."
         unit = "% of the possible range" if self.metric == "pomp" else ""
         parts = []
         for what, fit in (
@@ -291,7 +289,7 @@ def spread_analysis(
     Parameters
     ----------
     coefficients : DataFrame
-        A coefficient table with ``score_sd``, one alpha a sample. Other rows are listed
+        A coefficient table with ``score_sd``, one alpha per sample. Other rows are listed
         in the result's ``excluded`` with the reason.
     moderators : str, optional
         A formula such as ``"~ np.log(n_items)"``: what to hold constant, in the alphas
@@ -519,7 +517,8 @@ def loading_variation(
     if values.shape[1] < 3 or len(values) <= values.shape[1]:
         raise DataError(
             "One factor needs at least 3 items and more people than items; there are "
-            f"{values.shape[1]} items and {len(values)} people."
+            f"{counted(values.shape[1], 'item')} and "
+            f"{counted(len(values), 'person', 'people')}."
         )
     covariance = np.cov(values, rowvar=False)
     check_positive_definite(covariance)
@@ -557,10 +556,13 @@ def _design(
         if k >= design.X.shape[1] + 2:
             return design
     reasons = excluded["reason"].value_counts()
-    why = "; ".join(f"{count} rows: {text}" for text, count in reasons.items())
+    why = "; ".join(
+        f"{counted(count, 'row')}: {text}" for text, count in reasons.items()
+    )
     raise ModelError(
-        f"Only {k} samples have an alpha and a standard deviation on one metric, too few "
-        f"for this model. {f'Left out were {why}.' if why else ''}".rstrip()
+        f"Only {counted(k, 'sample has', 'samples have')} an alpha and a standard "
+        "deviation on one metric, too few "
+        f"for this model. {f'Excluded: {why}.' if why else ''}".rstrip()
     )
 
 

@@ -11,6 +11,7 @@ from waistats._format import (
     Result,
     coefficient,
     count,
+    counted,
     frame_html,
     frame_text,
     interval,
@@ -375,8 +376,8 @@ class RGStudy(Result):
         studies = self.effects.loc[used, "study_id"].nunique()
         lines = [
             words,
-            f"{count(used.sum())} coefficients of {count(studies)} studies can be "
-            f"pooled; {count(left)} cannot.",
+            f"{counted(used.sum(), 'coefficient')} of {counted(studies, 'study')} can "
+            f"be pooled; {count(left)} cannot.",
         ]
         lines.append(self.sentence())
         if self.pooled is not None:

@@ -1,7 +1,6 @@
 """What only the authors of a review can tell, and what is asked of them."""
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 from waistats._files import new_file
 from waistats._format import Result
 from waistats.errors import DataError, near
+from waistats.io._documents import read_toml
 
 # key -> what is asked, in the order of a paper
 KEYS: Mapping[str, str] = MappingProxyType(
@@ -116,19 +116,14 @@ def read_texts(source: Any) -> AuthorTexts:
     else:
         path = Path(os.fspath(source))
         name = str(path)
-        try:
-            given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        except FileNotFoundError as error:
-            raise DataError(f"{path}: there is no such file.") from error
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise DataError(f"{path} cannot be read as TOML: {error}") from error
+        given = read_toml(path)
     problems = [
         f"{key!r} is not known{near(str(key), tuple(KEYS))}"
         for key in given
         if key not in KEYS
     ]
     problems += [
-        f"{key!r} must be a text"
+        f"{key!r} must be text in quotation marks"
         for key, value in given.items()
         if key in KEYS and not isinstance(value, str)
     ]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from waistats._format import counted
 from waistats._typing import FloatArray, IntArray
 from waistats.meta._design import Design
 from waistats.meta._effects import Effects
@@ -16,7 +17,7 @@ from waistats.meta.results import MetaResult
 
 Model = MetaResult | MultilevelResult
 LEVELS = ("study_id", "coefficient_id")
-RULE = "the coefficient of the most respondents, then of the most items, then the first"
+RULE = "the coefficient with the most respondents, then the most items, then the first"
 
 
 def studies(result: Model) -> IntArray | None:
@@ -51,19 +52,18 @@ def study_model(result: Model) -> tuple[Model, tuple[str, ...]]:
         small_sample="t",
         conf_level=result.conf_level,
     )
+    n_studies = counted(len(np.unique(code)), "study")
     note = (
-        f"Studies give several coefficients ({len(np.unique(code))} studies, {k} "
-        "coefficients), so the regression is multilevel. User "
-        "weights are not used."
-        if result.weights is not None
-        else f"Studies give several coefficients ({len(np.unique(code))} studies, {k} "
-        "coefficients), so the regression is multilevel."
+        f"Some studies give several coefficients ({n_studies}, "
+        f"{counted(k, 'coefficient')}), so the regression is multilevel."
     )
+    if result.weights is not None:
+        note += " User weights are not used."
     return fit, (note,)
 
 
 def one_a_study(result: Model, what: str) -> tuple[MetaResult, tuple[str, ...]]:
-    """Return a one-level model of one coefficient a study, and a note of the rule."""
+    """Return a one-level model of one coefficient per study, and a note of the rule."""
     code = studies(result)
     if code is None and isinstance(result, MetaResult):
         return result, ()
@@ -83,22 +83,23 @@ def one_a_study(result: Model, what: str) -> tuple[MetaResult, tuple[str, ...]]:
         return fit, ()
     note = (
         f"{what} has no version for studies that give several coefficients. It uses one "
-        f"a study, {len(keep)} of {result.k}: {RULE}."
+        f"per study, {len(keep)} of {result.k}: {RULE}."
     )
     return fit, (note,)
 
 
 def one_level(result: Model, what: str) -> tuple[MetaResult, tuple[str, ...]]:
-    """Return a one-level model as it was given, one coefficient a study of others."""
+    """Return a one-level model as it was given, one coefficient per study of others."""
     if isinstance(result, MultilevelResult):
         return one_a_study(result, what)
     code = studies(result)
     if code is None:
         return result, ()
+    n_studies = counted(len(np.unique(code)), "study")
     note = (
-        f"{what} takes all {result.k} coefficients as independent, but they come from "
-        f"{len(np.unique(code))} studies: its tests reject too often. With the result of "
-        "fit_multilevel() it uses one coefficient a study."
+        f"{what} takes all {counted(result.k, 'coefficient')} as independent, but they "
+        f"come from {n_studies}: its tests reject too often. With the result of "
+        "fit_multilevel() it uses one coefficient per study."
     )
     return result, (note,)
 

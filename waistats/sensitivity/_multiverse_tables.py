@@ -47,7 +47,7 @@ def _small(table: pd.DataFrame, small_n: float) -> np.ndarray:
 
 
 def _outliers(table: pd.DataFrame) -> np.ndarray | str:
-    """Return rows with large studentised deleted residuals on the Bonett scale."""
+    """Return rows with large studentized deleted residuals on the Bonett scale."""
     try:
         frame = influence(fit_meta(effect_sizes(table)))
     except WaistatsError as error:

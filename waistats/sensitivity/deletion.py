@@ -246,13 +246,13 @@ def influence(result: Any, by: str | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a coefficient, in input order: ``study_id, coefficient_id``;
-        ``rstudent``, the studentised deleted residual; ``dffits``, the change of its
+        One row per coefficient, in input order: ``study_id, coefficient_id``;
+        ``rstudent``, the studentized deleted residual; ``dffits``, the change of its
         fitted value in standard errors; ``cook_d``, Cook's distance; ``cov_ratio``,
         determinant of the covariance without it over that with it; ``tau2_deleted``
         and ``Q_deleted`` of the fit without it; ``hat``, its leverage; ``weight``, in
         percent; ``dfbetas_<term>``, the change of each coefficient in standard errors;
-        ``influential``. With ``by`` a row a group: ``omitted, k, chi2, p_value`` (of
+        ``influential``. With ``by`` one row per group: ``omitted, k, chi2, p_value`` (of
         all its deleted residuals together) in place of ids, ``rstudent``, ``dffits``
         and ``hat``. NaN where the rows left do not determine the coefficients.
 
@@ -368,7 +368,7 @@ def _shared(
 def _rows(
     result: Model, deleted: Refits, factor: FloatArray, C: FloatArray
 ) -> dict[str, FloatArray]:
-    """Return studentised deleted residuals and DFFITS of single rows."""
+    """Return studentized deleted residuals and DFFITS of single rows."""
     X, v = result.design.X, result.effects.vi
     with np.errstate(divide="ignore", invalid="ignore"):
         fitted = np.einsum("kp,pk->k", X, deleted.beta)
@@ -434,7 +434,7 @@ def cumulative(
         From `fit_meta` or `fit_multilevel`, without moderators.
     order : str or array_like, optional
         What decides the order: a column such as ``"year"`` or ``"n"``,
-        ``"precision"`` for the most precise first, or one value a row; without it the
+        ``"precision"`` for the most precise first, or one value per row; without it the
         rows stay as they are. Ties keep the order of the rows.
     descending : bool, default False
         Largest value first.
@@ -508,7 +508,7 @@ def order_values(result: FittedModel, order: Any) -> pd.Series:
             values = values.iloc[result.effects.rows].reset_index(drop=True)
         if len(values) != k:
             raise ModelError(
-                f"order must have one value a row ({k}); got {len(values)}."
+                f"order must have one value per row ({k}); got {len(values)}."
             )
     blank = values.isna().to_numpy()
     if blank.any():

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 from tqdm import tqdm
 
-from waistats._format import Result, coefficient, count
+from waistats._format import Result, coefficient, count, counted
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ModelError, near
 from waistats.measures import back_transform
@@ -68,7 +68,7 @@ class GoshResult(Result):
     simulated: bool
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row a subset: ``k, estimate, tau2, I2, Q``.
+        """Return one row per subset: ``k, estimate, tau2, I2, Q``.
 
         With moderators ``estimate_<term>`` for each coefficient.
         """
@@ -95,7 +95,7 @@ class GoshResult(Result):
     def clusters(self, term: int = 0) -> IntArray:
         """Return 0 or 1 for each subset: the two clusters of the cloud.
 
-        Two means of standardised estimate and I2, from the ends of the estimates;
+        Two means of standardized estimate and I2, from the ends of the estimates;
         cluster 1 has the higher mean estimate. -1 where a subset has no fit.
         """
         points = np.column_stack([self.estimate[term], self.I2])
@@ -125,7 +125,7 @@ class GoshResult(Result):
         Returns
         -------
         DataFrame
-            A row a study, in input order: ``study``; ``estimate_with``,
+            One row per study, in input order: ``study``; ``estimate_with``,
             ``estimate_without``, ``I2_with``, ``I2_without``, means over subsets with
             and without it (on the model's scale); ``share_high``, ``share_low``, the
             share of the subsets of either cluster that contain it; ``phi``, the
@@ -160,7 +160,7 @@ class GoshResult(Result):
     def heading(self) -> str:
         """Return how many subsets were fitted."""
         drawn = "" if len(self.k) == self.total else f", of {count(self.total)}, drawn"
-        text = f"{count(len(self.k))} subsets{drawn} (k = {len(self.studies)}"
+        text = f"{counted(len(self.k), 'subset')}{drawn} (k = {len(self.studies)}"
         text += f"; tau^2 estimator: {self.method})"
         return text + of_simulated(self.simulated)
 
@@ -242,7 +242,7 @@ def gosh(
     Returns
     -------
     GoshResult
-        ``to_frame()`` has a row a subset; ``split()`` says which studies divide the
+        ``to_frame()`` has one row per subset; ``split()`` says which studies divide the
         cloud.
 
     Raises

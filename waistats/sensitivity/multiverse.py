@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from waistats._format import Result, coefficient, count, frame_text, level, percent
+from waistats._format import (
+    Result,
+    coefficient,
+    counted,
+    frame_text,
+    level,
+    percent,
+)
 from waistats._frames import as_frame
 from waistats.errors import ModelError, WaistatsError, check_conf_level, check_option
 from waistats.measures import ALPHA_TYPES, back_transform, effect_sizes
@@ -52,7 +59,7 @@ class Multiverse(Result):
     frame : DataFrame
         ``measure, model, interval, dependence, exclusion, k, n_studies, estimate,
         ci_low, ci_high, pi_low, pi_high`` on the alpha scale, ``tau2`` on each
-        measure's, ``I2``; a row a specification.
+        measure's, ``I2``; one row per specification.
     skipped : DataFrame
         Specifications without a result, and the ``reason``.
     thresholds : tuple of float
@@ -145,7 +152,7 @@ class Multiverse(Result):
             coefficient(float(x)) for x in estimate.quantile([0, 0.5, 1])
         )
         text = (
-            f"In {count(n)} specifications the pooled alpha lies between {low} and "
+            f"In {counted(n, 'specification')} the pooled alpha lies between {low} and "
             f"{high} (median {middle}; spread {coefficient(self.spread)}). "
         )
         return text + self._verdict() + " " + self._mover()
@@ -188,7 +195,9 @@ class Multiverse(Result):
 
     def heading(self) -> str:
         """Return how many specifications there are."""
-        text = f"Multiverse of {count(len(self.frame))} specifications (k = {self.k}"
+        text = (
+            f"Multiverse of {counted(len(self.frame), 'specification')} (k = {self.k}"
+        )
         text += f"; {level(self.conf_level)} CI)"
         return text + of_simulated(self.simulated)
 
@@ -196,7 +205,9 @@ class Multiverse(Result):
         """Return the sentence and what was skipped."""
         lines = [frame_text(self.choices()), "", self.sentence()]
         if len(self.skipped):
-            lines.append(f"{len(self.skipped)} specifications skipped; see .skipped.")
+            lines.append(
+                f"{counted(len(self.skipped), 'specification')} skipped; see .skipped."
+            )
         return "\n".join(lines)
 
     def shown(self) -> pd.DataFrame:
@@ -463,7 +474,7 @@ def multiverse(
         What is done with several coefficients of a study: ``"ignored"``, ``"one"``
         (most respondents), ``"mean"``, ``"multilevel"``, ``"multilevel-robust"`` (CR2).
     exclude : sequence of str
-        Of ``"none"``, ``"outliers"`` (studentised deleted residual beyond 1.96 on the
+        Of ``"none"``, ``"outliers"`` (studentized deleted residual beyond 1.96 on the
         Bonett scale), ``"small-n"``.
     small_n : float, default 50
         Coefficients of fewer respondents are small.
@@ -480,7 +491,7 @@ def multiverse(
     Returns
     -------
     Multiverse
-        ``to_frame()`` has a row a specification, ``choices()`` what each choice does,
+        ``to_frame()`` has one row per specification, ``choices()`` what each choice does,
         ``sentence()`` how much the conclusion depends on them.
 
     Raises

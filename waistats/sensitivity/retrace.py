@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from waistats._format import Result, count
+from waistats._format import Result, count, counted
 from waistats._frames import as_frame
 from waistats.errors import ModelError, WaistatsError, check_conf_level, listing, near
 from waistats.meta.tau2 import METHODS
@@ -113,7 +113,7 @@ class Retraced(Result):
     def sentence(self) -> str:
         """Return in words how many specifications fit, and what that means."""
         printed = ", ".join(f"{name} {text}" for name, text in self.reported.items())
-        total = f"{count(len(self.frame))} specifications"
+        total = counted(len(self.frame), "specification")
         if not self.n_matches:
             first = self.frame.iloc[0]
             return (

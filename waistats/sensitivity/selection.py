@@ -200,7 +200,7 @@ def threshold_selection(
     result : MetaResult or MultilevelResult
         From `fit_meta` or `fit_multilevel`; moderators stay in the model. Effects must
         be without bias correction, so that a threshold is one point of their scale. Of a
-        multilevel model one coefficient a study is used: that of the most respondents,
+        multilevel model one coefficient per study is used: that of the most respondents,
         then of the most items, then the first.
     threshold : float or sequence of float, default 0.70
         Reliability at which the probability of being reported changes.

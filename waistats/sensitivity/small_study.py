@@ -201,7 +201,7 @@ def egger_test(
     model : {"mixed", "classical"}, default "mixed"
         The model of ``result`` with the predictor added (where studies give several
         coefficients a multilevel one), or weighted least squares with weights
-        :math:`1/v_i` and a free scale (Egger's own; of one coefficient a study).
+        :math:`1/v_i` and a free scale (Egger's own; of one coefficient per study).
     predictor : {"se", "variance", "n", "inverse_n", "sqrt_n", "inverse_sqrt_n"}
         What stands for precision.
     robust : bool, default False

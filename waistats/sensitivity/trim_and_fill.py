@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import Result, fixed, p_statement
+from waistats._format import Result, counted, fixed, p_statement
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, ModelError, check_option
 from waistats.measures import back_transform
@@ -98,7 +98,7 @@ def trim_and_fill(
     ----------
     result : MetaResult or MultilevelResult
         From `fit_meta` or `fit_multilevel`, without moderators. Of a
-        multilevel model one coefficient a study is used: that of the most respondents,
+        multilevel model one coefficient per study is used: that of the most respondents,
         then of the most items, then the first.
     estimator : {"L0", "R0", "Q0"}, default "L0"
         Estimator of the number of missing studies.
@@ -207,8 +207,8 @@ def _mean(
     batch = fit_batch(y[:, None], v[:, None], X, model.method, "wald")
     if not batch.converged[0]:
         raise ConvergenceError(
-            f"{model.method} did not converge for the {len(y)} studies left by "
-            "trimming; fit with method='DL'."
+            f"{model.method} did not converge for the {counted(len(y), 'study')} left "
+            "by trimming; fit with method='DL'."
         )
     return batch.beta[:, 0]
 

@@ -1,5 +1,6 @@
 """Tables for a paper; great_tables is loaded when a table is made."""
 
+from waistats._signature import shorten
 from waistats.tables import generic, models, sensitivity, studies as of_studies
 from waistats.tables._gt import published
 from waistats.tables.export import (
@@ -87,6 +88,19 @@ __all__ = [
     "to_text",
     "to_xlsx",
 ]
+
+
+for _writer in (
+    add_table,
+    save_table,
+    to_csv,
+    to_docx,
+    to_html,
+    to_latex,
+    to_text,
+    to_xlsx,
+):
+    shorten(_writer)
 
 
 def __dir__() -> list[str]:

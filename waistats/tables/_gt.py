@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from functools import wraps
 from html import unescape
-from inspect import signature
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import pandas as pd
 
+from waistats._signature import shorten
 from waistats.errors import ModelError, visible
 from waistats.tables._spec import Column, TableSpec, head
 from waistats.tables._typeset import sentence, signs, to_html
@@ -82,7 +82,7 @@ def published(make: Callable[P, TableSpec]) -> Callable[P, "GT"]:
         return to_gt(make(*args, **kwargs))
 
     made.__annotations__ = {**make.__annotations__, "return": "GT"}
-    made.__signature__ = signature(make).replace(return_annotation="GT")  # type: ignore[attr-defined]
+    shorten(made)
     made.__module__ = "waistats.tables"
     return made
 

@@ -16,22 +16,66 @@ if TYPE_CHECKING:
 
 
 def to_html(table: "GT") -> str:
-    """Return a table as HTML with its own style, to put into a page."""
+    """Return a table as HTML with its own style, to put into a page.
+
+    Parameters
+    ----------
+    table : GT
+        From a function of `waistats.tables`, or any other great_tables table.
+
+    Returns
+    -------
+    str
+        HTML fragment.
+    """
     return to_html_fragment(table)
 
 
 def to_csv(table: "GT") -> str:
-    """Return heads and cells of a table as CSV; title and notes are left out."""
+    """Return heads and cells of a table as CSV; title and notes are left out.
+
+    Parameters
+    ----------
+    table : GT
+        From a function of `waistats.tables`, or any other great_tables table.
+
+    Returns
+    -------
+    str
+        CSV text.
+    """
     return _text.to_csv(spec_of(table))
 
 
 def to_latex(table: "GT") -> str:
-    """Return a table as LaTeX (booktabs); Greek letters become mathematics."""
+    """Return a table as LaTeX (booktabs); Greek letters become mathematics.
+
+    Parameters
+    ----------
+    table : GT
+        From a function of `waistats.tables`, or any other great_tables table.
+
+    Returns
+    -------
+    str
+        LaTeX code.
+    """
     return _text.to_tex(spec_of(table))
 
 
 def to_text(table: "GT") -> str:
-    """Return a table as aligned text, with its title and note."""
+    """Return a table as aligned text, with its title and note.
+
+    Parameters
+    ----------
+    table : GT
+        From a function of `waistats.tables`, or any other great_tables table.
+
+    Returns
+    -------
+    str
+        Aligned text.
+    """
     return _text.to_text(spec_of(table))
 
 
@@ -40,17 +84,46 @@ def to_xlsx(table: "GT") -> bytes:
 
     A cell of one number holds it unrounded, in the form that the table shows; everything
     else is text, never a formula. The ends of an interval have a column each.
+
+    Parameters
+    ----------
+    table : GT
+        From a function of `waistats.tables`, or any other great_tables table.
+
+    Returns
+    -------
+    bytes
+        Content of an .xlsx file.
     """
     return _excel.to_xlsx(spec_of(table))
 
 
 def to_docx(table: "GT") -> bytes:
-    """Return a table as a Word file that holds a real table."""
+    """Return a table as a Word file that holds a real table.
+
+    Parameters
+    ----------
+    table : GT
+        From a function of `waistats.tables`, or any other great_tables table.
+
+    Returns
+    -------
+    bytes
+        Content of a .docx file (needs python-docx).
+    """
     return _docx.to_docx(spec_of(table))
 
 
 def add_table(document: Any, table: "GT") -> None:
-    """Add a table with its title and notes to the end of a Word document."""
+    """Add a table with its title and notes to the end of a Word document.
+
+    Parameters
+    ----------
+    document : docx.document.Document
+        A document of python-docx, which is changed in place.
+    table : GT
+        From a function of `waistats.tables`, or any other great_tables table.
+    """
     _docx.add_spec(document, spec_of(table))
 
 

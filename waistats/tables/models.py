@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from waistats._format import count, fixed, interval, level
+from waistats._format import counted, fixed, interval, level
 from waistats._labels import (
     head_words,
     heterogeneity_text,
@@ -42,7 +42,7 @@ def left_out(model: FittedModel) -> str:
     many = len(model.excluded)
     if many == 0:
         return ""
-    return f"{count(many)} coefficient{'s' if many > 1 else ''} could not be pooled."
+    return f"{counted(many, 'coefficient')} could not be pooled."
 
 
 def pooled(results: Any, *, title: str = "Pooled Reliability") -> TableSpec:
@@ -58,7 +58,7 @@ def pooled(results: Any, *, title: str = "Pooled Reliability") -> TableSpec:
     Returns
     -------
     GT
-        A row a model or cell, on the alpha scale.
+        One row per model or cell, on the alpha scale.
 
     Examples
     --------
@@ -117,7 +117,24 @@ def cells(
     conf_level: float = 0.95,
     notes: list[str] | None = None,
 ) -> TableSpec:
-    """Tabulate pooled cells or levels: ``cells`` or ``levels`` of a study."""
+    """Tabulate pooled cells or levels: ``cells`` or ``levels`` of a study.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``cells`` or ``levels`` of a study.
+    title : str
+        Title.
+    conf_level : float
+        Confidence level of the intervals, for the heads of the columns.
+    notes : list of str, optional
+        Notes below the table.
+
+    Returns
+    -------
+    GT
+        One row per cell, on the alpha scale.
+    """
     shown = frame.drop(columns=["Q", "Q_df", "Q_p"], errors="ignore")
     sign = "α"
     if "coefficient_type" in shown:
@@ -157,7 +174,7 @@ def coefficients(result: Any, *, title: str = "Model Coefficients") -> TableSpec
     Returns
     -------
     GT
-        A row a term; the note has the test of moderators and the heterogeneity.
+        One row per term; the note has the test of moderators and the heterogeneity.
     """
     robust = result if isinstance(result, RobustResult) else None
     model = as_model(result) if robust is None else robust
@@ -165,7 +182,7 @@ def coefficients(result: Any, *, title: str = "Model Coefficients") -> TableSpec
     if robust is not None:
         notes.append(
             "Cluster-robust standard errors (CR2) with Satterthwaite degrees of "
-            f"freedom, {count(robust.n_clusters)} clusters."
+            f"freedom, {counted(robust.n_clusters, 'cluster')}."
         )
         notes.append(simulated(robust))
     if isinstance(model, FittedModel):
@@ -189,7 +206,21 @@ def coefficients(result: Any, *, title: str = "Model Coefficients") -> TableSpec
 def moderators(
     result: Any, *, title: str = "Moderators in Units of Alpha"
 ) -> TableSpec:
-    """Tabulate what each moderator changes in alpha, from a stated baseline."""
+    """Tabulate the effect of each moderator on alpha, from a stated baseline.
+
+    Parameters
+    ----------
+    result : MetaResult, MultilevelResult or RGStudy
+        A model with moderators.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per moderator or level: the predicted alpha and its difference from the
+        baseline.
+    """
     model = as_model(result)
     frame = model.alpha_effects()
     base = ", ".join(
@@ -222,7 +253,20 @@ def moderators(
 
 
 def heterogeneity(result: Any, *, title: str = "Heterogeneity") -> TableSpec:
-    """Tabulate tau2, tau, I2 and H2 with their intervals."""
+    """Tabulate tau2, tau, I2 and H2 with their intervals.
+
+    Parameters
+    ----------
+    result : MetaResult or RGStudy
+        The model.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row with tau2, tau, I2 and H2, each with its limits.
+    """
     model = as_model(result)
     frame = model.heterogeneity_intervals().reset_index(names="quantity")
     signs = {"tau2": "τ²", "tau": "τ", "I2": "I² (%)", "H2": "H²"}
@@ -261,7 +305,20 @@ def heterogeneity(result: Any, *, title: str = "Heterogeneity") -> TableSpec:
 
 
 def components(result: Any, *, title: str = "Variance Components") -> TableSpec:
-    """Tabulate the variances of a multilevel model, outer level first."""
+    """Tabulate the variances of a multilevel model, outer level first.
+
+    Parameters
+    ----------
+    result : MultilevelResult or RGStudy
+        The model.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per level, with profile-likelihood limits of its variance.
+    """
     model = as_model(result)
     if not isinstance(model, MultilevelResult):
         raise ModelError("components() is for models from fit_multilevel().")
@@ -283,7 +340,20 @@ def components(result: Any, *, title: str = "Variance Components") -> TableSpec:
 
 
 def excluded(result: Any, *, title: str = "Excluded Coefficients") -> TableSpec:
-    """Tabulate the rows that were not pooled, and why."""
+    """Tabulate the rows that were not pooled, and why.
+
+    Parameters
+    ----------
+    result : MetaResult, MultilevelResult or RGStudy
+        The model.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per excluded coefficient, with the reason.
+    """
     frame = result if isinstance(result, pd.DataFrame) else result.excluded
     return spec(
         frame,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from waistats._format import coefficient, count, fixed, interval, percent
+from waistats._format import coefficient, count, counted, fixed, interval, percent
 from waistats._labels import column_words, plain_head, statistic_text, symbol
 from waistats.errors import DataError, ModelError
 from waistats.figures.forest import fit_groups
@@ -52,7 +52,20 @@ def _refits(
 
 
 def leave_one_out(result: Any, *, title: str = "Leave-One-Out Analysis") -> TableSpec:
-    """Tabulate the pooled value without each study; of a model or a frame of it."""
+    """Tabulate the pooled value without each study; of a model or a frame of it.
+
+    Parameters
+    ----------
+    result : MetaResult, MultilevelResult or DataFrame
+        The model, or a frame of `waistats.leave_one_out` on the alpha scale.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per omitted coefficient or study, on the alpha scale.
+    """
     note = "Each row is the model without one coefficient or study."
     options = {} if isinstance(result, pd.DataFrame) else {"by": left_out_by(result)}
     return _refits(result, leave_one_out_frame, "leave-one-out", title, note, **options)
@@ -61,7 +74,22 @@ def leave_one_out(result: Any, *, title: str = "Leave-One-Out Analysis") -> Tabl
 def cumulative(
     result: Any, order: str | None = None, *, title: str = "Cumulative Meta-Analysis"
 ) -> TableSpec:
-    """Tabulate the pooled value as studies are added; of a model or a frame of it."""
+    """Tabulate the pooled value as studies are added; of a model or a frame of it.
+
+    Parameters
+    ----------
+    result : MetaResult, MultilevelResult or DataFrame
+        The model, or a frame of `waistats.cumulative` on the alpha scale.
+    order : str, optional
+        Column that orders the coefficients of a model.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per step, on the alpha scale.
+    """
     note = "Each row adds one coefficient"
     note += f", in the order of {order}." if order else "."
     options = {} if isinstance(result, pd.DataFrame) else {"order": order}
@@ -69,7 +97,20 @@ def cumulative(
 
 
 def influence(result: Any, *, title: str = "Influence Diagnostics") -> TableSpec:
-    """Tabulate influence diagnostics; of a model or a frame of `waistats.influence`."""
+    """Tabulate influence diagnostics; of a model or a frame of `waistats.influence`.
+
+    Parameters
+    ----------
+    result : MetaResult, MultilevelResult or DataFrame
+        The model, or a frame of `waistats.influence`.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per coefficient.
+    """
     frame = result
     if not isinstance(result, pd.DataFrame):
         frame = influence_frame(as_model(result))
@@ -86,7 +127,22 @@ def influence(result: Any, *, title: str = "Influence Diagnostics") -> TableSpec
 
 
 def subgroups(result: Any, by: str, *, title: str | None = None) -> TableSpec:
-    """Tabulate the pooled value of each group, from one model with a common tau2."""
+    """Tabulate the pooled value of each group, from one model with a common tau2.
+
+    Parameters
+    ----------
+    result : MetaResult or MultilevelResult
+        A model without moderators.
+    by : str
+        Column that defines the groups.
+    title : str, optional
+        Title; by default it names the moderator.
+
+    Returns
+    -------
+    GT
+        One row per group, on the alpha scale.
+    """
     model = as_model(result)
     fit = fit_groups(model, by)
     table = model.effects.table
@@ -124,7 +180,7 @@ def small_study(
     Returns
     -------
     GT
-        A row a method: the test, and the pooled value that it gives.
+        One row per method: the test, and the pooled value that it gives.
     """
     if not results:
         raise ModelError("small_study() needs results such as egger_test() gives.")
@@ -141,7 +197,7 @@ def small_study(
 def _method(result: Any) -> tuple[str, str, str]:
     """Return a method, what it found, and the pooled value it gives."""
     if isinstance(result, TrimAndFill):
-        finding = f"{count(result.k0)} coefficients filled in on the {result.side}"
+        finding = f"{counted(result.k0, 'coefficient')} filled in on the {result.side}"
         return "Trim and fill", finding, _pooled(result.fit)
     if isinstance(result, PetPeese):
         frame = result.to_frame()
@@ -184,7 +240,20 @@ def _limits(low: float, high: float) -> str:
 
 
 def multiverse(result: Multiverse, *, title: str = "Which Choices Matter") -> TableSpec:
-    """Tabulate what each choice of a multiverse does to the pooled alpha."""
+    """Tabulate the effect of each choice of a multiverse on the pooled alpha.
+
+    Parameters
+    ----------
+    result : Multiverse
+        Result of `waistats.multiverse`.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per choice: the mean alpha of its lowest and of its highest option.
+    """
     if not isinstance(result, Multiverse):
         raise ModelError("multiverse() needs the result of waistats.multiverse().")
     frame = result.choices()
@@ -225,7 +294,20 @@ def _option(frame: pd.DataFrame, end: str) -> list[str]:
 
 
 def practice(frame: pd.DataFrame, *, title: str = "Implications for Use") -> TableSpec:
-    """Tabulate a frame of `practice_table`."""
+    """Tabulate a frame of `practice_table`.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Result of `practice_table`.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per quantity, at the pooled alpha and at both prediction limits.
+    """
     names = ("quantity", "estimate", "pi_low", "pi_high")
     if not isinstance(frame, pd.DataFrame) or not set(names) <= set(frame):
         raise DataError("practice() needs the frame of practice_table().")
@@ -276,7 +358,20 @@ def chance(value: float) -> str:
 
 
 def checks(study: Any, *, title: str = "Small-Study and Reporting Checks") -> TableSpec:
-    """Tabulate the checks of a study, or a frame of `robustness`."""
+    """Tabulate the checks of a study, or a frame of `robustness`.
+
+    Parameters
+    ----------
+    study : RGStudy or DataFrame
+        The study, or a frame of its ``robustness``.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per check: the test, and alpha after the adjustment.
+    """
     frame = study if isinstance(study, pd.DataFrame) else study.robustness
     if "check" not in frame:
         raise DataError("checks() needs a study of generalize(), or its robustness.")
@@ -308,7 +403,20 @@ _SPREAD = {
 def spread(
     result: SpreadResult, *, title: str = "Measurement Error or Score Variance"
 ) -> TableSpec:
-    """Tabulate a result of `spread_analysis`."""
+    """Tabulate a result of `spread_analysis`.
+
+    Parameters
+    ----------
+    result : SpreadResult
+        Result of `spread_analysis`.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per estimate, with its interval and test.
+    """
     frame = result.to_frame()
     named = [_SPREAD.get(str(term), str(term)) for term in frame["term"]]
     return spec(

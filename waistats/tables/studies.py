@@ -54,7 +54,7 @@ def studies(
     columns: Sequence[str] | None = None,
     title: str = "Coefficients Included",
 ) -> TableSpec:
-    """Tabulate a coefficient table, a row a coefficient.
+    """Tabulate a coefficient table, one row per coefficient.
 
     Parameters
     ----------
@@ -161,7 +161,20 @@ def without_one_kind(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
 
 def levels(study: Any, *, title: str = "Pooled Reliability by Moderator") -> TableSpec:
-    """Tabulate the levels of categorical moderators, of a study or its ``levels``."""
+    """Tabulate the levels of categorical moderators, of a study or its ``levels``.
+
+    Parameters
+    ----------
+    study : RGStudy or DataFrame
+        The study, or its ``levels``.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per level of each moderator, on the alpha scale.
+    """
     frame = study.levels if isinstance(study, RGStudy) else study
     _needs(frame, ("moderator", "level", "k", "estimate"), "pooled_levels()")
     conf_level = study.conf_level if isinstance(study, RGStudy) else 0.95
@@ -169,7 +182,20 @@ def levels(study: Any, *, title: str = "Pooled Reliability by Moderator") -> Tab
 
 
 def screen(study: Any, *, title: str = "Moderators One at a Time") -> TableSpec:
-    """Tabulate tests of single moderators, of a study or its ``screen``."""
+    """Tabulate tests of single moderators, of a study or its ``screen``.
+
+    Parameters
+    ----------
+    study : RGStudy or DataFrame
+        The study, or its ``screen``.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per moderator.
+    """
     frame = study.screen if isinstance(study, RGStudy) else study
     _needs(frame, ("moderator", "statistic", "p_adjusted"), "screen_moderators()")
     conf_level = study.conf_level if isinstance(study, RGStudy) else 0.95
@@ -214,7 +240,20 @@ def _filled(column: pd.Series) -> bool:
 
 
 def correlates(frame: Any, *, title: str = "Bivariate Correlations") -> TableSpec:
-    """Tabulate a frame of `correlates`, or those of a study."""
+    """Tabulate a frame of `correlates`, or those of a study.
+
+    Parameters
+    ----------
+    frame : DataFrame or RGStudy
+        Result of `waistats.correlates`, or a study.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per characteristic.
+    """
     shown = frame.correlates if isinstance(frame, RGStudy) else frame
     _needs(shown, ("characteristic", "estimate", "p_adjusted"), "correlates()")
     named = [_characteristic(str(name)) for name in shown["characteristic"]]
@@ -239,7 +278,20 @@ def _characteristic(name: str) -> str:
 
 
 def flow(boxes: pd.DataFrame, *, title: str = "Flow of Coefficients") -> TableSpec:
-    """Tabulate a frame of `flow_counts`: what each box counts, and what leaves."""
+    """Tabulate a frame of `flow_counts`: what each box counts, and what is excluded.
+
+    Parameters
+    ----------
+    boxes : DataFrame
+        Result of `flow_counts`.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per box.
+    """
     _needs(boxes, ("box", "side", "studies", "coefficients"), "flow_counts()")
     names = ("box", "studies", "samples", "coefficients", "persons")
     shown = boxes[[c for c in names if c in boxes]].copy()
@@ -267,7 +319,20 @@ def flow(boxes: pd.DataFrame, *, title: str = "Flow of Coefficients") -> TableSp
 def induction(
     rate: InductionRate, *, title: str = "Reliability Induction"
 ) -> TableSpec:
-    """Tabulate a result of `induction_rate`: who took reliability from elsewhere."""
+    """Tabulate a result of `induction_rate`: studies that took reliability from elsewhere.
+
+    Parameters
+    ----------
+    rate : InductionRate
+        Result of `induction_rate`.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per level of each grouping variable.
+    """
     frame = rate.table
     shown = frame.drop(columns=["induced", "se"], errors="ignore")
     by = [head_words(str(v)) if v else "All" for v in shown["by"]]
@@ -305,7 +370,22 @@ def comparison(
     conf_level: float = 0.95,
     title: str = "Inducing and Reporting Samples",
 ) -> TableSpec:
-    """Tabulate a frame of `compare_samples`; logarithms are turned back."""
+    """Tabulate a frame of `compare_samples`; logarithms are back-transformed.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Result of `compare_samples`.
+    conf_level : float
+        Confidence level of the intervals, for the heads of the columns.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per variable or level; effects on a log scale are back-transformed.
+    """
     _needs(frame, ("variable", "measure", "estimate"), "compare_samples()")
     shown = frame.drop(
         columns=["sd_reporting", "sd_inducing", "se", "df"], errors="ignore"
@@ -321,7 +401,7 @@ def comparison(
         name="comparison",
         caption=title,
         notes=[
-            "Differences are inducing less reporting samples. Means of a category are "
+            "Differences are inducing minus reporting samples. Means of a category are "
             "shares.",
             "The sizes of samples are compared on their logarithms; their means are "
             "geometric ones."
@@ -354,7 +434,7 @@ def characteristics(
     columns: Sequence[str] | None = None,
     title: str = "Characteristics of the Included Studies",
 ) -> TableSpec:
-    """Tabulate one row per study: who was asked, with what, and what was reported.
+    """Tabulate one row per study: sample, form and what was reported.
 
     Parameters
     ----------
@@ -368,7 +448,7 @@ def characteristics(
     Returns
     -------
     GT
-        Several values of a study stand beside each other; numbers as their range; the
+        Several values of a study are listed; numbers as their range; the
         last columns count its coefficients and give the range of its alphas.
     """
     table = coefficient_table(data)
@@ -473,7 +553,20 @@ def quality(
 def agreement(
     result: CoderAgreement, *, title: str = "Agreement of Two Coders"
 ) -> TableSpec:
-    """Tabulate a result of `compare_coders`, a row a variable."""
+    """Tabulate a result of `compare_coders`, one row per variable.
+
+    Parameters
+    ----------
+    result : CoderAgreement
+        Result of `compare_coders`.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per variable.
+    """
     frame = result.to_frame()
     named = [column_words(str(v)) for v in frame["variable"]]
     coefficient = [
@@ -551,7 +644,20 @@ def reliability(estimates: Any, *, title: str = "Reliability") -> TableSpec:
 
 
 def items(statistics: pd.DataFrame, *, title: str = "Item Statistics") -> TableSpec:
-    """Tabulate a frame of `item_statistics`; its warnings become the note."""
+    """Tabulate a frame of `item_statistics`; its warnings become the note.
+
+    Parameters
+    ----------
+    statistics : DataFrame
+        Result of `item_statistics`.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per item.
+    """
     _needs(statistics, ("item", "item_rest_correlation"), "item_statistics()")
     shown = statistics.copy()
     for name in ("share_at_floor", "share_at_ceiling"):

@@ -240,7 +240,7 @@ def test_excluded_rows_are_listed_and_V_skips_them():
     left = frame.drop(index=3)
     assert_allclose(fit.sigma2, fit_multilevel(left).sigma2, rtol=1e-9)
     assert fit.excluded.reason.tolist() == ["no n"]
-    assert "1 coefficients excluded" in str(fit)
+    assert "1 coefficient excluded" in str(fit)
     blocks = {
         name: np.diag(np.nan_to_num(rows.vi, nan=1.0))
         for name, rows in frame.groupby("study_id")
@@ -415,7 +415,7 @@ def test_assumed_correlation_is_said():
 
 def test_more_coefficients_than_rows_are_refused():
     frame = mibs_frame().head(3).assign(x=[1.0, 2, 4])
-    with pytest.raises(ModelError, match="3 coefficients and 3 rows"):
+    with pytest.raises(ModelError, match="3 coefficients fitted to 3 rows"):
         fit_multilevel(frame, "~ x + I(x**2)")
 
 

@@ -450,7 +450,7 @@ def test_names_that_look_like_json_survive(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "not JSON"),
+        ("", "not valid JSON"),
         ("[]", "holds no response summaries"),
         ('{"format": "x"}', "holds no response summaries"),
         ('{"format": "waistats response summaries", "version": 2}', "version 2"),

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from waistats._format import counted
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import DataError, ModelError, listing
 
@@ -98,7 +99,7 @@ def _blocks_by_study(
         if block.shape[0] == rows.size:
             block = block[np.ix_(kept[rows], kept[rows])]
         elif block.shape[0] != inside.size:
-            wrong.append(f"{name} ({block.shape[0]} for {rows.size} rows)")
+            wrong.append(f"{name} ({block.shape[0]} for {counted(rows.size, 'row')})")
             continue
         blocks.append((name, inside, block))
     if wrong:
@@ -142,8 +143,9 @@ def sampling_covariance(
             matrix = whole
         else:
             raise DataError(
-                f"V must have one row and column for each of the {total} rows of the "
-                f"table, in its order; its shape is {whole.shape}."
+                "V must have one row and column for each of the "
+                f"{counted(total, 'row')} of the table, in its order; its shape is "
+                f"{whole.shape}."
             )
     return _checked(sparse.csr_array(matrix), used)
 

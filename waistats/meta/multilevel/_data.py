@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from waistats._format import coefficient, fixed
+from waistats._format import coefficient, counted, fixed
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, ModelError, listing, near
 from waistats.meta._covariance import SamplingCovariance
@@ -165,8 +165,8 @@ def cluster_codes(
         values = values[used.rows]
     if values.shape != (len(used.rows),):
         raise ModelError(
-            f"cluster must have one value for each of the {len(used.rows)} rows; its "
-            f"shape is {values.shape}."
+            "cluster must have one value for each of the "
+            f"{counted(len(used.rows), 'row')}; its shape is {values.shape}."
         )
     code = pd.factorize(values)[0].astype(np.int64)
     if (code < 0).any():

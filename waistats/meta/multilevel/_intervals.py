@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from waistats._format import fixed, p_statement
+from waistats._format import counted, fixed, p_statement
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import listing
 from waistats.meta._contrasts import Contrasts, model_contrasts
@@ -78,9 +78,10 @@ def interval_notes(fit: "MultilevelResult") -> tuple[str, ...]:
     start: tuple[str, ...] = ()
     if own_df < 1:
         start = (
-            f"{fit.n_clusters} studies leave no degrees of freedom to a model with {p} "
-            "coefficients: it has no intervals or tests of its own. Use fewer "
-            "moderators, or describe the coefficients.",
+            f"{counted(fit.n_clusters, 'study leaves', 'studies leave')} no degrees of "
+            f"freedom for a model with {counted(p, 'coefficient')}: it has no "
+            "intervals or tests of its own. Use fewer moderators, or describe the "
+            "coefficients.",
         )
     each = np.eye(p)
     robust = robust_contrasts(parts, each, fit.beta, fit.conf_level)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from waistats._format import counted
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ConvergenceError
 from waistats.meta.multilevel._blocks import Batch
@@ -573,9 +574,9 @@ def maximise(problem: Problem, *, name: str = "the model") -> Maxima:
         found = climb(problem, _bounded(problem, found.sigma2[0])[None])
     if not found.converged[0]:
         raise ConvergenceError(
-            f"The variances of {name} did not converge after {found.n_steps} steps of "
-            "scoring and a bounded search. Check yi and V for values of very different "
-            "size, or leave out a level."
+            f"The variances of {name} did not converge after "
+            f"{counted(found.n_steps, 'step')} of scoring and a bounded search. Check "
+            "yi and V for values of very different size, or leave out a level."
         )
     return found
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ModelError, check_conf_level, check_option
@@ -182,8 +183,9 @@ def fit_levels(
     k, p = design.X.shape
     if k <= p:
         raise ModelError(
-            f"{p} coefficients and {k} rows leave nothing to estimate variances from; "
-            "use fewer moderators."
+            f"A model with {counted(p, 'coefficient')} fitted to {counted(k, 'row')} "
+            "leaves no degrees of freedom to estimate variances from; use fewer "
+            "moderators."
         )
     clusters = np.unique(connect(V, codes[0]), return_inverse=True)[1].reshape(-1)
     problem, estimated, held = _telling(used.yi, design.X, V, codes, names, method)

@@ -11,7 +11,15 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, special
 
-from waistats._format import Result, coefficient, fixed, interval, level, p_statement
+from waistats._format import (
+    Result,
+    coefficient,
+    counted,
+    fixed,
+    interval,
+    level,
+    p_statement,
+)
 from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.measures import back_transform as turn_back
@@ -421,7 +429,7 @@ class RobustResult(Result):
     def heading(self) -> str:
         """Return what was clustered, the joint test, and the scale."""
         title = (
-            f"Cluster-Robust Results (CR2, {self.n_clusters} clusters of "
+            f"Cluster-Robust Results (CR2, {counted(self.n_clusters, 'cluster')} of "
             f"{self.cluster}, k = {self.k}){of_simulated(self.simulated)}"
         )
         parts = [title]

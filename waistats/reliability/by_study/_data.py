@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
-from waistats._format import count
+from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, listing
 from waistats.instruments._findings import NOTE, Finding
@@ -309,7 +309,7 @@ def _fetched(rows: int, batches: int, why: str) -> list[Finding]:
         severity=NOTE,
         finding="reading",
         n=rows,
-        text=f"The answers of {count(rows)} rows were fetched into memory{times}, "
+        text=f"The answers of {counted(rows, 'row')} were fetched into memory{times}, "
         f"because {why or 'the coefficient'} needs them",
     )
     return [fetched, not_looked_at(queried=False)]

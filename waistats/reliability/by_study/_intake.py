@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
+from waistats._format import counted
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.instruments._findings import (
@@ -215,7 +216,8 @@ def _selected(
 def none_selected(where: str, n: int) -> DataError:
     """Return what to say where a condition selects no row."""
     return DataError(
-        f"{option('where', where)} selects none of the {n} rows. Check the column and "
+        f"{option('where', where)} selects none of the {counted(n, 'row')}. Check the "
+        "column and "
         "its values."
     )
 
@@ -228,7 +230,7 @@ def rows_selected(where: str, kept: int, n: int) -> Finding:
         where=where,
         n=kept,
         example=str(kept),
-        text=f"{kept} of {n} rows were selected with {option('where', where)}",
+        text=f"{kept} of {counted(n, 'row')} were selected with {option('where', where)}",
         by="user",
     )
 
@@ -288,7 +290,7 @@ def _filled(
         where=listing(c for c, blank in lost.items() if blank.any()),
         n=n,
         example=told.split("; ")[0],
-        text=f"{n} {'row was' if n == 1 else 'rows were'} excluded, because a value is "
+        text=f"{counted(n, 'row was', 'rows were')} excluded, because a value is "
         f"blank: {told}",
     )
     return wide, [finding]
@@ -372,7 +374,7 @@ def _blank_rows(values: FloatArray, row: Callable[[int], str]) -> list[Finding]:
             where=where,
             n=n,
             example=row(int(blank[0])),
-            text=f"{n} {'row has' if n == 1 else 'rows have'} no answer to any item, "
+            text=f"{counted(n, 'row has', 'rows have')} no answer to any item, "
             f"and {'was' if n == 1 else 'were'} excluded: {where}",
         )
     ]

@@ -360,7 +360,7 @@ class Layout:
     by : tuple of str
         Columns that split a study into samples.
     long : LongColumns or None
-        For one row an answer.
+        For one row per answer.
     person : tuple of str
         Columns of the respondent in a table with one row per respondent (and occasion).
     """

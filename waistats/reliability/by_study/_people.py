@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
+from waistats._format import counted
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import listing
 from waistats.instruments._findings import NOTE, STOP, WARNING, Finding
@@ -81,7 +82,7 @@ def repeated_people(
                 where=listing(told(same), _MOST_NAMED),
                 n=n,
                 example=told(same)[0],
-                text=f"{n} {'row repeats a person' if n == 1 else 'rows repeat persons'}"
+                text=f"{counted(n, 'row repeats a person', 'rows repeat persons')}"
                 " with the same answers, counted once: "
                 f"{listing(told(same), _MOST_NAMED)}",
             )
@@ -95,9 +96,8 @@ def repeated_people(
                 where=listing(told(differ), _MOST_NAMED),
                 n=len(differ),
                 example=told(differ)[0],
-                text=f"{len(differ)} "
-                f"{'person appears' if len(differ) == 1 else 'persons appear'} more than "
-                f"once in one study{within} with different answers: "
+                text=f"{counted(len(differ), 'person appears', 'persons appear')} more "
+                f"than once in one study{within} with different answers: "
                 f"{listing(told(differ), _MOST_NAMED)}",
                 advice="Correct the file, name the column that identifies the occasions "
                 f"with {option('by')}, or count every row with "
@@ -146,8 +146,8 @@ def likely_person(
                 where=str(column),
                 n=repeats,
                 example=str(pairs.loc[pairs.duplicated(), "person"].iloc[0]),
-                text=f"{column} looks like a person identifier, and {repeats} "
-                f"{'row repeats one' if repeats == 1 else 'rows repeat one'} within a "
+                text=f"{column} looks like a person identifier, and "
+                f"{counted(repeats, 'row repeats one', 'rows repeat one')} within a "
                 "study: every row was counted as another person",
                 advice=f"Name it with {option('person', str(column))}, and occasions "
                 f"with {option('by')}.",

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
+from waistats._format import counted
 from waistats._typing import IntArray
 from waistats.errors import DataError, listing
 from waistats.instruments._codes import customary_codes, is_customary
@@ -55,8 +56,8 @@ def without_blanks(source: Source, layout: Layout) -> tuple[Source, list[Finding
     keys = list(dict.fromkeys([layout.study, *layout.by, *layout.person]))
     table = source.table
     blank = {name: _blank(table[name]) for name in keys}
-    counted = {f"b{i}": of.cast("int64").sum() for i, of in enumerate(blank.values())}
-    row = fetch(table.aggregate(n=table.count(), **counted)).fillna(0).iloc[0]
+    sums = {f"b{i}": of.cast("int64").sum() for i, of in enumerate(blank.values())}
+    row = fetch(table.aggregate(n=table.count(), **sums)).fillna(0).iloc[0]
     lost = {name: int(row[f"b{i}"]) for i, name in enumerate(keys)}
     if not any(lost.values()):
         return source, []
@@ -78,7 +79,7 @@ def without_blanks(source: Source, layout: Layout) -> tuple[Source, list[Finding
         where=listing(name for name, of in lost.items() if of),
         n=n - left,
         example=told.split("; ")[0],
-        text=f"{n - left} {'row was' if n - left == 1 else 'rows were'} excluded, "
+        text=f"{counted(n - left, 'row was', 'rows were')} excluded, "
         f"because a value is blank: {told}",
     )
     return replace(source, table=kept), [finding]
@@ -393,8 +394,7 @@ def _odd(
                 n=total,
                 example=told[0],
                 text=f"answers must be {kind} from {limits[0]:g} to {limits[1]:g}, or "
-                f"empty; {total} {'is' if total == 1 else 'are'} not: "
-                f"{listing(told, 30)}",
+                f"empty; {counted(total, 'is', 'are')} not: {listing(told, 30)}",
                 advice="Correct them, or set them to missing with "
                 f"{option('missing_codes')}; another response scale is stated with "
                 f"{option('response_range')}.",

@@ -245,11 +245,11 @@ def _failure(query: Any, error: Exception) -> str:
         where = "the query failed"
     if kind in ("OperationNotDefinedError", "UnsupportedOperationError"):
         return (
-            f"{where} ({kind}). This engine lacks what the query needs: write the "
+            f"{where}. This engine lacks what the query needs: write the "
             "table to Parquet, for example with table.to_parquet(path), and give the "
             "path."
         )
-    return f"{where} ({kind}). Check that the table can be read by its engine."
+    return f"{where}. Check that the table can be read by its engine."
 
 
 def _files(pattern: str) -> list[Path]:
@@ -329,8 +329,8 @@ def _queried(files: Sequence[Path]) -> Source | None:
             return None
         shown = listing(map(str, files))
         raise DataError(
-            f"{shown}: cannot be read as Parquet ({type(error).__name__}). It may be "
-            "damaged, in another format, or differ in its columns: write it again."
+            f"{shown}: cannot be read as Parquet. It may be damaged, in another "
+            "format, or differ in its columns: write it again."
         ) from error
     order = (FILE, ROW) if several else (ROW,)
     return Source(table=table, order=order, paths=tuple(files))

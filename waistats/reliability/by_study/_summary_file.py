@@ -13,6 +13,7 @@ from waistats._caller import command
 from waistats._typing import FloatArray
 from waistats.errors import DataError, listing
 from waistats.instruments._findings import FINDINGS, Finding
+from waistats.io._documents import read_json
 from waistats.reliability.by_study._blocks import Between, Block
 from waistats.reliability.by_study._layout import CARRIED, CELL
 from waistats.reliability.by_study._summarise import Part
@@ -196,14 +197,7 @@ def part_of(content: Any, source: str) -> Part:
 
 def read_part(path: Path) -> Part:
     """Return the part in a file."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise DataError(f"no such file: {path}.") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
-    except ValueError as error:
-        raise DataError(f"{path}: is not JSON ({error}).") from error
+    content = read_json(path, f"Write it again with {command('summarize_responses')}.")
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise DataError(
             f"{path}: holds no response summaries; they are written by "

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._format import counted
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, DataError, ModelError, listing
 from waistats.reliability._answers import gated
@@ -113,8 +114,8 @@ def alpha_cells(
 def why_not(n: int, estimate: float) -> str:
     """Return in words why a sample has no coefficient, or ``""``."""
     if n < LEAST_N:
-        who = "respondent" if n == 1 else "respondents"
-        return f"{n} {who} with every item answered; at least {LEAST_N} are needed"
+        complete = f"{counted(n, 'respondent')} with every item answered"
+        return f"{complete}; at least {LEAST_N} are needed"
     if np.isnan(estimate):
         return "the total score does not vary"
     if estimate == 1:

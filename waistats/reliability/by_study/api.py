@@ -116,7 +116,7 @@ def reliability_by_study(
         and ``by`` cell counts once if the answers are the same. Coefficients of the
         same persons, on several occasions, covary, and share a ``sample_id``.
     item, value : str
-        For a long table, one row an answer, with ``person``: columns of item and answer.
+        For a long table, one row per answer, with ``person``: columns of item and answer.
     already_keyed : bool, None or mapping of study to these
         Whether the instrument's reversed items are reverse-scored in the data already.
         None, the default: clear evidence in the answers decides, study by study.

@@ -11,7 +11,7 @@ import pandas as pd
 
 from waistats._caller import option
 from waistats._files import new_file
-from waistats._format import Result
+from waistats._format import Result, counted
 from waistats.errors import DataError, ModelError, listing
 from waistats.instruments._findings import NOTE, Finding, findings_frame
 from waistats.instruments._gate import gate_options
@@ -131,11 +131,10 @@ class ResponseSummaries(Result):
             for i in range(len(part.samples))
         )
         forms = dict.fromkeys(part.instrument for part in self.parts if part.instrument)
-        text = f"Sums of answers of {len(studies)} "
-        text += "study" if len(studies) == 1 else "studies"
+        text = f"Sums of answers of {counted(len(studies), 'study')}"
         if forms:
             text += f" ({listing(forms)})"
-        text += f", {people:,} respondents, moments to order {self.moments}"
+        text += f", {counted(people, 'respondent')}, moments to order {self.moments}"
         return text + (f", {SIMULATED} data" if self.simulated else "")
 
     def closing(self) -> str:
@@ -144,8 +143,8 @@ class ResponseSummaries(Result):
         if n := sum(len(part.withheld) for part in self.parts):
             least = max(part.min_n for part in self.parts)
             lines.append(
-                f"{n} {'scale was' if n == 1 else 'scales were'} withheld, of samples "
-                f"with fewer than {least} complete respondents."
+                f"{counted(n, 'scale was', 'scales were')} withheld, of samples with "
+                f"fewer than {least} complete respondents."
             )
         lines += [f.sentence() for part in self.parts for f in part.findings]
         lines.append(
@@ -370,7 +369,7 @@ def _withheld(part: Part) -> list[Finding]:
             severity=NOTE,
             finding="withheld",
             n=n,
-            text=f"{n} {'scale of a sample' if n == 1 else 'scales of samples'} with "
+            text=f"{counted(n, 'scale of a sample', 'scales of samples')} with "
             f"fewer than {part.min_n} complete respondents withheld",
         )
     ]
@@ -475,8 +474,8 @@ def _merged(parts: Sequence[Part]) -> list[Part]:
         ]
         if differ:
             raise DataError(
-                f"{part.source} and {first.source} differ in {listing(differ)}, so their "
-                "sums cannot be added."
+                f"{part.source} and {first.source} differ in {listing(differ)}, so "
+                "their sums cannot be added."
             )
     samples = pd.concat([part.samples for part in parts], ignore_index=True)
     cells = samples[CELL]
