@@ -213,8 +213,7 @@ def swarm(places: FloatArray, side: float) -> FloatArray:
 
 
 def _alt(cells: list[Any], everything: FloatArray, blank: int) -> str:
-    text = f"Coefficients of {len(cells)} {'cell' if len(cells) == 1 else 'cells'}, "
-    text += f"{len(everything)} in all: "
+    text = f"Coefficients of {counted(len(cells), 'cell')}, {len(everything)} in all: "
     text += "; ".join(
         f"{name} k = {len(values)}, median {coefficient(float(np.median(values)), 2)}"
         for name, _, values in cells
