@@ -83,7 +83,7 @@ FIGURES = (
         "rated",
     ),
     ("funnel", "Do small studies differ from large ones?", "", "fit"),
-    ("radial", "How does each study deviate from the mean, given its precision?", "", "fit"),
+    ("radial", "How far is each study from the mean, given its precision?", "", "fit"),
     (
         "baujat",
         "Which studies contribute most to heterogeneity, and which influence the mean?",
@@ -104,7 +104,12 @@ FIGURES = (
         "",
         "ws.cumulative(fit, order='n', back_transform=True)",
     ),
-    ("gosh", "What are the results of every subset of the studies?", "", "ws.gosh(fit)"),
+    (
+        "gosh",
+        "What are the results of every subset of the studies?",
+        "",
+        "ws.gosh(fit)",
+    ),
     (
         "multiverse",
         "What are the results of every defensible choice of method?",

@@ -219,7 +219,8 @@ def page() -> str:
         f"probability {coefficient(KEPT, 1)}.",
         "On the Bonett scale the sampling variance contains only the numbers of "
         "respondents and items, so that only reporting can relate effects to it. The "
-        "variance of a raw alpha falls as alpha rises: without any selection Egger's test on raw "
+        "variance of a raw alpha falls as alpha rises: without any selection Egger's "
+        "test on raw "
         f"alphas rejects in {raw['k = 10']} (k = 10) to {raw['k = 40']} (k = 40) of "
         "literatures. Where forms differ in length, longer forms are both more "
         "reliable and more precise: take 1/√n and the logarithm of the number of items "
