@@ -108,11 +108,14 @@ class Chosen:
         bundled table.
     reading : tuple of pairs
         Options of the file.
+    number : int
+        Which file of this name it is, where one took the place of another.
     """
 
     kind: str
     name: str = ""
     reading: Pairs = ()
+    number: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -292,10 +295,10 @@ class Moderator:
     missing: int = 0
 
     def described(self) -> str:
-        """Return the moderator with its kind and what it lacks."""
+        """Return the kind of the moderator, and what it lacks."""
         kind = "number" if self.number else f"{len(self.levels)} categories"
-        lacking = f"; {self.missing} without a value" if self.missing else ""
-        return f"{visible(self.words)} ({kind}{lacking})"
+        lacking = f", {self.missing} without a value" if self.missing else ""
+        return f"{kind}{lacking}"
 
 
 def _is_number(column: pd.Series) -> bool:
@@ -322,7 +325,7 @@ def moderators_of(table: pd.DataFrame) -> tuple[Moderator, ...]:
         found.append(
             Moderator(
                 name=name,
-                words=column_words(name),
+                words=visible(column_words(name)),
                 number=number,
                 levels=() if number else levels,
                 missing=lacking,

@@ -14,6 +14,7 @@ import pandas as pd
 
 from waistats._files import write_csv
 from waistats.app._project import open_project, pack, save_project, unpack
+from waistats.app._report import FILES, SHEETS
 from waistats.app._state import Calls, Choices, Data, Generalize, Reliability, intake
 from waistats.app._study import (
     Chosen,
@@ -30,6 +31,7 @@ from waistats.app._study import (
 )
 from waistats.app._study_code import study_commands, study_python
 from waistats.app._svg import Picture, drawn
+from waistats.app._teaching import Lesson, classroom
 from waistats.app._work import tell
 from waistats.errors import ModelError, WaistatsError
 from waistats.rg.coding import write_template
@@ -394,7 +396,9 @@ class Checked:
     missing: tuple[str, ...] = ()
 
 
-def check_table(name: str, reading: tuple[tuple[str, Any], ...] = ()) -> Checked:
+def check_table(
+    name: str, reading: tuple[tuple[str, Any], ...] = (), number: int = 0
+) -> Checked:
     """Check a file of coefficients in the private folder.
 
     A file without the needed columns is no error: they are to be matched.
@@ -418,7 +422,7 @@ def check_table(name: str, reading: tuple[tuple[str, Any], ...] = ()) -> Checked
     if any(severity == "error" for severity, _ in found):
         return Checked(chosen=None, name=name, findings=found)
     return Checked(
-        chosen=Chosen(kind="file", name=name, reading=reading),
+        chosen=Chosen(kind="file", name=name, reading=reading, number=number),
         name=name,
         findings=found,
     )
@@ -476,43 +480,49 @@ def opened(name: str, number: int) -> Choices:
         return open_project(unpack(Path(name), Path(place)), number)
 
 
-# what can be downloaded of a study, and the name of its file
-REPORTS = {
-    "report": "report.html",
-    "short": "report-short.html",
-    "word": "report.docx",
-    "word-short": "report-short.docx",
-    "tables": "tables.zip",
-    "figures": "figures.zip",
-    "everything": "waistats-report.zip",
-}
+def written(
+    choices: Choices, kind: str, theme: str = "colour", queue: bool = False
+) -> str:
+    """Write a file of `FILES` into the private folder; return its name there.
+
+    It lies in a folder of its own, so that it takes the place of no file of the user.
+    """
+    target = Path("written") / kind / FILES[kind]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "session":
+        content = saved(choices)
+    elif kind in SHEETS:
+        content = coding_sheet(kind.removeprefix("sheet_"), queue)
+    else:
+        content = report(choices, kind, theme)
+    target.write_bytes(content)
+    return target.as_posix()
 
 
 def report(choices: Choices, kind: str, theme: str = "colour") -> bytes:
-    """Return a report of the study as the bytes of a file; see `REPORTS`."""
+    """Return a report of the study, its tables or its figures as the bytes of a file."""
     from waistats.report.folder import write_study
 
     tell("Pooling", 0.05)
     study = study_of(choices)
-    command = "\n".join(study_commands(sources_of(choices), choices.generalize.study))
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "waistats-report"
         folder.mkdir()
-        if kind in ("report", "short", "word", "word-short"):
-            short = kind.endswith("short")
+        if kind in ("report", "short", "word", "word_short"):
             tell("Writing the report", 0.2)
-            file = folder / REPORTS[kind]
-            study.report(file, short=short)
+            file = folder / FILES[kind]
+            study.report(file, short=kind.endswith("short"))
             return file.read_bytes()
         if kind == "tables":
             tell("Writing tables", 0.2)
             _write_tables(study, folder / "tables")
             return pack(folder / "tables")
         tell("Writing report, tables and figures", 0.2)
+        command = "\n".join(
+            study_commands(sources_of(choices), choices.generalize.study)
+        )
         write_study(study, folder, command, word=True, short=True, theme=theme)
-        if kind == "figures":
-            return pack(folder / "figures")
-        return pack(folder)
+        return pack(folder / "figures" if kind == "figures" else folder)
 
 
 def _write_tables(study: RGStudy, folder: Path) -> None:
@@ -532,3 +542,8 @@ def coding_sheet(kind: str, queue: bool) -> bytes:
         )
         write_template(file, queue=queue, core=kind == "core")
         return file.read_bytes()
+
+
+def lessons(seed: int) -> tuple[Lesson, ...]:
+    """Return the steps of the classroom, telling how far they are."""
+    return classroom(seed, tell)

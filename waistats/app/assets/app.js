@@ -125,6 +125,13 @@
     window.Shiny.addCustomMessageHandler("step", function (message) {
       if (message.id !== current()) show(message.id, true);
     });
+    // a file that was written is saved at once; its link stays
+    window.Shiny.addCustomMessageHandler("click", function (message) {
+      setTimeout(function () {
+        var link = document.getElementById(message.id);
+        if (link && link.getAttribute("href")) link.click();
+      }, 250);
+    });
     // a message moves the eye and the keyboard to what has changed
     window.Shiny.addCustomMessageHandler("focus", function (message) {
       setTimeout(function () {
