@@ -120,17 +120,17 @@ COEFFICIENTS: dict[str, Coefficient] = {
     ),
     "omega_categorical": Coefficient(
         function=omega_categorical,
-        intervals=ORDINAL_INTERVALS,
+        intervals=("auto", *ORDINAL_INTERVALS),
         from_moments=False,
     ),
     "ordinal_omega": Coefficient(
         function=ordinal_omega,
-        intervals=ORDINAL_INTERVALS,
+        intervals=("auto", *ORDINAL_INTERVALS),
         from_moments=False,
     ),
     "ordinal_alpha": Coefficient(
         function=ordinal_alpha,
-        intervals=ORDINAL_INTERVALS,
+        intervals=("auto", *ORDINAL_INTERVALS),
         from_moments=False,
     ),
 }
