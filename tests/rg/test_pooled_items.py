@@ -218,6 +218,40 @@ def test_coverage_where_all_correlations_move_together():
     assert model / runs < 0.80
 
 
+@pytest.mark.slow
+def test_coverage_of_omega_where_studies_differ():
+    """Five studies whose true scores spread differently; omega of the mean matrix."""
+    rng = np.random.default_rng(5)
+    loadings, spread, n, k, runs = np.linspace(0.55, 0.8, 6), 0.5, 100, 5, 150
+    items = [f"q{i}" for i in range(1, 7)]
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    parts = np.exp(spread * nodes)[:, None, None] * np.outer(loadings, loadings)
+    parts = parts + np.diag(1 - loadings**2)
+    sd = np.sqrt(np.diagonal(parts, axis1=1, axis2=2))
+    parts = parts / (sd[:, :, None] * sd[:, None, :])
+    mean = np.tensordot(weights / weights.sum(), parts, axes=1)
+
+    def discrepancy(at: np.ndarray) -> float:
+        model = np.outer(at[:6], at[:6]) + np.diag(np.exp(at[6:]))
+        ratio = np.linalg.solve(model, mean)
+        return np.linalg.slogdet(model)[1] + np.trace(ratio)
+
+    start = np.concatenate([loadings, np.log(1 - loadings**2)])
+    at = minimize(discrepancy, start, tol=1e-10).x
+    truth = at[:6].sum() ** 2 / (at[:6].sum() ** 2 + np.exp(at[6:]).sum())
+    hits = 0
+    for _ in range(runs):
+        phi = np.exp(spread * rng.normal(size=(k, 1, 1)))
+        x = np.sqrt(phi) * rng.normal(size=(k, n, 1)) * loadings
+        x = x + rng.normal(size=(k, n, 6)) * np.sqrt(1 - loadings**2)
+        table = pd.DataFrame(x.reshape(k * n, 6), columns=items)
+        table["site"] = np.repeat([f"S{i}" for i in range(k)], n)
+        found = pool_covariances(table, study="site", items=items).to_frame()
+        row = found.set_index("term").loc["omega_total"]
+        hits += row["ci_low"] <= truth <= row["ci_high"]
+    assert hits / runs > 0.91
+
+
 def test_sums_give_what_answers_give(answers):
     direct = pool_covariances(answers, study="study_id", instrument="WAI-SR")
     sums = summarize_responses(answers, study="study_id", instrument="WAI-SR")
