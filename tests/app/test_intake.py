@@ -150,6 +150,7 @@ def test_a_table_of_coefficients_is_checked(folder):
 def test_items_are_the_package_s(folder):
     data, _ = opened("clinic.sav")
     titles = [part.title for part in item_parts(data)[0]]
+    assert sorted(titles) == sorted(coefficients(data, Reliability()).samples)
     assert "Hamburg / session 3 / client / total" in titles
     made = items(data, "Hamburg / session 3 / client / total")
     seen = {}

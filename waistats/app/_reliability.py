@@ -119,7 +119,7 @@ def coefficients(data: Data, reliability: Reliability) -> Coefficients:
         shown=_shown(table),
         notes=tuple(str(note) for note in table.attrs.get("notes", ())),
         pictures=_pictures(table, kind, simulated=simulated),
-        samples=tuple(part.title for part in item_parts(data)[0]),
+        samples=tuple(str(id) for id in table["coefficient_id"]),
         calls=Calls(
             python=session.python(**more),
             commands="\n".join(session.commands(**more)),

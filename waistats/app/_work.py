@@ -56,7 +56,11 @@ def _work(pipe: Connection, folder: str) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    import waistats.app._state  # noqa: F401  # warm before the first call
+    # warm before the first call
+    import matplotlib.pyplot  # noqa: F401
+
+    import waistats.app._intake
+    import waistats.app._reliability  # noqa: F401
 
     while True:
         try:

@@ -7,7 +7,7 @@ a decision of the data or of the user; `options` is the call they amount to.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +121,7 @@ class Session:
 
     def outcome(self) -> Outcome:
         """Return what is decided, and the first question that is open."""
-        return _Way(self).walk()
+        return _walked(self)
 
     def python(self, output: str | None = None, **more: Any) -> str:
         """Return the call as Python; ``more`` are further options of it."""
@@ -222,6 +222,12 @@ class Session:
 def _has_covariance(more: Mapping[str, Any]) -> bool:
     """Return whether the coefficient asked for has a sampling covariance."""
     return find_coefficient(more.get("coefficient", "alpha")).gradient is not None
+
+
+@lru_cache(maxsize=4)
+def _walked(session: Session) -> Outcome:
+    """Return the outcome of a session, which is a value: one walk serves every reader."""
+    return _Way(session).walk()
 
 
 def option_file(path: Path) -> str:
