@@ -78,3 +78,27 @@ def test_no_import_goes_in_a_circle():
         TopologicalSorter(graph).prepare()
     except CycleError as error:  # the message lists the circle
         pytest.fail(str(error.args[1]))
+
+
+def kinds_asked_for(kind: str) -> list[str]:
+    """Modules that ask ``isinstance(..., kind)``, each as often as it does."""
+    found = []
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            asks = isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance"
+            if asks and re.search(rf"\b{kind}\b", ast.unparse(node.args[1])):
+                found.append(name)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [
+        # models say `is_multilevel`; only what a user gave must be looked at
+        ("MultilevelResult", ["sensitivity._refit"]),
+        ("RGStudy", ["practice._population", "rg.as_model"]),
+    ],
+)
+def test_results_are_asked_not_told_apart(kind, where):
+    """A rule that differs by kind of result is a method of it, or dispatched by type."""
+    assert sorted(kinds_asked_for(kind)) == where

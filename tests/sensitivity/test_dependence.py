@@ -11,7 +11,6 @@ from waistats.meta.multilevel.robust import sandwich, satterthwaite
 from waistats.sensitivity import _power, _refit
 from waistats.sensitivity._dependence import one_a_study
 from waistats.sensitivity._regressions import nested_p
-from waistats.sensitivity.deletion import whitened_design
 
 
 def literature(
@@ -100,7 +99,7 @@ def test_many_nested_tests_are_each_one(nested):
     y = np.random.default_rng(2).normal(size=(nested.k, 5))
     p = nested_p(nested, fit, 1, y)
     X, codes = design.X, list(fit.codes)
-    WX = whitened_design(fit, nested.sigma2)
+    WX = fit.weighted_design(nested.sigma2)
     bread = np.linalg.inv(X.T @ WX)
     from scipy import stats
 

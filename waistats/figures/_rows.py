@@ -12,8 +12,7 @@ from waistats._labels import range_text, value_text
 from waistats.errors import ModelError, near
 from waistats.figures._hover import MOST
 from waistats.measures import back_transform
-from waistats.rg.as_model import as_model
-from waistats.rg.study import RGStudy
+from waistats.rg.as_model import as_model, of_study
 
 # What tells the coefficients of one study apart, in the order of its use.
 _PARTS = ("sample_id", "instrument", "rater", "scale", "coefficient_id")
@@ -208,8 +207,7 @@ def by_value(rows: pd.DataFrame, order: str, table: pd.DataFrame) -> pd.DataFram
 
 def coefficient_table(data: Any) -> pd.DataFrame:
     """Return a coefficient table: itself, or that of a study or model."""
-    if isinstance(data, pd.DataFrame):
-        return data
-    if isinstance(data, RGStudy):
-        return data.effects
+    found = of_study(data, "effects", data)
+    if isinstance(found, pd.DataFrame):
+        return found
     return as_model(data).effects.table

@@ -10,7 +10,7 @@ from waistats.errors import DataError
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
 from waistats.figures._style import text_width
-from waistats.rg.study import RGStudy
+from waistats.rg.as_model import of_study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ def cells(
         Darker cells are more reliable; a cell without colour has too few studies to
         pool, an empty one none.
     """
-    frame = data.cells if isinstance(data, RGStudy) else data
+    frame = of_study(data, "cells", data)
     frame = _one_kind(frame)
     rows, columns, k, alpha = _arranged(frame, across, [d for d in down if d in frame])
     own = ax is None

@@ -13,8 +13,7 @@ from waistats.figures._alt import describe
 from waistats.figures._hover import hover
 from waistats.figures._rows import study_labels
 from waistats.figures._style import wrap
-from waistats.rg.as_model import as_model
-from waistats.rg.study import RGStudy
+from waistats.rg.as_model import as_model, of_study
 from waistats.sensitivity.deletion import influence as influence_frame
 
 if TYPE_CHECKING:
@@ -94,10 +93,10 @@ def _frame(result: Any) -> tuple[pd.DataFrame, list[str]]:
             )
         return result, study_labels(result.reset_index(drop=True))
     model = as_model(result)
-    if isinstance(result, RGStudy):
-        # a study has refitted its model already
-        return result.influence, study_labels(model.effects.table)
-    return influence_frame(model), study_labels(model.effects.table)
+    # a study has refitted its model already
+    made = of_study(result, "influence", None)
+    frame = influence_frame(model) if made is None else made
+    return frame, study_labels(model.effects.table)
 
 
 def _note(names: list[str], width: float) -> str:

@@ -14,8 +14,7 @@ from waistats.figures._axes import axis_name, draw_intervals, set_alpha_axis, sp
 from waistats.figures._labels import Texts, draw_beside, fit_beside
 from waistats.figures._rows import study_names
 from waistats.measures import transform
-from waistats.rg.as_model import as_model, left_out_by
-from waistats.rg.study import RGStudy
+from waistats.rg.as_model import as_model, left_out_by, of_study
 from waistats.sensitivity.deletion import (
     cumulative as cumulative_frame,
     leave_one_out as leave_one_out_frame,
@@ -53,9 +52,10 @@ def leave_one_out(
     order = check_option("order", order, ("input", "estimate"))
 
     def make(model: Any, **options: Any) -> pd.DataFrame:
-        if isinstance(result, RGStudy):
-            # a study has refitted its model already
-            return result.leave_one_out
+        # a study has refitted its model already
+        made = of_study(result, "leave_one_out", None)
+        if made is not None:
+            return made
         return leave_one_out_frame(model, left_out_by(result), **options)
 
     frame, model = _frame(result, make)

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from waistats._format import (
     coefficient,
@@ -98,6 +99,15 @@ class FittedModel(OfEffects):
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of the model and of its intervals."""
         return self.fit_notes
+
+    @property
+    def is_multilevel(self) -> bool:
+        """Whether rows share random effects or sampling errors (`fit_multilevel`)."""
+        return False
+
+    def sampling_covariance(self) -> sparse.csr_array:
+        """Return the sampling covariance of the rows, (k, k); here of independent ones."""
+        return sparse.csr_array(sparse.diags_array(self.effects.vi))
 
     @property
     def k(self) -> int:
@@ -351,6 +361,8 @@ class FittedModel(OfEffects):
         same = np.array_equal(self.effects.yi, reduced.effects.yi)
         if not (same and np.array_equal(self.effects.vi, reduced.effects.vi)):
             raise ModelError("Both models must be fitted to the same rows.")
+        if abs(self.sampling_covariance() - reduced.sampling_covariance()).sum() > 0:
+            raise ModelError("Both models must have the same V.")
         return likelihood_ratio(
             (self.log_likelihood, self.n_parameters),
             (reduced.log_likelihood, reduced.n_parameters),
@@ -402,6 +414,18 @@ class MetaResult(FittedModel):
     """
 
     weights: FloatArray | None = None
+
+    @property
+    def is_multilevel(self) -> Literal[False]:
+        """False: every row has a random effect and a sampling error of its own."""
+        return False
+
+    def weighted_design(self) -> FloatArray:
+        """Return the design, each row times its weight, (k, p)."""
+        w = self.weights
+        if w is None:
+            w = 1 / (self.effects.vi + self.tau2)
+        return w[:, None] * self.design.X
 
     @property
     def tau2_se(self) -> float:

@@ -8,17 +8,9 @@ import pandas as pd
 
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, listing
-from waistats.meta.results import FittedModel
-from waistats.rg.as_model import as_model, pooled_row
-from waistats.rg.pooling import Pooled
-from waistats.rg.study import RGStudy
+from waistats.rg.as_model import as_model, has_model, pooled_row
 
 POINTS = ("estimate", "pi_low", "pi_high")
-
-
-def is_model(source: Any) -> bool:
-    """Return whether this is a fitted model, or holds one."""
-    return isinstance(source, (FittedModel, RGStudy, Pooled))
 
 
 def alpha_points(source: Any) -> FloatArray:
@@ -116,7 +108,7 @@ def across(
     the score's own spread. An upper limit above 1, which untransformed alphas may have,
     counts as 1; what is not defined there is NaN.
     """
-    if is_model(alpha):
+    if has_model(alpha):
         points = np.clip(alpha_points(alpha), 0.0, 1.0)
         if below_one:
             points = np.where(points < 1, points, np.nan)

@@ -22,11 +22,10 @@ from waistats.practice._source import (
     check_alpha,
     check_positive,
     check_range,
-    is_model,
     like,
     numbers,
 )
-from waistats.rg.as_model import as_model
+from waistats.rg.as_model import as_model, has_model
 
 KINDS = ("measurement", "estimation", "prediction")
 
@@ -455,7 +454,7 @@ def _reliability(
     name: str, alpha: Any, se: Any, notes: list[str]
 ) -> tuple[FloatArray, FloatArray]:
     """Return a reliability and its variance."""
-    if not is_model(alpha):
+    if not has_model(alpha):
         a = numbers(f"alpha_{name}", alpha)
         check_alpha(f"alpha_{name}", a, above_zero=True)
         error = np.zeros(()) if se is None else numbers(f"se_{name}", se)

@@ -13,7 +13,6 @@ import pandas as pd
 
 from waistats._files import guarded
 from waistats.meta._prediction import DEFAULT_PREDICTION
-from waistats.meta.multilevel.result import MultilevelResult
 from waistats.rg.descriptives import CELL
 from waistats.rg.study import RGStudy
 
@@ -163,7 +162,7 @@ def r_code(study: RGStudy) -> str:
         f'dat <- escalc(measure = "{measure}", ai = ai, mi = mi, ni = ni, data = dat)',
     ]
     lines += _BIAS[study.bias]
-    if isinstance(study.pooled.fit, MultilevelResult):
+    if study.pooled.fit.is_multilevel:
         lines += _three_levels(study)
     else:
         adhoc = study.pooled.fit.small_sample == "knapp-hartung-adhoc"
@@ -287,7 +286,7 @@ def _moderators(study: RGStudy) -> list[str]:
         number = pd.api.types.is_numeric_dtype(rows[name])
         values = _numbers(rows[name]) if number else _words(rows[name])
         lines.append(f"dat${name} <- {values}")
-    if isinstance(model, MultilevelResult):
+    if model.is_multilevel:
         return [
             *lines,
             f"mod <- rma.mv(yi, V, mods = {formula}, data = dat,",

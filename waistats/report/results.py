@@ -6,7 +6,6 @@ from waistats import figures
 from waistats._labels import kind_words
 from waistats.errors import WaistatsError
 from waistats.measures import ALPHA_TYPES
-from waistats.meta.multilevel.result import MultilevelResult
 from waistats.report.blocks import Block, Figure, Paragraph, Section, embed
 from waistats.report.text import opened
 from waistats.rg._part import is_large
@@ -57,7 +56,7 @@ def _overall(study: RGStudy) -> list[Block]:
         forest_figure(study.pooled, "forest", "of the Overall Model", study),
         heterogeneity(study, title="Heterogeneity of the Overall Model"),
     ]
-    if isinstance(fit, MultilevelResult):
+    if fit.is_multilevel:
         title = "Where the Heterogeneity of the Overall Model Lies"
         blocks.append(components(fit, title=title))
     blocks.append(

@@ -10,7 +10,6 @@ from waistats._format import coefficient, count, fixed, interval, level, p_state
 from waistats._labels import decimals, inside_words, kind_words, term_text
 from waistats.figures._rows import study_names
 from waistats.measures import ALPHA_TYPES, status_of
-from waistats.meta.multilevel.result import MultilevelResult
 from waistats.rg.descriptives import kinds
 from waistats.rg.pooling import FEWEST_TO_POOL
 from waistats.rg.study import RGStudy
@@ -477,7 +476,7 @@ def _model(study: RGStudy) -> list[str]:
     if study.pooled is None or not study.pooled.dependent:
         return [*parts, f"{knapp} (Knapp & Hartung, 2003)."]
     three = study.pooled.fit
-    assert isinstance(three, MultilevelResult)
+    assert three.is_multilevel
     correlation = study.within_correlation
     unit = "sample" if "sample_id" in study.effects else "study"
     errors = (

@@ -1,20 +1,22 @@
-"""What was given to a figure or table -> the model in it, and its pooled row."""
+"""What was given to a figure or table: the model in it, its pooled row, its frames."""
 
 from dataclasses import replace
+from functools import singledispatch
 from typing import Any
 
 import pandas as pd
 
 from waistats.errors import ModelError
 from waistats.meta._prediction import DEFAULT_PREDICTION
-from waistats.meta.multilevel.result import MultilevelResult
+from waistats.meta.multilevel.result import Model, MultilevelResult
 from waistats.meta.results import MetaResult
 from waistats.rg.pooling import ENDS, Pooled
 from waistats.rg.study import RGStudy
 from waistats.sensitivity.trim_and_fill import TrimAndFill
 
 
-def as_model(result: Any) -> MetaResult | MultilevelResult:
+@singledispatch
+def as_model(result: Any) -> Model:
     """Return a fitted model: itself, or the overall or filled one of a larger result.
 
     Raises
@@ -22,33 +24,67 @@ def as_model(result: Any) -> MetaResult | MultilevelResult:
     ModelError
         If there is none.
     """
-    model = result
-    if isinstance(result, RGStudy):
-        model = result.overall
-        if model is None:
-            raise ModelError("This study has no overall model: too few studies.")
-    elif isinstance(result, (Pooled, TrimAndFill)):
-        model = result.fit
-    if isinstance(model, (MetaResult, MultilevelResult)):
-        return model
     raise ModelError(
         "A fitted model is needed, from fit_meta(), fit_multilevel() or generalize(); "
         f"got {type(result).__name__}."
     )
 
 
+@as_model.register(MetaResult)
+@as_model.register(MultilevelResult)
+def _(result: Any) -> Model:
+    return result
+
+
+@as_model.register(Pooled)
+@as_model.register(TrimAndFill)
+def _(result: Any) -> Model:
+    return result.fit
+
+
+@as_model.register(RGStudy)
+def _(result: RGStudy) -> Model:
+    if result.overall is None:
+        raise ModelError("This study has no overall model: too few studies.")
+    return result.overall
+
+
+@singledispatch
+def as_pooled(result: Any) -> Pooled | None:
+    """Return the pooled reliability of a study, or itself; None of anything else."""
+    return None
+
+
+@as_pooled.register(Pooled)
+def _(result: Pooled) -> Pooled | None:
+    return result
+
+
+@as_pooled.register(RGStudy)
+def _(result: RGStudy) -> Pooled | None:
+    return result.pooled
+
+
+def has_model(result: Any) -> bool:
+    """Return whether this is a fitted model, or holds one."""
+    return as_model.dispatch(type(result)) is not as_model.dispatch(object)
+
+
+def of_study(data: Any, name: str, default: Any) -> Any:
+    """Return what a study holds under a name; the default for anything else."""
+    return getattr(data, name) if isinstance(data, RGStudy) else default
+
+
 def left_out_by(result: Any) -> str | None:
     """Return what a study leaves out in turn: studies where they give several rows."""
-    several = isinstance(result, (RGStudy, Pooled)) and isinstance(
-        as_model(result), MultilevelResult
-    )
-    return "study_id" if several else None
+    pooled = as_pooled(result)
+    return "study_id" if pooled is not None and pooled.dependent else None
 
 
-def as_independent(result: Any) -> MetaResult | MultilevelResult:
+def as_independent(result: Any) -> Model:
     """Return a fitted model; of a study the one-level one, as if rows were independent."""
-    pooled = result.pooled if isinstance(result, RGStudy) else result
-    return pooled.independent if isinstance(pooled, Pooled) else as_model(result)
+    pooled = as_pooled(result)
+    return as_model(result) if pooled is None else pooled.independent
 
 
 def pooled_row(
@@ -59,8 +95,8 @@ def pooled_row(
     The interval of a study is the one that it prints, with its prediction interval
     unless ``prediction`` says which.
     """
-    pooled = result.pooled if isinstance(result, RGStudy) else result
-    if isinstance(pooled, Pooled):
+    pooled = as_pooled(result)
+    if pooled is not None:
         if prediction is not None:
             pooled = replace(pooled, prediction=prediction)
         return pd.Series(pooled.interval(back_transform=back_transform))

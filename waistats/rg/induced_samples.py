@@ -15,8 +15,7 @@ from waistats._frames import as_frame
 from waistats._renamed import renamed
 from waistats.errors import DataError, ModelError, check_conf_level, listing
 from waistats.measures import EXCLUDED, OWN, back_transform
-from waistats.meta.multilevel.result import MultilevelResult
-from waistats.meta.results import MetaResult
+from waistats.meta.multilevel.result import Model
 from waistats.provenance import is_simulated, marked, of_simulated
 from waistats.rg.induction import number_column, row_statuses, text_column
 
@@ -165,7 +164,7 @@ def induction_tests(table: pd.DataFrame, *, conf_level: float = 0.95) -> pd.Data
     return marked(pd.DataFrame(rows, columns=list(SOURCE_COLUMNS)), is_simulated(table))
 
 
-Model: TypeAlias = MetaResult | MultilevelResult
+Model: TypeAlias = Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -14,7 +14,7 @@ from waistats.meta._verdict import verdict
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel._intervals import study_text
 from waistats.meta.multilevel.fit import fit_multilevel
-from waistats.meta.multilevel.result import MultilevelResult
+from waistats.meta.multilevel.result import Model
 from waistats.meta.results import MetaResult
 from waistats.provenance import is_simulated, marked
 from waistats.rg._adjusted import adjusted_p
@@ -279,7 +279,7 @@ def _test(
     V: Any,
 ) -> None:
     """Test one moderator, with three levels where studies give several rows."""
-    model: MetaResult | MultilevelResult
+    model: Model
     if table["study_id"].astype(str).duplicated().any():
         model = fit_multilevel(
             table, formula, method=likelihood(method), conf_level=conf_level, V=V
@@ -314,7 +314,7 @@ def _test(
         test.row |= _slope(model)
 
 
-def _slope(model: MetaResult | MultilevelResult) -> dict[str, Any]:
+def _slope(model: Model) -> dict[str, Any]:
     """Return the slope of the one number of a model, and what it does to alpha."""
     row = model.to_frame().iloc[1]
     effects = model.alpha_effects()

@@ -19,7 +19,7 @@ from waistats.meta._predict import too_wide
 from waistats.meta._prediction import DEFAULT_PREDICTION, PREDICTIONS
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel.fit import fit_multilevel
-from waistats.meta.multilevel.result import MultilevelResult
+from waistats.meta.multilevel.result import Model
 from waistats.meta.multilevel.robust import RobustResult
 from waistats.meta.results import MetaResult
 from waistats.provenance import is_simulated, marked
@@ -55,7 +55,7 @@ class Pooled(Frozen):
         What was decided in pooling.
     """
 
-    fit: MetaResult | MultilevelResult
+    fit: Model
     independent: MetaResult
     n_studies: int
     n: float
@@ -70,12 +70,12 @@ class Pooled(Frozen):
     @property
     def dependent(self) -> bool:
         """Whether studies give more than one coefficient."""
-        return isinstance(self.fit, MultilevelResult)
+        return self.fit.is_multilevel
 
     @property
     def robust(self) -> RobustResult | None:
         """CR2 of the three-level model where the interval is its; None otherwise."""
-        if not isinstance(self.fit, MultilevelResult):
+        if not self.fit.is_multilevel:
             return None
         basis = self.fit.contrasts(np.ones((1, 1))).basis
         return self.fit.robust() if basis == ("CR2",) else None
@@ -83,7 +83,7 @@ class Pooled(Frozen):
     @property
     def model(self) -> str:
         """Name of the model and of its interval."""
-        if isinstance(self.fit, MultilevelResult):
+        if self.fit.is_multilevel:
             basis = self.fit.contrasts(np.ones((1, 1))).basis
             return "three levels, CR2" if basis == ("CR2",) else "three levels, t"
         return {
@@ -189,7 +189,7 @@ def pool(
         )
     prediction = check_option("prediction", prediction, PREDICTIONS)
     independent = fit_meta(effects, method=method, conf_level=conf_level)
-    fit: MetaResult | MultilevelResult = independent
+    fit: Model = independent
     notes: tuple[str, ...] = kr20_note(used)
     if studies.duplicated().any():
         fit = fit_multilevel(

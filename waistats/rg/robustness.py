@@ -8,21 +8,19 @@ import pandas as pd
 
 from waistats.errors import ConvergenceError, ModelError
 from waistats.measures import back_transform
-from waistats.meta.multilevel.result import MultilevelResult
+from waistats.meta.multilevel.result import Model
 from waistats.meta.results import FittedModel, MetaResult
 from waistats.provenance import marked
 from waistats.sensitivity.selection import threshold_selection
 from waistats.sensitivity.small_study import egger_test, pet_peese, rank_test
 from waistats.sensitivity.trim_and_fill import trim_and_fill
 
-Model = MetaResult | MultilevelResult
+Model = Model
 THRESHOLDS = (0.70, 0.80, 0.90)
 COLUMNS = ("check", "estimate", "statistic", "p_value", "note")
 
 
-def robustness(
-    fit: MetaResult | MultilevelResult, *, thresholds: Sequence[float] = THRESHOLDS
-) -> pd.DataFrame:
+def robustness(fit: Model, *, thresholds: Sequence[float] = THRESHOLDS) -> pd.DataFrame:
     """Run the small-study and reporting checks on a model.
 
     Parameters
@@ -78,7 +76,7 @@ def _thinned(fit: Model, used: MetaResult) -> str:
 
 
 def _nested(result: FittedModel) -> str:
-    return "multilevel" if isinstance(result, MultilevelResult) else ""
+    return "multilevel" if result.is_multilevel else ""
 
 
 def _egger(fit: Model, predictor: str = "se") -> tuple[Any, ...]:

@@ -24,8 +24,7 @@ from waistats.meta._covariance import SamplingCovariance
 from waistats.meta._prediction import DEFAULT_PREDICTION
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel.fit import fit_multilevel
-from waistats.meta.multilevel.result import MultilevelResult
-from waistats.meta.results import MetaResult
+from waistats.meta.multilevel.result import Model
 from waistats.provenance import marked
 from waistats.rg._part import part_of
 from waistats.rg.coders import CoderAgreement, compare_coders
@@ -127,7 +126,7 @@ class RGStudy(Result):
         return self.effects.drop(columns=["measure", "yi", "vi"])
 
     @property
-    def overall(self) -> MetaResult | MultilevelResult | None:
+    def overall(self) -> Model | None:
         """The overall model; None with fewer than three studies."""
         return None if self.pooled is None else self.pooled.fit
 
@@ -215,7 +214,7 @@ class RGStudy(Result):
         return correlates(self.main_rows, self.candidates)
 
     @cached_property
-    def moderator_model(self) -> MetaResult | MultilevelResult | None:
+    def moderator_model(self) -> Model | None:
         """The model with the moderators that were asked for."""
         if self.formula is None:
             return None
@@ -272,8 +271,7 @@ class RGStudy(Result):
     @cached_property
     def leave_one_out(self) -> pd.DataFrame:
         """The overall estimate without each study, on the alpha scale."""
-        several = isinstance(self._model, MultilevelResult)
-        by = "study_id" if several else None
+        by = "study_id" if self._model.is_multilevel else None
         frame = leave_one_out(self.refitted, by, back_transform=True)
         return marked(frame, self.simulated)
 
@@ -283,7 +281,7 @@ class RGStudy(Result):
         return marked(influence(self.refitted), self.simulated)
 
     @property
-    def refitted(self) -> MetaResult | MultilevelResult:
+    def refitted(self) -> Model:
         """The model that deletions refit: of very many studies the one-level one."""
         fit = self._model
         assert self.pooled is not None
@@ -329,7 +327,7 @@ class RGStudy(Result):
         return stem_and_leaf(pd.to_numeric(rows["estimate"], errors="coerce"))
 
     @property
-    def _model(self) -> MetaResult | MultilevelResult:
+    def _model(self) -> Model:
         if self.overall is None:
             raise ModelError(
                 f"There is no overall model: fewer than {FEWEST_TO_POOL} studies give "

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from waistats._format import counted
 from waistats._typing import FloatArray, IntArray
@@ -12,17 +11,16 @@ from waistats.meta._design import Design
 from waistats.meta._effects import Effects
 from waistats.meta.fit import fit_design
 from waistats.meta.multilevel.fit import fit_levels
-from waistats.meta.multilevel.result import MultilevelResult
+from waistats.meta.multilevel.result import Model
 from waistats.meta.results import MetaResult
 
-Model = MetaResult | MultilevelResult
 LEVELS = ("study_id", "coefficient_id")
 RULE = "the coefficient with the most respondents, then the most items, then the first"
 
 
 def studies(result: Model) -> IntArray | None:
     """Return the study of each row where a study gives several; else None."""
-    if isinstance(result, MultilevelResult):
+    if result.is_multilevel:
         code = result.codes[0]
     elif "study_id" in result.effects.source:
         names = result.effects.table["study_id"].to_numpy(dtype=object)
@@ -38,14 +36,14 @@ def study_model(result: Model) -> tuple[Model, tuple[str, ...]]:
     A multilevel model is its own; a one-level model of studies that give several is
     fitted again with a level of studies.
     """
-    code = None if isinstance(result, MultilevelResult) else studies(result)
+    code = None if result.is_multilevel else studies(result)
     if code is None:
         return result, ()
     k = result.k
     fit = fit_levels(
         result.effects,
         result.design,
-        sparse.csr_array(sparse.diags_array(result.effects.vi)),
+        result.sampling_covariance(),
         LEVELS,
         [code, np.arange(k)],
         method="ML" if result.method == "ML" else "REML",
@@ -69,8 +67,8 @@ def one_a_study(result: Model, what: str) -> tuple[MetaResult, tuple[str, ...]]:
         return result, ()
     code = np.arange(result.k) if code is None else code
     keep = _first_of(result, code)
-    multilevel = isinstance(result, MultilevelResult)
-    weights = None if isinstance(result, MultilevelResult) else result.weights
+    multilevel = result.is_multilevel
+    weights = None if result.is_multilevel else result.weights
     fit = fit_design(
         chosen_rows(result.effects, keep),
         chosen_design(result.design, keep),
@@ -90,7 +88,7 @@ def one_a_study(result: Model, what: str) -> tuple[MetaResult, tuple[str, ...]]:
 
 def one_level(result: Model, what: str) -> tuple[MetaResult, tuple[str, ...]]:
     """Return a one-level model as it was given, one coefficient per study of others."""
-    if isinstance(result, MultilevelResult):
+    if result.is_multilevel:
         return one_a_study(result, what)
     code = studies(result)
     if code is None:

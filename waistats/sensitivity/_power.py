@@ -9,8 +9,7 @@ from scipy import special
 from waistats._format import coefficient, percent
 from waistats._typing import FloatArray
 from waistats.measures import transform
-from waistats.meta.multilevel.result import MultilevelResult
-from waistats.sensitivity._dependence import Model
+from waistats.meta.multilevel.result import Model, MultilevelResult
 
 # an alpha below it is reported with this probability
 WITHHELD_BELOW, KEPT = 0.80, 0.3
@@ -121,7 +120,7 @@ def power_of(
     center = result.design.X @ result.beta
     share = float(special.ndtr((cut - center) / total).mean())
     rng = np.random.default_rng(seed)
-    draw = _several if isinstance(result, MultilevelResult) else _single
+    draw = _several if result.is_multilevel else _single
     found = [rejects(draw(result, at, runs, rng)) for at in (-np.inf, cut)]
     size, power = (float((p < LEVEL)[np.isfinite(p)].mean()) for p in found)
     return Power(
@@ -159,7 +158,7 @@ def _several(
     what its coefficients share one is chosen with the probability of that. Sampling
     errors of a study share one correlation, the median of V's.
     """
-    assert isinstance(result, MultilevelResult)
+    assert result.is_multilevel
     code = result.codes[0]
     v, k = result.effects.vi, result.k
     shared = _correlation(result)

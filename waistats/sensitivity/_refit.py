@@ -16,7 +16,7 @@ from waistats.meta._effects import IDS, Effects
 from waistats.meta._linalg import cross, inverse, product, project, solve, weighted_fit
 from waistats.meta.fit_many import Batch, full_rank, in_chunks, scale_factor
 from waistats.meta.multilevel.fit import fit_levels
-from waistats.meta.multilevel.result import MultilevelResult
+from waistats.meta.multilevel.result import Model, MultilevelResult
 from waistats.meta.results import FittedModel, MetaResult
 
 # choices of rows held at once, times rows
@@ -51,7 +51,7 @@ def check_meta(result: Any, what: str) -> MetaResult:
     )
 
 
-def check_model(result: Any, what: str) -> MetaResult | MultilevelResult:
+def check_model(result: Any, what: str) -> Model:
     """Return a fitted model, or raise a ModelError that says what is needed."""
     if isinstance(result, (MetaResult, MultilevelResult)):
         return result
@@ -78,7 +78,7 @@ def included(result: MetaResult, include: BoolArray) -> tuple[FloatArray, FloatA
 
 
 def refit_many(
-    result: MetaResult | MultilevelResult,
+    result: Model,
     include: BoolArray,
     threads: int | None = None,
     *,
@@ -104,7 +104,7 @@ def refit_many(
     Refits
         NaN where the rows left do not determine the coefficients.
     """
-    if isinstance(result, MultilevelResult):
+    if result.is_multilevel:
         kind = "robust" if robust else "own" if intervals else "none"
         return _refit_levels(result, include, kind)
     width = max(1, BLOCK // len(include))

@@ -10,7 +10,6 @@ from waistats.meta.multilevel._blocks import connect, padded_rows
 from waistats.meta.multilevel.result import MultilevelResult
 from waistats.meta.multilevel.robust import SMALLEST_DF, sandwich, satterthwaite
 from waistats.meta.results import MetaResult
-from waistats.sensitivity.deletion import whitened_design
 
 
 def kendall(y: FloatArray, v: FloatArray) -> tuple[float, float, bool]:
@@ -75,7 +74,7 @@ def nested_p(
     cautious of it and the model's own on studies - p.
     """
     X, sigma2, codes = fit.design.X, fitted.sigma2, list(fit.codes)
-    WX = whitened_design(fit, sigma2)
+    WX = fit.weighted_design(sigma2)
     bread = np.asarray(np.linalg.inv(X.T @ WX), dtype=np.float64)
     beta = bread @ (WX.T @ y)
     rest = y - X @ beta

@@ -18,8 +18,7 @@ from waistats.errors import DataError, ModelError, listing, near
 from waistats.measures import back_transform as turn_back
 from waistats.meta._linalg import cross, inverse, weighted_fit
 from waistats.meta.fit_many import scale_factor
-from waistats.meta.multilevel._blocks import connect, padded_rows
-from waistats.meta.multilevel.result import MultilevelResult
+from waistats.meta.multilevel.result import Model, MultilevelResult
 from waistats.meta.multilevel.robust import working_blocks
 from waistats.meta.results import FittedModel, MetaResult
 from waistats.provenance import marked
@@ -93,7 +92,7 @@ def leave_one_out(
     3       D     0.892   0.556    0.974
     """
     model = check_model(result, "leave_one_out")
-    if robust and not isinstance(model, MultilevelResult):
+    if robust and not model.is_multilevel:
         raise ModelError("robust=True needs the result of fit_multilevel().")
     if by is None:
         names, codes = row_labels(model.effects), np.arange(model.k)
@@ -109,7 +108,7 @@ def leave_one_out(
 
 
 def refit_frame(
-    result: MetaResult | MultilevelResult,
+    result: Model,
     include: BoolArray,
     labels: Any,
     label: str,
@@ -131,7 +130,7 @@ def refit_frame(
         **{name: np.repeat(getattr(batch, name), p) for name in ("tau2", "I2", "Q")},
         "Q_p": np.repeat(q_p, p),
     }
-    if isinstance(result, MultilevelResult):
+    if result.is_multilevel:
         for level, values in zip(result.levels, batch.sigma2, strict=True):
             columns[f"sigma2_{level}"] = np.repeat(values, p)
     frame = pd.DataFrame(columns)
@@ -159,11 +158,9 @@ def _long(values: FloatArray) -> FloatArray:
     return values.T.ravel()
 
 
-def deleted_factor(
-    result: MetaResult | MultilevelResult, keep: BoolArray, deleted: Refits
-) -> FloatArray:
+def deleted_factor(result: Model, keep: BoolArray, deleted: Refits) -> FloatArray:
     """Return the Knapp-Hartung factor of every refit; 1 without it."""
-    if isinstance(result, MultilevelResult) or result.small_sample == "wald":
+    if result.is_multilevel or result.small_sample == "wald":
         return np.ones(keep.shape[1])
     X = result.design.X
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -172,9 +169,9 @@ def deleted_factor(
     return np.where(deleted.k == 1, 1.0, factor)
 
 
-def covariance_at(result: MetaResult | MultilevelResult, deleted: Refits) -> FloatArray:
+def covariance_at(result: Model, deleted: Refits) -> FloatArray:
     """Return the covariance of b of all rows at the variances of each refit."""
-    if isinstance(result, MultilevelResult):
+    if result.is_multilevel:
         return _at_components(result, deleted.sigma2)
     X = result.design.X
     total = result.effects.vi[:, None] + deleted.tau2
@@ -191,45 +188,26 @@ def _at_components(result: MultilevelResult, sigma2: FloatArray) -> FloatArray:
     p, size = len(result.beta), sigma2.shape[1]
     out = np.full((p, p, size), np.nan)
     for j in np.flatnonzero(np.isfinite(sigma2).all(axis=0)):
-        MX = whitened_design(result, sigma2[:, j])
+        MX = result.weighted_design(sigma2[:, j])
         out[:, :, j] = np.linalg.inv(result.design.X.T @ MX)
     return out
 
 
-def whitened_design(result: MultilevelResult, sigma2: FloatArray) -> FloatArray:
-    """Return the rows of M^-1 X at given variances, (k, p)."""
-    X = result.design.X
-    out = np.empty_like(X)
-    for rows in padded_rows(connect(result.V, result.codes[0])):
-        M = working_blocks(rows, result.V, list(result.codes), sigma2)
-        real = rows >= 0
-        out[rows[real]] = np.linalg.solve(M, X[rows] * real[..., None])[real]
-    return out
-
-
-def leverages(result: MetaResult | MultilevelResult) -> FloatArray:
+def leverages(result: Model) -> FloatArray:
     """Return the diagonal of the hat matrix, (k,)."""
-    X = result.design.X
-    if isinstance(result, MultilevelResult):
-        AX = whitened_design(result, result.sigma2)
-    else:
-        a = result.weights
-        AX = (1 / (result.effects.vi + result.tau2) if a is None else a)[:, None] * X
+    X, AX = result.design.X, result.weighted_design()
     return np.einsum("kp,kp->k", X @ np.linalg.inv(X.T @ AX), AX)
 
 
 def error_covariance(
-    result: MetaResult | MultilevelResult, deleted: Refits, j: int, rows: IntArray
+    result: Model, deleted: Refits, j: int, rows: IntArray
 ) -> FloatArray:
     """Return the marginal covariance of some rows at the variances of a refit."""
-    if isinstance(result, MetaResult):
+    if not result.is_multilevel:
         return np.diag(result.effects.vi[rows] + deleted.tau2[j])
     codes = list(result.codes)
     V: sparse.csr_array = result.V
     return working_blocks(rows[None, :], V, codes, deleted.sigma2[:, j])[0]
-
-
-Model = MetaResult | MultilevelResult
 
 
 def influence(result: Any, by: str | None = None) -> pd.DataFrame:

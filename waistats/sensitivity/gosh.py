@@ -17,8 +17,7 @@ from waistats._format import Result, coefficient, count, counted
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ModelError, near
 from waistats.measures import back_transform
-from waistats.meta.multilevel.result import MultilevelResult
-from waistats.meta.results import MetaResult
+from waistats.meta.multilevel.result import Model
 from waistats.provenance import marked, of_simulated
 from waistats.sensitivity._refit import (
     check_model,
@@ -284,7 +283,7 @@ def gosh(
         names, codes = column_groups(model.effects, by)
     k, least = len(names), 1 if by is not None else p
     total = 2**k - sum(comb(k, j) for j in range(least))
-    if subsets is None and isinstance(model, MultilevelResult):
+    if subsets is None and model.is_multilevel:
         subsets = DRAWN_LEVELS
     elif subsets is None and k > ENUMERATED:
         subsets = DRAWN
@@ -343,9 +342,7 @@ def _drawn(k: int, least: int, size: int, seed: int | None) -> NDArray[np.uint8]
     return kept[:size]
 
 
-def _fit(
-    model: MetaResult | MultilevelResult, members: NDArray[np.uint8], codes: IntArray
-) -> dict[str, Any]:
+def _fit(model: Model, members: NDArray[np.uint8], codes: IntArray) -> dict[str, Any]:
     """Return the fits of all subsets of groups of rows, block by block."""
     k, p = int(codes.max()) + 1, model.design.X.shape[1]
     size = len(members)

@@ -19,7 +19,7 @@ from waistats.measures import back_transform
 from waistats.meta._design import build_design
 from waistats.meta.fit import fit_design
 from waistats.meta.multilevel.fit import fit_levels
-from waistats.meta.multilevel.result import MultilevelResult
+from waistats.meta.multilevel.result import Model
 from waistats.meta.multilevel.robust import SMALLEST_DF, WARNING
 from waistats.meta.results import FittedModel, MetaResult, TestResult
 from waistats.provenance import marked, of_simulated
@@ -34,9 +34,7 @@ VANISHING = frozenset({"se", "variance", "inverse_n", "inverse_sqrt_n"})
 MODELS = ("mixed", "classical")
 
 
-def regress_on(
-    result: MetaResult | MultilevelResult, model: str, predictor: str
-) -> tuple[FittedModel, str]:
+def regress_on(result: Model, model: str, predictor: str) -> tuple[Model, str]:
     """Return the model with a measure of precision as a moderator, and its name."""
     values = precision(result, predictor)
     check_varies(values, predictor, result)
@@ -47,7 +45,7 @@ def regress_on(
     table = result.effects.table.assign(**{name: values})
     design = build_design(f"{result.design.formula} + {name}", table)
     classical = model == "classical"
-    if isinstance(result, MultilevelResult):
+    if result.is_multilevel:
         nested = fit_levels(
             result.effects,
             design,
@@ -347,28 +345,26 @@ def _rank_power(fitted: MetaResult) -> Power:
 
 
 def _for_regression(
-    given: MetaResult | MultilevelResult, model: str, what: str
-) -> tuple[MetaResult | MultilevelResult, tuple[str, ...]]:
+    given: Model, model: str, what: str
+) -> tuple[Model, tuple[str, ...]]:
     """Return the model that a regression on precision extends, and a note."""
     return study_model(given) if model == "mixed" else one_a_study(given, what)
 
 
-def _egger_power(
-    fitted: MetaResult | MultilevelResult, fit: FittedModel, name: str, model: str
-) -> Power:
+def _egger_power(fitted: Model, fit: Model, name: str, model: str) -> Power:
     """Return the power of the regression test."""
     column = fit.design.names.index(name)
-    if isinstance(fit, MultilevelResult) and isinstance(fitted, MultilevelResult):
+    if fit.is_multilevel and fitted.is_multilevel:
         return power_of(fitted, partial(nested_p, fitted, fit, column))
-    assert isinstance(fit, MetaResult)
+    assert not fit.is_multilevel
     return power_of(fitted, partial(single_p, fit, column))
 
 
-def _coefficients(fit: FittedModel, *, robust: bool) -> pd.DataFrame:
+def _coefficients(fit: Model, *, robust: bool) -> pd.DataFrame:
     """Return the coefficients of a regression by their terms."""
     if not robust:
         return fit.to_frame().set_index("term")
-    if not isinstance(fit, MultilevelResult):
+    if not fit.is_multilevel:
         raise ModelError("robust=True needs the result of fit_multilevel().")
     return fit.robust().to_frame().set_index("term")
 
@@ -480,7 +476,7 @@ def pet_peese(result: Any, model: str | None = None, predictor: str = "se") -> P
     given = check_model(result, "pet_peese")
     check_mean(given, "pet_peese")
     if model is None:
-        alone = isinstance(given, MetaResult) and studies(given) is None
+        alone = not given.is_multilevel and studies(given) is None
         model = "classical" if alone else "mixed"
     model = check_option("model", model, MODELS)
     predictor = check_option("predictor", predictor, PAIRS)

@@ -20,11 +20,9 @@ from waistats._labels import (
     term_text,
 )
 from waistats.errors import ModelError
-from waistats.meta.multilevel.result import MultilevelResult
 from waistats.meta.multilevel.robust import RobustResult
 from waistats.meta.results import FittedModel
-from waistats.rg.as_model import as_model, pooled_row
-from waistats.rg.study import RGStudy
+from waistats.rg.as_model import as_model, of_study, pooled_row
 from waistats.tables._build import simulated, spec
 from waistats.tables._spec import TableSpec
 
@@ -72,11 +70,10 @@ def pooled(results: Any, *, title: str = "Pooled Reliability") -> TableSpec:
     Coefficient alpha,3,3,.87,"[.63, .95]","[-.09, .98]",0.144,84.3
     <BLANKLINE>
     """
-    if isinstance(results, RGStudy):
-        notes = [simulated(results)]
-        return cells(results.cells, conf_level=results.conf_level, notes=notes)
-    if isinstance(results, pd.DataFrame):
-        return cells(results)
+    frame = of_study(results, "cells", results)
+    if isinstance(frame, pd.DataFrame):
+        shown = of_study(results, "conf_level", 0.95)
+        return cells(frame, conf_level=shown, notes=[simulated(results)])
     named = results if isinstance(results, Mapping) else {"": results}
     results_of = {str(name): result for name, result in named.items()}
     models = {name: as_model(result) for name, result in results_of.items()}
@@ -286,7 +283,7 @@ def heterogeneity(result: Any, *, title: str = "Heterogeneity") -> TableSpec:
             ],
         }
     )
-    several = isinstance(model, MultilevelResult) and len(model.levels) > 1
+    several = model.is_multilevel and len(model.levels) > 1
     limits = "Profile-likelihood" if several else "Q-profile"
     return spec(
         shown,
@@ -320,7 +317,7 @@ def components(result: Any, *, title: str = "Variance Components") -> TableSpec:
         One row per level, with profile-likelihood limits of its variance.
     """
     model = as_model(result)
-    if not isinstance(model, MultilevelResult):
+    if not model.is_multilevel:
         raise ModelError("components() is for models from fit_multilevel().")
     frame = model.components
     frame.insert(1, "groups", [model.n_levels[name] for name in frame["level"]])

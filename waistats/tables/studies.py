@@ -19,11 +19,11 @@ from waistats.errors import DataError, ModelError, listing
 from waistats.figures._rows import coefficient_table, study_names
 from waistats.measures import ALPHA_TYPES, kinds_of
 from waistats.reliability._result import ReliabilityEstimate
+from waistats.rg.as_model import of_study
 from waistats.rg.coders import CoderAgreement
 from waistats.rg.descriptives import CELL, describe_coefficients
 from waistats.rg.induction import InductionRate
 from waistats.rg.quality import study_quality
-from waistats.rg.study import RGStudy
 from waistats.tables._build import (
     coefficient_to,
     fixed_to,
@@ -119,9 +119,8 @@ def descriptives(
     title : str
         Title.
     """
-    if isinstance(data, RGStudy):
-        frame = data.descriptives
-    else:
+    frame = of_study(data, "descriptives", None)
+    if frame is None:
         table = coefficient_table(data)
         known = {"k", "mean", "median"} <= set(table)
         frame = table if known else describe_coefficients(table, by)
@@ -175,9 +174,9 @@ def levels(study: Any, *, title: str = "Pooled Reliability by Moderator") -> Tab
     GT
         One row per level of each moderator, on the alpha scale.
     """
-    frame = study.levels if isinstance(study, RGStudy) else study
+    frame = of_study(study, "levels", study)
     _needs(frame, ("moderator", "level", "k", "estimate"), "pooled_levels()")
-    conf_level = study.conf_level if isinstance(study, RGStudy) else 0.95
+    conf_level = of_study(study, "conf_level", 0.95)
     return cells(frame, title=title, conf_level=conf_level)
 
 
@@ -196,9 +195,9 @@ def screen(study: Any, *, title: str = "Moderators One at a Time") -> TableSpec:
     GT
         One row per moderator.
     """
-    frame = study.screen if isinstance(study, RGStudy) else study
+    frame = of_study(study, "screen", study)
     _needs(frame, ("moderator", "statistic", "p_adjusted"), "screen_moderators()")
-    conf_level = study.conf_level if isinstance(study, RGStudy) else 0.95
+    conf_level = of_study(study, "conf_level", 0.95)
     shown = frame.drop(columns=["kind", "tau2", "explains", "why"], errors="ignore")
     names = [head_words(str(name)) for name in shown["moderator"]]
     shown = shown.assign(moderator=names)
@@ -254,7 +253,7 @@ def correlates(frame: Any, *, title: str = "Bivariate Correlations") -> TableSpe
     GT
         One row per characteristic.
     """
-    shown = frame.correlates if isinstance(frame, RGStudy) else frame
+    shown = of_study(frame, "correlates", frame)
     _needs(shown, ("characteristic", "estimate", "p_adjusted"), "correlates()")
     named = [_characteristic(str(name)) for name in shown["characteristic"]]
     return spec(

@@ -306,8 +306,14 @@ def test_nested_models_are_compared():
     assert full.compare(fewer).statistic == pytest.approx(
         full.component_tests()["statistic"][0], abs=1e-9
     )
+    correlated = fit_multilevel(frame, method="ML", within_correlation=0.3)
     with pytest.raises(ModelError, match="same V"):
-        full.compare(fit_multilevel(frame, method="ML", within_correlation=0.3))
+        full.compare(correlated)
+    # a one-level model has no correlation either
+    one = fit_meta(frame, method="ML", small_sample="wald")
+    assert small.compare(one).statistic >= 0
+    with pytest.raises(ModelError, match="same V"):
+        correlated.compare(one)
 
 
 def test_prints_as_metafor_prints():

@@ -1,7 +1,7 @@
 """The result of a multilevel model."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from scipy import sparse
 
 from waistats._format import fixed, frame_html, frame_text, p_statement, words_html
 from waistats._typing import BoolArray, FloatArray, IntArray
-from waistats.errors import ModelError, check_option
+from waistats.errors import check_option
 from waistats.meta._contrasts import Contrasts, model_contrasts
 from waistats.meta._design import term_names
 from waistats.meta._distributions import chi2_ppf, chi2_sf, f_sf
@@ -39,7 +39,7 @@ from waistats.meta.multilevel.robust import (
     sandwich,
     working_blocks,
 )
-from waistats.meta.results import FittedModel, TestResult
+from waistats.meta.results import FittedModel, MetaResult, TestResult
 from waistats.provenance import marked, of_simulated
 
 
@@ -84,6 +84,26 @@ class MultilevelResult(FittedModel):
     problem: Problem = field(repr=False)
     maximum: Maxima = field(repr=False)
     _memory: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_multilevel(self) -> Literal[True]:
+        """True: rows share random effects or sampling errors."""
+        return True
+
+    def sampling_covariance(self) -> sparse.csr_array:
+        """Return the sampling covariance of the rows, (k, k)."""
+        return self.V
+
+    def weighted_design(self, sigma2: FloatArray | None = None) -> FloatArray:
+        """Return the rows of M^-1 X, (k, p), at given variances or those of the fit."""
+        X = self.design.X
+        out = np.empty_like(X)
+        at = self.sigma2 if sigma2 is None else sigma2
+        for rows in padded_rows(connect(self.V, self.codes[0])):
+            M = working_blocks(rows, self.V, list(self.codes), at)
+            real = rows >= 0
+            out[rows[real]] = np.linalg.solve(M, X[rows] * real[..., None])[real]
+        return out
 
     @property
     def n_clusters(self) -> int:
@@ -355,17 +375,6 @@ class MultilevelResult(FittedModel):
             labels=names_of(code, self.effects, name),
         )
 
-    def compare(self, reduced: FittedModel) -> TestResult:
-        """Return the likelihood-ratio test of this model against a nested one.
-
-        Both fitted to the same rows and V; by ML, or by REML with the same moderators.
-        """
-        if isinstance(reduced, MultilevelResult):
-            gap = self.V - reduced.V if self.V.shape == reduced.V.shape else None
-            if gap is None or abs(gap).sum() > 0:
-                raise ModelError("Both models must have the same V.")
-        return super(MultilevelResult, self).compare(reduced)
-
     def weight_shares(self) -> FloatArray:
         """Return the weight of each coefficient in the mean in percent, shape (k,).
 
@@ -432,3 +441,7 @@ class MultilevelResult(FittedModel):
             blocks.append(f"Test of Moderators:\n{self.omnibus.sentence()}")
         scale = f" ({self.measure} scale)" if self.measure else ""
         return [*blocks, f"Model Results{scale}:"]
+
+
+# what most of the package takes: a model of one level or of several
+Model: TypeAlias = MetaResult | MultilevelResult
