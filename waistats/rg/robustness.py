@@ -15,7 +15,6 @@ from waistats.sensitivity.selection import threshold_selection
 from waistats.sensitivity.small_study import egger_test, pet_peese, rank_test
 from waistats.sensitivity.trim_and_fill import trim_and_fill
 
-Model = Model
 THRESHOLDS = (0.70, 0.80, 0.90)
 COLUMNS = ("check", "estimate", "statistic", "p_value", "note")
 
