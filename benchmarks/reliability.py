@@ -1,6 +1,6 @@
 """How fast coefficients are, against peers measured in the same run.
 
-Run ``python benchmarks/reliability.py [case ...]``; R peers are left out without R.
+Run ``python benchmarks/reliability.py [case ...]``; R peers are omitted without R.
 Numbers are the best of several runs, in milliseconds, on SIMULATED answers.
 """
 

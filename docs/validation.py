@@ -66,7 +66,7 @@ DIFFERENT = """
 | where | waistats | R | why |
 | --- | --- | --- | --- |
 | default tolerance of REML, ML, EB, SJIT | full convergence | metafor stops at 1e-5: on the CES-D tau2 .0461047 for .0461046 | references use `control = list(threshold = 1e-12)` |
-| ML of the CLASP trials (DerSimonian & Kacker, 2007) | tau 0, where the likelihood is highest | .0023, where the iteration stopped on its way to 0 | the two printed numbers that depend on it are left out below |
+| ML of the CLASP trials (DerSimonian & Kacker, 2007) | tau 0, where the likelihood is highest | .0023, where the iteration stopped on its way to 0 | the two printed numbers that depend on it are omitted below |
 | likelihoods with several maxima | the highest | the one nearest to the start, another one in about 1 of 5,000 data sets | `thorough=False` gives R's |
 | SJIT | its limit, the Paule-Mandel solution | stops at a tolerance on the way | |
 | Q with extreme weights | exact to 1e-13 against rational arithmetic | loses digits, 4e-8 on `imbalance` | metafor forms P |
@@ -192,7 +192,7 @@ def page() -> str:
                 "The papers themselves were not at hand; *read in* says where a number was "
                 "found. *metafor's test* is a test of a worked example in metafor "
                 "(`tests/testthat/test_analysis_example_*.r`), which names page and table "
-                "and says where the paper prints another number: those are left out. Of "
+                "and says where the paper prints another number: those are omitted. Of "
                 "Viechtbauer (2007) it says that the table rounds more, so these numbers "
                 "are not counted as the paper's. Help pages of R packages print what their "
                 "functions return.",

@@ -3,7 +3,7 @@
 No paper was at hand: every row says where its number was read. Pages, tables and
 numbers of papers are those that metafor's own tests of its worked examples
 (``tests/testthat/test_analysis_example_*.r``) compare with; where they say that the
-paper prints another number, it is left out here. Others stand in help pages.
+paper prints another number, it is omitted here. Others are from help pages.
 """
 
 import json

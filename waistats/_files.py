@@ -53,7 +53,7 @@ def data_path(name: str) -> Path:
 
 
 def data_json(name: str) -> Any:
-    """Return the content of a bundled JSON file, read anew at each call."""
+    """Return the content of a bundled JSON file, read again at each call."""
     return json.loads(data_path(name).read_text(encoding="utf-8"))
 
 

@@ -134,7 +134,7 @@ def cell(column: str, value: Any, digits: int = 4) -> str:
 
 
 def is_damaged(text: object) -> bool:
-    """Return whether a text holds half of a sign, which no file and no Arrow takes."""
+    """Return whether a text has an unpaired surrogate, which no file and no Arrow takes."""
     if not isinstance(text, str) or text.isascii():
         return False
     return any("\ud800" <= sign <= "\udfff" for sign in text)

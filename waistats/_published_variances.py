@@ -2,7 +2,7 @@ r"""Sampling variances of published coefficients, from what a publication prints
 
 Alpha needs only n and the number of items. An intraclass correlation needs its form and
 the number of ratings, omega its standardized loadings; what lacks them has no variance,
-and is set aside with a reason.
+and is excluded with a reason.
 """
 
 import re
@@ -152,8 +152,8 @@ def icc_log_variance(
     Notes
     -----
     :math:`2k/[(k-1)(n-2)]`, or exactly
-    :math:`\psi'\{(n-1)/2\}+\psi'\{(n-1)(k-1)/2\}` for ICC(3,k); n(k - 1)/2 stands in
-    the last for ICC(1,k).
+    :math:`\psi'\{(n-1)/2\}+\psi'\{(n-1)(k-1)/2\}` for ICC(3,k); n(k - 1)/2 replaces the
+    last for ICC(1,k).
 
     Examples
     --------

@@ -36,7 +36,7 @@ class Guard:
     largest : int
         The largest file that is taken, in bytes.
     scripts : sequence of str
-        The scripts that stand in the page itself; no other runs there.
+        The scripts inside the page itself; no other runs there.
 
     Notes
     -----

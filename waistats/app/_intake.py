@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from waistats._format import count
+from waistats._format import counted
 from waistats.app._state import Calls, Data, intake
 from waistats.app._work import tell
 from waistats.errors import DataError, listing, visible
@@ -149,7 +149,7 @@ def _coefficients(data: Data, session: Session) -> Look:
 
 
 def _size(frame: pd.DataFrame) -> str:
-    return f"{count(len(frame))} rows, {count(frame.shape[1])} columns"
+    return f"{counted(len(frame), 'row')}, {counted(frame.shape[1], 'column')}"
 
 
 def _facts(session: Session, found: Outcome) -> list[Fact]:
@@ -226,7 +226,7 @@ def _columns(frame: pd.DataFrame, options: Mapping[str, Any], fact: Any) -> list
     if "person" in options:
         column = str(options["person"])
         many = frame[column].nunique()
-        facts.append(fact("Person", f"{column}: {count(many)} persons", "person"))
+        facts.append(fact("Person", f"{column}: {counted(many, 'person')}", "person"))
     return facts
 
 
@@ -247,7 +247,7 @@ def _text(value: Any, labels: Mapping[float, str]) -> str:
 
 
 def _span(of: Any) -> str:
-    words = f"{of.columns[0]} to {of.columns[-1]} ({len(of.columns)} items"
+    words = f"{of.columns[0]} to {of.columns[-1]} ({counted(len(of.columns), 'item')}"
     if of.low is None:
         return f"{words})"
     return f"{words}, answers {of.low:g} to {of.high:g})"

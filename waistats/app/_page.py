@@ -94,7 +94,7 @@ def page() -> str:
 
 
 def inline_scripts(app: App) -> list[str]:
-    """Return the scripts that stand in the page itself, which its policy must name."""
+    """Return the scripts inside the page itself, which its policy must name."""
     rendered = app.ui
     html = "" if callable(rendered) else rendered["html"]
     return [text for text in _INLINE.findall(html) if text.strip()]

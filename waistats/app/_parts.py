@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from htmltools import HTML, Tag, TagList, tags
 
-from waistats._format import cell, coefficient, count, fixed
+from waistats._format import cell, coefficient, counted, fixed
 from waistats._labels import LABELS, plain_head
 from waistats.app._state import Calls
 from waistats.app._svg import Picture
@@ -102,7 +102,7 @@ def table(
         rows.append(tags.tr(*cells, class_="set-off" if set_off else None))
     below = [note] if note else []
     if len(frame) > most:
-        below.insert(0, f"The first {most} of {count(len(frame))} rows.")
+        below.insert(0, f"The first {most} of {counted(len(frame), 'row')}.")
     return tags.figure(
         tags.figcaption(caption),
         tags.div(

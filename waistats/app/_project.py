@@ -147,8 +147,8 @@ def unpack(file: Path, into: Path) -> Path:
                     target.write_bytes(source.read(member.file_size + 1))
     except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         raise DataError(
-            f"{file.name}: cannot be opened ({error}). Choose the .zip file that the app "
-            "saved, or the folder of waistats project as a .zip file."
+            f"{file.name}: cannot be opened. Choose the .zip file that the app saved, "
+            "or the folder of waistats project as a .zip file."
         ) from error
     found = sorted(into.rglob(SETTINGS), key=lambda path: len(path.parts))
     if not found:
@@ -203,7 +203,7 @@ def open_project(folder: Path, number: int = 1) -> Choices:
         choices = made(Choices, told)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{APP}: cannot be read ({error}). Remove it to open the folder by its "
+            f"{APP}: is not what the app saved. Remove it to open the folder by its "
             f"{SETTINGS} alone."
         ) from error
     if version != VERSION:

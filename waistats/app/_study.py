@@ -120,7 +120,7 @@ class Chosen:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
-    """A coefficient table of a study, and how it is made again.
+    """A coefficient table of a study, and how it is reproduced.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the steps Generalize and Report show, computed in the process beside the page.
+"""What the steps Generalize and Report show, computed in a process of its own.
 
 Every function takes the choices and returns what can be sent back: frames, drawings and
 texts. The study of the last choices is kept, so that its parts need no second run.

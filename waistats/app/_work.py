@@ -1,4 +1,4 @@
-"""Computing beside the page: a process that can be told to stop, and what it tells.
+"""Computing next to the page: a process that can be told to stop, and what it tells.
 
 The page and its event loop never compute. A function of the package, or of `_state`, is
 named, called in a process of its own, and its result comes back; a process can be ended

@@ -6,7 +6,7 @@ import pandas as pd
 from htmltools import Tag, TagList, tags
 from shiny import module, reactive, render, ui as elements
 
-from waistats._format import coefficient, interval, level
+from waistats._format import coefficient, counted, interval, level
 from waistats.app._parts import (
     card,
     choice,
@@ -176,9 +176,7 @@ def _on(ns: Any) -> Tag:
 def _counted(made: Coefficients) -> str:
     known = made.table[made.table["estimate"].notna()]
     studies = known["study_id"].nunique()
-    of = "1 study" if studies == 1 else f"{studies} studies"
-    coefficients = "1 coefficient" if len(known) == 1 else f"{len(known)} coefficients"
-    return f"{coefficients} of {of}."
+    return f"{counted(len(known), 'coefficient')} of {counted(studies, 'study')}."
 
 
 def _filters(made: Coefficients) -> list[str]:
@@ -249,8 +247,8 @@ def _items(made: Items, ns: Any) -> TagList:
         card(
             made.title,
             tags.p(
-                f"Alpha {alpha}, {made.n} respondents with complete answers, "
-                f"{len(made.frame)} items."
+                f"Alpha {alpha}, {counted(made.n, 'respondent')} with complete "
+                f"answers, {counted(len(made.frame), 'item')}."
             ),
             table(
                 made.frame,

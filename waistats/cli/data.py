@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from waistats._format import counted
 from waistats.cli._options import Force
 
 data_app = typer.Typer(help="Data sets: list, fetch, and where they are.")
@@ -16,10 +15,14 @@ def data_list() -> None:
     """List the data sets that come with waistats or can be fetched."""
     import textwrap
 
+    from waistats._format import counted
     from waistats.datasets.bundled import list_datasets
 
     for _, row in list_datasets().iterrows():
-        print(f"{row['name']} ({row['kind']}, {row['rows']} rows, {row['licence']})")
+        print(
+            f"{row['name']} ({row['kind']}, {counted(row['rows'], 'row')}, "
+            f"{row['licence']})"
+        )
         print(textwrap.indent(textwrap.fill(row["description"], 80), "    "))
 
 
@@ -28,6 +31,7 @@ def data_fetch(
     name: Annotated[str, typer.Argument(help="Name of a data set in the list.")],
 ) -> None:
     """Bring a data set of others into the cache and check its hash."""
+    from waistats._format import counted
     from waistats.datasets.remote import cache_path, fetch_dataset
 
     frame = fetch_dataset(name)
@@ -55,6 +59,7 @@ def data_save(
 ) -> None:
     """Write a data set that comes with waistats as a CSV file."""
     from waistats._files import write_csv
+    from waistats._format import counted
     from waistats.datasets.bundled import load_dataset
 
     frame = load_dataset(name)

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from waistats._format import counted
-
 project_app = typer.Typer(
     help="A study in a folder: new searches and what they change."
 )
@@ -53,6 +51,7 @@ def run(
 @project_app.command("settle")
 def settle(folder: Folder = Path()) -> None:
     """List the cells on which the coders disagree in coding/settled.csv, to be filled."""
+    from waistats._format import counted
     from waistats.project.layout import read_project
     from waistats.project.run import write_settle_list
 
@@ -69,6 +68,7 @@ def add(
     ] = Path(),
 ) -> None:
     """Add the rows of a sheet to coding/first.csv."""
+    from waistats._format import counted
     from waistats.project.layout import add_rows, read_project
 
     n = add_rows(read_project(folder), sheet)

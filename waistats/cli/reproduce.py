@@ -55,7 +55,7 @@ class Reproduction:
     check : DataFrame
         Our numbers on them beside metafor's.
     original : DataFrame
-        What is known of the original study beside the published coefficients.
+        What is known of the original study, next to the published coefficients.
     induction : InductionRate
         Studies that report beside studies that quote, of this collection.
     """
@@ -92,7 +92,7 @@ def collection_facts(wai: RGStudy, induction: InductionRate) -> list[str]:
     rate = induction.to_frame().iloc[0]
     return [
         f"{counted(len(table), 'coefficient')} of {table['study_id'].nunique()} "
-        "studies: the values found on openly accessible pages, not a systematic review",
+        "studies: the values found on open-access pages, not a systematic review",
         f"{counted(len(used), 'coefficient')} of {used['study_id'].nunique()} studies "
         f"can be pooled; {len(table) - len(used)} cannot. Of these, {int(away.sum())} "
         f"are from remote sessions, and {int(computed.sum())} were computed by the "

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from waistats._format import counted
 from waistats.cli._options import (
     Accept,
     AlreadyKeyed,
@@ -249,7 +248,7 @@ def items(
 
 
 def _print_items(responses: Any, given: Typed) -> None:
-    from waistats._format import coefficient, frame_text
+    from waistats._format import coefficient, counted, frame_text
     from waistats.reliability.by_study.items import item_tables
 
     parts, audits, notes = item_tables(responses, **given.options)

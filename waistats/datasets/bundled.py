@@ -73,7 +73,7 @@ def load_dataset(name: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         The validated table. Coefficient tables have the columns of
-        `read_coefficients`; what each means stands in ``data/datapackage.json``.
+        `read_coefficients`; what each means is in ``data/datapackage.json``.
 
     Raises
     ------

@@ -74,7 +74,7 @@ def alpha_label(value: float) -> str:
 
 
 def to_alpha(values: Any, measure: str | None) -> Any:
-    """Return values turned back; those of unknown scale as they are."""
+    """Return values back-transformed; those of unknown scale as they are."""
     return values if measure is None else back_transform(values, measure)
 
 

@@ -148,7 +148,7 @@ def fit_beside(
     own : ndarray of bool
         Rows that fill the columns; the labels of others may run on below them.
     found : list
-        Columns, the most important first: the last are left out first.
+        Columns, the most important first: the last are omitted first.
     width, size : float
         Inches and points.
     head : str
@@ -217,7 +217,7 @@ def _brief(label: str) -> str:
 def draw_beside(
     ax: "Axes", texts: Beside, bold: Sequence[bool], size: float, missing: str
 ) -> None:
-    """Write labels and columns beside rows 0, 1, ...; heads stand in row -1.
+    """Write labels and columns beside rows 0, 1, ...; heads are in row -1.
 
     Where rows are too low for texts, ``missing`` names the axis instead.
     """

@@ -1,4 +1,4 @@
-"""Flow diagram: what was found, what was left out and why, what was pooled."""
+"""Flow diagram: what was found, what was omitted and why, what was pooled."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -28,7 +28,7 @@ def flow(boxes: Any, *, ax: "Axes | None" = None) -> "Axes":
     boxes : mapping or DataFrame
         For each box, in order, its counts: ``{"Found": {"studies": 60, ...}, ...}``
         with any of ``studies, samples, coefficients, persons``; ``"side": True`` puts
-        a box, such as one of exclusions, beside the way; ``"note"`` adds a line, and
+        a box, such as one of exclusions, next to the way; ``"note"`` adds a line, and
         ``"provenance"`` may say SIMULATED. As a frame: columns ``box``, the counts,
         ``side``, ``note`` and ``provenance``.
     ax : Axes, optional
@@ -37,7 +37,7 @@ def flow(boxes: Any, *, ax: "Axes | None" = None) -> "Axes":
     Returns
     -------
     Axes
-        Counts that are missing are left out of their box.
+        Counts that are missing are omitted of their box.
 
     Examples
     --------
@@ -178,7 +178,7 @@ def _box(
 def _arrows(
     ax: "Axes", entries: list[dict[str, Any]], down: float, right: float
 ) -> None:
-    """Draw the way down, and a branch to each box beside it."""
+    """Draw the way down, and a branch to each box next to it."""
     main = [e for e in entries if not e["side"]]
     for one, other in pairwise(main):
         _arrow(ax, (down, one["top"] + one["height"]), (down, other["top"]))

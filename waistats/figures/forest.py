@@ -237,7 +237,7 @@ def forest(
         fitted value instead of a pooled one below.
     ax : Axes, optional
         Where to draw; by default a new figure as tall as its rows. Columns that do not
-        fit are left out, the last first.
+        fit are omitted, the last first.
     by : str, optional
         A column whose groups get a heading, a diamond each and a test of their
         differences, from a model with that moderator and one tau2.

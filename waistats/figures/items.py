@@ -40,8 +40,8 @@ def items(
     -------
     Axes
         The frame of the panels, its ``child_axes``: answers at the floor and at the
-        ceiling, item-rest correlations, and alpha without the item; the last are left
-        out where there is no room.
+        ceiling, item-rest correlations, and alpha without the item; the last are
+        omitted where there is no room.
     """
     if not isinstance(statistics, pd.DataFrame):
         raise DataError("A frame from item_statistics() is needed.")

@@ -113,7 +113,7 @@ def _fitted(ax: "Axes", model: Any, items: np.ndarray, grid: np.ndarray) -> np.n
 
 
 def _items_axis(ax: "Axes", items: np.ndarray, width: float) -> None:
-    """Give the axis ticks at lengths that occur, the commonest first."""
+    """Give the axis ticks at lengths that occur, the most common first."""
     from matplotlib.ticker import NullLocator
 
     ax.set_xscale("log")

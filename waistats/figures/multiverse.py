@@ -37,7 +37,7 @@ def multiverse(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     Axes
         The frame of two panels, its ``child_axes``: the specifications in the order of
         their estimates with intervals, and a mark a choice. Choices with one option
-        are left out; the thresholds are lines.
+        are omitted; the thresholds are lines.
     """
     if not isinstance(result, Multiverse):
         raise ModelError(

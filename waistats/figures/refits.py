@@ -36,7 +36,7 @@ def leave_one_out(
     Parameters
     ----------
     result : MetaResult, MultilevelResult, RGStudy or DataFrame
-        A model, whose rows are left out; a study, whose studies are left out where
+        A model, whose rows are omitted; a study, whose studies are omitted where
         they give several rows, as in its ``leave_one_out``; or a frame of
         `waistats.leave_one_out` on the alpha scale (``back_transform=True``).
     ax : Axes, optional

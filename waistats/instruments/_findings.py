@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from waistats._caller import option
+from waistats._format import counted
 from waistats.errors import DataError, ModelError, listing, near
 
 STOP, WARNING, NOTE = "stop", "warning", "note"
@@ -100,7 +101,8 @@ class ResponsesError(DataError):
             super().__init__(lines[0])
         else:
             listed = "\n".join(f"- {line}" for line in lines)
-            super().__init__(f"{len(lines)} problems found in the responses:\n{listed}")
+            found = counted(len(lines), "problem")
+            super().__init__(f"{found} found in the responses:\n{listed}")
 
 
 def check_accept(accept: str | Sequence[str] | None) -> frozenset[str]:

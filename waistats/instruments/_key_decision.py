@@ -1,4 +1,4 @@
-"""Which way round the items are: what the caller says, held against the answers."""
+"""Which way round the items are: what the caller says, compared with the answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ class ItemSigns:
     against : ndarray of bool, shape (n_items,)
         Items with a negative correlation.
     correlation : ndarray, shape (n_items,)
-        Correlation of each item, as it stands, with the sum of the others, each of them
+        Correlation of each item, unchanged, with the sum of the others, each of them
         oriented by its sign on the first principal component; NaN without variance.
     """
 

@@ -28,7 +28,7 @@ class ScoringKey:
     subscales : mapping of str to tuple of int
         Item numbers of each subscale; empty for a form with a total only.
     reverse : tuple of int
-        Item numbers that are turned round before scoring.
+        Numbers of the items to reverse-score.
     """
 
     items: tuple[int, ...]
@@ -230,7 +230,7 @@ def define_instrument(
     subscales : mapping of str to item numbers, optional
         Items of each subscale, counted from 1. Without it there is a total only.
     reverse : iterable of int, default ()
-        Numbers of the items that are turned round before scoring.
+        Numbers of the items to reverse-score.
     reference : str, default ""
         Where the form was published.
 

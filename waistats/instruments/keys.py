@@ -50,8 +50,8 @@ def _aligned(given: str, totals: object, index: pd.Index) -> pd.Series:
         array = np.asarray(totals)
         if array.shape != (len(index),):
             raise DataError(
-                f"reported {given!r} has the shape {array.shape} for {len(index)} "
-                "respondents."
+                f"reported {given!r} has the shape {array.shape} for "
+                f"{counted(len(index), 'respondent')}."
             )
         return pd.Series(array, index=index)
     if totals.index.equals(index):
@@ -171,7 +171,7 @@ def audit_keys(
     Parameters
     ----------
     items : pandas.DataFrame
-        The items, raw or already turned round; which of both is found out. With a form,
+        The items, raw or already reverse-scored; which of both is determined. With a form,
         the columns that end in 1 ... ``n_items``.
     instrument : str or Instrument, optional
         The form whose key is checked.

@@ -396,7 +396,7 @@ def keyed_items(
     Raises
     ------
     DataError
-        If an answer is no number or outside the form's range; all are named.
+        If an answer is not a number or outside the form's range; all are named.
 
     Examples
     --------
@@ -510,7 +510,7 @@ def score(
     Raises
     ------
     DataError
-        If an answer is no number or outside the form's range; item, row and value of
+        If an answer is not a number or outside the form's range; item, row and value of
         all are named.
 
     Notes

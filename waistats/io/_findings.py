@@ -207,4 +207,4 @@ def problem(source: str, findings: Iterable[Finding]) -> DataError | None:
     if len(sentences) == 1:
         return DataError(f"{source}: {sentences[0]}")
     lines = "\n".join(f"  - {sentence}" for sentence in sentences)
-    return DataError(f"{source}: {len(sentences)} problems found.\n{lines}")
+    return DataError(f"{source}: {counted(len(sentences), 'problem')} found.\n{lines}")

@@ -1,4 +1,4 @@
-"""One row an answer -> one row a person: the only place where a long table turns.
+"""One row per answer -> one row per person: the only place where a long table turns.
 
 The reader of files and the coefficients by study both come here, with the rows named
 as each of them knows them.
@@ -60,7 +60,7 @@ def item_name(text: str, item: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WideShape:
-    """Where each answer of a long table stands in the wide one.
+    """Places of the answers of a long table in the wide one.
 
     Persons and items keep the order of their first answer.
 
@@ -80,7 +80,7 @@ class WideShape:
     names: tuple[str, ...]
 
     def spread(self, answers: Any, dtype: Any) -> np.ndarray:
-        """Return the answers, one row a person; what is not there is missing."""
+        """Return the answers, one row per person; what is not there is missing."""
         empty = None if dtype is object else np.nan
         wide = np.full((len(self.first), len(self.names)), empty, dtype=dtype)
         wide[self.person, self.item] = answers

@@ -1,4 +1,4 @@
-"""Cells to numbers: decimal commas, typographic minus signs, and what is no number."""
+"""Cells to numbers: decimal commas, typographic minus signs, and what is not a number."""
 
 import datetime as dt
 import math

@@ -540,7 +540,7 @@ def _impossible_alpha(form: Instrument | None, facts: dict[str, Any]) -> str:
     if facts["type"] not in ALPHA_TYPES or np.isnan(alpha) or not m > 1:
         return ""
     if facts["metric"] not in ("sum", "item_mean") and not m * low > high:
-        # sums and item means cannot be told apart
+        # sums and item means cannot be distinguished
         return ""
     mean, sd, factor = _on_item_metric(low, high, m, facts)
     # as far as rounding may move what is printed

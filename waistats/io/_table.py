@@ -69,7 +69,7 @@ class RawTable:
     codes: bool = False
 
     def place(self, row: int, column: str = "") -> Place:
-        """Return where a row, or a cell of it, stands in the source."""
+        """Return where a row, or a cell of it, is in the source."""
         if self.labels:
             return Place(label=f"row {self.labels[row]}")
         number = self.numbers[row]

@@ -178,14 +178,14 @@ def read_responses(
         One row per person, columns in the order of the file. ``attrs`` keeps
         ``value_labels`` and ``column_labels`` of SPSS and Stata files (user-missing
         codes of those files are missing), ``spelled`` (how a text file spells numbers,
-        where that is not their shortest form), ``file_rows`` (where rows stand in the
+        where that is not their shortest form), ``file_rows`` (where rows are in the
         file) and ``notes`` (what was decided at
         reading).
 
     Raises
     ------
     DataError
-        If the file cannot be read, or an answer is no number or known word: the
+        If the file cannot be read, or an answer is not a number or known word: the
         message names every row and word.
 
     Notes
@@ -378,7 +378,7 @@ class _Answers:
 
 
 def _shared_words(read: Mapping[str, ReadWords]) -> set[str]:
-    """Return columns whose numbered answers stand in another column, too.
+    """Return columns whose numbered answers appear in another column, too.
 
     One column of numbered words may name sites (1 North, 2 South); answers to a scale
     share their words.

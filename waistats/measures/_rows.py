@@ -117,7 +117,7 @@ def prepared(table: Any, required: tuple[str, ...] = REQUIRED) -> pd.DataFrame:
     Raises
     ------
     DataError
-        For what is no table, and missing or doubled columns.
+        For what is not a table, and missing or doubled columns.
     """
     table = as_frame(table)
     check_columns(table, required)
@@ -144,7 +144,7 @@ def text_identifiers(table: pd.DataFrame) -> dict[str, list[str]] | None:
 
 
 def with_identifiers(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy whose identifiers are text; a blank column of them is left out.
+    """Return a copy whose identifiers are text; a blank column of them is excluded.
 
     A blank ``coefficient_id`` is an id of its own, a blank ``sample_id`` the study's one
     unnamed sample (``""``).

@@ -210,7 +210,7 @@ def effect_sizes(
         )
     reason = status.reason
     for i in np.flatnonzero(lost):
-        # a coefficient of unknown variance is set aside, never a stop
+        # a coefficient of unknown variance is excluded, never a stop
         reason[i] = reason[i] or unknown_variance(str(kinds[i]))
     use = claimed & ~lost
     if bias != "none":

@@ -203,7 +203,7 @@ def _rescaled(effects: pd.DataFrame, measure: str) -> FloatArray:
 def covariance_pairs(table: pd.DataFrame) -> pd.DataFrame | None:
     """Return ``table.attrs["V"]`` in long form, each pair once; None without one.
 
-    ``study_id, coefficient_id, other_id, covariance, measure``, for a file beside the
+    ``study_id, coefficient_id, other_id, covariance, measure``, for a file with the
     coefficients.
     """
     V = table.attrs.get("V")

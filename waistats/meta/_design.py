@@ -117,7 +117,7 @@ _NAMES = frozenset({"study_id", "sample_id", "coefficient_id"})
 
 
 def odd_cells(column: pd.Series) -> list[int]:
-    """Return where texts stand in a column that is numbers for the most part."""
+    """Return where there are texts in a column of mostly numbers."""
     if pd.api.types.is_numeric_dtype(column) or isinstance(
         column.dtype, pd.CategoricalDtype
     ):

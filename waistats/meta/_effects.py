@@ -34,7 +34,7 @@ class Effects(Frozen):
     yi, vi : ndarray, shape (k,)
         Effects and sampling variances.
     measure : str or None
-        The scale; None where the table does not say, so that nothing is turned back.
+        The scale; None where the table does not say, so that nothing is back-transformed.
     rows : ndarray of int, shape (k,)
         Positions of the used rows in the table that was given.
     source : DataFrame
@@ -73,7 +73,7 @@ class Effects(Frozen):
 
 
 class OfEffects(Result):
-    """A result of a model of effects: its rows, and which were left out."""
+    """A result of a model of effects: its rows, and which were excluded."""
 
     __slots__ = ()
     effects: Effects
@@ -211,7 +211,7 @@ def _check_types(kinds: set[str], moderators: str | None) -> None:
 
 
 def _each_once(table: pd.DataFrame, ids: dict[str, list[str]] | None) -> bool:
-    """Return whether no study is there twice; ``ids`` are read already, or None."""
+    """Return whether no study is repeated; ``ids`` are read already, or None."""
     if "study_id" not in table:
         return True
     studies = table["study_id"].tolist() if ids is None else ids["study_id"]

@@ -179,7 +179,7 @@ def _computed(
     prefix: str,
     state: dict[str, tuple[float, float]],
 ) -> pd.DataFrame:
-    """Return one column per factor: as it stands, or computed from the columns."""
+    """Return one column per factor: unchanged, or computed from the columns."""
     columns: dict[str, Any] = {}
     for i, factor in enumerate(formula.factors.values()):
         name = f"{prefix}{i}_"

@@ -48,7 +48,7 @@ class Prior:
         return self.scale * p
 
     def neighbours(self) -> list["Prior"]:
-        """Return half-normal priors around it, and the other two kinds beside it."""
+        """Return half-normal priors around it, and the other two kinds."""
         A = self.scale / UNIFORM_END if self.kind == "uniform" else self.scale
         return [
             *(Prior("half-normal", A * factor) for factor in (0.5, 1.0, 2.0)),

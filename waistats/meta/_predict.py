@@ -178,7 +178,7 @@ def too_wide(low: float, high: float, measure: str | None) -> str:
 
 
 def on_alpha_scale(frame: pd.DataFrame, measure: str | None) -> pd.DataFrame:
-    """Return a prediction frame turned back; the ends are turned, ``se`` is dropped."""
+    """Return a prediction frame on the alpha scale, without ``se``."""
     out = frame.drop(columns="se")
     if measure is None:
         return out

@@ -1,4 +1,4 @@
-"""The random-effects model in the Bayesian way, exact for few studies.
+"""The Bayesian random-effects model, exact for few studies.
 
 The result of a Bayesian random-effects model.
 """

@@ -1,4 +1,4 @@
-"""The three-level model in the Bayesian way: heterogeneity between and within studies."""
+"""The Bayesian three-level model: heterogeneity between and within studies."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -52,12 +52,12 @@ def fit_meta(
     Parameters
     ----------
     effects : DataFrame
-        A table from `effect_sizes`. Rows without ``yi, vi`` are left out and listed in
+        A table from `effect_sizes`. Rows without ``yi, vi`` are excluded and listed in
         the result's ``excluded``.
     moderators : str, optional
         A formula such as ``"~ modality + np.log(n_items)"``; categories take their
         first level as reference, ``C(x, contr.treatment("b"))`` another. Names other
-        than letters, digits and _ stand in backticks: ``"~ `mean age`"``.
+        than letters, digits and _ go in backticks: ``"~ `mean age`"``.
     method : str, default "REML"
         Estimator of the heterogeneity variance, by metafor's names: ``"CE"`` (also
         ``"EE"``, ``"FE"``), ``"DL"``, ``"HE"``, ``"HS"``, ``"HSk"``, ``"SJ"``,

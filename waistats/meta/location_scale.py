@@ -248,7 +248,7 @@ class LocationScaleResult(OfEffects):
         return "\n\n".join(parts)
 
     def closing(self) -> str:
-        """Return the range of tau over the rows, and what was left out."""
+        """Return the range of tau over the rows, and what was excluded."""
         tau = np.sqrt(self.tau2)
         lines = [
             f"tau in the settings of these rows: {fixed(tau.min())} to "

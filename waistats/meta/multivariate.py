@@ -62,7 +62,7 @@ def fit_multivariate(
     ----------
     effects : DataFrame
         A table from `effect_sizes`, one row per coefficient. Rows without ``yi, vi`` are
-        left out and listed in ``excluded``.
+        excluded and listed in ``excluded``.
     moderators : str, optional
         A formula; every outcome has its own coefficients.
     outcome : str, default "scale"

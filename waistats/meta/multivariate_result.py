@@ -362,8 +362,8 @@ class MultivariateResult(OfEffects):
         title = (
             f"Multivariate {'Mixed' if self.has_moderators else 'Random'}-Effects Model "
             f"(k = {self.k} of {counted(len(self.outcomes), 'outcome')} in "
-            f"{self.n_studies} "
-            f"studies; {self.method}; between studies: {self.struct})"
+            f"{counted(self.n_studies, 'study')}; {self.method}; between studies: "
+            f"{self.struct})"
             f"{of_simulated(self.simulated)}"
         )
         shown = self.components.drop(columns="provenance", errors="ignore")
@@ -381,7 +381,7 @@ class MultivariateResult(OfEffects):
         return "\n\n".join([title, between, tests, f"Model Results{scale}:"])
 
     def closing(self) -> str:
-        """Return the means on the alpha scale, what was left out, and notes."""
+        """Return the means on the alpha scale, what was excluded, and notes."""
         lines = []
         if self.measure and not self.has_moderators:
             lines.append(

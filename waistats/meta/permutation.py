@@ -181,7 +181,7 @@ def permutation_test(
         A column of groups instead of a formula; the omnibus test is that of subgroup
         differences, with one tau2 for all groups.
     method, small_sample : str
-        As in `fit_meta`; a fitted model brings its own.
+        As in `fit_meta`; a fitted model has its own.
     n_permutations : int, default 9999
         Random orders, and the most orders that are gone through one by one.
     exact : bool, optional
@@ -203,7 +203,7 @@ def permutation_test(
     Notes
     -----
     The rows of the design are put in another order against the pairs
-    :math:`(y_i,v_i)`, the model is fitted anew, and the p value is the share of orders
+    :math:`(y_i,v_i)`, the model is fitted again, and the p value is the share of orders
     whose :math:`|t|` (or F) is at least the observed one. Orders that leave the design
     as it is count once. At random the observed order is one of n + 1, so that
     :math:`p=(b+1)/(n+1)` [1]_ with the standard error :math:`\sqrt{p(1-p)/n}`. With
@@ -333,7 +333,8 @@ def _all_statistics(
             lost = int((~batch.converged).sum())
             if lost:
                 raise ConvergenceError(
-                    f"{fit.method} did not converge for {lost} permutations; use "
+                    f"{fit.method} did not converge for "
+                    f"{counted(lost, 'permutation')}; use "
                     "method='PM' or 'DL'."
                 )
             parts.append(_statistics(batch, columns, fit.df))

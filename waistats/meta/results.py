@@ -371,7 +371,7 @@ class FittedModel(OfEffects):
         )
 
     def closing(self) -> str:
-        """Return the same on the alpha scale, what was left out, and notes."""
+        """Return the same on the alpha scale, what was excluded, and notes."""
         lines = []
         if self.measure and not self.has_moderators:
             lines.append(f"On the alpha scale: {self.alpha_sentence()}")

@@ -1,4 +1,4 @@
-"""The varying-coefficient model: the mean alpha of the studies at hand, no more.
+"""The varying-coefficient model: the mean alpha of the observed studies only.
 
 Results of the varying-coefficient model: means of groups, and regressions.
 """
@@ -138,7 +138,7 @@ class VaryingMeans(OfEffects):
         return f"{title}\n\nMean alpha of the studies, {level(self.conf_level)} CI:"
 
     def closing(self) -> str:
-        """Return the mean in a sentence, and what was left out."""
+        """Return the mean in a sentence, and what was excluded."""
         lines = []
         if self.by is None:
             limits = interval(float(self.ci_low[0]), float(self.ci_high[0]))
@@ -234,7 +234,7 @@ class VaryingRegression(OfEffects):
         return f"{title}\n\n{test}\n\nModel Results (bonett scale):"
 
     def closing(self) -> str:
-        """Return what was left out."""
+        """Return what was excluded."""
         return "\n".join(_left_out(self.effects))
 
 

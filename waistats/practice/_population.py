@@ -144,7 +144,7 @@ def level_of(table: pd.DataFrame, name: str, value: Any) -> str:
 
 
 def _unmodelled(model: FittedModel, name: str, wanted: Any) -> list[str]:
-    """Return a note where the model cannot tell this fact apart."""
+    """Return a note where the model does not distinguish this fact."""
     known = known_levels(model.effects.table, name)
     if len(known) == 1 and len(wanted) == 1:
         return []
@@ -185,7 +185,7 @@ def items_of(model: FittedModel, rows: pd.DataFrame) -> tuple[FloatArray, list[s
     """Return the items of the scale in each population, shape (rows,), and notes.
 
     From the column ``n_items``; else from the fitted rows (of that instrument), where
-    they agree; else from the form, for a total score; else the commonest, with a note.
+    they agree; else from the form, for a total score; else the most common, with a note.
     """
     if "n_items" in rows:
         return rows["n_items"].to_numpy(dtype=float), []
@@ -215,9 +215,9 @@ def _items(model: FittedModel, instrument: str | None) -> tuple[float, list[str]
             "The fitted coefficients do not say how many items their scales have; say "
             "with n_items= how many the scale of the new sample has."
         )
-    commonest = float(counts.index[counts == counts.max()].max())
-    return commonest, [
-        f"n_items was not given; {commonest:g}, the most common of "
+    most_common = float(counts.index[counts == counts.max()].max())
+    return most_common, [
+        f"n_items was not given; {most_common:g}, the most common of "
         f"{listing(f'{m:g}' for m in sorted(counts.index))}."
     ]
 
@@ -334,7 +334,7 @@ class Predictive:
     def interval(
         self, conf_level: float, *, observed: bool
     ) -> tuple[FloatArray, FloatArray]:
-        """Return the limits of the prediction interval, turned back."""
+        """Return the limits of the prediction interval, back-transformed."""
         extra = self.sampling if observed else 0.0
         if observed and np.isnan(self.sampling).all():
             return self.sampling, self.sampling

@@ -51,7 +51,7 @@ def practice_table(
         Sizes of planned samples, for the alpha they will show.
     n_items : int, optional
         Items of the planned scale; by default those of the population, else the
-        commonest among the fitted rows.
+        most common among the fitted rows.
     rho : float, default .30
         True correlation with a perfectly measured variable that a study wants to find.
     width : float, default .05

@@ -192,7 +192,7 @@ def predict_reliability(
     the uncertainty of mean and heterogeneity; the alpha that a sample of n' shows has
     in addition the variance :math:`v(n')`, on the Bonett scale
     :math:`2m/((m-1)(n'-2))`; on the others it is taken at the expected alpha. The ends
-    are turned back.
+    are back-transformed.
 
     Examples
     --------

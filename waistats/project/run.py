@@ -355,7 +355,7 @@ def _compare(
     number: int,
     word: bool,
 ) -> None:
-    """Make the last run again beside it, and raise where a byte differs."""
+    """Repeat the last run, and raise where a byte differs."""
     import tempfile
 
     earlier = runs_of(project)[: number - 1]

@@ -54,7 +54,7 @@ def best_split(
     most_items : int
         Above this many items a search takes the place of trying every split.
     n_starts : int
-        Random splits that the search improves, beside the signs of the eigenvectors.
+        Random splits that the search improves, besides the signs of the eigenvectors.
     seed : int, Generator or None
         Makes the search reproducible.
 

@@ -44,7 +44,7 @@ def group_pattern(groups: Groups, names: tuple[str, ...]) -> BoolArray:
     Raises
     ------
     DataError
-        If an item is unknown or stands in two groups.
+        If an item is unknown or in two groups.
     ModelError
         If a group has fewer than three items.
     """

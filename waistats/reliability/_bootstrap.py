@@ -103,7 +103,7 @@ def bootstrap_limits(
     Parameters
     ----------
     replicates : ndarray, shape (B,)
-        The coefficient in each resample; those not defined (NaN) are left out.
+        The coefficient in each resample; those not defined (NaN) are excluded.
     estimate : float
         The coefficient in the sample.
     conf_level : float

@@ -21,7 +21,7 @@ EQUAL = ("nothing", "loadings", "loadings and residuals")
 class FactorStructure:
     r"""A confirmatory factor model :math:`\Lambda\Phi\Lambda'+\Theta`.
 
-    Factors have variance one. Each index array names the parameter that stands in a
+    Factors have variance one. Each index array names the parameter that fills a
     place, -1 where the place is fixed; equal numbers are equal parameters.
 
     Attributes

@@ -28,7 +28,7 @@ class Ratings:
     n_excluded : int
         Targets left out for a missing rating.
     notes : tuple of str
-        What was left out.
+        What was excluded.
     every : ndarray of shape (N, k)
         All targets with a rating, NaN where one is missing.
     """

@@ -302,8 +302,8 @@ def require_inverse(sample: Sample, instead: str) -> None:
     people = len(sample.values) or int(sample.moments.n)
     if people <= m and sample.likelihood is None:
         raise DataError(
-            f"more respondents than items are needed, but there are {people} "
-            f"respondents and {counted(m, 'item')}. Use {instead}."
+            f"more respondents than items are needed, but there are "
+            f"{counted(people, 'respondent')} and {counted(m, 'item')}. Use {instead}."
         )
     values, vectors = np.linalg.eigh(correlation(sample.moments.covariance))
     if values[0] >= 1e-10:
@@ -474,7 +474,7 @@ def varying_sample(
 
     Notes
     -----
-    An item to which everyone gives the same answer has no correlations. It is left out
+    An item to which everyone gives the same answer has no correlations. It is excluded
     with a note, as psych does, and ``n_items`` counts what is left.
     """
     given = items

@@ -40,7 +40,7 @@ class Sessions:
     n_excluded : int
         Rows left out for missing answers.
     notes : tuple of str
-        What was left out.
+        What was excluded.
     """
 
     values: FloatArray

@@ -110,7 +110,7 @@ def omega_from_model(
         Items of each factor, such as task, bond and goal; an item may load on several.
         By default one factor of all items.
     correlated_residuals : sequence of pairs of item names
-        Items that share something beside the factors, such as a wording.
+        Items that share something in addition to the factors, such as a wording.
     second_order : bool
         Whether one factor of a second order makes the factors' correlations; it needs
         at least three factors.

@@ -49,7 +49,7 @@ def guttman_lambdas(
     Returns
     -------
     DataFrame
-        ``term`` (lambda1 ... lambda6) and ``estimate``; what was left out stands in
+        ``term`` (lambda1 ... lambda6) and ``estimate``; what was excluded is in
         ``attrs["notes"]``.
 
     Raises

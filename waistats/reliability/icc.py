@@ -117,7 +117,7 @@ def intraclass_correlation(
     (1996): equal to psych's ``ICC(lmer = FALSE)`` and pingouin's ``intraclass_corr``.
     The mean squares are exact sums in NumPy, so pingouin serves only as a test oracle;
     it rounds its limits. ICC(3,k) is Cronbach's alpha with raters as items. Targets
-    without all ratings are left out and counted. The standard error is the delta method
+    without all ratings are excluded and counted. The standard error is the delta method
     on independent mean squares, each with variance :math:`2 MS^2/df`.
 
     With ``missing="reml"`` the variance components are those of lme4's

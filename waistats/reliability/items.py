@@ -67,7 +67,7 @@ def item_statistics(
         One row per item, in input order: ``item, mean, sd, skew, share_at_floor,
         share_at_ceiling, missing`` (a count), from all answers to the item; and
         ``item_rest_correlation, alpha_if_dropped, loading``. Warnings in words, such as
-        on ceiling effects, stand in ``attrs["notes"]``.
+        on ceiling effects, are in ``attrs["notes"]``.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def item_statistics(
 
     With many answers at the ceiling, or heavy tails, the usual standard errors of alpha,
     which assume normal items, are too small. A note gives the ratio of the distribution-
-    free variance of alpha to Bonett's for the answers at hand, where it is at least 1.3 and
+    free variance of alpha to Bonett's for these answers, where it is at least 1.3 and
     its standard error tells it from 1; ``ci="adf"`` and ``ci="bootstrap"`` allow for
     it.
 

@@ -289,8 +289,8 @@ def alpha_bounds(
     are all tried, and the bounds are exact. Beyond, they are found by search from
     several starts: one answer, all answers of one respondent and (up to 30 missing)
     two answers at a time, until none improves. Both bounds are then reached by a
-    completion, but a wider range cannot be excluded. People without any answer are left
-    out.
+    completion, but a wider range cannot be excluded. People without any answer are
+    excluded.
 
     Examples
     --------

@@ -264,7 +264,7 @@ def multilevel_reliability(
     Differences between sessions shared by everyone count as within-person variance
     there, but not in RC.
 
-    Rows with a missing answer are left out and counted.
+    Rows with a missing answer are excluded and counted.
 
     Examples
     --------

@@ -59,7 +59,7 @@ def test_retest(
     -----
     The limits of r are :math:`\tanh(\mathrm{artanh}\,r \pm z/\sqrt{n-3})`, as R's
     ``cor.test``; its standard error is :math:`(1-r^2)/\sqrt{n-1}` (bivariate normal).
-    People with one score only are left out and counted.
+    People with one score only are excluded and counted.
 
     Examples
     --------

@@ -241,7 +241,7 @@ def names_of_halves(
 
 
 FORMULAS = ("guttman", "spearman-brown")
-# more splits than this cannot be averaged anew in every resample
+# more splits than this cannot be averaged again in every resample
 _MOST_RESAMPLED = 1000
 
 

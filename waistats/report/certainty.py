@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from waistats._format import count, percent
+from waistats._format import counted, percent
 from waistats.report.blocks import Paragraph, Section
 from waistats.report.text import own_rows
 from waistats.rg.quality import SUFFICIENT, has_quality, study_quality
@@ -103,7 +103,7 @@ def _inconsistent(rows: pd.DataFrame) -> dict[str, Any]:
 def _imprecise(rows: pd.DataFrame) -> dict[str, Any]:
     total = float(pd.to_numeric(rows["n"], errors="coerce").sum())
     steps = 2 if total < _VERY_FEW else 1 if total < _FEW else 0
-    return {"found": f"{count(total)} respondents, summed over coefficients",
+    return {"found": f"{counted(total, 'respondent')}, summed over coefficients",
             "steps": steps}  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from waistats._files import guarded
+from waistats._format import counted
 from waistats.meta._prediction import DEFAULT_PREDICTION
 from waistats.rg.descriptives import CELL
 from waistats.rg.study import RGStudy
@@ -357,7 +358,7 @@ def colophon(tables: Sequence[pd.DataFrame], call: str) -> list[str]:
         f"{', '.join(versions)}.",
     ]
     lines += [
-        f"Data: {len(table)} rows, SHA-256 of the CSV {data_hash(table)}."
+        f"Data: {counted(len(table), 'row')}, SHA-256 of the CSV {data_hash(table)}."
         for table in tables
     ]
     lines.append(f"Call: {call}")

@@ -1,4 +1,4 @@
-"""What the result means, its limits, what was left out, the data, the checklists."""
+"""What the result means, its limits, what was excluded, the data, the checklists."""
 
 import pandas as pd
 

@@ -98,7 +98,7 @@ def write_study(
 ) -> None:
     """Write the page, tables and figures of one study into a folder.
 
-    The short report comes beside the full one, which is its supplement.
+    The short report comes with the full one, which is its supplement.
     """
     sections = study_sections(study)
     write_parts(study, sections, folder, formats=formats, theme=theme)

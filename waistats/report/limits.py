@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from waistats._format import counted
 from waistats.measures import ALPHA_TYPES
 from waistats.report.text import own_rows
 from waistats.rg.descriptives import kinds
@@ -30,15 +31,17 @@ def _size(study: RGStudy, used: pd.Series) -> list[str]:
     k, left = int(used.sum()), int(rows["yi"].isna().sum())
     if k < FEW:
         out.append(
-            f"Only {k} coefficients can be pooled; intervals and heterogeneity are "
-            "imprecise, and few moderators can be examined."
+            f"Only {counted(k, 'coefficient')} can be pooled; intervals and "
+            "heterogeneity are imprecise, and few moderators can be examined."
         )
     small = int((study.cells["note"] != "").sum())
     if small:
         many = len(study.cells)
-        of = "The only cell has" if many == 1 else f"All {many} cells have"
+        of = "The only cell has" if many == 1 else f"All {counted(many, 'cell')} have"
         if small < many:
-            of = f"Of {many} cells, {small} {'has' if small == 1 else 'have'}"
+            of = (
+                f"Of {counted(many, 'cell')}, {small} {'has' if small == 1 else 'have'}"
+            )
         out.append(f"{of} too few studies to be pooled or for a robust interval.")
     if left:
         out.append(
@@ -54,7 +57,7 @@ def _reports(table: pd.DataFrame, used: pd.Series) -> list[str]:
     used = used[table.index]
     valued = pd.to_numeric(table["estimate"], errors="coerce").notna()
     if "n" in table and (no_n := int((table["n"].isna() & valued).sum())):
-        out.append(f"No sample size is known for {no_n} coefficients.")
+        out.append(f"No sample size is known for {counted(no_n, 'coefficient')}.")
     if {"estimate_low", "estimate_high"} <= set(table):
         ranges = table["estimate"].isna() & (
             table["estimate_low"].notna() | table["estimate_high"].notna()
@@ -68,8 +71,8 @@ def _reports(table: pd.DataFrame, used: pd.Series) -> list[str]:
         inferred = marks.isin(["1", "1.0", "true", "yes"])
         if inferred.any():
             out.append(
-                f"The modality of {int(inferred.sum())} coefficients was inferred from "
-                "the setting, not stated."
+                f"The modality of {counted(inferred.sum(), 'coefficient')} was "
+                "inferred from the setting, not stated."
             )
     if "provenance" in table:
         second = (table["provenance"].astype(str) == "secondary") & used
@@ -118,9 +121,9 @@ def _model(study: RGStudy) -> list[str]:
         k = study.pooled.fit.k
         if k > MANY_FOR_BIAS:
             out.append(
-                "The Bonett scale has a bias of about 1/n, which was not removed, as in "
-                f"other software. With {k} coefficients the confidence interval is so "
-                "short that the bias may cost some of its coverage."
+                "The Bonett scale has a bias of about 1/n, which was not removed, as "
+                f"in other software. With {counted(k, 'coefficient')} the confidence "
+                "interval is so short that the bias may cost some of its coverage."
             )
     assumed = study.within_correlation is None and study.V is None
     if study.pooled is not None and study.pooled.dependent and assumed:

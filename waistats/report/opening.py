@@ -179,7 +179,7 @@ def descriptives(study: RGStudy) -> Section:
             else "."
         )
         if _largest_cell(alphas, study) > LEAVES:
-            note += " Of more than 1,000 in a row the points are left out."
+            note += " Of more than 1,000 in a row the points are omitted."
         caption = "Reported Alphas by Version, Rater and Scale"
         blocks.append(embed("box", drawn, caption, note, simulated=study.simulated))
         if len(values) <= LEAVES:

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from waistats import figures
-from waistats._format import coefficient, count, interval, level, p_statement
+from waistats._format import coefficient, count, counted, interval, level, p_statement
 from waistats.errors import WaistatsError
 from waistats.measures import ALPHA_TYPES
 from waistats.report.blocks import Block, Download, Listing, Paragraph, Section, embed
@@ -116,7 +116,9 @@ def flow(study: RGStudy) -> list[Section]:
     elif not blocks:
         k = int(steps["coefficients"].iloc[0])
         blocks.append(
-            Paragraph(f"All {k} coefficients of the table entered the overall model.")
+            Paragraph(
+                f"All {counted(k, 'coefficient')} of the table entered the overall model."
+            )
         )
     return [Section("flow", "Flow of coefficients", blocks)]
 
@@ -132,7 +134,7 @@ def included(study: RGStudy) -> list[Section]:
     if studies > ROWS:
         blocks.append(
             Paragraph(
-                f"The first {count(ROWS)} of {count(studies)} studies; the table of the "
+                f"The first {count(ROWS)} of {counted(studies, 'study')}; the table of the "
                 "coefficients, to be downloaded below, has all of them."
             )
         )

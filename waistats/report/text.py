@@ -35,7 +35,7 @@ BIAS_WORDS = {
     "normal parallel items",
 }
 _NAMES = {"pct_female": "percentage of women", "instrument": "version"}
-# what a reliability is good enough for, by the commonest convention
+# what a reliability is good enough for, by the most common convention
 USES = {
     0.70: "early stages of research",
     0.80: "comparisons of groups",

@@ -304,7 +304,7 @@ def spread_covariance(
     Parameters
     ----------
     items : DataFrame or array_like, shape (n, m)
-        Keyed responses; people with a missing answer are left out.
+        Keyed responses; people with a missing answer are excluded.
     missing_codes : float or sequence of float
         Numbers that mean a missing answer, such as ``(99, -9)``.
     accept : str or sequence of str

@@ -146,7 +146,7 @@ def write_template(
     -----
     Columns that a coefficient table has too are called the same, so that
     `read_coefficients` and `generalize` take the filled sheet as it is. The decimals
-    of a coefficient stand in ``alpha_decimals``.
+    of a coefficient are in ``alpha_decimals``.
     """
     target = Path(path)
     kind = target.suffix.lower()

@@ -21,7 +21,7 @@ def read_tables(paths: Sequence[str | Path], **options: Any) -> list[pd.DataFram
     Parameters
     ----------
     paths : sequence of path
-        Files, or folders that hold ``coefficients.csv``; a ``covariance.csv`` beside it
+        Files, or folders that hold ``coefficients.csv``; a ``covariance.csv`` next to it
         becomes the table's ``attrs["V"]``, an ``intake.csv`` its ``attrs["intake"]``.
     **options
         Of `read_coefficients`.
@@ -84,7 +84,7 @@ def combine_tables(coefficients: Any) -> pd.DataFrame:
     Raises
     ------
     DataError
-        For what is no table, missing columns, or a study that stands in two tables.
+        For what is not a table, missing columns, or a study that appears in two tables.
     """
     if is_frame(coefficients):
         tables = [coefficients]

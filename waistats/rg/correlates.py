@@ -42,7 +42,7 @@ def _characteristics(
 
 
 def _observed(coefficients: pd.DataFrame, outcome: str) -> pd.DataFrame:
-    """Return the rows that report on their own sample; quoted values are left out."""
+    """Return the rows that report on their own sample; quoted values are excluded."""
     table = prepared(coefficients, ("study_id", outcome))
     return table[status_of(table).own].reset_index(drop=True)
 

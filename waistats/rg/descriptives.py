@@ -69,7 +69,7 @@ def describe_coefficients(
     ----------
     coefficients : DataFrame
         A coefficient table. Rows that quote another study, or that screening excluded,
-        are left out. Rows without an estimate (a range, a bound) are counted in
+        are excluded. Rows without an estimate (a range, a bound) are counted in
         ``k_without_value`` and enter nothing else.
     by : sequence of str
         Columns that make the cells; absent ones are ignored. Kinds of coefficients are
@@ -164,7 +164,7 @@ def stem_and_leaf(values: Any) -> str:
     Parameters
     ----------
     values : array_like of float
-        The coefficients; missing ones are left out.
+        The coefficients; missing ones are excluded.
 
     Returns
     -------

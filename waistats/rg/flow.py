@@ -49,14 +49,14 @@ def flow_counts(
         A log of the search, one row per record, as for `prisma_counts`.
     detail : bool, default False
         Give each reason, kind of coefficient and database a row of its own; else they
-        stand in the ``note`` of their box.
+        are in the ``note`` of their box.
 
     Returns
     -------
     DataFrame
         What `waistats.figures.flow` draws, one row per box: ``box`` (its text), ``key``
         (a short name), ``parent`` (key of the box above, ``""`` for the first),
-        ``side`` (True for what is left out), ``records`` (of the search), ``studies,
+        ``side`` (True for what is excluded), ``records`` (of the search), ``studies,
         samples, coefficients, persons, samples_without_n, note``.
 
     Raises

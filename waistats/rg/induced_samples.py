@@ -234,11 +234,11 @@ def expected_reliability(result: Model, table: pd.DataFrame) -> ExpectedReliabil
     ModelError
         If the model has no moderators: it expects the same everywhere.
     DataError
-        If a moderator is no column, or no inducing row has all of them.
+        If a moderator is not a column, or no inducing row has all of them.
 
     Notes
     -----
-    Means are taken on the model's scale and turned back, so that they are the alpha of
+    Means are taken on the model's scale and back-transformed, so that they are the alpha of
     a typical sample. What the moderators do not tell is in the prediction intervals.
 
     Examples

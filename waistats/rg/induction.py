@@ -105,7 +105,7 @@ def applications(
     """Return one row per study or sample: ``unit_id, status, year`` and ``by``.
 
     A unit with several rows has the first status of `STATUSES` among them, so that a
-    study that reports any coefficient of its own reports. Excluded rows are left out.
+    study that reports any coefficient of its own reports. Excluded rows do not count.
     With ``by``, a unit has a row for each of its levels.
     """
     status = row_statuses(table)

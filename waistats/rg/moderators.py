@@ -125,7 +125,7 @@ def screen_moderators(
         ``slope`` with its ``slope_se`` and limits on the scale of pooling and the
         ``change`` in alpha for one standard deviation more, from the mean; ``Q_E,
         Q_E_df, Q_E_p`` (residual heterogeneity), ``model, explains, why, note``.
-        Numbers need ten studies, categories four a level (smaller levels are left out,
+        Numbers need ten studies, categories four a level (smaller levels are excluded,
         and counted in ``k_missing``); what has fewer is descriptive only. Dependent
         coefficients are tested with CR2 (HTZ), or by the model's own test on studies -
         p where that is safer; independent ones by Knapp and Hartung.
@@ -139,7 +139,7 @@ def screen_moderators(
 
     Score means and SDs are tested on one metric: in per cent of the possible score,
     where ``response_min, response_max`` and ``score_metric`` (or a bundled form) tell
-    it. Scores whose metric is not known are left out, unless all are of one form; the
+    it. Scores whose metric is not known are excluded, unless all are of one form; the
     ``note`` says which it was.
     """
     used = with_derived(effects[effects["yi"].notna()].reset_index(drop=True))

@@ -94,8 +94,9 @@ class PooledCovariances(Result):
         return (
             f"Item {self.metric}s of {self.scale} pooled over "
             f"{counted(self.k, 'study')} ({self.effects} effects), "
-            f"{counted(self.n, 'respondent')}, {len(self.matrix)} "
-            f"items{of_simulated(self.simulated)}: {first['term']} = "
+            f"{counted(self.n, 'respondent')}, "
+            f"{counted(len(self.matrix), 'item')}{of_simulated(self.simulated)}: "
+            f"{first['term']} = "
             f"{coefficient(first['estimate'])} {limits}"
         )
 
@@ -148,7 +149,7 @@ def pool_covariances(
     -------
     PooledCovariances
         Reliability of the pooled matrix with delta-method intervals on
-        :math:`-\ln(1-\rho)`, beside the pooled alpha of the studies.
+        :math:`-\ln(1-\rho)`, next to the pooled alpha of the studies.
 
     Raises
     ------

@@ -189,7 +189,7 @@ def _who(get: Mapping[str, str]) -> str:
 
 
 def _inferred(text: str) -> str:
-    """Return a text in square brackets where it stands in round ones, else as it is."""
+    """Return a text in square brackets where it has round ones, else as it is."""
     whole = text.startswith("(") and text.endswith(")")
     return f"[{text[1:-1]}]" if whole else text
 

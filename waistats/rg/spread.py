@@ -187,7 +187,7 @@ class SpreadResult(Result):
         return f"{question} (k = {self.k}){mark}"
 
     def closing(self) -> str:
-        """Return the verdict, typical sizes, what was left out, and notes."""
+        """Return the verdict, typical sizes, what was excluded, and notes."""
         lines = [self.verdict, self._sizes()]
         zero = self.test_zero
         lines.append(
@@ -232,10 +232,10 @@ def judge(
 ) -> str:
     """Return the finding.
 
-    No finding rests on a test that is not significant: error or spread differs where
-    its Q test says so; alpha rises with spread where the slope's interval lies above 0;
-    errors are held to be alike only where their heterogeneity is clearly less than that
-    of transformed alpha; "compensated" needs the tests of error and of spread.
+    No finding rests on a test that is not significant: error or score variance differs
+    where its Q test says so; alpha rises with spread where the slope's interval lies
+    above 0; errors are called similar only where their heterogeneity is clearly less than
+    that of transformed alpha; "compensated" needs the tests of error and of spread.
     """
     level_of_test = 1 - alpha.conf_level
     if error.Q_p < level_of_test:
@@ -482,7 +482,7 @@ def loading_variation(
     Parameters
     ----------
     items : DataFrame or array_like, shape (n, m)
-        Keyed responses to at least 3 items; people with a missing answer are left out.
+        Keyed responses to at least 3 items; people with a missing answer are excluded.
     missing_codes : float or sequence of float
         Numbers that mean a missing answer, such as ``(99, -9)``.
     accept : str or sequence of str

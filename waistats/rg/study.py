@@ -93,7 +93,7 @@ class RGStudy(Result):
     missing_moderators : str
         What is done with rows that lack a moderator.
     notes : tuple of str
-        What was filled in or set aside on the way from the table to the models.
+        What was filled in or excluded on the way from the table to the models.
     intake : tuple of str
         What was found and decided when the data were read, and accepted findings.
     """

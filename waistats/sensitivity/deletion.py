@@ -49,7 +49,7 @@ def leave_one_out(
         From `fit_meta` or `fit_multilevel`; its method, small-sample adjustment,
         weights and moderators are kept.
     by : str, optional
-        Column whose values are left out together, such as ``"study_id"``; by default
+        Column whose values are omitted together, such as ``"study_id"``; by default
         each row alone.
     robust : bool, default False
         For a multilevel model: ``se, ci_low, ci_high`` of each refit from its

@@ -94,8 +94,8 @@ class Multiverse(Result):
             options with the lowest and highest mean estimate, their difference, and
             the share (0-100) of the variance of estimates between options,
             :math:`\eta^2` of each choice alone. Largest difference first. The interval
-            moves no estimate and is left out; the varying-coefficient model has a
-            scale of its own and is left out of ``measure``.
+            moves no estimate and is omitted; the varying-coefficient model has a
+            scale of its own and is omitted from ``measure``.
         """
         rows = []
         for choice in MOVING:
@@ -501,7 +501,7 @@ def multiverse(
 
     Notes
     -----
-    Combinations that nobody defends are left out: Knapp-Hartung with a common effect,
+    Combinations that nobody defends are omitted: Knapp-Hartung with a common effect,
     a multilevel model other than REML, the varying-coefficient model with any interval
     but its own. What cannot be fitted, or repeats another specification because it
     excludes nothing, is listed in ``skipped`` with the reason. Where every study has

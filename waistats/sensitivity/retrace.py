@@ -35,7 +35,7 @@ FIGURES = ("mean", "ci", "pi", "tau2", "I2", "Q", "k")
 
 # How usual each choice is in published reliability generalization studies: a stated
 # prior of this package, told by reviews of the field in words only (unweighted and
-# untransformed analyses were the commonest; REML on a transformed scale is today's
+# untransformed analyses were the most common; REML on a transformed scale is today's
 # advice). It orders what fits, and nothing else.
 PRIOR: dict[str, dict[str, float]] = {
     "dependence": {
@@ -294,7 +294,7 @@ def retrace(
 
     A figure fits where it rounds to the printed digits or where cutting gives them. That
     a specification fits does not say that it was used: several nearly always fit, and
-    those with the same numbers (``same_as``) cannot be told apart by any figure.
+    those with the same numbers (``same_as``) cannot be distinguished by any figure.
     ``prior`` orders them by how usual their choices are; it is a judgement of this
     package (``waistats.sensitivity.retrace.PRIOR``), not an estimate.
 

@@ -126,7 +126,7 @@ def spec(
     caption : str
         What stands above it.
     notes : iterable of str
-        Sentences of the note below; empty ones are left out.
+        Sentences of the note below; empty ones are omitted.
     coefficients : bool, default True
         Whether estimates are reliabilities, or values on a model's scale.
     conf_level : float, default 0.95

@@ -17,7 +17,7 @@ def guarded(text: str) -> str:
 
 
 def to_csv(spec: TableSpec) -> str:
-    """Return heads and cells of a table as CSV; title and notes are left out."""
+    """Return heads and cells of a table as CSV; title and notes are omitted."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     rows = spec.rows()

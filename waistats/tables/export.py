@@ -32,7 +32,7 @@ def to_html(table: "GT") -> str:
 
 
 def to_csv(table: "GT") -> str:
-    """Return heads and cells of a table as CSV; title and notes are left out.
+    """Return heads and cells of a table as CSV; title and notes are omitted.
 
     Parameters
     ----------

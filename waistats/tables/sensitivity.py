@@ -224,7 +224,7 @@ def _pooled(model: Any) -> str:
 
 
 def _ends(result: Any, row: Any) -> str:
-    """Return a value and its limits on the model's scale, turned back."""
+    """Return a value and its limits on the model's scale, back-transformed."""
     model = result.pet if isinstance(result, PetPeese) else result.original
     estimate, low, high = (float(row[c]) for c in ("estimate", "ci_low", "ci_high"))
     if model.measure is None:

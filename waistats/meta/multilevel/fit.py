@@ -54,7 +54,7 @@ def fit_multilevel(
     Parameters
     ----------
     effects : DataFrame
-        A table from `effect_sizes`. Rows without ``yi, vi`` are left out and listed in
+        A table from `effect_sizes`. Rows without ``yi, vi`` are excluded and listed in
         the result's ``excluded``; the order of rows does not matter.
     moderators : str, optional
         A formula such as ``"~ rater + np.log(n_items)"``, as for `fit_meta`.

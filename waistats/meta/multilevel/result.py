@@ -247,7 +247,7 @@ class MultilevelResult(FittedModel):
         """Variances with profile-likelihood intervals, outer level first.
 
         Columns ``level, sigma2, ci_low, ci_high, I2``. The limits are computed when
-        first asked for; they are missing for a variance that the data cannot tell.
+        first asked for; they are missing for a variance that is not identifiable.
         """
         limits = np.full((len(self.levels), 2), np.nan)
         if self.estimated.any():

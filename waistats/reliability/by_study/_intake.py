@@ -489,7 +489,7 @@ def _against(
     unit: IntArray,
     rater: str | None,
 ) -> list[Finding]:
-    """Return a warning for each item that runs against its scale, with its alphas."""
+    """Return a warning for each item that correlates negatively with its scale."""
     columns = list(scored.columns)
     names = samples.frame[CELL].to_numpy(dtype=object)
     found = []

@@ -1,6 +1,6 @@
 """How a table of responses is laid out: wide or long, its study and samples.
 
-Which columns make which scale, and which of them are turned round.
+Which columns make which scale, and which of them are reverse-scored.
 
 Which respondents make a sample: study, and columns that split it.
 """

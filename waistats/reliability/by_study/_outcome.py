@@ -37,7 +37,7 @@ class Asked(Protocol):
 
     @property
     def study(self) -> str | None:
-        """The column of the study, where the answers are at hand."""
+        """The column of the study, where the answers are available."""
 
     @property
     def limits(self) -> tuple[float, float] | None:

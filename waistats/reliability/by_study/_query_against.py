@@ -1,4 +1,4 @@
-"""Items that run against their scale, with alpha once reverse-scored, from sums.
+"""Items that correlate negatively with their scale, from sums, and alpha without that.
 
 With the variance v of an item, its covariance c with the total and the variance V of
 the total, V - 4 c + 4 v is the variance of the total once the item is reverse-scored;
@@ -27,7 +27,7 @@ def query_against(
     against: BoolArray,
     studies: Sequence[str],
 ) -> list[Finding]:
-    """Return a warning for each item that runs against its scale, with its alphas.
+    """Return a warning for each item that correlates negatively with its scale.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def query_against(
     columns : sequence
         The m items.
     against : ndarray of bool, shape (u, m)
-        Which items run against their subscale, in each study.
+        Which items correlate negatively with their subscale, in each study.
     studies : sequence of str
         Names of the u studies.
     """

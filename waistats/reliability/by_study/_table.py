@@ -501,7 +501,7 @@ def smooth_blocks(
     -----
     With ceiling effects the distribution-free variance of a small study is correlated
     with its alpha (about .25), so that studies with low alphas get too much weight and
-    the pooled alpha is too low. The ratio takes the ceiling into account all the same.
+    the pooled alpha is too low. The ratio takes the ceiling into account anyway.
     """
     studies = {
         str(name): _Study(part, np.asarray(blocks[str(name)], float), measure)

@@ -83,11 +83,11 @@ def reliability_by_study(
         the sums of `summarize_responses`, or JSON files of them.
     study : str
         The column that says which study a respondent belongs to. Sums know their
-        studies; for them this and whatever else describes answers is left out.
+        studies; for them this and whatever else describes answers is excluded.
     items : str or sequence, optional
         Prefix or names of the item columns; by default those numbered from 1.
     instrument : str or Instrument, optional
-        A form: its reversed items are turned round, and each of its subscales and the
+        A form: its reversed items are reverse-scored, and each of its subscales and the
         total gets a row.
     scales : mapping or sequence, optional
         Columns of each scale, such as ``{"task": ["wai1", "wai2"]}``; or names of the
@@ -112,7 +112,7 @@ def reliability_by_study(
     by : str or sequence of str
         Columns that split a study into samples, such as the rater or the session.
     person : str or sequence of str, optional
-        Column (or columns) of the respondent. A person who is there twice in one study
+        Column (or columns) of the respondent. A person who is repeated in one study
         and ``by`` cell counts once if the answers are the same. Coefficients of the
         same persons, on several occasions, covary, and share a ``sample_id``.
     item, value : str
@@ -302,7 +302,7 @@ def _from_sums(
     found = study_sums(source, question, products=not request.by_formula)
     flat = any((s.item_variance == 0).any() for s in found.summaries.values())
     if flat and request.name != "alpha":
-        # these coefficients leave constant items out, and then count respondents anew
+        # these coefficients leave constant items out, and then count respondents again
         return None
     cells = {
         key: summary_cells(summary, found.scales[key], request)
