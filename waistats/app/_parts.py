@@ -19,11 +19,15 @@ def card(title: str, *content: Any, id: str | None = None, kind: str = "") -> Ta
     )
 
 
-def notice(text: str, tone: str = "note", *more: Any) -> Tag:
-    """Return a message in place; ``tone`` is note, warning, stop or done."""
+def notice(text: str, tone: str = "note", *more: Any, id: str | None = None) -> Tag:
+    """Return a message in place; ``tone`` is note, warning, stop or done.
+
+    With an ``id`` it can be given the focus.
+    """
     role = "alert" if tone == "stop" else "status"
     lines = [tags.p(line) for line in text.split("\n") if line.strip()]
-    return tags.div(*lines, *more, class_=f"notice {tone}", role=role)
+    reach = {} if id is None else {"id": id, "tabindex": "-1"}
+    return tags.div(*lines, *more, class_=f"notice {tone}", role=role, **reach)
 
 
 def facts(pairs: Iterable[tuple[str, Any]]) -> Tag:
@@ -110,7 +114,7 @@ def table(
             class_="scroll",
             tabindex="0",
             role="region",
-            aria_label=caption,
+            aria_label=f"Table: {caption}",
         ),
         *(tags.p(text, class_="soft") for text in below),
         class_="table tight" if tight else "table",
@@ -151,7 +155,7 @@ def figure(picture: Picture) -> Tag:
             class_="scroll drawn",
             tabindex="0",
             role="region",
-            aria_label=picture.caption,
+            aria_label=f"Figure: {picture.caption}",
         ),
         tags.div(
             tags.button(

@@ -174,6 +174,14 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
             reading.forget()
 
     @reactive.effect
+    async def _focus() -> None:
+        # what is new is where the eye and the keyboard go on
+        made = reading.result.get()
+        if made is not None:
+            part = ns("ready" if made.question is None else "question")
+            await session.send_custom_message("focus", {"id": part})
+
+    @reactive.effect
     @reactive.event(input.answer)
     def _answer() -> None:
         id, value = (str(part) for part in input.answer())
@@ -307,6 +315,7 @@ def _ready(text: str, step: str, ns: Any) -> Tag:
         text,
         "done",
         tags.div(button(ns("go_on"), f"Continue to {step}", "first"), class_="row"),
+        id=ns("ready"),
     )
 
 

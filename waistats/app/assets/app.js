@@ -138,7 +138,7 @@
         var target = document.getElementById(message.id);
         if (!target) return;
         target.focus({ preventScroll: true });
-        target.scrollIntoView({ block: "start", behavior: "smooth" });
+        target.scrollIntoView({ block: "nearest" });
       }, 60);
     });
   });
