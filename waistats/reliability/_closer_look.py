@@ -61,6 +61,39 @@ def look_at_rows(
     return [replace(finding, text=f"{whose}: {finding.text}") for finding in found]
 
 
+class _Ranked:
+    """Scores of respondents in their order, sorted once for all equal rows."""
+
+    def __init__(self, rows: FloatArray) -> None:
+        self.scores = rows.sum(axis=1)
+        self.order = np.argsort(self.scores, kind="stable")
+        self.ranked = self.scores[self.order]
+        self.left_out = np.zeros(len(rows), dtype=bool)
+
+    def nearest(self, at: IntArray, k: int) -> IntArray:
+        """Return the k rows with the scores nearest to that of some, those left out.
+
+        Of equally near ones the first.
+        """
+        score, ranked = self.scores[at[0]], self.ranked
+        low, high = (
+            np.searchsorted(ranked, score),
+            np.searchsorted(ranked, score, "right"),
+        )
+        # k rows on each side, and all that are as far away as the last of them
+        first = np.searchsorted(ranked, ranked[max(low - k, 0)])
+        last = np.searchsorted(ranked, ranked[min(high + k, len(ranked)) - 1], "right")
+        window = self.order[first:last]
+        self.left_out[at] = True
+        window = window[~self.left_out[window]]
+        self.left_out[at] = False
+        distance = np.abs(self.scores[window] - score)
+        furthest = np.partition(distance, k - 1)[k - 1]
+        sure = window[distance < furthest]
+        ties = np.sort(window[distance == furthest])[: k - len(sure)]
+        return np.concatenate([sure, ties])
+
+
 def _identical(
     values: FloatArray, complete: IntArray, row: Callable[[int], str]
 ) -> list[Finding]:
@@ -70,11 +103,12 @@ def _identical(
     if not frame.duplicated().any():
         return []
     same = frame.groupby(list(frame.columns), sort=False).indices
+    scores = _Ranked(rows)
     groups = sorted(  # by their first rows: pandas 2 keeps no order in indices
         (
             complete[at]
             for at in same.values()
-            if len(at) > 1 and _chance(rows, at) < _BY_CHANCE
+            if len(at) > 1 and _chance(rows, scores, at) < _BY_CHANCE
         ),
         key=lambda group: int(group[0]),
     )
@@ -99,19 +133,17 @@ def _identical(
     ]
 
 
-def _chance(rows: FloatArray, at: IntArray) -> float:
+def _chance(rows: FloatArray, scores: _Ranked, at: IntArray) -> float:
     """Return how many rows would equal this one by chance among people of its score.
 
     The frequencies of answers are those of the 10 % of respondents with the nearest
     scores, the equal rows left out.
     """
-    one = rows[at[0]]
-    others = np.delete(rows, at, axis=0)
-    if not len(others):
+    left = len(rows) - len(at)
+    if not left:
         return 0.0
-    distance = np.abs(others.sum(axis=1) - one.sum())
-    near = others[np.argsort(distance, kind="stable")[: max(20, len(others) // 10)]]
-    frequency = ((near == one).sum(axis=0) + 0.5) / (len(near) + 1)
+    near = rows[scores.nearest(at, min(max(20, left // 10), left))]
+    frequency = ((near == rows[at[0]]).sum(axis=0) + 0.5) / (len(near) + 1)
     return float(np.exp(np.log(frequency).sum()) * len(rows))
 
 
