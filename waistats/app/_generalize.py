@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from htmltools import Tag, TagList, tags
 
-from waistats._format import coefficient, interval
+from waistats._format import coefficient, counted, interval
 from waistats._labels import column_words
 from waistats.app._parts import card, code, figure, notice, table
 from waistats.app._views import Checked, Checks, Predicted, Studied
@@ -93,7 +93,7 @@ def studied_shown(made: Studied, ns: Any) -> TagList:
         parts.append(
             tags.details(
                 tags.summary(
-                    f"{len(made.excluded)} coefficients that cannot be pooled"
+                    f"{counted(len(made.excluded), 'coefficient')} that cannot be pooled"
                 ),
                 table(_without_empty(made.excluded), f"Excluded coefficients{said}"),
                 class_="card closed",
@@ -164,7 +164,7 @@ def _cells(made: Studied, said: str) -> Tag:
             )
         )
     if len(few):
-        words = "1 cell" if len(few) == 1 else f"{len(few)} cells"
+        words = counted(len(few), "cell")
         parts.append(
             tags.details(
                 tags.summary(f"{words} of too few studies to pool"),

@@ -360,7 +360,7 @@ def _listed(found: Tables, own: bool, ns: Any) -> Any:
     if not own and not found.own:
         parts.append(
             tags.p(
-                "Your own coefficients are left out. ",
+                "Your own coefficients are not used. ",
                 sends("Put them in", ns("own"), True, "link"),
                 class_="soft",
             )

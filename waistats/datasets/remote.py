@@ -139,7 +139,7 @@ def cache_folder() -> Path:
 
 
 def cache_path(name: str | None = None) -> Path:
-    """Return where the file of a remote data set lies, or would lie, in the cache.
+    """Return where the file of a remote data set is, or would be, in the cache.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ _HIGHEST = 0.99
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OrdinalBifactor:
-    """Items with one general factor, one group factor a subscale, and thresholds.
+    """Items with one general factor, one group factor per subscale, and thresholds.
 
     Attributes
     ----------
@@ -356,9 +356,9 @@ def simulate_responses(
     seed: int | np.random.Generator | None = 0,
     provisional: bool = False,
 ) -> pd.DataFrame:
-    r"""Make SIMULATED answers whose population alpha is the one asked for.
+    r"""Simulate item responses with a given population alpha, marked SIMULATED.
 
-    The answers are raw: reversed items run the other way, as in a real file, so
+    The answers are raw: reversed items are not reverse-scored, as in a real file, so
     `score` or `keyed_items` must be applied before alpha is computed.
 
     Parameters
@@ -399,7 +399,7 @@ def simulate_responses(
     Notes
     -----
     Latent answers follow a bifactor model with a general factor of variance
-    :math:`g` and one group factor a subscale of variance :math:`0.4\,g(1-g)`; cuts
+    :math:`g` and one group factor per subscale of variance :math:`0.4\,g(1-g)`; cuts
     differing between items make them ordinal. Covariances of the ordinal answers are
     exact (tetrachoric series), and :math:`g` is solved so that alpha of the ordinal
     keyed items in the population is ``reliability``.

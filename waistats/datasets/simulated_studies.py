@@ -203,7 +203,7 @@ def _draw_version(
 
 
 def simulate_hanson_study(seed: int = 2002) -> SimulatedStudy:
-    """Make a SIMULATED study of the shape of Hanson, Curry and Bandalos (2002).
+    """Make a SIMULATED study with the design of Hanson, Curry and Bandalos (2002).
 
     Five versions, 12 scales and 67 alphas, as raw answers of 29 studies with known
     population alphas. Nothing else is theirs: versions, raters, sample sizes and alphas

@@ -55,7 +55,8 @@ class GateOptions:
     response_range : tuple of float or None
         Lowest and highest answer.
     already_keyed : bool, None or mapping of study to these
-        Whether reversed items are reverse-scored in the file; None asks the answers.
+        Whether reversed items are reverse-scored in the file; None decides from the
+        answers.
     reverse : tuple
         Columns that are reverse-scored besides those of the key.
     accept : frozenset of str

@@ -193,7 +193,7 @@ def identify_instrument(
         ``"parent"``, ``"app_user"`` or ``"mixed"``.
     label : str, optional
         What the source calls the form. It never decides against the facts; it only
-        chooses among forms that they allow. Of all facts, an empty or missing value
+        chooses among forms that they allow. For all facts, an empty or missing value
         (None, NaN, ``""``) is an unknown one.
 
     Returns

@@ -166,7 +166,7 @@ def audit_keys(
     *,
     provisional: bool = False,
 ) -> pd.DataFrame:
-    """Find items that look unreversed, and the key behind reported totals.
+    """Find items that were not reverse-scored, and the key behind reported totals.
 
     Parameters
     ----------
@@ -197,12 +197,12 @@ def audit_keys(
 
     Notes
     -----
-    Corrected item-total correlations alone fail where half of the items are reversed:
-    then all are negative. Here the others are first oriented by their signs on the
-    first principal component of the covariance matrix (each pair of items from the
-    respondents who answered both), so only the overall sign is open; of both
+    Corrected item-total correlations alone fail where half of the items are
+    reversed: then all are negative. Here the others are first oriented by their signs
+    on the first principal component of the covariance matrix (each pair of items from
+    the respondents who answered both), so only the overall sign is open; of both
     orientations the one nearer to a raw or a keyed file is taken. With a form this is
-    done within subscales, so that unrelated subscales do not make suspects of each
+    done within subscales, so that unrelated subscales do not cast suspicion on each
     other; correlations are those with the whole form where it says the same of every
     item.
 

@@ -370,7 +370,8 @@ def keyed_items(
     already_keyed : bool or None, default None
         Whether the reversed items are reverse-scored in the data already. None: clear
         evidence in the answers decides; where there is none, the form's key applies,
-        with a note. Conflicting evidence, and a value that the answers contradict, stop.
+        with a note. Conflicting evidence, and a value that the answers contradict, are
+        errors.
     allow_fractions : bool, default False
         Accept answers between the whole numbers, as imputation makes them.
     provisional : bool, default False
@@ -380,17 +381,17 @@ def keyed_items(
     response_range : tuple of float, optional
         Lowest and highest answer, where they are not those of the form.
     reverse : str or sequence
-        Items to be reverse-scored besides those of the key; one that the key reverses
-        too is thereby left as it is.
+        Items to reverse-score in addition to those of the key; one that the key
+        reverses too is thereby left as it is.
     accept : str or sequence of str
-        Identifiers of findings that do not stop: see `inspect_responses`.
+        Identifiers of findings to accept: see `inspect_responses`.
 
     Returns
     -------
     pandas.DataFrame
         The item columns in the form's order, as floats, index as given. A reversed
         answer ``x`` becomes ``min + max - x``. SIMULATED responses keep their
-        ``provenance`` column, which coefficients know to be no item. What was decided
+        ``provenance`` column, which coefficients ignore. What was decided
         is in ``attrs["intake"]`` and ``attrs["notes"]``.
 
     Raises
@@ -465,7 +466,7 @@ def score(
     reverse: str | Sequence[object] = (),
     accept: str | Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Score a form: reversed items reverse-scored, subscales and total added up.
+    """Score a form: reverse-score items, and sum subscales and total.
 
     Parameters
     ----------
@@ -485,7 +486,8 @@ def score(
     already_keyed : bool or None, default None
         Whether the reversed items are reverse-scored in the data already. None: clear
         evidence in the answers decides; where there is none, the form's key applies,
-        with a note. Conflicting evidence, and a value that the answers contradict, stop.
+        with a note. Conflicting evidence, and a value that the answers contradict, are
+        errors.
     allow_fractions : bool, default False
         Accept answers between the whole numbers.
     provisional : bool, default False
@@ -495,15 +497,15 @@ def score(
     response_range : tuple of float, optional
         Lowest and highest answer, where they are not those of the form.
     reverse : str or sequence
-        Items to be reverse-scored besides those of the key; one that the key reverses
-        too is thereby left as it is.
+        Items to reverse-score in addition to those of the key; one that the key
+        reverses too is thereby left as it is.
     accept : str or sequence of str
-        Identifiers of findings that do not stop: see `inspect_responses`.
+        Identifiers of findings to accept: see `inspect_responses`.
 
     Returns
     -------
     pandas.DataFrame
-        One column a subscale (``task, bond, goal``) and ``total``; index as given.
+        One column per subscale (``task, bond, goal``) and ``total``; index as given.
         SIMULATED responses keep their ``provenance`` column. What was decided is in
         ``attrs["intake"]`` and ``attrs["notes"]``.
 

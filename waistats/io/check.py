@@ -63,7 +63,7 @@ def check_coefficients(
     missing_words: Sequence[str] | None = None,
     wide: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """List everything that is wrong or doubtful in a coefficient table.
+    """List all errors and warnings in a coefficient table.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ def fit_meta(
     weights: Any = None,
     missing_moderators: str = "error",
 ) -> MetaResult:
-    r"""Pool coefficients, or explain their differences, with one effect a row.
+    r"""Pool coefficients, or explain their differences, with one effect per row.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ def fit_meta(
         ``"EE"``, ``"FE"``), ``"DL"``, ``"HE"``, ``"HS"``, ``"HSk"``, ``"SJ"``,
         ``"ML"``, ``"REML"``, ``"EB"``, ``"PM"``, ``"PMM"`` or ``"SJIT"``.
     small_sample : {"knapp-hartung", "wald", "knapp-hartung-adhoc"}
-        Standard errors and reference distribution: Knapp and Hartung's with t on
-        k - p, the plain normal ones, or Knapp and Hartung's never smaller than plain.
+        Standard errors and reference distribution: Knapp and Hartung's with t on k - p,
+        the Wald ones with the normal, or Knapp and Hartung's never smaller than Wald's.
     conf_level : float, default 0.95
         Confidence level.
     weights : "equal", column name or array_like, optional

@@ -270,7 +270,7 @@ def fit_location_scale(
     small_sample: str = "knapp-hartung",
     conf_level: float = 0.95,
 ) -> LocationScaleResult:
-    r"""Explain the mean of the coefficients and how much they vary.
+    r"""Model the mean and the heterogeneity of the coefficients.
 
     Parameters
     ----------
@@ -284,7 +284,7 @@ def fit_location_scale(
         The likelihood.
     small_sample : {"knapp-hartung", "wald", "knapp-hartung-adhoc"}
         As in `fit_meta`; with either Knapp-Hartung both parts are tested by t and F,
-        the scale part with its plain standard errors.
+        the scale part with its Wald standard errors.
     conf_level : float, default 0.95
         Confidence level.
 
@@ -298,7 +298,7 @@ def fit_location_scale(
     DataError, ModelError
         For what cannot be fitted, such as a constant covariate.
     ConvergenceError
-        If the likelihood rises without end as tau2 goes to 0 somewhere.
+        If the likelihood has no maximum because tau2 goes to 0 somewhere.
 
     Notes
     -----

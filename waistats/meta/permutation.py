@@ -183,12 +183,12 @@ def permutation_test(
     method, small_sample : str
         As in `fit_meta`; a fitted model has its own.
     n_permutations : int, default 9999
-        Random orders, and the most orders that are gone through one by one.
+        Random permutations; up to this many are enumerated instead.
     exact : bool, optional
-        True goes through every order (up to 2,000,000), False draws at random; None
-        is exact where there are at most ``n_permutations`` orders.
+        True enumerates all permutations (up to 2,000,000), False samples at random;
+        None enumerates where there are at most ``n_permutations``.
     seed : int or Generator, default 0
-        Seed of the random orders.
+        Seed of the random permutations.
 
     Returns
     -------
@@ -198,17 +198,17 @@ def permutation_test(
     Raises
     ------
     ModelError
-        Without moderators, with user weights, or for too many orders.
+        Without moderators, with user weights, or for too many permutations.
 
     Notes
     -----
-    The rows of the design are put in another order against the pairs
-    :math:`(y_i,v_i)`, the model is fitted again, and the p value is the share of orders
-    whose :math:`|t|` (or F) is at least the observed one. Orders that leave the design
-    as it is count once. At random the observed order is one of n + 1, so that
+    The rows of the design are permuted against the pairs :math:`(y_i,v_i)`,
+    the model is fitted again, and the p value is the share of permutations whose
+    :math:`|t|` (or F) is at least the observed one. Permutations that leave the design
+    unchanged count once. At random the observed order is one of n + 1, so that
     :math:`p=(b+1)/(n+1)` [1]_ with the standard error :math:`\sqrt{p(1-p)/n}`. With
-    several moderators each p value tests its coefficient as if none had an effect.
-    It is metafor's ``permutest``, which counts the observed order as one of n.
+    several moderators each p value tests its coefficient as if none had an effect. It
+    is metafor's ``permutest``, which counts the observed order as one of n.
 
     References
     ----------

@@ -403,7 +403,7 @@ class FittedModel(OfEffects):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class MetaResult(FittedModel):
-    """A fitted model with one random effect a row, or none.
+    """A fitted model with one random effect per row, or none.
 
     Attributes
     ----------

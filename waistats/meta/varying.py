@@ -265,7 +265,7 @@ def fit_varying_coefficient(
     by: str | None = None,
     conf_level: float = 0.95,
 ) -> VaryingMeans | VaryingRegression:
-    r"""Average alphas, compare groups or regress, without a model of heterogeneity.
+    r"""Average alphas, compare groups or regress, with varying coefficients.
 
     Parameters
     ----------
@@ -288,7 +288,7 @@ def fit_varying_coefficient(
     Raises
     ------
     DataError
-        For a table that is no coefficient table, too small samples or blank groups.
+        For a table that is not a coefficient table, too small samples or blank groups.
     ModelError
         For coefficients other than alpha, or ``by`` together with ``moderators``.
 

@@ -36,7 +36,7 @@ def practice_table(
     conf_level: float | None = None,
     prediction: str | None = None,
 ) -> pd.DataFrame:
-    """Return what a clinician or planner takes away from a pooled reliability.
+    """Summarize what a pooled reliability means for a clinician or planner.
 
     Parameters
     ----------

@@ -39,15 +39,15 @@ def sample_size_for_alpha(
     n_items : int or array_like
         Items of the scale.
     width : float or array_like, optional
-        Whole width of the confidence interval that is wanted.
+        Full width of the confidence interval that is wanted.
     null : float or array_like, optional
-        Value that alpha is to be told from.
+        Value to test alpha against.
     alpha2 : float or array_like, optional
         Alpha of a second, independent group; the answer is the size of each group.
     n_items2 : int or array_like, optional
         Items in the second group; those of the first by default.
     power : float, default 0.80
-        Probability of telling them apart, for ``null`` and ``alpha2``.
+        Power of the test, for ``null`` and ``alpha2``.
     conf_level : float, default 0.95
         Level of the interval; tests are two-sided at one minus this level.
     bias : {"bonett", "none"}
@@ -81,10 +81,10 @@ def sample_size_for_alpha(
     groups the sum of both f takes the place of f. statpsych 1.9's
     ``size.ci.cronbach`` places the 2 inside the product and differs.
 
-    With ``assurance``, the smallest n for which
-    :math:`P\{(1-a)c_n\le w\}=P\{F\ge(1-\alpha)c_n/w\}` reaches it, where the width is
-    :math:`(1-a)c_n` and :math:`F` has n - 1 and (n - 1)(m - 1) degrees of freedom: the
-    exact law of alpha of parallel normal items (Feldt, 1965).
+    With ``assurance``, the smallest n for which :math:`P\{(1-a)c_n\le
+    w\}=P\{F\ge(1-\alpha)c_n/w\}` reaches it, where the width is :math:`(1-a)c_n` and
+    :math:`F` has n - 1 and (n - 1)(m - 1) degrees of freedom: the exact distribution of
+    alpha of parallel normal items (Feldt, 1965).
 
     References
     ----------
@@ -257,7 +257,7 @@ def sample_size_for_omega(
     loadings : array_like of float, shape (m,)
         Standardized loadings that are expected, of at least three items.
     width : float
-        Whole width of the confidence interval that is wanted.
+        Full width of the confidence interval that is wanted.
     assurance : float, optional
         Probability, such as .80 or .95, that the interval is no wider. Without it the
         width at the expected omega is meant.
@@ -279,7 +279,7 @@ def sample_size_for_omega(
     The interval is symmetric on -ln(1 - omega), with the variance v/n there that the
     loadings imply for normal answers (``omega_total(ci="normal-theory")``); its width is
     :math:`2(1-\hat\omega)\sinh(z\sqrt{v/n})`. With assurance, :math:`\ln(1-\hat\omega)`
-    is taken as normal with variance v/n: a large-sample law.
+    is taken as normal with variance v/n: a large-sample approximation.
 
     Examples
     --------
@@ -329,7 +329,7 @@ def sample_size_for_icc(
     n_raters : int
         Ratings of each target.
     width : float
-        Whole width of the confidence interval that is wanted.
+        Full width of the confidence interval that is wanted.
     form : {"1,1", "2,1", "3,1", "1,k", "2,k", "3,k"}
         Shrout and Fleiss's form.
     rater_share : float, optional
@@ -356,9 +356,10 @@ def sample_size_for_icc(
 
     Notes
     -----
-    The law of the mean squares of normal ratings is known, so width and probability are
-    integrals over it; no simulation and no large-sample formula is used. Forms 1 and 3
-    need one F, form 2 three chi-squares (4,096 quasi-random nodes).
+    The distribution of the mean squares of normal ratings is known, so
+    width and probability are integrals over it; no simulation and no large-sample
+    formula is used. Forms 1 and 3 need one F, form 2 three chi-squares (4,096
+    quasi-random nodes).
 
     Examples
     --------

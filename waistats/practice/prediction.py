@@ -156,7 +156,7 @@ def predict_reliability(
         The population. A model without these moderators must have been fitted to such
         rows, and a note says where they were mixed with others.
     n : int or array_like, optional
-        Respondents of the planned sample; several give a row each.
+        Respondents of the planned sample; several give one row each.
     new : DataFrame or mapping, optional
         Values of other moderators, one row per population. Numbers that are not given take
         their mean, with a note.
@@ -165,8 +165,8 @@ def predict_reliability(
     thresholds : sequence of float, default (.70, .80, .90)
         Alphas to exceed.
     include_uncertainty : bool, default True
-        Whether probabilities include that mean and heterogeneity are estimated, as the
-        intervals do.
+        Whether probabilities account for the estimation of mean and heterogeneity, as
+        the intervals do.
     conf_level : float, optional
         Level of the intervals; that of the model by default.
     prediction : {"confidence-distribution", "metafor"}, optional

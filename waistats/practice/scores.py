@@ -116,9 +116,9 @@ def reliable_change(
 
     Notes
     -----
-    :math:`z\,s\sqrt{2(1-\alpha)}` and :math:`\Delta/(s\sqrt{2(1-\alpha)})` [1]_. Alpha
-    knows no transient error: for a change between sessions a test-retest reliability
-    is the right one, and alpha calls too many changes reliable.
+    :math:`z\,s\sqrt{2(1-\alpha)}` and :math:`\Delta/(s\sqrt{2(1-\alpha)})`
+    [1]_. Alpha does not include transient error: for a change between sessions a
+    test-retest reliability is the right one, and alpha calls too many changes reliable.
 
     References
     ----------
@@ -152,7 +152,7 @@ def reliable_change(
 def kelley_true_score(
     score: Any, mean: float, sd: float, alpha: float, *, conf_level: float = 0.95
 ) -> pd.DataFrame:
-    r"""Estimate true scores, drawn towards the mean by what is error.
+    r"""Estimate true scores by regression towards the mean (Kelley).
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def kelley_true_score(
 
 
 def restrict_range(sd: Any, alpha: Any, new_sd: Any) -> Any:
-    r"""Return the alpha where scores spread differently but errors are the same.
+    r"""Return alpha at another standard deviation, with the same error variance.
 
     Parameters
     ----------
@@ -381,8 +381,8 @@ def disattenuate(
     r : float or array_like
         Observed correlation; not one between latent variables.
     alpha_x, alpha_y : float, array_like, model or study
-        Reliabilities. A fitted model lends its pooled alpha to a sample that reported
-        none; its standard error then holds the heterogeneity too.
+        Reliabilities. A fitted model stands for a sample that reported none; its
+        standard error then includes the heterogeneity.
     n : int or array_like, optional
         Respondents behind ``r``; gives ``se_r`` as :math:`(1-r^2)/\sqrt{n-1}`.
     se_r, se_x, se_y : float or array_like, optional

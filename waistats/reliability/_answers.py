@@ -68,7 +68,7 @@ def read_answers(
     missing_codes : float or sequence of float
         Numbers that mean a missing answer.
     accept : str or sequence of str
-        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
+        Findings to accept: ``"missing_codes"`` treats common codes as valid answers.
     at_least : int, default 2
         The fewest items that make sense.
 

@@ -77,7 +77,7 @@ def cronbach_alpha(
         items; or estimate the covariances by normal maximum likelihood.
     bias : {"none", "bonett", "exact"}
         Bias removed from -ln(1 - alpha) in Bonett's interval: none (as metafor), his
-        ln(n / (n - 1)), or that which follows from Feldt's F law.
+        ln(n / (n - 1)), or that which follows from Feldt's F distribution.
     scale : {"raw", "bonett"}
         Where the normal-theory and ADF intervals are symmetric: on alpha itself, as in
         psych and MBESS, or on -ln(1 - alpha), which keeps them below 1. The coverage
@@ -91,18 +91,18 @@ def cronbach_alpha(
     missing_codes : float or sequence of float
         Numbers that mean a missing answer, such as ``(99, -9)``.
     accept : str or sequence of str
-        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
+        Findings to accept: ``"missing_codes"`` treats common codes as valid answers.
 
     Returns
     -------
     ReliabilityEstimate
-        Alpha, standard error, interval, and the n that was really used.
+        Alpha, standard error, interval, and the n that was used.
 
     Raises
     ------
     DataError
         If items are not numeric, fewer than 3 respondents remain, the total score does
-        not vary, or pairwise covariances are impossible and alpha would pass 1.
+        not vary, or pairwise covariances are impossible and alpha would exceed 1.
 
     Notes
     -----
@@ -111,7 +111,7 @@ def cronbach_alpha(
     .. math:: \alpha = \frac{m}{m - 1}\left(1 - \frac{\mathrm{tr} S}{1'S1}\right)
 
     as in psych, SPSS and JASP. Items without variance are kept (psych drops them) and
-    named in the notes. A negative alpha is legal and kept.
+    named in the notes. A negative alpha is allowed and kept.
 
     The standard error belongs to the interval's method, always on alpha's own scale:
     Bonett's for ``"feldt"`` and ``"bonett"`` (its square is metafor's ``ARAW``
@@ -122,7 +122,7 @@ def cronbach_alpha(
 
     The interval uses the n of the covariances. psych and pingouin use the n from before
     listwise deletion. With ``"pairwise"``, formulas use the smallest n of any pair.
-    With ``"em"`` no n makes a formula right, so formulas give way to ``"adf"``, whose
+    With ``"em"`` no n makes a formula valid, so ``"adf"`` takes their place; its
     standard error is that of the incomplete data.
 
     References

@@ -289,7 +289,7 @@ def smallest_detectable_change(
     missing_codes: Codes = (),
     accept: Accepted = (),
 ) -> DetectableChange:
-    r"""Return the change of a score that measurement error alone hardly reaches.
+    r"""Return the smallest change of a score beyond measurement error.
 
     Parameters
     ----------
@@ -307,7 +307,7 @@ def smallest_detectable_change(
     missing_codes : float or sequence of float
         Numbers that mean a missing answer, such as ``(99, -9)``.
     accept : str or sequence of str
-        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
+        Findings to accept: ``"missing_codes"`` treats common codes as valid answers.
 
     Returns
     -------

@@ -224,7 +224,7 @@ def compare_alphas(
     missing_codes : float or sequence of float
         Numbers that mean a missing answer, such as ``(99, -9)``.
     accept : str or sequence of str
-        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
+        Findings to accept: ``"missing_codes"`` treats common codes as valid answers.
 
     Returns
     -------
@@ -241,13 +241,13 @@ def compare_alphas(
 
     Notes
     -----
-    *Different people.* Under equal population alphas :math:`(1-a_1)/(1-a_2)` is the ratio
-    of two independent F variables (Feldt, 1969); ``"exact"`` integrates that law
-    numerically. It is exact for normal items with equal error variances, whatever the
-    sizes, does not depend on the order, and gives limits of the ratio
-    :math:`(1-A_2)/(1-A_1)` and, by generalized confidence, of the difference
-    :math:`A_1-A_2`. With unequal error variances its size at .05 is .019 to .063. One F
-    that approximates that law depends on the order: Feldt's, on
+    *Different people.* Under equal population alphas
+    :math:`(1-a_1)/(1-a_2)` is the ratio of two independent F variables (Feldt, 1969);
+    ``"exact"`` integrates that distribution numerically. It is exact for normal items
+    with equal error variances, whatever the sizes, does not depend on the order, and
+    gives limits of the ratio :math:`(1-A_2)/(1-A_1)` and, by generalized confidence, of
+    the difference :math:`A_1-A_2`. With unequal error variances its size at .05 is .019
+    to .063. One F that approximates that distribution depends on the order: Feldt's, on
     :math:`n_1-1, n_2-1` degrees of freedom, is liberal for short scales (size .083-.089
     with 4 items); ``"moment-matched"`` has its mean and variance, and is refused where
     these do not exist or no F has them (small samples of few items).

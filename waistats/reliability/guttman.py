@@ -44,7 +44,7 @@ def guttman_lambdas(
     missing_codes : float or sequence of float
         Numbers that mean a missing answer, such as ``(99, -9)``.
     accept : str or sequence of str
-        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
+        Findings to accept: ``"missing_codes"`` treats common codes as valid answers.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def guttman_lambdas(
     ------
     DataError
         If fewer than two items vary, the total does not vary, or pairwise covariances
-        are impossible and a bound would pass 1.
+        are impossible and a bound would exceed 1.
 
     Notes
     -----

@@ -127,7 +127,7 @@ def inspect_responses(
     sheet: str | None = None,
     skip_rows: int = 0,
 ) -> ResponsesInspection:
-    """Look through responses for what stops, what is doubtful and what is decided.
+    """Check responses: errors that stop, warnings, and decisions.
 
     Parameters
     ----------
@@ -160,8 +160,8 @@ def inspect_responses(
 
     Notes
     -----
-    :func:`reliability_by_study` runs the same gate. What stops there, each with the
-    option that helps and the identifier that ``accept`` takes:
+    :func:`reliability_by_study` runs the same checks. What stops the
+    analysis, each with its option and its identifier for ``accept``:
 
     ``missing_codes``
         A customary code (9, 99, 999, -1, -9, 77, 88, 98, ...) outside the range of the

@@ -40,7 +40,7 @@ def item_statistics(
     reverse: str | Sequence[object] = (),
     accept: str | Sequence[str] = (),
 ) -> pd.DataFrame:
-    r"""Return what each item is like and what it adds to the scale.
+    r"""Return the statistics of each item and its contribution to the scale.
 
     Parameters
     ----------
@@ -53,13 +53,13 @@ def item_statistics(
     instrument : str or Instrument, optional
         The form, whose reversed items are reverse-scored first: see `keyed_items`.
     already_keyed : bool or None
-        Whether they are already; None asks the answers.
+        Whether they are already; None decides from the answers.
     missing_codes : float or sequence of float
         Numbers that mean a missing answer, such as ``(99, -9)``.
     reverse : str or sequence
-        Items to be reverse-scored besides those of the form.
+        Items to reverse-score in addition to those of the form.
     accept : str or sequence of str
-        Identifiers of findings that do not stop: see `inspect_responses`.
+        Identifiers of findings to accept: see `inspect_responses`.
 
     Returns
     -------

@@ -112,7 +112,7 @@ def tau_equivalence(
     missing_codes : float or sequence of float
         Numbers that mean a missing answer, such as ``(99, -9)``.
     accept : str or sequence of str
-        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
+        Findings to accept: ``"missing_codes"`` treats common codes as valid answers.
 
     Returns
     -------

@@ -240,7 +240,7 @@ def compare_coders(
     Cohen's :math:`\kappa = (p_o - p_e)/(1 - p_e)` with the large-sample standard error
     of Fleiss, Cohen and Everitt (1969), by statsmodels; psych's ``cohen.kappa`` gives
     the same. Numbers have ICC(2,1), absolute agreement of single coders. Both are
-    of the rows that both coders filled in; a blank beside a value counts as a
+    of the rows that both coders filled in; a blank next to a value counts as a
     disagreement in the per cent of agreement and is listed. Texts have no coefficient.
 
     Examples

@@ -112,7 +112,7 @@ def compare_samples(
     Returns
     -------
     DataFrame
-        A row a difference, inducing minus reporting: ``variable``, ``level`` (of a
+        One row per difference, inducing minus reporting: ``variable``, ``level`` (of a
         category), ``measure``, ``k_reporting, k_inducing`` (samples with a value),
         ``mean_reporting, sd_reporting, mean_inducing, sd_inducing`` (means over
         samples; shares for a level), ``estimate, se, df, ci_low, ci_high, p_value,

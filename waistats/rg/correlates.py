@@ -48,7 +48,7 @@ def _observed(coefficients: pd.DataFrame, outcome: str) -> pd.DataFrame:
 
 
 def _indicators(column: pd.Series, name: str) -> dict[str, FloatArray]:
-    """Return a number as itself, categories as one 0/1 variable a level."""
+    """Return a number as itself, categories as one 0/1 variable per level."""
     numbers = pd.to_numeric(column, errors="coerce")
     if numbers.notna().sum() == column.notna().sum() and column.notna().any():
         return {name: numbers.to_numpy(dtype=float)}
@@ -83,7 +83,7 @@ def correlates(
         A coefficient table of one kind of coefficient.
     moderators : sequence of str, optional
         Columns; by default all known study characteristics of the table. Categories
-        become one 0/1 variable a level (one in all for two levels).
+        become one 0/1 variable per level (one in all for two levels).
     outcome : str, default "estimate"
         The column that is correlated; ``"yi"`` for the transformed coefficient.
     method : {"pearson", "spearman"}, default "pearson"

@@ -63,7 +63,7 @@ def describe_coefficients(
     *,
     empty_cells: bool = True,
 ) -> pd.DataFrame:
-    """Describe coefficients cell by cell, as reliability generalization began.
+    """Describe coefficients cell by cell, in the classical way.
 
     Parameters
     ----------

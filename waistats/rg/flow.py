@@ -66,13 +66,14 @@ def flow_counts(
 
     Notes
     -----
-    A study is in one branch: it reports if any of its rows does, else the most precise
-    induction counts. Below that, coefficients part the boxes, and a study or sample
-    with several may appear in several boxes. A sample counts once, its persons being the
-    largest n of its rows (``n_sample`` where n is blank or counts something else than
-    persons); samples of which no n is known are in ``samples_without_n``. Rows with the
-    same ``sample_id`` are the same persons, also across studies. A coefficient is a row
-    with a value or a range, or one that reports and gives a ``reason`` for having none.
+    A study is in one branch: it reports if any of its rows does, else the
+    most precise induction counts. Below that, boxes are divided by coefficients, and a
+    study or sample with several may appear in several boxes. A sample counts once, its
+    persons being the largest n of its rows (``n_sample`` where n is blank or counts
+    something else than persons); samples of which no n is known are in
+    ``samples_without_n``. Rows with the same ``sample_id`` are the same persons, also
+    across studies. A coefficient is a row with a value or a range, or one that reports
+    and gives a ``reason`` for having none.
 
     Examples
     --------

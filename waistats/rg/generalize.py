@@ -80,7 +80,7 @@ def generalize(
         Columns that are tested as moderators one at a time; by default every known
         study characteristic that the table has.
     title : str, optional
-        Words for what is studied; the instruments by default.
+        What is studied, for titles; the instruments by default.
     V : mapping, array or DataFrame, optional
         Sampling covariance of coefficients that share respondents, as for
         `fit_multilevel`; by default ``attrs["V"]`` of the tables, which

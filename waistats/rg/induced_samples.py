@@ -29,7 +29,7 @@ SOURCE_COLUMNS = (
 def variance_ratio_test(
     sd: Any, n: Any, source_sd: Any, source_n: Any, *, conf_level: float = 0.95
 ) -> pd.DataFrame:
-    r"""Test whether scores spread alike in a sample and in the source it quotes.
+    r"""Test whether score variances are equal in a sample and in the source it quotes.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ def _checked(estimate: Any, n_items: Any) -> tuple[FloatArray, FloatArray]:
 
 
 def spearman_brown(estimate: Any, n_items: Any, target: Any) -> Any:
-    r"""Carry coefficients to another number of parallel items.
+    r"""Project coefficients to another number of parallel items.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def spearman_brown(estimate: Any, n_items: Any, target: Any) -> Any:
     Notes
     -----
     :math:`a_f=fa/(1+(f-1)a)` with :math:`f=m_{target}/m`. It holds for parallel items;
-    it compares forms of different length and is no way to pool different scales. The
-    moderator :math:`\ln m` is the modern way.
+    it compares forms of different length and is not a way to pool different scales. The
+    moderator :math:`\ln m` is current practice.
 
     Examples
     --------

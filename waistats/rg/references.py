@@ -57,7 +57,7 @@ def read_references(path: str | os.PathLike[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a reference: ``study_id`` (the key), ``kind`` (article, thesis, book,
+        One row per reference: ``study_id`` (the key), ``kind`` (article, thesis, book,
         other), ``authors`` (``"Horvath, A. O.; Greenberg, L. S."``), ``year, title,
         journal, volume, issue, pages, publisher, doi, url``; blanks are empty.
 

@@ -284,7 +284,7 @@ def spread_analysis(
     conf_level: float = 0.95,
     c2: float | str | None = None,
 ) -> SpreadResult:
-    r"""Tell whether alpha differs by the spread of scores or by measurement error.
+    r"""Test whether alphas differ by score variance or by measurement error.
 
     Parameters
     ----------
@@ -486,7 +486,7 @@ def loading_variation(
     missing_codes : float or sequence of float
         Numbers that mean a missing answer, such as ``(99, -9)``.
     accept : str or sequence of str
-        Findings that do not stop: ``"missing_codes"`` takes common codes as answers.
+        Findings to accept: ``"missing_codes"`` treats common codes as valid answers.
 
     Returns
     -------

@@ -84,7 +84,7 @@ class AuthorTexts(Result):
 
 
 def read_texts(source: Any) -> AuthorTexts:
-    """Read what the authors of a review tell: aims, criteria, search, funding ...
+    """Read what only the authors know: aims, criteria, search, funding ...
 
     Parameters
     ----------

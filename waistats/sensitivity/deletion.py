@@ -68,7 +68,7 @@ def leave_one_out(
     Raises
     ------
     ModelError
-        If ``result`` is no fitted model, or nothing would be left.
+        If ``result`` is not a fitted model, or nothing would be left.
     ConvergenceError
         If a multilevel model does not converge without some rows.
 

@@ -247,7 +247,7 @@ def gosh(
     Raises
     ------
     ModelError
-        If ``result`` is no fitted model, or ``subsets`` is not positive.
+        If ``result`` is not a fitted model, or ``subsets`` is not positive.
 
     Notes
     -----
@@ -255,7 +255,7 @@ def gosh(
     least as many coefficients as the model; one that leaves the design without full
     rank is NaN. Drawn subsets contain each coefficient with probability 1/2 and are
     all different. Subsets are kept as bits, and fitted in blocks, so that memory is
-    that of the results: about 50 bytes a subset.
+    that of the results: about 50 bytes per subset.
 
     References
     ----------

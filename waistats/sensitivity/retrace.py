@@ -251,7 +251,7 @@ def retrace(
     within_correlation: float = 0.6,
     multilevel_correlation: float | None = None,
 ) -> Retraced:
-    r"""Find the analyses that print what a reliability generalization study printed.
+    r"""Find the analyses that reproduce what a published study reports.
 
     Parameters
     ----------

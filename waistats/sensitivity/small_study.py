@@ -201,7 +201,7 @@ def egger_test(
         coefficients a multilevel one), or weighted least squares with weights
         :math:`1/v_i` and a free scale (Egger's own; of one coefficient per study).
     predictor : {"se", "variance", "n", "inverse_n", "sqrt_n", "inverse_sqrt_n"}
-        What stands for precision.
+        The measure of precision.
     robust : bool, default False
         For a multilevel model: CR2 standard errors and Satterthwaite degrees of
         freedom, clustered on the outermost level.
@@ -219,15 +219,15 @@ def egger_test(
 
     Notes
     -----
-    A test of the slope in :math:`y_i=\beta_0+\beta_1 x_i` [1]_, metafor's ``regtest``
-    with ``model="rma"`` and ``"lm"``, which has no multilevel models. It is valid where
-    :math:`y` and :math:`x` are unrelated unless reporting depends on both. On the
-    Bonett scale :math:`v_i=2m_i/((m_i-1)(n_i-2))` holds n and the number of items only,
-    so this is so. The variance of a raw alpha holds :math:`(1-a)^2`, that of Hakstian
-    and Whalen :math:`(1-a)^{2/3}`: a high alpha is precise because it is high, and the
-    funnel is asymmetric without any selection; there take ``"inverse_sqrt_n"``. Where
-    the number of items differs, longer forms are more precise and more reliable: take
-    ``"inverse_sqrt_n"`` and ``"~ np.log(n_items)"`` as moderators.
+    A test of the slope in :math:`y_i=\beta_0+\beta_1 x_i` [1]_, metafor's
+    ``regtest`` with ``model="rma"`` and ``"lm"``, which has no multilevel models. It is
+    valid where :math:`y` and :math:`x` are unrelated unless reporting depends on both.
+    On the Bonett scale :math:`v_i=2m_i/((m_i-1)(n_i-2))` contains only n and the number
+    of items, so this holds. The variance of a raw alpha holds :math:`(1-a)^2`, that of
+    Hakstian and Whalen :math:`(1-a)^{2/3}`: a high alpha is precise because it is high,
+    and the funnel is asymmetric without any selection; there take ``"inverse_sqrt_n"``.
+    Where the number of items differs, longer forms are more precise and more reliable:
+    take ``"inverse_sqrt_n"`` and ``"~ np.log(n_items)"`` as moderators.
 
     References
     ----------
@@ -300,11 +300,11 @@ def rank_test(result: Any) -> RankTest:
 
     Notes
     -----
-    Kendall's tau of :math:`v_i` and :math:`(y_i-\bar y)/\sqrt{v_i-1/\sum w}` [1]_,
-    metafor's ``ranktest``: exact without ties, with ties the normal approximation. Few
-    studies give it little power. Valid on the Bonett scale, where :math:`v_i` holds n
-    and the number of items only; on the others a high alpha has a small variance
-    without any selection.
+    Kendall's tau of :math:`v_i` and :math:`(y_i-\bar y)/\sqrt{v_i-1/\sum
+    w}` [1]_, metafor's ``ranktest``: exact without ties, with ties the normal
+    approximation. Few studies give it little power. Valid on the Bonett scale, where
+    :math:`v_i` contains only n and the number of items; on the others a high alpha has
+    a small variance without any selection.
 
     References
     ----------
@@ -453,10 +453,10 @@ def pet_peese(result: Any, model: str | None = None, predictor: str = "se") -> P
     Notes
     -----
     Intercepts of :math:`y_i=\beta_0+\beta_1\sqrt{v_i}` (PET) and
-    :math:`y_i=\beta_0+\beta_1v_i` (PEESE); the rule takes PEESE where the PET
-    intercept differs from 0 [1]_. A reliability is far above 0, so the rule all but
-    always takes PEESE; it says nothing of selection. Both extrapolate beyond the
-    largest study and are unstable with few studies or much heterogeneity.
+    :math:`y_i=\beta_0+\beta_1v_i` (PEESE); the rule takes PEESE where the PET intercept
+    differs from 0 [1]_. A reliability is far above 0, so the rule almost always takes
+    PEESE; it says nothing about selection. Both extrapolate beyond the largest study
+    and are unstable with few studies or much heterogeneity.
 
     References
     ----------

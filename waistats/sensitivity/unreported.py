@@ -227,7 +227,7 @@ def fail_safe_n(
     Notes
     -----
     :math:`k(\bar\alpha-\alpha_c)/(\alpha_c-\alpha_d)` [1]_. It ignores precision and
-    heterogeneity and takes that mean on trust; no other function here calls
+    heterogeneity and relies on an assumed mean; no other function here calls
     it.
 
     References

@@ -55,7 +55,7 @@ class Answers:
     codes : tuple of float
         Numbers that mean a missing answer.
     besides : frozenset
-        Items to be reverse-scored besides those of the key.
+        Items to reverse-score in addition to those of the key.
     both_ends : float
         Sum of the lowest and the highest answer, between which these are reversed.
     rows : DataFrame or None

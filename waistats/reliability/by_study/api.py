@@ -79,11 +79,11 @@ def reliability_by_study(
     ----------
     data : DataFrame, path, glob, Ibis table or ResponseSummaries
         One row per respondent; or, with ``person``, ``item`` and ``value``, one row an
-        answer. Parquet and CSV are queried where they lie, not read into memory. Or
+        answer. Parquet and CSV are queried in place, not read into memory. Or
         the sums of `summarize_responses`, or JSON files of them.
     study : str
-        The column that says which study a respondent belongs to. Sums know their
-        studies; for them this and whatever else describes answers is excluded.
+        The column that says which study a respondent belongs to. Summaries name their
+        studies: with them, omit this and all options about answers.
     items : str or sequence, optional
         Prefix or names of the item columns; by default those numbered from 1.
     instrument : str or Instrument, optional
@@ -126,7 +126,7 @@ def reliability_by_study(
         Further options of the coefficient's function, such as
         ``{"n_resamples": 1000}``.
     raters : mapping of rater to items, optional
-        Raters whose answers stand side by side, such as ``{"client": "WAI_C_",
+        Raters whose answers are in columns of their own, such as ``{"client": "WAI_C_",
         "therapist": "WAI_T_"}``: the prefix or the columns of each rater's items.
     missing_codes : float or sequence of float
         Numbers that mean a missing answer, such as ``(99, -9)``.
@@ -134,12 +134,12 @@ def reliability_by_study(
         Lowest and highest answer; by default those of the instrument, or of the value
         labels.
     reverse : str or sequence
-        Items to be reverse-scored besides those of the instrument's key; one that the
-        key reverses too is thereby left as it is.
+        Items to reverse-score in addition to those of the instrument's key; one that
+        the key reverses too is thereby left as it is.
     where : str, optional
         Which rows are used, such as ``"filter_$ == 1"`` or ``"session in (3, 10)"``.
     accept : str or sequence of str
-        Identifiers of findings that do not stop, such as ``"negative_alpha"``.
+        Identifiers of findings to accept, such as ``"negative_alpha"``.
     labels, missing_words, encoding, sheet, skip_rows
         How a file is read, as in :func:`read_responses`.
 

@@ -68,7 +68,7 @@ def item_statistics_by_study(
     sheet: str | None = None,
     skip_rows: int = 0,
 ) -> pd.DataFrame:
-    """Return what each item is like in every study, from memory or one query.
+    """Return item statistics of every study, from memory or one query.
 
     Parameters
     ----------

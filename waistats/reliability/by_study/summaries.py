@@ -378,7 +378,7 @@ def _withheld(part: Part) -> list[Finding]:
 def read_summaries(
     paths: str | Path | Sequence[str | Path], *, merge: bool = False
 ) -> ResponseSummaries:
-    """Read the sums that several places have sent.
+    """Read response summaries of several sites.
 
     Parameters
     ----------
@@ -386,7 +386,7 @@ def read_summaries(
         JSON files that `summarize_responses` or ``waistats summarize`` wrote.
     merge : bool
         Whether samples of the same name in two files are parts of one sample, whose
-        sums are added. Otherwise a study that is in two files stops.
+        sums are added. Otherwise a study that is in two files is an error.
 
     Returns
     -------
