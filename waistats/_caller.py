@@ -74,6 +74,17 @@ def command(function: str) -> str:
     return _COMMANDS.get(function, function)
 
 
+def words_option() -> str:
+    """Return how words become numbers where answers are read, as the caller writes it.
+
+    >>> words_option()
+    'read_responses(path, labels=...)'
+    """
+    if _CALLER.get() == PYTHON:
+        return "read_responses(path, labels=...)"
+    return option("labels", "Never,Rarely,...,Always")
+
+
 def _literal(value: object) -> str:
     """Return a value as Python writes it, whole numbers without decimals."""
     if isinstance(value, bool) or value is None:
@@ -95,6 +106,8 @@ def _literal(value: object) -> str:
 
 def _typed(name: str, value: object) -> str:
     """Return a value as it is typed in a shell."""
+    if isinstance(value, Mapping) and name == "columns":
+        return _quoted(",".join(f"{k}={_plain(v)}" for k, v in value.items()))
     if isinstance(value, Mapping):
         return f" {_FLAGS.get(name, '')} ".join(
             _quoted(f"{k}={_plain(v)}") for k, v in value.items()

@@ -10,6 +10,7 @@ import typer
 
 from waistats._files import new_file, new_folder, set_shield
 from waistats.cli._terminal import guarded, stopped, unless_stopped
+from waistats.cli.app import main
 from waistats.errors import DataError
 
 
@@ -108,3 +109,19 @@ def test_what_was_told_to_stop_replaces_nothing(tmp_path):
         set_shield(nullcontext)
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.csv"]
+
+
+def test_two_items_are_answers_and_other_files_are_called_neither(tmp_path, capsys):
+    few, odd = tmp_path / "few.csv", tmp_path / "odd.csv"
+    few.write_text("site,q1,q2\nA,1,2\nA,3,3\nA,2,4\nB,4,4\nB,1,1\nB,5,4\n")
+    odd.write_text("place,trust,goals\nA,1,2\nA,2,3\nB,3,3\n")
+    assert main(["check", str(few)]) == 0
+    assert "6 rows, 2 items" in capsys.readouterr().out
+    assert main(["check", str(odd)]) == 2
+    told = capsys.readouterr().err
+    assert "neither a table of coefficients" in told
+    assert "--items" in told
+    assert "--columns" in told
+    assert main(["check", str(odd), "--items", "trust,goals"]) == 0
+    assert main(["generalize", str(few)]) == 2
+    assert "become coefficients with waistats alpha FILE" in capsys.readouterr().err

@@ -127,7 +127,7 @@ def test_missing_columns_are_findings():
     found = check_coefficients(pd.DataFrame({"study_id": ["A"], "alpha": [0.9]}))
     assert list(found["column"]) == ["estimate", "n", "n_items"]
     assert set(found["where"]) == {"table"}
-    assert "columns={'alpha': 'estimate'}" in found["advice"][0]
+    assert 'columns={"alpha": "estimate"}' in found["advice"][0]
 
 
 def test_columns_are_renamed_before_checking():

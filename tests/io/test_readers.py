@@ -168,7 +168,7 @@ def test_simulated_provenance_survives(tmp_path):
         (HEADER + "\n", "column names .study_id, estimate, n, n_items. but no rows"),
         ("study_id,alfa,N,items\nA,.9,30,12\n",
          r"columns 'estimate', 'n' and 'n_items' are missing.*"
-         r"--columns alfa=estimate,N=n,items=n_items"),
+         r'columns=\{"alfa": "estimate", "N": "n", "items": "n_items"\}'),
         ("a,b\n1,2\n", "'study_id', 'estimate', 'n' and 'n_items' are missing"),
         (HEADER + ",n\nA,.9,30,12,3\n", "'n' in columns 3, 5"),
         (HEADER + "\nA,high,30,12\n",

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -104,26 +104,27 @@ def _kept_input() -> Iterator[Path]:
 
 
 def _check(file: Path, columns: str | None, given: Typed) -> None:
-    if columns is None and (given.options or _holds_responses(file, given)):
+    kind = "coefficients" if columns is not None else _kind(file, given)
+    if columns is None and (given.options or kind == "responses"):
         _check_responses(file, given)
     else:
-        _check_coefficients(file, columns, given)
+        _check_coefficients(file, columns, given, known=kind != "unknown")
 
 
 def _called(file: Path) -> str:
     return "standard input" if file.name == _INPUT else str(file)
 
 
-def _holds_responses(file: Path, given: Typed) -> bool:
-    """Return whether a file holds answers to items and no table of coefficients."""
+def _kind(file: Path, given: Typed) -> str:
+    """Return what a file holds: responses, coefficients or unknown."""
     from waistats.errors import WaistatsError
     from waistats.intake.recognize import kind_of
 
     try:
-        return kind_of(read_file(file, given)) == "responses"
+        return kind_of(read_file(file, given))
     except WaistatsError:
         # the check of coefficients says what cannot be read
-        return False
+        return "coefficients"
 
 
 def _check_responses(file: Path, given: Typed) -> None:
@@ -139,12 +140,17 @@ def _check_responses(file: Path, given: Typed) -> None:
         raise typer.Exit(2)
 
 
-def _check_coefficients(file: Path, columns: str | None, given: Typed) -> None:
+def _check_coefficients(
+    file: Path, columns: str | None, given: Typed, *, known: bool
+) -> None:
     from waistats.errors import visible
     from waistats.io.check import check_coefficients
+    from waistats.measures import REQUIRED
 
     reading = {k: v for k, v in given.reading.items() if k != "labels"}
     found = check_coefficients(file, columns=pairs_of(columns), **reading)
+    if not known and _lacks(found) == len(REQUIRED):
+        _refuse_unknown(file, found)
     for _, row in found.iterrows():
         said = f"{row['severity']}: {row['where']}: {row['finding']}. {row['advice']}"
         print(visible(said))
@@ -157,6 +163,26 @@ def _check_coefficients(file: Path, columns: str | None, given: Typed) -> None:
     print(visible(f"{_called(file)}: {', '.join(words)}."))
     if (found["severity"] == "error").any():
         raise typer.Exit(2)
+
+
+def _lacks(found: Any) -> int:
+    """Return how many required columns are missing."""
+    return int(found["finding"].str.endswith(" is missing").sum())
+
+
+def _refuse_unknown(file: Path, found: Any) -> None:
+    """Raise a DataError for a file in which nothing is recognized."""
+    if found["advice"].str.contains("Did you mean").any():
+        return
+    from waistats.errors import DataError
+
+    columns = found["advice"].iloc[0].split(". ")[0].removeprefix("The table has ")
+    raise DataError(
+        f"{_called(file)} holds neither a table of coefficients (study_id, estimate, n, "
+        "n_items) nor answers to numbered items, such as q1 to q12; its columns are "
+        f"{columns}. Name the items with --items, or the columns of a table with "
+        "--columns."
+    )
 
 
 def template(

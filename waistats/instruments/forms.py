@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from waistats._caller import PYTHON, caller, option
 from waistats._files import data_json
 from waistats._format import Result, counted, frame_html, labelled, words_html
 from waistats.errors import DataError, ModelError, listing, near
@@ -91,7 +92,7 @@ class Instrument(Result):
             raise DataError(
                 f"{self.name}: only a card ({items}); its scoring key is not known "
                 f"well enough to use. Take it from the source ({self._source()}) and "
-                "pass a form made with define_instrument()."
+                f"{_defined()}."
             )
         return self.key
 
@@ -425,14 +426,14 @@ def get_instrument(name: str | Instrument, *, provisional: bool = False) -> Inst
         known = bundled_forms()
         raise DataError(
             f"no form is named {name!r}{near(str(name), known)}; there are "
-            f"{listing(known, 30)}. Describe another with define_instrument()."
+            f"{listing(known, 30)}. For another form, {_defined()}."
         )
     form = bundled_forms()[found[0]]
     if form.status == "provisional" and not provisional:
         weak = _plain(form.evidence)
         raise ModelError(
             f"{form.name} is provisional: its key is not checked against the original "
-            f"({weak}). Pass provisional=True to use it anyway."
+            f"({weak}). To use it anyway: {option('provisional', True)}."
         )
     return form
 
@@ -445,11 +446,23 @@ def _refuse_family(name: str) -> None:
         return
     usual = [form for form in bundled_forms().values() if form.status == "yes"]
     forms = listing(f"{form.name} ({counted(form.n_items, 'item')})" for form in usual)
+    others = ""
+    if caller() == PYTHON:
+        others = (
+            ", or another of list_instruments(). identify_instrument(n_items=..., "
+            "response_max=...) lists the forms that fit your data"
+        )
     raise DataError(
-        f"{name!r} is ambiguous: {shared_labels()[label]}. Name the form: {forms}, or "
-        "another of list_instruments(). identify_instrument(n_items=..., "
-        "response_max=...) lists the forms that fit your data."
+        f"{name!r} is ambiguous: {shared_labels()[label]}. Name the form: {forms}"
+        f"{others}."
     )
+
+
+def _defined() -> str:
+    """Return what to do where no form of the package is right."""
+    if caller() == PYTHON:
+        return "pass a form made with define_instrument()"
+    return f"name its items with {option('items')}"
 
 
 def list_instruments(*, details: bool = False) -> pd.DataFrame:

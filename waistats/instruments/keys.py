@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from waistats._caller import option
 from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray, IntArray
@@ -223,7 +224,9 @@ def audit_keys(
     if instrument is not None:
         form = get_instrument(instrument, provisional=provisional)
     if reported and form is None:
-        raise DataError("reported totals need the form: pass instrument= as well.")
+        raise DataError(
+            f"reported totals need the form: give {option('instrument')} as well."
+        )
     numbers: list[int] = []
     if form is None:
         names = _item_names(items)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from waistats._caller import option
+from waistats._caller import option, words_option
 from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
@@ -108,7 +108,7 @@ def _prefix_columns(
         raise DataError(
             f"the items of {name} were not found: no columns end in {wanted} under one "
             f"prefix ({part or 'no column ends in a number'}). Name them in order with "
-            "items=."
+            f"{option('items')}."
         )
     # wai1 ... wai36 holds 1 ... 12 as well, but is no 12-item form
     fitting = {
@@ -121,20 +121,20 @@ def _prefix_columns(
         raise DataError(
             f"{name} has {counted(len(numbers), 'item')}, but the columns under "
             f"{_named(key)} go on to {max(of)}. Choose the form that was used, or name "
-            f"the {counted(len(numbers), 'column')} in order with items=."
+            f"the {counted(len(numbers), 'column')} in order with {option('items')}."
         )
     if len(fitting) > 1:
         raise DataError(
             f"several sets of columns could be the items of {name}: prefixes "
-            f"{listing(map(_named, fitting))}. Say which with items=, a prefix or a "
-            "list of columns."
+            f"{listing(map(_named, fitting))}. Say which with {option('items')}: a prefix, "
+            "or the columns."
         )
     found = next(iter(fitting.values()))
     double = [column for i in numbers if len(found[i]) > 1 for column in found[i]]
     if double:
         raise DataError(
             f"several columns have the same item number: {listing(double)}. Name the "
-            "items in order with items=."
+            f"items in order with {option('items')}."
         )
     return [found[i][0] for i in numbers]
 
@@ -325,7 +325,7 @@ def answers(
         raise DataError(
             f"answers must be {expected}, or empty; {len(bad)} are not: "
             f"{listing(bad, 30)}. Correct them, set them to missing, or recode the "
-            "scale (words: read_responses(labels=...))."
+            f"scale (words: {words_option()})."
         )
     return values
 

@@ -161,7 +161,18 @@ def kind_of(responses: pd.DataFrame) -> str:
     names = [str(name) for name in responses.columns]
     if any(map(_COEFFICIENTS.match, names)) and any(map(_SIZES.match, names)):
         return "coefficients"
-    return "responses" if _item_sets(responses) else "unknown"
+    if _item_sets(responses) or _few_items(responses):
+        return "responses"
+    return "unknown"
+
+
+def _few_items(responses: pd.DataFrame) -> bool:
+    """Return whether two numbered columns of a file are items."""
+    for columns, _ in numbered_sets(responses.columns):
+        prefix = re.sub(r"[\W_]*\d+$", "", str(columns[0]))
+        if not (_COEFFICIENTS.match(prefix) or _SIZES.match(prefix)):
+            return True
+    return False
 
 
 def recognize(

@@ -10,7 +10,6 @@ Cells of a raw table to typed columns, by the codebook.
 import datetime as dt
 import math
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -20,10 +19,12 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from waistats._caller import command, option
 from waistats._files import data_json
 from waistats._identifiers import identifiers, label_names
 from waistats._typing import BoolArray
 from waistats.errors import DataError, listing, near
+from waistats.instruments.scoring import numbered_sets
 from waistats.io._findings import Finding
 from waistats.io._numbers import (
     NumberStyle,
@@ -528,8 +529,8 @@ def rename_columns(table: RawTable, columns: Mapping[str, str]) -> RawTable:
     if absent:
         said = ", ".join(f"{name!r}{near(name, names)}" for name in absent)
         raise DataError(
-            f"{table.source}: column {said} in columns= was not found; the columns are "
-            f"{listing(names)}."
+            f"{table.source}: column {said} in {option('columns')} was not found; the "
+            f"columns are {listing(names)}."
         )
     new = {name: columns.get(name, name) for name in names}
     for alias, name in _ALIASES.items():
@@ -539,7 +540,7 @@ def rename_columns(table: RawTable, columns: Mapping[str, str]) -> RawTable:
     repeated = sorted({name for name in targets if targets.count(name) > 1})
     if repeated:
         raise DataError(
-            f"{table.source}: columns= gives several columns the name "
+            f"{table.source}: {option('columns')} gives several columns the name "
             f"{listing(repr(name) for name in repeated)}. Each needs its own."
         )
     return replace(
@@ -563,15 +564,23 @@ def missing_columns(table: RawTable, missing: Sequence[str]) -> list[Finding]:
             guesses[name] = wanted
     advice = f"The table has {listing(table.frame.columns)}. "
     if guesses:
-        pairs = ",".join(f"{name}={wanted}" for name, wanted in guesses.items())
-        shell = shlex.quote(pairs)
-        advice += (
-            f"Did you mean columns={guesses}? (On the command line: --columns {shell})"
+        advice += f"Did you mean {option('columns', guesses)}?"
+        return _absent(missing, advice)
+    sets = numbered_sets(table.frame.columns) if len(missing) == len(REQUIRED) else []
+    if sets:
+        first, last = sets[0][0][0], sets[0][0][-1]
+        return _absent(
+            missing,
+            f"{advice}Answers to items, as {first} to {last} seem to be, become "
+            f"coefficients with {command('reliability_by_study')}.",
         )
-    else:
-        advice += (
-            "Name the column that holds it with columns={'its name': '...'}, or add it."
-        )
+    if not missing:
+        return []
+    named = option("columns", {"its name": missing[0]})
+    return _absent(missing, f"{advice}Name a column with {named}, or add it.")
+
+
+def _absent(missing: Sequence[str], advice: str) -> list[Finding]:
     return [
         Finding(column=name, severity="error", rule="is missing", advice=advice)
         for name in missing

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from waistats._caller import option
 from waistats._format import counted
 from waistats._typing import BoolArray
 from waistats.errors import listing
@@ -404,7 +405,7 @@ def _names(frame: pd.DataFrame) -> list[Finding]:
                 about_table(
                     str(name),
                     f"is read as a moderator; did you mean {match[0]!r}",
-                    f"If so, rename it or pass columns={{{name!r}: {match[0]!r}}}.",
+                    f"If so, rename it: {option('columns', {str(name): match[0]})}.",
                 )
             )
     return found

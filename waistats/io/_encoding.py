@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 
+from waistats._caller import option as written
 from waistats.errors import DataError, listing
 
 _BOMS = (
@@ -139,7 +140,7 @@ def decode(
     option : str
         The option that states it, as the caller writes it.
     """
-    option = option or "encoding="
+    option = option or written("encoding")
     if encoding is not None:
         return _stated(source, content, encoding, option)
     for bom, name in _BOMS:

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from pandas.api.types import is_numeric_dtype
 
+from waistats._caller import words_option
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, listing
@@ -139,7 +140,7 @@ def _from_frame(items: pd.DataFrame) -> Responses:
         if bad:
             raise DataError(
                 f"items must be numeric, but {listing(bad)}. Turn words into numbers "
-                "first, for example with read_responses(path, labels=...)."
+                f"first, for example with {words_option()}."
             )
         values = (
             np.column_stack(columns) if columns else np.empty((len(items), 0), float)

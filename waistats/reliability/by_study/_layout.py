@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._caller import option
 from waistats._identifiers import column_names, identifiers
 from waistats._typing import IntArray
 from waistats.errors import DataError, ModelError, listing, near
@@ -101,8 +102,8 @@ def plan_scales(
     if form is None and isinstance(scales, Mapping):
         if items is not None:
             raise ModelError(
-                "give either items= (one scale, total) or scales= (columns of each "
-                "scale), not both."
+                f"give either {option('items')} (one scale, total) or {option('scales')} "
+                "(columns of each scale), not both."
             )
         chosen = {str(name): tuple(of) for name, of in scales.items()}
         form_columns: tuple[object, ...] = ()
@@ -127,8 +128,8 @@ def _chosen(
     if form is None:
         if scales is not None:
             raise ModelError(
-                "scales= must name the columns of each scale, such as "
-                "{'task': ['wai1', 'wai2']}, unless instrument= is given."
+                f"{option('scales')} must name the columns of each scale, such as "
+                f"{{'task': ['wai1', 'wai2']}}, unless {option('instrument')} is given."
             )
         return {"total": columns}
     if isinstance(scales, Mapping):
@@ -158,7 +159,7 @@ def _chosen(
 
 def _check(chosen: dict[str, tuple[object, ...]], known: Sequence[object]) -> None:
     if not chosen:
-        raise ModelError("scales= names no scale.")
+        raise ModelError(f"{option('scales')} names no scale.")
     names = list(known)
     for scale, columns in chosen.items():
         absent = [

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._caller import option
 from waistats._typing import IntArray
 from waistats.errors import DataError, listing
 from waistats.io._long import LongColumns, item_name
@@ -405,8 +406,8 @@ def _refuse_repeats(rows: pd.DataFrame, samples: pd.DataFrame, codes: IntArray) 
         where = dict.fromkeys(names[codes[(rows["twice"] > 0).to_numpy()]])
         raise DataError(
             f"respondents answer an item more than once in study {listing(where)}. "
-            "Name every column that identifies a respondent in person=, for example client "
-            "and session."
+            f"Name every column that identifies a respondent in {option('person')}, for "
+            "example client and session."
         )
 
 

@@ -444,7 +444,7 @@ class WordsError(DataError):
 def _not_numeric(columns: Sequence[str]) -> DataError:
     return DataError(
         f"items must be numeric, but {listing(columns)}. Turn words into numbers "
-        "first, for example with read_responses(path, labels=...)."
+        f"first: {option('labels')}."
     )
 
 

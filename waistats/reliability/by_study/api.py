@@ -211,12 +211,15 @@ def reliability_by_study(
         measure = check_option("covariance", measure, MEASURES)
         if spec.gradient is None:
             raise ModelError(
-                f"covariance is not available for {coefficient}; leave it out or use "
-                "coefficient='alpha'."
+                f"{option('covariance')} is not available for {coefficient}; leave it out, "
+                f"or use {option('coefficient', 'alpha')}."
             )
     spec.check_options(options or {})
     if smooth and not measure:
-        raise ModelError("smooth=True is for the sampling covariance: covariance=True.")
+        raise ModelError(
+            f"{option('smooth', True)} is for the sampling covariance: "
+            f"{option('covariance', True)}."
+        )
     request = StudyRequest(
         name=coefficient,
         spec=spec,
