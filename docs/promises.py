@@ -114,7 +114,7 @@ def advice(frame: pd.DataFrame) -> str:
             f"moderator that is not there in {error('common effect, Wald', tau=0.6)}.",
             f"* **Do not pool raw alphas**: {cover(raw)}. A sample that happens to have "
             "a high alpha gets a small variance and a large weight. Hakstian and "
-            "Whalen's scale has a trace of that: "
+            "Whalen's scale has a little of that: "
             f"{cover('Hakstian-Whalen, REML, Knapp-Hartung')}.",
             "* **The varying-coefficient interval** is about the mean alpha of the "
             f"studies at hand, and covers that in {these['normal']} with normal items "

@@ -1,5 +1,6 @@
 """The public names, and what importing them costs."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -64,6 +65,15 @@ def test_public_functions_are_documented_as_numpydoc_says():
     checks = {"PR01", "PR02", "RT03", "SS03", "GL07", "GL08"}
     named = [getattr(waistats, name) for name in waistats.__all__]
     named += [getattr(waistats.figures, name) for name in waistats.figures.__all__]
+    named += [getattr(waistats.tables, name) for name in waistats.tables.__all__]
+    # the methods of public classes that users call
+    named += [
+        method
+        for made in named
+        if isinstance(made, type)
+        for name, method in vars(made).items()
+        if inspect.isfunction(method) and name[0] != "_"
+    ]
     found = {}
     for made in named:
         if not callable(made):

@@ -146,6 +146,8 @@ from .reliability.by_study.summaries import (
     summarize_responses as summarize_responses,
 )
 from .reliability.change import (
+    DetectableChange as DetectableChange,
+    LimitsOfAgreement as LimitsOfAgreement,
     limits_of_agreement as limits_of_agreement,
     reliability_of_change as reliability_of_change,
     smallest_detectable_change as smallest_detectable_change,
@@ -174,10 +176,12 @@ from .reliability.guttman import (
     guttman_lambdas as guttman_lambdas,
 )
 from .reliability.icc import (
+    RatingReliability as RatingReliability,
     intraclass_correlation as intraclass_correlation,
     intraclass_correlations as intraclass_correlations,
 )
 from .reliability.inspect import (
+    ResponsesInspection as ResponsesInspection,
     inspect_responses as inspect_responses,
 )
 from .reliability.items import (
@@ -199,6 +203,7 @@ from .reliability.omega_categorical import (
     omega_categorical as omega_categorical,
 )
 from .reliability.omega_hierarchical import (
+    HierarchicalReliability as HierarchicalReliability,
     omega_hierarchical as omega_hierarchical,
 )
 from .reliability.ordinal import (

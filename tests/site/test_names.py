@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,40 @@ FIRST = {
     "items", "data", "responses", "coefficients", "effects", "table", "result", "path",
     "name", "values", "first", "second", "scales", "estimate", "sd", "alpha", "r",
     "rho", "instrument", "score", "yi", "n_studies", "seed", "reliability", "icc",
-    "omega", "paths", "summaries", "sd_change", "form", "folder", "loadings",
+    "omega", "paths", "summaries", "sd_change", "form", "folder", "loadings", "screening",
+    "source",
 }  # fmt: skip
+
+
+SHOWN = {
+    "boxes", "counts", "document", "drawn", "frame", "rate", "results", "statistics",
+    "study", "estimates",
+}  # fmt: skip
+# functions of no data, or of several things alike
+WITHOUT_DATA = {
+    "coding_codebook", "coding_examples", "list_datasets", "list_instruments",
+    "identify_instrument", "variance_ratio_test", "write_examples",
+}  # fmt: skip
+PLAIN = {"DataFrame", "Series", "Path", "None"}
+# figures and tables by their public names
+DISPLAYS = [
+    f"{module}.{name}"
+    for module in ("figures", "tables")
+    for name in getattr(ws, module).__all__
+]
+# which of several, after the result
+WHICH = {
+    "figures.bubble", "figures.render", "figures.save", "tables.cumulative",
+    "tables.descriptives",
+}  # fmt: skip
+
+
+def named(name):
+    """Return a public function by its dotted name."""
+    made = ws
+    for part in name.split("."):
+        made = getattr(made, part)
+    return made
 
 
 def script():
@@ -62,15 +95,62 @@ def test_options_come_by_keyword(name):
     assert len(optional) <= 1, optional
 
 
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_a_figure_or_table_takes_one_thing_and_keywords(name):
+    """After the result everything comes by keyword, and nothing is swallowed."""
+    told = list(inspect.signature(named(name)).parameters.values())
+    optional = [
+        p.name
+        for p in told
+        if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is not p.empty
+    ]
+    assert len(optional) == (name in WHICH), optional
+    assert not any(p.kind is p.VAR_KEYWORD for p in told)
+    assert told[0].default is inspect.Parameter.empty
+
+
+@pytest.mark.parametrize("name", FUNCTIONS + DISPLAYS)
+def test_the_first_argument_has_one_of_few_names(name):
+    first = next(iter(inspect.signature(named(name)).parameters), None)
+    if name.split(".")[0] in ("figures", "tables"):
+        assert first in FIRST | SHOWN, first
+    elif name not in WITHOUT_DATA:
+        assert first in FIRST, first
+
+
+@pytest.mark.parametrize("name", FUNCTIONS + DISPLAYS)
+def test_a_signature_is_short(name):
+    told = inspect.signature(named(name))
+    assert told.return_annotation is inspect.Signature.empty
+    assert all(
+        p.annotation is inspect.Parameter.empty for p in told.parameters.values()
+    )
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_is_returned_is_public(name):
+    """Every result class that a docstring names can be imported from waistats."""
+    text = inspect.getdoc(named(name)) or ""
+    found = re.search(r"^Returns\n-+\n(.+)$", text, re.MULTILINE)
+    words = re.findall(r"\b[A-Z][A-Za-z]+\b", found[1]) if found else []
+    assert [w for w in words if w not in {*ws.__all__, *PLAIN}] == []
+
+
+@pytest.mark.parametrize("name", FUNCTIONS + DISPLAYS)
 def test_defaults_agree(name):
-    told = inspect.signature(getattr(ws, name)).parameters
+    told = inspect.signature(named(name)).parameters
     if "conf_level" in told:
         assert told["conf_level"].default in (0.95, None)
     if "seed" in told and told["seed"].default is not inspect.Parameter.empty:
         assert isinstance(told["seed"].default, int)
     if "threshold" in told:
         assert told["threshold"].default == 0.70
+    if "back_transform" in told:
+        assert told["back_transform"].default is False
+    if "bias" in told and name != "sample_size_for_alpha":
+        assert told["bias"].default == "none"
+    if "title" in told:
+        assert told["title"].kind is inspect.Parameter.KEYWORD_ONLY
     if "missing" in told:
         assert told["missing"].default == "listwise"
     if "small_sample" in told:

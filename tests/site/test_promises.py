@@ -138,7 +138,7 @@ def test_the_pages_recommend_what_was_measured(pages):
     wide = frame[frame["tau"] > 0]
     few, some, many = (share(exact, "pi_coverage", wide, k=k) for k in (5, 25, 100))
     words = " ".join(interval.split())
-    assert f"holds {few} of new populations with 5 studies, {some} with 25" in words
+    assert f"contains {few} of new populations with 5 studies, {some} with 25" in words
     assert f"and {many} with 100" in words
     plain = "REML, Knapp-Hartung"
     words = " ".join(model.split())

@@ -240,6 +240,11 @@ class BayesMultilevelResult(OfEffects):
     def studies(self, *, conf_level: float | None = None) -> pd.DataFrame:
         """Return the true mean of every group of the outermost level, shrunken.
 
+        Parameters
+        ----------
+        conf_level : float, optional
+            Level of the intervals; that of the result by default.
+
         Returns
         -------
         DataFrame
@@ -263,6 +268,11 @@ class BayesMultilevelResult(OfEffects):
     def coefficients(self, *, conf_level: float | None = None) -> pd.DataFrame:
         """Return the true value of every coefficient, shrunken.
 
+        Parameters
+        ----------
+        conf_level : float, optional
+            Level of the intervals; that of the result by default.
+
         Returns
         -------
         DataFrame
@@ -279,6 +289,11 @@ class BayesMultilevelResult(OfEffects):
 
     def sensitivity(self, factors: Sequence[float] = (0.5, 1.0, 2.0)) -> pd.DataFrame:
         """Return the posterior with the scales of the priors times each factor.
+
+        Parameters
+        ----------
+        factors : sequence of float
+            Factors of the scales of the priors.
 
         Returns
         -------

@@ -244,7 +244,13 @@ class MultivariateResult(OfEffects):
         return marked(frame, self.simulated)
 
     def test(self, terms: str | list[str]) -> TestResult:
-        """Test that named coefficients (as in ``to_frame()``) are all 0."""
+        """Test that named coefficients (as in ``to_frame()``) are all 0.
+
+        Parameters
+        ----------
+        terms : str or list of str
+            Names of coefficients, as in ``to_frame()``.
+        """
         wanted = [terms] if isinstance(terms, str) else list(terms)
         names = self.design.names
         for term in wanted:
@@ -269,6 +275,11 @@ class MultivariateResult(OfEffects):
 
         Both fitted by the same method to the same rows and coefficients. Where the
         simpler structure sets a variance to 0 the test is conservative.
+
+        Parameters
+        ----------
+        reduced : MultivariateResult
+            The model with the simpler structure.
         """
         same = (
             self.method == reduced.method

@@ -187,6 +187,11 @@ class FittedModel(OfEffects):
         """Return the distribution of true values of new populations.
 
         It has ``limits`` and ``above`` for design rows; `predict` uses the first.
+
+        Parameters
+        ----------
+        prediction : {"confidence-distribution", "metafor"}
+            Kind of the prediction interval.
         """
         prediction = check_option("prediction", prediction, PREDICTIONS)
         return Student(beta=self.beta, cov=self.cov, tau2=self.tau2, df=self.df)
@@ -200,6 +205,11 @@ class FittedModel(OfEffects):
         """Test that terms of the formula have no effect; all moderators by default.
 
         F with Knapp-Hartung, chi-square otherwise.
+
+        Parameters
+        ----------
+        terms : str or list of str, optional
+            Terms of the formula, or names of coefficients; all moderators by default.
         """
         columns = term_names(self.design, terms)
         if terms is None:
@@ -335,6 +345,11 @@ class FittedModel(OfEffects):
 
         The baseline is the mean of numbers and the first level of categories, unless
         ``at`` says otherwise; see `waistats.meta._predict.alpha_effects`.
+
+        Parameters
+        ----------
+        at : mapping, optional
+            Values of moderators at the baseline.
         """
         effects = alpha_effects(self.design, self.predict, dict(at or {}))
         return marked(effects, self.simulated)
@@ -347,6 +362,11 @@ class FittedModel(OfEffects):
         """Return the likelihood-ratio test of this model against a nested one.
 
         Both fitted to the same rows by ML; or by REML with the same moderators.
+
+        Parameters
+        ----------
+        reduced : FittedModel
+            The nested model.
         """
         if self.method != reduced.method and {self.method, reduced.method} - {
             "ML",
@@ -438,6 +458,11 @@ class MetaResult(FittedModel):
         A mixture over the confidence distribution of the heterogeneity variance; a
         common-effect model, one that leaves no degrees of freedom, and metafor's
         interval have a normal or t.
+
+        Parameters
+        ----------
+        prediction : {"confidence-distribution", "metafor"}
+            Kind of the prediction interval.
         """
         prediction = check_option("prediction", prediction, PREDICTIONS)
         if prediction == "metafor" or self.method == "CE" or self.Q_df < 1:

@@ -194,7 +194,13 @@ class RGStudy(Result):
         return self.screened(self.main_rows)
 
     def screened(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return the tests of moderators on some rows of ``effects``."""
+        """Return the tests of moderators on some rows of ``effects``.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            Rows of ``effects``.
+        """
         return screen_moderators(
             rows,
             self.candidates,

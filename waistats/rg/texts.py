@@ -65,7 +65,13 @@ class AuthorTexts(Result):
         return key in self.texts
 
     def get(self, key: str) -> str:
-        """Return a text; empty where it was not given."""
+        """Return a text; empty where it was not given.
+
+        Parameters
+        ----------
+        key : str
+            One of the keys of `write_texts_template`.
+        """
         return self.texts.get(key, "")
 
     @property

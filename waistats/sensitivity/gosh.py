@@ -81,7 +81,13 @@ class GoshResult(Result):
         return marked(frame, self.simulated)
 
     def includes(self, study: str | int) -> BoolArray:
-        """Return which subsets contain a row, by its name or number, shape (B,)."""
+        """Return which subsets contain a row, by its name or number, shape (B,).
+
+        Parameters
+        ----------
+        study : str
+            A study, or value of ``by``.
+        """
         if isinstance(study, str):
             if study not in self.studies:
                 raise ModelError(
@@ -96,6 +102,11 @@ class GoshResult(Result):
 
         Two means of standardized estimate and I2, from the ends of the estimates;
         cluster 1 has the higher mean estimate. -1 where a subset has no fit.
+
+        Parameters
+        ----------
+        term : int, default 0
+            Position of the coefficient.
         """
         points = np.column_stack([self.estimate[term], self.I2])
         usable = np.isfinite(points).all(axis=1) & (self.k > len(self.terms))
@@ -120,6 +131,11 @@ class GoshResult(Result):
 
     def split(self, term: int = 0) -> pd.DataFrame:
         r"""Return which studies divide the cloud.
+
+        Parameters
+        ----------
+        term : int, default 0
+            Position of the coefficient.
 
         Returns
         -------

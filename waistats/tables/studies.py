@@ -524,7 +524,20 @@ def _spoken(
 def quality(
     data: Any, *, title: str = "Quality of the Evidence for Internal Consistency"
 ) -> TableSpec:
-    """Tabulate how studies are rated by COSMIN’s standards, one row per study."""
+    """Tabulate how studies are rated by COSMIN’s standards, one row per study.
+
+    Parameters
+    ----------
+    data : DataFrame, RGStudy or model
+        A coefficient table with the quality columns of the codebook.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per study.
+    """
     table = coefficient_table(data)
     frame = study_quality(table)
     called = study_names(table)

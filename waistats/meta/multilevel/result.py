@@ -95,7 +95,13 @@ class MultilevelResult(FittedModel):
         return self.V
 
     def weighted_design(self, sigma2: FloatArray | None = None) -> FloatArray:
-        """Return the rows of M^-1 X, (k, p), at given variances or those of the fit."""
+        """Return the rows of M^-1 X, (k, p), at given variances or those of the fit.
+
+        Parameters
+        ----------
+        sigma2 : ndarray of shape (L,)
+            Variances of the levels.
+        """
         X = self.design.X
         out = np.empty_like(X)
         at = self.sigma2 if sigma2 is None else sigma2
@@ -143,6 +149,13 @@ class MultilevelResult(FittedModel):
         CR2 with Satterthwaite's degrees of freedom; where these are below 4 the wider
         of it and the model's own, t on studies - p; where one study alone decides, or
         under ``"wald"``, the model's own.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n, p)
+            Combinations of the coefficients.
+        conf_level : float, optional
+            Level of the intervals; that of the result by default.
         """
         shown = conf_level or self.conf_level
         own = model_contrasts(rows, self.beta, self.cov, self.df, shown)
@@ -157,6 +170,11 @@ class MultilevelResult(FittedModel):
         HTZ of CR2; where its degrees of freedom are below 4 the more cautious of it
         and the model's own, F on studies - p; where one study alone decides, or under
         ``"wald"``, the model's own. ``basis`` says which it was.
+
+        Parameters
+        ----------
+        terms : str or list of str, optional
+            Terms of the formula, or names of coefficients; all moderators by default.
         """
         own = super(MultilevelResult, self).test(terms)
         if self.small_sample == "wald":
@@ -180,7 +198,13 @@ class MultilevelResult(FittedModel):
         return replace(own, statistic=F, df_denominator=df, p_value=p, basis=basis)
 
     def decided_by(self, terms: str | list[str] | None = None) -> str:
-        """Return the study that alone decides terms of the formula; empty for none."""
+        """Return the study that alone decides terms of the formula; empty for none.
+
+        Parameters
+        ----------
+        terms : str or list of str, optional
+            Terms of the formula, or names of coefficients; all moderators by default.
+        """
         parts, columns = self.sandwich(), list(term_names(self.design, terms))
         each = np.eye(len(self.beta))[columns]
         if parts is None:
@@ -197,6 +221,11 @@ class MultilevelResult(FittedModel):
         """Return the distribution of true values of new populations.
 
         A t on studies - p with all variances together; ``"metafor"`` has k - p.
+
+        Parameters
+        ----------
+        prediction : {"confidence-distribution", "metafor"}
+            Kind of the prediction interval.
         """
         prediction = check_option("prediction", prediction, PREDICTIONS)
         df: float | None = degrees(self.n_clusters, len(self.beta))

@@ -354,7 +354,13 @@ class RobustResult(Result):
         )
 
     def decided_by(self, contrast: FloatArray) -> str:
-        """Return the names of the clusters that alone decide part of a contrast."""
+        """Return the names of the clusters that alone decide part of a contrast.
+
+        Parameters
+        ----------
+        contrast : ndarray of shape (p,)
+            A combination of the coefficients.
+        """
         names = self.labels or tuple(f"cluster {j + 1}" for j in range(self.n_clusters))
         return " and ".join(names[j] for j in self.parts.deciders(contrast))
 
@@ -364,6 +370,11 @@ class RobustResult(Result):
         Hotelling's T-squared with estimated degrees of freedom (HTZ), as clubSandwich's
         ``Wald_test``; NaN where the clusters are too few for it, or one of them alone
         decides what is tested.
+
+        Parameters
+        ----------
+        terms : str or list of str, optional
+            Terms of the formula, or names of coefficients; all moderators by default.
         """
         columns = list(term_names(self.design, terms))
         contrasts = np.eye(len(self.beta))[columns]

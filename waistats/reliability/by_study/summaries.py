@@ -106,6 +106,13 @@ class ResponseSummaries(Result):
     def write(self, path: str | Path, *, force: bool = True) -> None:
         """Write the sums as JSON, after the check that nothing else is in it.
 
+        Parameters
+        ----------
+        path : str or path
+            The JSON file.
+        force : bool, default True
+            Replace an existing file.
+
         Raises
         ------
         DataError
