@@ -216,3 +216,76 @@ def test_a_script_answers_the_questions(tmp_path, capsys, monkeypatch):
 def test_a_table_of_coefficients_is_sent_on(capsys):
     assert main(["start", str(CASES / "total_row.csv")]) == 0
     assert "waistats generalize" in capsys.readouterr().out
+
+
+def _numbered(path, numbers, seed=4, **more):
+    """Write SIMULATED answers from 1 to 5 to items of these numbers."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(60, 1)) + rng.normal(size=(60, len(numbers)))
+    answers = np.clip(np.round(values + 3), 1, 5).astype(int)
+    frame = pd.DataFrame(answers, columns=[f"wai{j}" for j in numbers])
+    frame.insert(0, "site", ["A", "B"] * 30)
+    frame.assign(**more).to_csv(path, index=False)
+    return begin(path)
+
+
+def test_a_gap_inside_the_items_is_asked_not_guessed(tmp_path):
+    path = tmp_path / "gap.csv"
+    session = _numbered(path, [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12])
+    question = session.outcome().question
+    assert question.id == "gap:wai"
+    assert question.default == "all"
+    assert "come after a gap" in question.text
+    table = session.answer("gap:wai", "all").run()
+    assert set(table["n_items"]) == {11}
+    told = [r for r in table.attrs["intake"] if r["where"] == "gap:wai"]
+    assert [r["by"] for r in told] == ["user"]
+    assert set(session.answer("gap:wai", "before").run()["n_items"]) == {5}
+    # one column more may be anything: nothing is suggested
+    one = _numbered(path, [1, 2, 3, 4, 5, 6, 10]).outcome().question
+    assert one.id == "gap:wai"
+    assert one.default is None
+
+
+def test_other_answers_after_a_gap_are_no_items_and_it_is_said(tmp_path):
+    rng = np.random.default_rng(2)
+    path = tmp_path / "age.csv"
+    session = _numbered(path, range(1, 7), wai10=rng.integers(20, 60, 60))
+    table = session.run()
+    assert set(table["n_items"]) == {6}
+    decisions = [r["decision"] for r in table.attrs["intake"]]
+    assert any(
+        "wai10, after a gap in the numbers and with other" in d for d in decisions
+    )
+
+
+def test_what_is_accepted_with_yes_is_shown(tmp_path, capsys):
+    path = tmp_path / "gap.csv"
+    _numbered(path, [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12])
+    assert main(["start", str(path), "--yes", "--output", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert "Which are the items? wai1 to wai5 and wai7" in told
+    assert "--items wai1,wai2,wai3,wai4,wai5,wai7" in told
+
+
+def test_a_long_export_of_redcap_goes_through(tmp_path, capsys):
+    rng = np.random.default_rng(9)
+    rows = []
+    for person in range(1, 41):
+        for event in ("session_3_arm_1", "session_10_arm_1"):
+            values = np.clip(np.round(rng.normal() + rng.normal(size=12) + 3), 1, 5)
+            site = "North" if person % 2 else "South"
+            rows.append([person, event, "", "", site, *values.astype(int), 2])
+    names = ["record_id", "redcap_event_name", "redcap_repeat_instrument"]
+    names += ["redcap_repeat_instance", "site"]
+    names += [f"wai_sr_{j}" for j in range(1, 13)] + ["wai_sr_complete"]
+    path = tmp_path / "redcap.csv"
+    pd.DataFrame(rows, columns=names).to_csv(path, index=False)
+    assert main(["start", str(path), "--yes", "--output", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert "--by redcap_event_name --person record_id" in told
+    assert "redcap_event_name identifies the events" in told
+    table = pd.read_csv(tmp_path / "out" / "coefficients.csv")
+    assert set(table["redcap_event_name"]) == {"session_3_arm_1", "session_10_arm_1"}
+    assert (table["n"] == 20).all()
+    assert (tmp_path / "out" / "covariance.csv").is_file()

@@ -171,8 +171,8 @@ def _facts(session: Session, found: Outcome) -> list[Fact]:
     sets = {of.named: of for of in session.recognized.sets}
     named = options.get("raters") or {}
     for rater, items in named.items():
-        of = sets.get(items)
-        value = _span(of) if of else str(items)
+        of = sets.get(items) if isinstance(items, str) else None
+        value = _span(of) if of else _names(items)
         id = f"rater:{of.prefix}" if of else ""
         facts.append(fact(f"Items, {rater}", value, id, "raters"))
     if not named:
@@ -181,12 +181,19 @@ def _facts(session: Session, found: Outcome) -> list[Fact]:
             for of in session.recognized.sets
             if options.get("items") in (None, of.named)
         ]
-    left = [of for of in session.recognized.sets if of.beyond]
+        if isinstance(options.get("items"), list):
+            gaps = [f"gap:{of.prefix}" for of in session.recognized.sets]
+            facts.append(fact("Items", _names(options["items"]), *gaps))
+    used = options.get("items", ()), *(options.get("raters") or {}).values()
+    items = {name for of in used if isinstance(of, list) for name in of}
+    left = [
+        [name for name in of.beyond if name not in items]
+        for of in session.recognized.sets
+    ]
     facts += [
-        Fact(
-            name="Not items", value=f"{listing(of.beyond)}: after a gap in the numbers"
-        )
+        Fact(name="Not items", value=f"{listing(of)}: after a gap in the numbers")
         for of in left
+        if of
     ]
     form = options.get("instrument")
     if form is not None:
@@ -244,6 +251,10 @@ def _text(value: Any, labels: Mapping[float, str]) -> str:
     except (TypeError, ValueError):
         return str(value)
     return str(labels.get(number, f"{number:g}" if isinstance(value, float) else value))
+
+
+def _names(items: Any) -> str:
+    return listing(items, 40) if isinstance(items, list) else str(items)
 
 
 def _span(of: Any) -> str:

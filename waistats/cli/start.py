@@ -49,14 +49,18 @@ def start(
         print(visible(f"  {line}"))
     print()
     told = 0
+    unasked: set[str] = set()
     while True:
         found = session.outcome()
         for decision in found.decisions[told:]:
-            if decision.by == "data":
+            if decision.by == "data" or decision.id in unasked:
                 print(visible(f"  {decision.text}"))
         told = len(found.decisions)
         if found.question is None:
             break
+        if yes or found.question.id in answers:
+            # what is answered in advance is shown as it is decided
+            unasked.add(found.question.id)
         value = _asked(found.question, answers, yes=yes)
         session = session.answer(found.question.id, value)
         if found.question.id == "labels":

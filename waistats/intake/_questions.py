@@ -76,6 +76,23 @@ def place_of(of: ItemSet) -> str:
     return f"{of.columns[0]} to {of.columns[-1]}"
 
 
+def after_gap(of: ItemSet) -> Question:
+    """Return the question whether columns after a gap in the numbers are items."""
+    last, beyond = of.columns[-1], listing(of.alike, 20)
+    one = len(of.alike) == 1
+    return Question(
+        id=f"gap:{of.prefix}",
+        text=f"{beyond} {'comes' if one else 'come'} after a gap in the numbers, with "
+        f"answers like those of {place_of(of)}. Which are the items?",
+        choices=(
+            Choice(value="all", text=f"{place_of(of)} and {beyond}"),
+            Choice(value="before", text=f"only those up to {last}"),
+        ),
+        # several are items of a form that lacks some; one may be anything
+        default=None if one else "all",
+    )
+
+
 def who_answered(of: ItemSet) -> Question:
     names = ("client", "therapist", "observer", "supervisor", "leave out")
     return Question(

@@ -7,11 +7,13 @@ study, the occasion, the person. Nothing is decided here.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from waistats._format import counted
+from waistats.errors import listing
 from waistats.instruments._codes import CUSTOMARY, means_missing
 from waistats.instruments.forms import get_instrument
 from waistats.instruments.identification import identify_instrument
@@ -70,6 +72,8 @@ class ItemSet:
         The items, in order of their numbers.
     beyond : tuple of str
         Columns of the same prefix after a gap in the numbers.
+    alike : tuple of str
+        Those of them whose answers are like those before the gap: perhaps items.
     low, high : float or None
         Lowest and highest answer that occurs, codes for a missing answer left out.
     forms : tuple of str
@@ -83,6 +87,7 @@ class ItemSet:
     prefix: str
     columns: tuple[str, ...]
     beyond: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
     forms: tuple[str, ...] = ()
@@ -139,9 +144,15 @@ class Recognized:
                 f"{of.columns[0]} to {of.columns[-1]}: "
                 f"{counted(len(of.columns), 'item')}{scale}{whose}{form}."
             )
-            if of.beyond:
+            others = [name for name in of.beyond if name not in of.alike]
+            if of.alike:
                 told.append(
-                    f"{', '.join(of.beyond)}: after a gap in the numbers, not taken as "
+                    f"{listing(of.alike, 20)}: after a gap in the numbers, with answers "
+                    "like those before it."
+                )
+            if others:
+                told.append(
+                    f"{listing(others, 20)}: after a gap in the numbers, not taken as "
                     "items."
                 )
         for words, names in (
@@ -250,13 +261,14 @@ def _item_sets(
     labels = responses.attrs.get("value_labels", {})
     for columns, beyond in numbered_sets(responses.columns):
         values = responses[columns]
-        if len(columns) < 3:
+        alike = [c for c in beyond if _alike(values, responses[c])]
+        if len(columns) + len(alike) < 3:
             continue
         worded = [c for c in columns if not pd.api.types.is_numeric_dtype(values[c])]
         if worded:
             words = _words(values)
             if len(worded) == len(columns) and words:
-                found.append(_worded(columns, beyond, words))
+                found.append(_worded(columns, beyond, alike, words))
             continue
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
         low, high = declared or _ends(numbers, [labels.get(c, {}) for c in columns])
@@ -268,6 +280,7 @@ def _item_sets(
                 prefix=prefix,
                 columns=tuple(names),
                 beyond=tuple(str(c) for c in beyond),
+                alike=tuple(str(c) for c in alike),
                 low=low,
                 high=high,
                 forms=_forms(
@@ -283,6 +296,13 @@ def _item_sets(
     return found
 
 
+def _alike(items: pd.DataFrame, column: "pd.Series[Any]") -> bool:
+    """Return whether a column has no answer that the items do not have."""
+    own = column.dropna().unique()
+    known = pd.unique(items.to_numpy().ravel())
+    return len(own) > 1 and bool(pd.Series(own).isin(known).all())
+
+
 def _words(values: pd.DataFrame) -> tuple[str, ...]:
     """Return the words that a set of items shares, none where they are no scale."""
     cells = values.melt()["value"].dropna().astype(str).str.strip()
@@ -291,7 +311,10 @@ def _words(values: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _worded(
-    columns: Sequence[object], beyond: Sequence[object], words: tuple[str, ...]
+    columns: Sequence[object],
+    beyond: Sequence[object],
+    alike: Sequence[object],
+    words: tuple[str, ...],
 ) -> ItemSet:
     names = [str(c) for c in columns]
     prefix = re.sub(r"0*\d+$", "", names[0])
@@ -299,6 +322,7 @@ def _worded(
         prefix=prefix,
         columns=tuple(names),
         beyond=tuple(str(c) for c in beyond),
+        alike=tuple(str(c) for c in alike),
         rater=rater_of(prefix),
         words=words,
     )

@@ -22,6 +22,7 @@ from waistats.intake._questions import (
     Decision,
     OpenError,
     Question,
+    after_gap,
     codes_question,
     keep_question,
     key_question,
@@ -268,6 +269,8 @@ class _Way:
         self.options: dict[str, Any] = {}
         self.decisions: list[Decision] = []
         self.inspection: ResponsesInspection | None = None
+        self.taken: list[ItemSet] = []
+        self.extended = False
 
     def walk(self) -> Outcome:
         question = None
@@ -323,15 +326,17 @@ class _Way:
     def items(self) -> None:
         sets = list(self.seen.sets)
         if len(sets) == 1:
-            self.options["items"] = sets[0].named
-            self.decide("items", f"{place_of(sets[0])}: the items.")
+            self.options["items"] = self.take(sets[0])
+            if not self.extended:
+                self.decide("items", f"{place_of(sets[0])}: the items{_left(sets[0])}.")
             return
-        raters: dict[str, str] = {}
+        raters: dict[str, str | list[str]] = {}
         known = [of.rater for of in sets]
         if None not in known and len(set(known)) == len(known):
             for of in sets:
-                raters[str(of.rater)] = of.named
-                self.decide("raters", f"{place_of(of)}: the items of the {of.rater}.")
+                raters[str(of.rater)] = self.take(of)
+                said = f"{place_of(of)}: the items of the {of.rater}{_left(of)}."
+                self.decide("raters", said)
         else:
             for of in sets:
                 who = self.ask(who_answered(of))
@@ -339,7 +344,7 @@ class _Way:
                     continue
                 if who in raters:
                     raise ModelError(f"two sets of items are given to {who}.")
-                raters[who] = of.named
+                raters[who] = self.take(of)
         if not raters:
             raise DataError("every set of items is excluded; nothing can be computed.")
         if len(raters) == 1:
@@ -347,13 +352,19 @@ class _Way:
         else:
             self.options["raters"] = raters
 
-    def used(self) -> list[ItemSet]:
-        raters = self.options.get("raters", {})
-        named = [*raters.values(), self.options.get("items")]
-        return [of for of in self.seen.sets if of.named in named]
+    def take(self, of: ItemSet) -> str | list[str]:
+        """Return what names the items of a set, those after a gap where they count."""
+        self.taken.append(of)
+        if of.alike and self.ask(after_gap(of)) == "all":
+            self.extended = True
+            return [*of.columns, *of.alike]
+        return of.named
 
     def form(self) -> None:
-        sets = self.used()
+        sets = self.taken
+        if self.extended:
+            self.decide("form", "Items are missing from the numbers: one scale.")
+            return
         shared = [
             name for name in sets[0].forms if all(name in of.forms for of in sets)
         ]
@@ -550,3 +561,15 @@ class _Way:
                 *self.options.get("reverse", []),
                 finding.where,
             ]
+
+
+def _left(of: ItemSet) -> str:
+    """Return which columns after a gap are no items, for a decision of the data."""
+    others = [name for name in of.beyond if name not in of.alike]
+    if not others:
+        return ""
+    one = len(others) == 1
+    return (
+        f"; {listing(others, 20)}, after a gap in the numbers and with other answers, "
+        f"{'is' if one else 'are'} not among them"
+    )

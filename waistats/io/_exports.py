@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from waistats._format import counted
+from waistats.errors import listing
 
 _QUALTRICS = frozenset(
     [
@@ -218,6 +219,7 @@ def _redcap(
             "Event Name",
             "Repeat Instance",
         )
+        and any(_text(row[names.index(n)]) for row in rows if len(row) == len(names))
     ]
     if not split:
         return None
@@ -226,8 +228,8 @@ def _redcap(
     notes = ["recognized as an export of REDCap"]
     if len(set(seen)) < len(seen):
         notes.append(
-            f"persons ({person}) have several rows, one per event: {', '.join(split)} "
-            "identifies the events"
+            f"persons ({person}) have several rows, one per event: {listing(split)} "
+            f"{'identifies' if len(split) == 1 else 'identify'} the events"
         )
     return Export(program="REDCap", notes=tuple(notes))
 
