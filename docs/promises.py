@@ -251,8 +251,8 @@ def predictions() -> str:
     return "\n\n".join(
         [
             "## Prediction intervals that carry the uncertainty of tau2",
-            f"{len(frame)} cells of {runs:,} SIMULATED literatures of one coefficient a "
-            "study, normal items, 12 items, 20 to 50 or 20 to 300 respondents. The "
+            f"{len(frame)} cells of {runs:,} SIMULATED literatures of one coefficient "
+            "per study, normal items, 12 items, 20 to 50 or 20 to 300 respondents. The "
             'default interval (`prediction="confidence-distribution"`) against '
             "metafor's, which takes tau2 as known. Where tau is small against the "
             "sampling errors it is wide, since nobody knows that tau is small.",

@@ -143,7 +143,7 @@ def test_the_pages_recommend_what_was_measured(pages):
     plain = "REML, Knapp-Hartung"
     words = " ".join(model.split())
     assert f"cover {share(exact, k=100)} instead of {share(plain, k=100)}" in words
-    assert f"pooled: {share('raw alphas, ' + plain)}" in words
+    assert f"their intervals cover {share('raw alphas, ' + plain)}" in words
     others = {share(f"{name}, Knapp-Hartung") for name in ("PM", "DL")}
     assert f"({others.pop()} where REML covers {share(plain)}" in words
     assert not others

@@ -163,7 +163,7 @@ def _qualtrics(
             )
             if tests:
                 notes.append(
-                    f"{counted(tests, 'row is', 'rows are')} test answers ({name} is a "
+                    f"{counted(tests, 'row contains', 'rows contain')} test answers ({name} is a "
                     "preview): exclude them unless they are intended"
                 )
                 break
