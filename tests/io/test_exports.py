@@ -47,7 +47,7 @@ def test_qualtrics_header_rows_are_no_people(tmp_path, kind):
     assert read.attrs["column_labels"]["site"] == "Which clinic?"
     notes = " ".join(read.attrs["notes"])
     assert "recognized as an export of Qualtrics: the 2 rows below the names" in notes
-    assert "1 row is test answers (Status is a preview)" in notes
+    assert "1 row contains test answers (Status is a preview)" in notes
     assert read.attrs["file_rows"][0] == (0, 4)
 
 

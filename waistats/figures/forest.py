@@ -168,7 +168,7 @@ _HEADS = {"n": "n", "n_items": "Items", "weight": "Weight"}
 def forest_columns(
     result: Any, lines: pd.DataFrame, names: Sequence[str]
 ) -> list[Texts]:
-    """Return the columns of these names, a text a line."""
+    """Return the columns of these names, one text per line."""
     return [_texts(result, lines, name) for name in names if _known(result, name)]
 
 

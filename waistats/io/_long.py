@@ -24,7 +24,7 @@ Where = Callable[[IntArray], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LongColumns:
-    """Columns of a table with one row an answer.
+    """Columns of a table with one row per answer.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ def long_columns(
     """Return the columns of a long table; a ModelError where one is not named."""
     if person is None or item is None or value is None:
         raise ModelError(
-            f"a long table, with one row an answer, needs all of {option('person')}, "
+            f"a long table, with one row per answer, needs all of {option('person')}, "
             f"{option('item')} and {option('value')}: the columns of the respondent, of "
             "the item and of the answer."
         )

@@ -1,4 +1,4 @@
-"""The likelihood of several outcomes a study with one between-study covariance.
+"""The likelihood of several outcomes per study with one between-study covariance.
 
 Everything a study contributes to derivatives passes through its outcomes: with Z the
 indicator of the outcomes of its rows, Z'WZ, Z'WX and Z'Py are all that is needed, of

@@ -142,7 +142,7 @@ class BayesResult(OfEffects):
         Parameters
         ----------
         new : DataFrame or mapping, optional
-            Values of the moderators, a row a prediction. None gives one row without
+            Values of the moderators, one row per prediction. None gives one row without
             moderators and one row per fitted coefficient with them.
         back_transform : bool, default True
             Return the alpha scale (then without ``se``) instead of the model's.
@@ -220,7 +220,7 @@ class BayesResult(OfEffects):
         threshold : float
             On the alpha scale (the model's, if its measure is unknown).
         new : DataFrame or mapping, optional
-            Values of the moderators, a row a probability.
+            Values of the moderators, one row per probability.
         of : {"population", "mean"}
             The true value of a new population, or the mean of all populations.
 

@@ -152,7 +152,7 @@ class BayesMultilevelResult(OfEffects):
         Parameters
         ----------
         new : DataFrame or mapping, optional
-            Values of the moderators, a row a prediction. None gives one row without
+            Values of the moderators, one row per prediction. None gives one row without
             moderators and one row per fitted coefficient with them.
         back_transform : bool, default True
             Return the alpha scale (then without ``se``) instead of the model's.
@@ -204,7 +204,7 @@ class BayesMultilevelResult(OfEffects):
         threshold : float
             On the alpha scale (the model's, if its measure is unknown).
         new : DataFrame or mapping, optional
-            Values of the moderators, a row a probability.
+            Values of the moderators, one row per probability.
         of : {"coefficient", "study", "mean"}
             The true value of a coefficient of a new study, the new study's mean, or the
             mean of all studies.

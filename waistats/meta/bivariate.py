@@ -1,4 +1,4 @@
-"""Two correlated outcomes a study: restricted likelihood with known sampling blocks."""
+"""Two correlated outcomes per study: restricted likelihood with known sampling blocks."""
 
 from dataclasses import dataclass
 

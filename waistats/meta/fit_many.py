@@ -112,7 +112,7 @@ def in_chunks(
     *,
     thorough: bool = True,
 ) -> Batch:
-    """Fit a large batch in cache-sized pieces, on one thread a core."""
+    """Fit a large batch in cache-sized pieces, on one thread per core."""
     k, size = y.shape
     width = max(1, CHUNK // max(k, 1))
     workers = threads or os.cpu_count() or 1

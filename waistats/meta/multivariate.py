@@ -1,4 +1,4 @@
-"""Several outcomes a study at once, with an unstructured between-study covariance."""
+"""Several outcomes per study at once, with an unstructured between-study covariance."""
 
 from dataclasses import replace
 from itertools import combinations

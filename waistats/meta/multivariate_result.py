@@ -41,7 +41,7 @@ AT_BOUND = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class MultivariateResult(OfEffects):
-    """A fitted model of several outcomes a study.
+    """A fitted model of several outcomes per study.
 
     Attributes
     ----------

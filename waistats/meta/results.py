@@ -239,7 +239,7 @@ class FittedModel(OfEffects):
         Parameters
         ----------
         new : DataFrame or mapping, optional
-            Values of the moderators, a row a prediction. None gives one row without
+            Values of the moderators, one row per prediction. None gives one row without
             moderators and one row per fitted coefficient with them.
         back_transform : bool, default True
             Return the alpha scale (then without ``se``) instead of the model's. Limits
@@ -305,7 +305,7 @@ class FittedModel(OfEffects):
         Returns
         -------
         DataFrame
-            ``study_id, coefficient_id, estimate, ci_low, ci_high``, a row a
+            ``study_id, coefficient_id, estimate, ci_low, ci_high``, one row per
             coefficient, drawn towards the fitted value by its imprecision.
 
         Notes

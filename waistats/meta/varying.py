@@ -125,7 +125,7 @@ class VaryingMeans(OfEffects):
         return marked(frame, self.simulated)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per mean and then one a difference, on the alpha scale."""
+        """Return one row per mean and then one per difference, on the alpha scale."""
         differences = self.differences()
         if len(differences) == 0:
             return self._means()
@@ -200,7 +200,7 @@ class VaryingRegression(OfEffects):
         Parameters
         ----------
         new : DataFrame or mapping, optional
-            Values of the moderators, a row a prediction; None for the fitted rows.
+            Values of the moderators, one row per prediction; None for the fitted rows.
         back_transform : bool, default True
             Return the alpha scale (then without ``se``) instead of the Bonett scale.
 

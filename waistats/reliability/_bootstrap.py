@@ -1,4 +1,4 @@
-"""Resampling of respondents by multinomial weights: one matrix product a block."""
+"""Resampling of respondents by multinomial weights: one matrix product per block."""
 
 from collections.abc import Iterator
 

@@ -24,7 +24,7 @@ class Ratings:
     Attributes
     ----------
     values : ndarray of shape (n, k)
-        One row per target, one column a rater; complete.
+        One row per target, one column per rater; complete.
     n_excluded : int
         Targets left out for a missing rating.
     notes : tuple of str

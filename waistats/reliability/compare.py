@@ -164,7 +164,7 @@ class AlphasComparison(Result):
     notes: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row an alpha."""
+        """Return one row per alpha."""
         frame = pd.DataFrame(
             {
                 "term": [f"alpha{i + 1}" for i in range(len(self.estimates))],

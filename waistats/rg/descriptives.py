@@ -169,7 +169,7 @@ def stem_and_leaf(values: Any) -> str:
     Returns
     -------
     str
-        The display, a line a tenth.
+        The display, one line per tenth.
 
     Examples
     --------

@@ -171,10 +171,11 @@ def pool_covariances(
     samples differ in the spread of true scores all correlations move together, and the
     model's standard error (``se_model``) is far too small. With random effects ``se``
     is therefore robust: from how the studies' contributions to the coefficient differ
-    (CR2), with Satterthwaite's df. In SIMULATED normal answers (six items, 100 persons a
-    study, 400 runs) 95 % intervals of alpha and omega total covered .94 to .97 with 5, 10
-    and 20 studies, alike or differing in the spread of true scores; those of omega
-    hierarchical (nine items, three groups, studies alike) .94 with 5 and .95 with 10.
+    (CR2), with Satterthwaite's df. In SIMULATED normal answers (six items, 100 persons
+    per study, 400 runs) 95 % intervals of alpha and omega total covered .94 to .97 with
+    5, 10 and 20 studies, alike or differing in the spread of true scores; those of
+    omega hierarchical (nine items, three groups, studies alike) .94 with 5 and .95 with
+    10.
 
     References
     ----------

@@ -51,7 +51,7 @@ def pooled_sem(
     Returns
     -------
     DataFrame
-        A row a cell of at least three studies, one alpha a sample: the columns of
+        One row per cell of at least three studies, one alpha per sample: the columns of
         ``by``, ``n_items``, ``score_range`` (highest less lowest possible sum), ``k,
         k_studies, n``, the pooled error in points of the sum score with its limits,
         ``detectable`` (the smallest change of a person that exceeds error at the level,

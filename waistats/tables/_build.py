@@ -189,7 +189,7 @@ _MARK = "footnote mark"
 def _footnoted(
     frame: pd.DataFrame, names: Sequence[str]
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return a frame with a letter a row for what its notes say, and the notes."""
+    """Return a frame with one letter per row for what its notes say, and the notes."""
     below: list[str] = []
     marks = [""] * len(frame)
     letters: dict[str, str] = {}

@@ -42,7 +42,7 @@ class _Part:
 
 
 def _parts(spec: TableSpec, column: Column) -> list[_Part]:
-    """Return what a column becomes: an interval has a column an end."""
+    """Return what a column becomes: an interval has one column per end."""
     if column.ends is None:
         texts = spec.texts(column)
         return [_Part(column.title, texts, spec.values(column), column.numeric)]

@@ -364,7 +364,7 @@ class MultilevelResult(FittedModel):
         Parameters
         ----------
         cluster : column name or array_like, optional
-            Independent clusters, one value a row; the outermost level by default.
+            Independent clusters, one value per row; the outermost level by default.
 
         Returns
         -------

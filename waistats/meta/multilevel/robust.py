@@ -406,7 +406,7 @@ class RobustResult(Result):
         Parameters
         ----------
         new : DataFrame or mapping, optional
-            Values of the moderators, a row a prediction. None gives one row without
+            Values of the moderators, one row per prediction. None gives one row without
             moderators and one row per fitted coefficient with them.
         back_transform : bool, default True
             Return the alpha scale (then without ``se``) instead of the model's.

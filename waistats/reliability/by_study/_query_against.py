@@ -61,7 +61,7 @@ def _scale_of(plan: ScalePlan, column: object) -> str | None:
 
 
 def _sums(answers: Answers, scale: str) -> pd.DataFrame:
-    """Return the sums of the complete respondents of one scale, a row a sample."""
+    """Return the sums of the complete respondents of one scale, one row per sample."""
     of = answers.plan.scales[scale]
     plan = replace(answers.plan, scales={scale: of})
     rows = answers.rows

@@ -78,9 +78,9 @@ def reliability_by_study(
     Parameters
     ----------
     data : DataFrame, path, glob, Ibis table or ResponseSummaries
-        One row per respondent; or, with ``person``, ``item`` and ``value``, one row an
-        answer. Parquet and CSV are queried in place, not read into memory. Or
-        the sums of `summarize_responses`, or JSON files of them.
+        One row per respondent; or, with ``person``, ``item`` and ``value``, one row per
+        answer. Parquet and CSV are queried in place, not read into memory. Or the sums
+        of `summarize_responses`, or JSON files of them.
     study : str
         The column that says which study a respondent belongs to. Summaries name their
         studies: with them, omit this and all options about answers.
