@@ -163,8 +163,8 @@ def _qualtrics(
             )
             if tests:
                 notes.append(
-                    f"{counted(tests, 'row contains', 'rows contain')} test answers ({name} is a "
-                    "preview): exclude them unless they are intended"
+                    f"{counted(tests, 'row contains', 'rows contain')} test answers "
+                    f"({name} is a preview): exclude them unless they are intended"
                 )
                 break
     return Export(
