@@ -187,7 +187,9 @@ def test_a_folder_of_alpha_brings_what_was_decided(tmp_path, capsys):
     assert main(["generalize", str(out), "--output", str(tmp_path / "study")]) == 0
     capsys.readouterr()
     page = (tmp_path / "study" / "report.html").read_text(encoding="utf-8")
-    assert "set to missing, as stated (99, -9) (decided by the user)." in page
+    assert (
+        "set to missing, as stated (99, \N{MINUS SIGN}9) (decided by the user)." in page
+    )
 
 
 @pytest.mark.slow
