@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.font_manager import fontManager
 
 import waistats as ws
 
@@ -25,6 +26,7 @@ def state():
         "rcParams": dict(mpl.rcParams),
         "backend": mpl.get_backend(),
         "figures": plt.get_fignums(),
+        "fonts": [(entry.name, entry.fname) for entry in fontManager.ttflist],
         "warnings": list(warnings.filters),
         "numpy errors": np.geterr(),
         "numpy random": np.random.get_state()[1].tolist(),  # noqa: NPY002

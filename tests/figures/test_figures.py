@@ -272,19 +272,34 @@ class TestCaterpillar:
 
 
 @pytest.mark.parametrize("weight", ["normal", "bold"])
-def test_the_font_is_matplotlibs_own(weight, monkeypatch):
+@pytest.mark.parametrize("first", [False, True])
+def test_the_font_is_matplotlibs_own(weight, first, monkeypatch, tmp_path):
     """A system's DejaVu Sans of another version would draw other bytes."""
-    own = font_manager.FontProperties(family=style.own_font(), weight=weight)
-    found = Path(font_manager.findfont(own, fallback_to_default=False))
-    assert found.parent == Path(mpl.get_data_path(), "fonts", "ttf")
-    assert found.stem == ("DejaVuSans-Bold" if weight == "bold" else "DejaVuSans")
-    count = len(font_manager.fontManager.ttflist)
-    style.own_font()
-    assert len(font_manager.fontManager.ttflist) == count
-    # where the list of fonts was made again, it is added again
-    rest = [e for e in font_manager.fontManager.ttflist if e.name != style.FONT]
-    monkeypatch.setattr(font_manager.fontManager, "ttflist", rest)
-    assert [e.name for e in rest if e.name == style.own_font()] == [style.FONT] * 2
+    manager = font_manager.fontManager
+    stem = "DejaVuSans-Bold" if weight == "bold" else "DejaVuSans"
+    ours = Path(mpl.get_data_path(), "fonts", "ttf", f"{stem}.ttf")
+    copy = tmp_path / ours.name
+    copy.write_bytes(ours.read_bytes())
+    number = 700 if weight == "bold" else 400
+    system = font_manager.FontEntry(
+        fname=str(copy), name=style.FONT, weight=number, size="scalable"
+    )
+    fonts = [system, *manager.ttflist] if first else [*manager.ttflist, system]
+    monkeypatch.setattr(manager, "ttflist", fonts)
+    manager._findfont_cached.cache_clear()
+    own = font_manager.FontProperties(family=style.FONT, weight=weight)
+    try:
+        given = Path(font_manager.findfont(own))
+        assert (given == copy) == first
+        with style.drawing():
+            assert Path(font_manager.findfont(own)) == ours
+            assert style.text_width(["a"]) > 0
+            assert Path(font_manager.findfont(own)) == ours
+        # and the session has its fonts again
+        assert manager.ttflist is fonts
+        assert Path(font_manager.findfont(own)) == given
+    finally:
+        manager._findfont_cached.cache_clear()
 
 
 class TestBox:

@@ -5,10 +5,14 @@ import pandas as pd
 import pytest
 
 from waistats import (
+    back_transform,
     effect_sizes,
+    fit_meta,
     fit_multilevel,
     generalize,
+    multiverse,
     reliability_by_study,
+    tables,
 )
 from waistats.errors import DataError
 from waistats.meta._covariance import blocks_of_pairs, covariance_pairs, follow
@@ -114,3 +118,71 @@ def test_a_covariance_that_does_not_fit_is_refused(table):
         blocks_of_pairs(pairs.drop(columns="measure"), "x.csv")
     with pytest.raises(DataError, match="must be a number"):
         blocks_of_pairs(pairs.assign(covariance="a"), "x.csv")
+
+
+def alphas_of(frame, **choice):
+    at = np.ones(len(frame), dtype=bool)
+    for name, value in choice.items():
+        at &= (frame[name] == value).to_numpy()
+    assert at.sum() == 1
+    return frame.loc[at, ["estimate", "ci_low", "ci_high"]].to_numpy()[0]
+
+
+@pytest.mark.parametrize("measure", ["bonett", "raw"])
+def test_the_multiverse_takes_it_on_every_scale(table, measure):
+    found = multiverse(table, measures=[measure], models=["REML"], exclude=["none"])
+    effects = effect_sizes(table, measure=measure)
+    a = table["estimate"].to_numpy()
+    V = follow(effect_sizes(table), table.attrs["V"]).matrix.toarray()
+    if measure == "raw":
+        V = V * np.outer(1 - a, 1 - a)
+    fit = fit_multilevel(effects, V=V)
+    robust = fit.robust().to_frame().iloc[0]
+    ends = robust[["estimate", "ci_low", "ci_high"]].to_numpy(dtype=float)
+    frame = found.to_frame()
+    np.testing.assert_allclose(
+        alphas_of(frame, dependence="multilevel-robust"),
+        np.sort(back_transform(ends, measure))[[1, 0, 2]],
+        rtol=1e-8,
+    )
+    # a mean of a study has the mean of its block
+    study = pd.factorize(table["study_id"])[0]
+    J = np.eye(study.max() + 1)[study] / np.bincount(study)[study][:, None]
+    means = effects.groupby("study_id", as_index=False)["yi"].mean()
+    mean = fit_meta(means.assign(vi=np.diag(J.T @ V @ J)))
+    row = mean.to_frame().iloc[0]
+    ends = row[["estimate", "ci_low", "ci_high"]].to_numpy(dtype=float)
+    np.testing.assert_allclose(
+        alphas_of(frame, dependence="mean", interval="knapp-hartung"),
+        np.sort(back_transform(ends, measure))[[1, 0, 2]],
+        rtol=1e-8,
+    )
+    assert any("sampling variances" in note for note in found.notes)
+    assert found.notes[0] in str(found)
+
+
+def test_the_multiverse_of_a_study_is_that_of_its_covariance(table):
+    study = generalize(table.assign(scale="total"))
+    own = study.multiverse
+    choice = {"measure": "bonett", "exclusion": "none"}
+    limits = alphas_of(own.to_frame(), dependence="multilevel", interval="t", **choice)
+    assert limits[0] == pytest.approx(study.pooled.row()["estimate"], abs=1e-9)
+    assert "sampling variances that" in tables.to_text(tables.multiverse(own))
+    bare = multiverse(table.drop(columns=[]), V={})
+    assert bare.notes == ()
+
+
+def test_the_multiverse_with_a_covariance_of_some_studies(table):
+    some = {name: table.attrs["V"][name] for name in ("S0", "S3")}
+    lost = table.assign(reason=["too few"] + [""] * (len(table) - 1))
+    lost.loc[0, "estimate"] = np.nan
+    found = multiverse(
+        lost, V=some, measures=["bonett"], exclude=["none"], multilevel_correlation=0.4
+    )
+    effects = effect_sizes(lost)
+    fit = fit_multilevel(effects, V=follow(effects, some, within_correlation=0.4))
+    robust = fit.robust().to_frame().iloc[0]
+    assert alphas_of(found.to_frame(), dependence="multilevel-robust")[0] == (
+        pytest.approx(back_transform(robust["estimate"]), abs=1e-9)
+    )
+    assert any("of 17 coefficients is known" in note for note in found.notes)

@@ -43,8 +43,8 @@ BLUE, ORANGE, GREEN, VERMILION = PALETTE[0], PALETTE[1], PALETTE[2], PALETTE[5]
 # Inches: a journal's one and two columns.
 COLUMN, PAGE = 3.5, 7.0
 SIZE, SMALL, LEAST = 8.0, 7.0, 5.0
-# matplotlib's own copy: a system's DejaVu Sans may be of another version
-FONT = "DejaVu Sans of matplotlib"
+# in matplotlib's own copy, see `own_font`: a system's may be of another version
+FONT = "DejaVu Sans"
 FORMATS = ("svg", "png", "pdf")
 HARDLY = (0.05, 0.04, 0.05, 0.04)  # margins of figures that place their own panels
 
@@ -90,18 +90,33 @@ _HOUSE: dict[str, Any] = {
 }
 
 
-def own_font() -> str:
-    """Return the name of the house's font, known to matplotlib from now on."""
-    from matplotlib import get_data_path
-    from matplotlib.font_manager import FontEntry, fontManager
+@contextmanager
+def own_font() -> Iterator[None]:
+    """Draw in matplotlib's own copy of the font, whichever copies a system has.
 
-    if not any(entry.name == FONT for entry in fontManager.ttflist):
-        folder = Path(get_data_path(), "fonts", "ttf")
-        for file, weight in (("DejaVuSans.ttf", 400), ("DejaVuSans-Bold.ttf", 700)):
-            path = str(folder / file)
-            entry = FontEntry(fname=path, name=FONT, weight=weight, size="scalable")
-            fontManager.ttflist.append(entry)
-    return FONT
+    matplotlib prefers its own as a rule. Where it does not, the others are set aside
+    for as long as the drawing takes.
+    """
+    from matplotlib import font_manager, get_data_path
+
+    manager, folder = font_manager.fontManager, get_data_path()
+    found = (
+        manager.findfont(font_manager.FontProperties(family=FONT, weight=weight))
+        for weight in ("normal", "bold")
+    )
+    if all(str(file).startswith(folder) for file in found):
+        yield
+        return
+    kept = manager.ttflist
+    manager.ttflist = [
+        entry for entry in kept if entry.name != FONT or entry.fname.startswith(folder)
+    ]
+    manager._findfont_cached.cache_clear()
+    try:
+        yield
+    finally:
+        manager.ttflist = kept
+        manager._findfont_cached.cache_clear()
 
 
 @contextmanager
@@ -110,10 +125,13 @@ def drawing() -> Iterator[None]:
     import matplotlib as mpl
     from matplotlib import style
 
-    own_font()
     interactive = mpl.is_interactive()
     try:
-        with style.context(["default", _HOUSE]), warnings.catch_warnings():
+        with (
+            style.context(["default", _HOUSE]),
+            own_font(),
+            warnings.catch_warnings(),
+        ):
             # said once, by `render`, not once a sign and a measurement
             warnings.filterwarnings(
                 "ignore", message=r"Glyph \d+ ", category=UserWarning
@@ -293,7 +311,8 @@ def unknown_signs(figure: "Figure") -> list[str]:
     from matplotlib import font_manager
     from matplotlib.text import Text
 
-    font = font_manager.get_font(font_manager.findfont(FONT))
+    with own_font():
+        font = font_manager.get_font(font_manager.findfont(FONT))
     known = font.get_charmap()
     signs = {sign for text in figure.findobj(Text) for sign in str(text.get_text())}
     return sorted(s for s in signs if s.isprintable() and ord(s) not in known)
@@ -353,12 +372,12 @@ def text_width(texts: Iterable[str], size: float = SMALL, bold: bool = False) ->
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
-    font = FontProperties(
-        family=own_font(), size=size, weight="bold" if bold else "normal"
-    )
+    font = FontProperties(family=FONT, size=size, weight="bold" if bold else "normal")
     lines = [line[:MOST] for text in texts for line in text.split("\n") if line]
     measure = text_to_path.get_text_width_height_descent
-    return max((measure(line, font, False)[0] for line in lines), default=0.0) / 72
+    with own_font():
+        widths = [measure(line, font, False)[0] for line in lines]
+    return max(widths, default=0.0) / 72
 
 
 def shorten(text: str, width: float, size: float = SMALL, bold: bool = False) -> str:

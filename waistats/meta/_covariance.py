@@ -30,6 +30,10 @@ class SamplingCovariance:
     given : ndarray of bool, shape (k,)
         Coefficients whose covariance was given; the others have their ``vi``, and
         ``within_correlation`` with those of their sample.
+    n_used : int
+        Coefficients that can be pooled.
+    measure : str or None
+        Scale of ``yi``.
     within_correlation : float or None
         Assumed correlation of the others.
     """
@@ -37,6 +41,8 @@ class SamplingCovariance:
     places: Mapping[tuple[str, str], int] = field(repr=False)
     matrix: sparse.csr_array = field(repr=False)
     given: BoolArray = field(repr=False)
+    n_used: int
+    measure: str | None = None
     within_correlation: float | None = None
 
     def rows(self, effects: pd.DataFrame) -> np.ndarray:
@@ -55,6 +61,23 @@ class SamplingCovariance:
         at = self.rows(effects)
         return sparse.csr_array(self.matrix[at][:, at])
 
+    def known(self, effects: pd.DataFrame) -> tuple[sparse.csr_array, BoolArray]:
+        """Return what was given of the rows of a table, on its scale, and for which."""
+        at = self.rows(effects)
+        given = np.asarray(self.given[at], dtype=bool)
+        scale = sparse.diags_array(_rescaled(effects, self.measure) * given)
+        return sparse.csr_array(scale @ self.matrix[at][:, at] @ scale), given
+
+    def on(self, effects: pd.DataFrame) -> sparse.csr_array:
+        """Return `of` on the scale of a table, which may be another."""
+        matrix, given = self.known(effects)
+        vi = np.where(given, 0.0, effects["vi"].to_numpy(dtype=float))
+        if self.within_correlation is None:
+            return sparse.csr_array(matrix + sparse.diags_array(vi))
+        samples = _samples(effects, _keys(effects))
+        rest = constant_correlation(vi, samples, self.within_correlation)
+        return sparse.csr_array(matrix + rest)
+
     def to_frame(self) -> pd.DataFrame:
         """Return the covariance of all coefficients, labelled study/coefficient."""
         labels = ["/".join(key) for key in self.places]
@@ -63,7 +86,7 @@ class SamplingCovariance:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know."""
-        known, all_ = int(self.given.sum()), len(self.given)
+        known, all_ = int(self.given.sum()), self.n_used
         if known == all_:
             return ()
         rest = all_ - known
@@ -152,7 +175,9 @@ def follow(
     return SamplingCovariance(
         places=places,
         matrix=sparse.csr_array(base),
-        given=given[used],
+        given=given,
+        n_used=int(used.sum()),
+        measure=_scale_of(effects) or measure,
         within_correlation=within_correlation,
     )
 
@@ -190,14 +215,20 @@ def _in_order(block: Any, effects: pd.DataFrame, rows: list[int]) -> Any:
     return labelled.reindex(index=ids, columns=ids).to_numpy(dtype=float)
 
 
-def _rescaled(effects: pd.DataFrame, measure: str) -> FloatArray:
-    """Return what leads each coefficient's error from one scale to that of yi."""
+def _scale_of(effects: pd.DataFrame) -> str | None:
+    """Return the scale of yi; None where it is not said."""
     own = effects["measure"].dropna().unique() if "measure" in effects else []
-    if len(own) != 1 or own[0] == measure:
+    return str(own[0]) if len(own) == 1 else None
+
+
+def _rescaled(effects: pd.DataFrame, measure: str | None) -> FloatArray:
+    """Return what leads each coefficient's error from one scale to that of yi."""
+    own = _scale_of(effects)
+    if own is None or measure is None or own == measure:
         return np.ones(len(effects))
     a = pd.to_numeric(effects["estimate"], errors="coerce").to_numpy(dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(slope(a, str(own[0])) / slope(a, measure), dtype=float)
+        return np.asarray(slope(a, own) / slope(a, measure), dtype=float)
 
 
 def covariance_pairs(table: pd.DataFrame) -> pd.DataFrame | None:

@@ -11,14 +11,15 @@ from waistats._format import counted, percent
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import listing
 from waistats.instruments._findings import NOTE, WARNING, Finding
+from waistats.reliability._intervals import FORMULA_INTERVALS, is_strained
+from waistats.reliability._moments import variance_strain
 
 # intervals that rest on normal items
-FORMULA_CI = ("feldt", "bonett", "hakstian-whalen", "normal-theory")
+_NORMAL_ITEMS = (*FORMULA_INTERVALS, "normal-theory")
 # more respondents than this are not compared row by row
 MOST_ROWS = 200_000
 _FEWEST_ITEMS = 8
 _MOST_NAMED = 4
-_STRAINED = 1.3
 _AT_THE_END = 0.35
 _OFTEN = 0.05
 # equal rows are worth a word where chance gives fewer than this
@@ -203,19 +204,20 @@ def look_at_interval(
     -----
     The distribution-free variance of alpha (`cronbach_alpha(ci="adf")`) over the normal
     theory one, pooled over samples, is the factor by which the interval's variance is
-    too small. A warning needs a factor of 1.3 that two of its standard errors tell from
-    1, or 60 % of the answers at one end.
+    too small. A warning needs `is_strained`, the rule of `cronbach_alpha`, or 60 % of
+    the answers at one end.
     """
-    if ci not in FORMULA_CI:
+    if ci not in _NORMAL_ITEMS:
         return []
-    ratio, error = _strain(keyed, codes, k)
+    full = np.isfinite(keyed).all(axis=1)
+    ratio, error = variance_strain(*(keyed[full & (codes == j)] for j in range(k)))
     given = keyed[np.isfinite(keyed)]
     if not len(given) or not np.isfinite(ratio):
         return []
     low, high = ends if ends is not None else (given.min(), given.max())
     at_top, at_floor = float((given == high).mean()), float((given == low).mean())
     most = max(at_top, at_floor)
-    strained = ratio >= _STRAINED and ratio - 2 * error > 1
+    strained = is_strained(ratio, error)
     if not strained and most < 0.6:
         return []
     end = (
@@ -240,31 +242,3 @@ def look_at_interval(
             advice=f"Use {option('ci', 'adf')} or {option('ci', 'bootstrap')}.",
         )
     ]
-
-
-def _strain(keyed: FloatArray, codes: IntArray, k: int) -> tuple[float, float]:
-    """Return the pooled ratio of variances, and its standard error."""
-    ratios = []
-    m = keyed.shape[1]
-    full = np.isfinite(keyed).all(axis=1)
-    for sample in range(k):
-        rows = keyed[full & (codes == sample)]
-        n = len(rows)
-        if n < 20:
-            continue
-        centred = rows - rows.mean(axis=0)
-        total = centred.sum(axis=1)
-        squares = (centred**2).sum(axis=1)
-        spread, variance = squares.sum() / (n - 1), (total**2).sum() / (n - 1)
-        if variance <= 0:
-            continue
-        alpha = m / (m - 1) * (1 - spread / variance)
-        if not alpha < 1:
-            continue
-        influence = m / (m - 1) * (spread * total**2 - variance * squares) / variance**2
-        formula = 2 * m / ((m - 1) * (n - 2)) * (1 - alpha) ** 2
-        ratios.append(influence**2 / ((n - 1) * formula))
-    if not ratios:
-        return np.nan, np.nan
-    each = np.concatenate(ratios)
-    return float(each.mean()), float(each.std() / np.sqrt(len(each)))

@@ -106,14 +106,22 @@ def normal_theory_se(
     return np.sqrt(variance / np.asarray(n, dtype=np.float64))
 
 
+# intervals of alpha by a formula for normal items
+FORMULA_INTERVALS = ("feldt", "bonett", "hakstian-whalen")
+
 # a formula's variance that is too small by this factor is worth a word: limits that are
 # 14 % too narrow
 STRAINED = 1.3
 
 
+def is_strained(ratio: float, error: float) -> bool:
+    """Return whether an interval by formula is too short: see `variance_strain`."""
+    return bool(ratio >= STRAINED and ratio - error > 1)
+
+
 def strain_words(ratio: float, error: float) -> str:
     """Return in words that Bonett's variance is too small, or ``""``."""
-    if not (ratio >= STRAINED and ratio - error > 1):
+    if not is_strained(ratio, error):
         return ""
     return (
         f"The distribution-free variance of alpha is {ratio:.1f} times what Bonett's and "

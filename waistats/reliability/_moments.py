@@ -278,39 +278,43 @@ def alpha_influence(values: FloatArray) -> FloatArray:
 _ENOUGH = 1000
 
 
-def variance_strain(values: FloatArray) -> tuple[float, float]:
+def variance_strain(*samples: FloatArray) -> tuple[float, float]:
     """Return the distribution-free variance of alpha over Bonett's, and its error.
 
     Parameters
     ----------
-    values : ndarray, shape (n, m)
-        Complete answers; of more than 2,000 respondents every second, third ... is
-        taken, which is enough to judge.
+    *samples : ndarray, shape (n, m)
+        Complete answers of each sample; of more than 2,000 respondents every second,
+        third ... is taken, which is enough to judge.
 
     Returns
     -------
     ratio, error : float
-        NaN where alpha is not defined or not below 1.
+        Over all samples; NaN where no sample has an alpha below 1.
     """
+    each = np.concatenate([np.empty(0), *map(_strain_terms, samples)])
+    if not len(each):
+        return np.nan, np.nan
+    return float(each.mean()), float(each.std() / np.sqrt(len(each)))
+
+
+def _strain_terms(values: FloatArray) -> FloatArray:
+    """Return what each respondent adds to the ratio of a sample, its mean."""
     part = values[:: max(1, len(values) // _ENOUGH)]
     n, m = part.shape
     if n < 10:
-        return np.nan, np.nan
+        return np.empty(0)
     centred = part - part.mean(axis=0)
     squares = np.einsum("ij,ij->i", centred, centred)
     total = (centred @ np.ones(m)) ** 2
     item_sum, variance = squares.sum(), total.sum()
     if not variance > 1e-12 * item_sum:
-        return np.nan, np.nan
+        return np.empty(0)
     rest = 1 - m / (m - 1) * (1 - item_sum / variance)
     if not rest > 1e-12:
-        return np.nan, np.nan
+        return np.empty(0)
     influence = m / (m - 1) * (item_sum * total / variance - squares) / variance / rest
-    each = influence**2
-    scale = (m - 1) / (2 * m) * (n - 1) * (n - 2) / n
-    ratio = float(each.sum() * scale)
-    error = float(np.sqrt(each.var() * n) * scale)
-    return ratio, error
+    return np.asarray(influence**2 * (m - 1) / (2 * m) * (n - 1) * (n - 2))
 
 
 def gradient_influence(values: FloatArray, gradient: FloatArray) -> FloatArray:

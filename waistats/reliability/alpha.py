@@ -22,6 +22,7 @@ from waistats.reliability._delta import (
     delta_spread,
 )
 from waistats.reliability._intervals import (
+    FORMULA_INTERVALS,
     bonett_limits,
     bonett_se,
     feldt_limits,
@@ -42,7 +43,6 @@ from waistats.reliability._moments import (
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import Sample, prepare, refuse_impossible
 
-FORMULA_INTERVALS = ("feldt", "bonett", "hakstian-whalen")
 ALPHA_INTERVALS = FORMULA_INTERVALS + DELTA_INTERVALS
 # an alpha this near to 1 is 1 but for rounding
 _ROUNDING = 1e-12

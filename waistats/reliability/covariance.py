@@ -9,6 +9,7 @@ import pandas as pd
 from waistats._format import Result, counted
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, check_option
+from waistats.measures import slope
 from waistats.provenance import marked, noted, of_simulated
 from waistats.reliability._answers import Accepted, Codes, match_respondents
 from waistats.reliability._items import ItemsLike
@@ -22,12 +23,7 @@ MEASURES = ("bonett", "hakstian-whalen", "raw")
 def pooling_slope(alpha: FloatArray, measure: str) -> FloatArray:
     """Return the derivative of the pooling scale by alpha."""
     measure = check_option("measure", measure, MEASURES)
-    rest = 1 - np.asarray(alpha, dtype=np.float64)
-    if measure == "bonett":
-        return 1 / rest
-    if measure == "hakstian-whalen":
-        return np.cbrt(rest) ** -2.0 / 3
-    return np.ones_like(rest)
+    return slope(alpha, measure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

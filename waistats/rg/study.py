@@ -308,6 +308,7 @@ class RGStudy(Result):
             self.main_rows.drop(columns=names),
             conf_level=self.conf_level,
             multilevel_correlation=self.within_correlation,
+            V=self.V,
         )
 
     @cached_property

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, WaistatsError
 from waistats.measures import effect_sizes
+from waistats.meta._covariance import SamplingCovariance
 from waistats.meta._effects import Effects, usable_effects
 from waistats.meta.fit import fit_meta
 from waistats.sensitivity.deletion import influence
@@ -22,7 +24,10 @@ def poolable(coefficients: pd.DataFrame) -> tuple[pd.DataFrame, Effects]:
 
 
 def exclusions(
-    table: pd.DataFrame, names: tuple[str, ...], small_n: float
+    table: pd.DataFrame,
+    names: tuple[str, ...],
+    small_n: float,
+    V: SamplingCovariance | None = None,
 ) -> dict[str, pd.DataFrame | str]:
     """Return the table after each exclusion, or why it is the same as another."""
     out: dict[str, pd.DataFrame | str] = {}
@@ -30,7 +35,7 @@ def exclusions(
         if name == "none":
             out[name] = table
             continue
-        lost = _small(table, small_n) if name == "small-n" else _outliers(table)
+        lost = _small(table, small_n) if name == "small-n" else _outliers(table, V)
         if isinstance(lost, str):
             out[name] = lost
         elif not lost.any():
@@ -46,10 +51,26 @@ def _small(table: pd.DataFrame, small_n: float) -> np.ndarray:
     return pd.to_numeric(table["n"]).to_numpy(dtype=float) < small_n
 
 
-def _outliers(table: pd.DataFrame) -> np.ndarray | str:
+def scaled_effects(
+    table: pd.DataFrame, measure: str, V: SamplingCovariance | None
+) -> pd.DataFrame:
+    """Return effect sizes on a scale; variances are those of V where it knows them."""
+    corrected = measure == "bonett-corrected"
+    effects = effect_sizes(
+        table,
+        measure="bonett" if corrected else measure,
+        bias="bonett" if corrected else "none",
+    )
+    if V is not None:
+        matrix, given = V.known(effects)
+        effects["vi"] = np.where(given, matrix.diagonal(), effects["vi"])
+    return effects
+
+
+def _outliers(table: pd.DataFrame, V: SamplingCovariance | None) -> np.ndarray | str:
     """Return rows with large studentized deleted residuals on the Bonett scale."""
     try:
-        frame = influence(fit_meta(effect_sizes(table)))
+        frame = influence(fit_meta(scaled_effects(table, "bonett", V)))
     except WaistatsError as error:
         return f"outliers cannot be identified: {error}"
     return frame["rstudent"].abs().to_numpy() > OUTLYING
@@ -63,7 +84,11 @@ def one_per_study(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def mean_per_study(
-    table: pd.DataFrame, yi: FloatArray, vi: FloatArray, correlation: float
+    table: pd.DataFrame,
+    yi: FloatArray,
+    vi: FloatArray,
+    correlation: float,
+    V: SamplingCovariance | None = None,
 ) -> pd.DataFrame:
     r"""Return one row per study with mean effects.
 
@@ -71,11 +96,18 @@ def mean_per_study(
     -----
     Variance of a mean of j effects: :math:`\sum_{ab}\rho_{ab}\sqrt{v_av_b}/j^2`, with
     :math:`\rho` within a sample (the study, where there is no ``sample_id``) and 0
-    between samples.
+    between samples; of coefficients whose covariance is known, that covariance.
     """
     sample = table["sample_id"] if "sample_id" in table else table["study_id"]
     study, _ = pd.factorize(table["study_id"])
     together = pd.DataFrame({"study": study, "sample": sample.astype(str)})
+    known = np.zeros(study.max(initial=-1) + 1)
+    if V is not None:
+        matrix, given = V.known(table)
+        pairs = sparse.coo_array(matrix)
+        within = study[pairs.row] == study[pairs.col]
+        np.add.at(known, study[pairs.row[within]], pairs.data[within])
+        vi = np.where(given, 0.0, vi)
     # a sum over pairs within a sample is the square of a sum
     sums = together.assign(s=np.sqrt(vi)).groupby(["study", "sample"])["s"].sum()
     shared = (sums**2).groupby("study").sum().to_numpy()
@@ -87,7 +119,7 @@ def mean_per_study(
         means = pd.to_numeric(table[column]).groupby(study).mean()
         out[column] = means.to_numpy(dtype=float)
     out["yi"] = np.bincount(study, weights=yi) / j
-    out["vi"] = ((1 - correlation) * own + correlation * shared) / j**2
+    out["vi"] = ((1 - correlation) * own + correlation * shared + known) / j**2
     return out
 
 

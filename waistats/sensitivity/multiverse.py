@@ -24,6 +24,7 @@ from waistats._format import (
 from waistats._frames import as_frame
 from waistats.errors import ModelError, WaistatsError, check_conf_level, check_option
 from waistats.measures import ALPHA_TYPES, back_transform, effect_sizes
+from waistats.meta._covariance import SamplingCovariance, follow
 from waistats.meta._design import intercept_only
 from waistats.meta._distributions import critical
 from waistats.meta._effects import Effects, usable_effects
@@ -39,6 +40,7 @@ from waistats.sensitivity._multiverse_tables import (
     mean_per_study,
     one_per_study,
     poolable,
+    scaled_effects,
 )
 from waistats.sensitivity.gosh import quantiles
 
@@ -66,6 +68,8 @@ class Multiverse(Result):
         What the conclusion is about.
     k : int
         Coefficients of the table.
+    notes : tuple of str
+        What a reader must know of the variances.
     """
 
     frame: pd.DataFrame = field(repr=False)
@@ -74,6 +78,7 @@ class Multiverse(Result):
     conf_level: float
     simulated: bool
     k: int
+    notes: tuple[str, ...] = ()
 
     @property
     def spread(self) -> float:
@@ -208,6 +213,7 @@ class Multiverse(Result):
             lines.append(
                 f"{counted(len(self.skipped), 'specification')} skipped; see .skipped."
             )
+        lines += self.notes
         return "\n".join(lines)
 
     def shown(self) -> pd.DataFrame:
@@ -274,6 +280,7 @@ def fits(
     correlations: tuple[float, float | None],
     conf_level: float,
     known: dict[str, pd.DataFrame | str] | None = None,
+    V: SamplingCovariance | None = None,
 ) -> Iterator[tuple[dict[str, str], dict[str, Any] | str]]:
     """Yield every specification on one table with its result, or why it has none.
 
@@ -291,21 +298,21 @@ def fits(
         yield spec, _guarded(_varying, table, handling, correlation, conf_level)
     for measure in measures:
         if measure not in known:
-            known[measure] = _effects(table, measure)
+            known[measure] = _effects(table, measure, V)
         effects = known[measure]
         if isinstance(effects, str):
             yield {"measure": measure}, effects
             continue
         if handling == "mean":
             yi, vi = (effects[c].to_numpy(dtype=float) for c in ("yi", "vi"))
-            effects = mean_per_study(effects, yi, vi, correlation)
+            effects = mean_per_study(effects, yi, vi, correlation, V)
         if handling.startswith("multilevel"):
             named = ["t" if i == "knapp-hartung" else i for i in intervals]
             for interval in named if handling == "multilevel" else ["cr2"]:
                 spec = {"measure": measure, "model": "REML", "interval": interval}
                 yield (
                     spec,
-                    _guarded(_multilevel, effects, interval, of_levels, conf_level),
+                    _guarded(_multilevel, effects, interval, of_levels, V, conf_level),
                 )
             continue
         used = usable_effects(effects)
@@ -331,15 +338,12 @@ def _guarded(fit: Any, *arguments: Any) -> dict[str, Any] | str:
         return str(error)
 
 
-def _effects(table: pd.DataFrame, measure: str) -> pd.DataFrame | str:
+def _effects(
+    table: pd.DataFrame, measure: str, V: SamplingCovariance | None
+) -> pd.DataFrame | str:
     """Return effect sizes on a scale, or why there are none."""
-    corrected = measure == "bonett-corrected"
     try:
-        return effect_sizes(
-            table,
-            measure="bonett" if corrected else measure,
-            bias="bonett" if corrected else "none",
-        )
+        return scaled_effects(table, measure, V)
     except WaistatsError as error:
         return str(error)
 
@@ -371,11 +375,13 @@ def _multilevel(
     effects: pd.DataFrame,
     interval: str,
     correlation: float | None,
+    V: SamplingCovariance | None,
     conf_level: float,
 ) -> dict[str, Any]:
+    known = {"within_correlation": correlation} if V is None else {"V": V.on(effects)}
     fit = fit_multilevel(
         effects,
-        within_correlation=correlation,
+        **known,
         small_sample="wald" if interval == "wald" else "t",
         conf_level=conf_level,
     )
@@ -452,6 +458,7 @@ def multiverse(
     small_n: float = 50,
     within_correlation: float = 0.6,
     multilevel_correlation: float | None = None,
+    V: Any = None,
     thresholds: Sequence[float] = (0.70, 0.80, 0.90),
     conf_level: float = 0.95,
 ) -> Multiverse:
@@ -483,6 +490,11 @@ def multiverse(
     multilevel_correlation : float, optional
         That of multilevel models, as ``within_correlation`` of `fit_multilevel` and
         `generalize`; independent errors by default, as there.
+    V : mapping, array or DataFrame, optional
+        Sampling covariance of coefficients that share respondents, as for
+        `fit_multilevel` and `generalize`; by default ``attrs["V"]`` of the table. Every
+        specification takes the variances from it, and the means of a study and the
+        multilevel models the covariances, too, on each scale by the delta method.
     thresholds : sequence of float, default (.70, .80, .90)
         What the conclusion is about: between which of them the pooled alpha lies.
     conf_level : float, default 0.95
@@ -508,9 +520,8 @@ def multiverse(
     one coefficient, ``dependence`` is ``"ignored"`` alone. A multilevel model has t
     limits (``"t"``) for ``"knapp-hartung"``, a robust one its Satterthwaite limits
     (``"cr2"``) only. Prediction intervals are those that `FittedModel.predict` gives by
-    default. A sampling covariance V from item responses belongs to one scale
-    and one set of rows, and these differ between specifications: fit that model by
-    `fit_multilevel`.
+    default. Coefficients that V does not know have the variance of their scale and
+    the correlations above.
 
     Examples
     --------
@@ -533,10 +544,11 @@ def multiverse(
     table, used = poolable(coefficients)
     several = bool(table["study_id"].duplicated().any())
     handlings = tuple(dependence) if several else ("ignored",)
+    covariance = _covariance(coefficients, V, multilevel_correlation)
     rows: list[dict[str, Any]] = []
     skipped: list[dict[str, Any]] = []
     effects_of: dict[tuple[bool, str], dict[str, pd.DataFrame | str]] = {}
-    paths = list(_paths(table, handlings, tuple(exclude), small_n, skipped))
+    paths = list(_paths(table, handlings, tuple(exclude), small_n, skipped, covariance))
     for handling, exclusion, kept in tqdm(
         paths, desc="multiverse", disable=None, delay=3
     ):
@@ -552,6 +564,7 @@ def multiverse(
             (within_correlation, multilevel_correlation),
             conf_level,
             effects_of.setdefault(key, {}),
+            covariance,
         ):
             if isinstance(found, str):
                 skipped.append({**base, **spec, "reason": found})
@@ -567,6 +580,35 @@ def multiverse(
         conf_level=conf_level,
         simulated=used.simulated,
         k=len(table),
+        notes=() if covariance is None else covariance_notes(covariance),
+    )
+
+
+def _covariance(
+    coefficients: pd.DataFrame, V: Any, correlation: float | None
+) -> SamplingCovariance | None:
+    """Return the sampling covariance that specifications take, if there is one."""
+    if V is None:
+        V = coefficients.attrs.get("V")
+    if isinstance(V, SamplingCovariance):
+        return V
+    if V is None or (hasattr(V, "__len__") and not len(V)):
+        return None
+    bare = coefficients.drop(columns=["measure", "yi", "vi"], errors="ignore")
+    return follow(
+        effect_sizes(bare),
+        V,
+        measure=str(coefficients.attrs.get("V_measure", "bonett")),
+        within_correlation=correlation,
+    )
+
+
+def covariance_notes(V: SamplingCovariance) -> tuple[str, ...]:
+    """Return what a reader must know of specifications with a known covariance."""
+    return (
+        "Variances are the sampling variances that the responses give, and means of a "
+        "study and multilevel models take their covariances, too.",
+        *V.notes,
     )
 
 
@@ -592,6 +634,7 @@ def _paths(
     exclude: tuple[str, ...],
     small_n: float,
     skipped: list[dict[str, Any]],
+    V: SamplingCovariance | None,
 ) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Yield each handling of dependence with each exclusion, and its table."""
     tables: dict[bool, dict[str, pd.DataFrame | str]] = {}
@@ -599,7 +642,7 @@ def _paths(
         one = handling == "one"
         if one not in tables:
             start = one_per_study(table) if one else table
-            tables[one] = exclusions(start, exclude, small_n)
+            tables[one] = exclusions(start, exclude, small_n, V)
         for exclusion, kept in tables[one].items():
             if isinstance(kept, str):
                 choice = {"dependence": handling, "exclusion": exclusion}

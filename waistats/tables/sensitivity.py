@@ -274,7 +274,7 @@ def multiverse(result: Multiverse, *, title: str = "Which Choices Matter") -> Ta
         shown,
         name="multiverse",
         caption=title,
-        notes=[result.sentence(), simulated(result)],
+        notes=[result.sentence(), *result.notes, simulated(result)],
         conf_level=result.conf_level,
         heads={
             "low": "Lowest option (mean α)",

@@ -16,7 +16,7 @@ from waistats._format import counted
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, DataError, ModelError, listing
 from waistats.reliability._answers import gated
-from waistats.reliability._intervals import bonett_variance
+from waistats.reliability._intervals import FORMULA_INTERVALS, bonett_variance
 from waistats.reliability._moments import (
     Moments,
     alpha_from_variances,
@@ -24,7 +24,7 @@ from waistats.reliability._moments import (
 )
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import Sample, moments_sample, prepare
-from waistats.reliability.alpha import FORMULA_INTERVALS, alpha_notes, formula_limits
+from waistats.reliability.alpha import alpha_notes, formula_limits
 from waistats.reliability.by_study._intake import Key, Part, StudyFrame
 from waistats.reliability.by_study._layout import CELL
 from waistats.reliability.by_study._summaries import Summary

@@ -338,5 +338,4 @@ def _from_answers(
     if request.measure:
         table.attrs["V"] = blocks
         table.attrs["V_measure"] = request.measure
-        table.attrs["V_measure"] = request.measure
     return table
