@@ -250,7 +250,7 @@ def test_a_damaged_session_is_refused_in_words(tmp_path):
     folder, _ = saved(choices, tmp_path / "study")
     file = folder / APP
     file.write_text("{}")
-    with pytest.raises(DataError, match=r"app\.json: cannot be read"):
+    with pytest.raises(DataError, match=r"app\.json: is not what the app saved"):
         open_project(folder)
     told = {"waistats_app": 99, "as_saved": {}}
     file.write_text(json.dumps(told))
