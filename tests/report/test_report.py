@@ -14,7 +14,15 @@ import pandas as pd
 import pytest
 from lxml import html
 
-from waistats import DataError, ModelError, generalize, load_dataset, read_coefficients
+from waistats import (
+    DataError,
+    ModelError,
+    generalize,
+    load_dataset,
+    read_coefficients,
+    read_responses,
+    reliability_by_study,
+)
 from waistats._format import coefficient, fixed, interval
 from waistats.cli.app import main
 from waistats.datasets.simulated_studies import simulate_literature
@@ -697,3 +705,25 @@ def test_every_further_coder_is_compared(literature):
     assert "Coders 1 and 3." in words
     tables = study_tables(study)
     assert {"agreement", "agreement_coder_3"} <= set(tables)
+
+
+def test_a_short_report_without_a_model_lists_the_coefficients():
+    cases = Path(__file__).parents[1] / "cases"
+    responses = read_responses(cases / "clinic.sav")
+    table = reliability_by_study(
+        responses,
+        study="site",
+        by="session",
+        person="client",
+        raters={"client": "WAI_C_", "therapist": "wait"},
+        instrument="WAI-SR",
+    )
+    study = generalize(table)
+    assert study.pooled is None
+    results = next(
+        one for one in study_sections(study, short=True) if one.id == "results"
+    )
+    (listed,) = [one for one in results.blocks if one.kind == "table"]
+    assert listed.heads[:4] == ["Study", "Session", "Rater", "Scale"]
+    assert len(listed.rows()) == len(table)
+    assert [one.name for one in results.blocks if one.kind == "figure"] == ["box"]

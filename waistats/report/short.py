@@ -3,26 +3,28 @@
 import pandas as pd
 
 from waistats._format import level
-from waistats.report.blocks import Block, Listing, Paragraph, Section
+from waistats.report.blocks import Block, Figure, Listing, Paragraph, Section
 from waistats.report.discussion import declarations
 from waistats.report.limits import limitations
 from waistats.report.moderators import model_sentence
-from waistats.report.opening import summary
+from waistats.report.opening import descriptives, summary
 from waistats.report.results import forest_figure
 from waistats.report.robustness import on_part, sensitivity_words
 from waistats.report.sources import flow
 from waistats.report.text import (
     methods_paragraphs,
     opened,
+    own_rows,
     results_paragraph,
 )
 from waistats.rg.study import RGStudy
 from waistats.tables._spec import TableSpec
 from waistats.tables.models import cells
-from waistats.tables.studies import screen
+from waistats.tables.studies import screen, studies
 
 _ROWS = 14  # of a table that leaves room for the rest of a page
 _LIMITS = 5
+_MOST = 60  # coefficients that a paper lists where nothing is pooled
 
 
 def short_sections(study: RGStudy) -> list[Section]:
@@ -62,7 +64,8 @@ def main_table(study: RGStudy) -> TableSpec:
 
 def _results(study: RGStudy) -> Section:
     blocks: list[Block] = [Paragraph(results_paragraph(study), copied=True)]
-    blocks.append(main_table(study))
+    if study.pooled is not None or study.cells["estimate"].notna().any():
+        blocks.append(main_table(study))
     if study.pooled is not None:
         blocks.append(
             forest_figure(study.pooled, "forest", "of the Overall Model", study)
@@ -77,7 +80,39 @@ def _results(study: RGStudy) -> Section:
         sentences = [*sensitivity_words(study), on_part(study), found]
         words = " ".join(filter(None, sentences))
         blocks.append(Paragraph(f"Sensitivity. {words}"))
+    else:
+        blocks += _described(study)
     return Section("results", "Results", blocks)
+
+
+def _described(study: RGStudy) -> list[Block]:
+    """Return the coefficients themselves, where no model stands for them."""
+    rows = own_rows(study)
+    columns = list(rows.columns)
+    places = [
+        columns.index(name) for name in ("coefficient_id", "scale") if name in rows
+    ]
+    # what splits the samples of an own file stands between the two, such as a session
+    between = columns[places[0] + 1 : places[1]] if len(places) == 2 else []
+    known = ("instrument", "rater", "coefficient_type")
+    splits = [name for name in between if name not in known]
+    names = [
+        "study_id",
+        *splits,
+        "rater",
+        "scale",
+        "estimate",
+        "ci_low",
+        "ci_high",
+        "n",
+    ]
+    shown = [name for name in names if name in rows]
+    title = "The Coefficients"
+    if len(rows) > _MOST:
+        title += f" (First {_MOST} of {len(rows)})"
+    table = studies(rows.head(_MOST), columns=shown, title=title)
+    drawn = [block for block in descriptives(study).blocks if isinstance(block, Figure)]
+    return [table, *drawn]
 
 
 def _limits(study: RGStudy) -> Section:
