@@ -21,4 +21,6 @@ def test_from_clinic_to_the_short_report(page, tmp_path):
     report = html.fromstring(path.read_text(encoding="utf-8"))
     words = " ".join(report.text_content().split())
     assert "WAI-SR" in words
+    assert "Hamburg" in words
     assert "waistats-app-" not in words, "the private folder is nobody's business"
+    assert report.xpath("//figure//*[local-name()='svg']")
