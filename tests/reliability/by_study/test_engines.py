@@ -121,13 +121,11 @@ def test_the_queries_compile_for_every_dialect(dialect, options, monkeypatch):
         sums_query(answers),
         sums_query(answers, products=True, near=dict.fromkeys(ITEMS, 4.0)),
         sums_query(replace(answers, besides=frozenset(ITEMS[:2]), both_ends=8.0)),
-        gate._gate_query(answers, columns, layout, limits, GateOptions()),
+        gate._ends_query(answers, columns),
+        gate._wrong_query(answers, columns, limits or (1.0, 7.0), whole=True),
+        gate._gate_query(answers, columns, layout),
         gate._gate_query(
-            replace(answers, besides=frozenset(ITEMS[:2])),
-            columns,
-            layout,
-            limits,
-            GateOptions(),
+            replace(answers, besides=frozenset(ITEMS[:2])), columns, layout
         ),
         widened(tall, long, {name: name for name in ITEMS}),
         wide.filter(~gate._blank(wide["study"])),

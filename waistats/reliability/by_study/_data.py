@@ -373,7 +373,7 @@ def _queried(source: Source, question: Question, products: bool) -> StudySums:
         order=source.order,
         codes=question.gate.missing_codes,
     )
-    gated, found = query_gate(answers, question.gate)
+    gated, found = query_gate(answers, question.gate, products=products)
     question.say(found)
     samples, summaries = query_summaries(gated, products=products)
     return StudySums(

@@ -335,7 +335,8 @@ def query_summaries(
     """
     near = origins(answers)
     rows = answers.rows
-    if rows is None or products:
+    several = len(answers.plan.columns) > 1
+    if rows is None or (products and several and "p0_1" not in rows):
         rows = fetch(sums_query(answers, products=products, near=near))
     if rows.empty:
         raise DataError(NO_ONE)

@@ -94,8 +94,12 @@ def _blank(column: Any) -> Any:
     return missing
 
 
-def query_gate(answers: Answers, gate: GateOptions) -> tuple[Answers, list[Finding]]:
+def query_gate(
+    answers: Answers, gate: GateOptions, *, products: bool = False
+) -> tuple[Answers, list[Finding]]:
     """Return the question with the items that are reverse-scored, and the findings.
+
+    ``products`` says whether cross-products are needed later, which one query may give.
 
     Raises
     ------
@@ -109,12 +113,13 @@ def query_gate(answers: Answers, gate: GateOptions) -> tuple[Answers, list[Findi
     check_reverse(gate, [columns])
     answers = replace(answers, besides=frozenset(gate.reverse) & set(columns))
     if _is_plain(answers, limits):
-        return _plain_gate(answers, columns, layout, gate)
-    rows = fetch(_gate_query(answers, columns, layout, limits, gate))
+        return _plain_gate(answers, columns, layout, gate, products)
+    rows = fetch(_gate_query(answers, columns, layout))
     if rows.empty:
         return answers, []
-    found = _odd(answers, columns, rows, limits, gate)
-    answers, more = _reversed_besides(answers, columns, rows, limits)
+    ends = rows if answers.layout.long else fetch(_ends_query(answers, columns))
+    found = _odd(answers, columns, ends, limits, gate)
+    answers, more = _reversed_besides(answers, columns, ends, limits)
     found += more
     unit, studies = _units(rows, answers.layout.study)
     sums = _sums(rows, len(columns), layout)
@@ -185,15 +190,15 @@ def _plain_gate(
     columns: Sequence[object],
     layout: KeyLayout,
     gate: GateOptions,
+    products: bool,
 ) -> tuple[Answers, list[Finding]]:
-    numbers = [item_number(answers.table, str(c), answers.codes) for c in columns]
-    ends = {f"low{j}": x.min() for j, x in enumerate(numbers)}
-    ends |= {f"high{j}": x.max() for j, x in enumerate(numbers)}
-    extremes = fetch(answers.table.aggregate(**ends))
+    extremes = fetch(_ends_query(answers, columns))
     found = _odd(answers, columns, extremes, None, gate)
     answers, more = _reversed_besides(answers, columns, extremes, None)
     found += more
-    rows = fetch(sums_query(answers, near=origins(answers), with_total=True))
+    near = origins(answers)
+    query = sums_query(answers, products=products, near=near, with_total=True)
+    rows = fetch(query)
     if rows.empty:
         return answers, found
     # query_summaries counts items as the scale lists them
@@ -253,13 +258,41 @@ def _key_layout(plan: ScalePlan, columns: Sequence[object]) -> KeyLayout:
     )
 
 
-def _gate_query(
+def _ends_query(answers: Answers, columns: Sequence[object]) -> Any:
+    """Return the query for the lowest and highest answer to each item.
+
+    By itself it costs nothing where a file knows the ends of its columns.
+    """
+    numbers = [item_number(answers.table, str(c), answers.codes) for c in columns]
+    ends = {f"low{j}": x.min() for j, x in enumerate(numbers)}
+    ends |= {f"high{j}": x.max() for j, x in enumerate(numbers)}
+    return answers.table.aggregate(**ends)
+
+
+def _wrong_query(
     answers: Answers,
     columns: Sequence[object],
-    layout: KeyLayout,
-    limits: tuple[float, float] | None,
-    gate: GateOptions,
+    limits: tuple[float, float],
+    *,
+    whole: bool,
 ) -> Any:
+    """Return the query for the answers of each study that are out of range."""
+    asked = {}
+    for j, column in enumerate(columns):
+        x = item_number(answers.table, str(column), answers.codes).cast("float64")
+        wrong = (x < limits[0]) | (x > limits[1])
+        if whole:
+            wrong = wrong | (x != x.round())
+        asked[f"w{j}"] = wrong.cast("int64").sum()
+    return answers.table.group_by(answers.layout.study).aggregate(**asked)
+
+
+def _gate_query(answers: Answers, columns: Sequence[object], layout: KeyLayout) -> Any:
+    """Return the query for the products of each item with the others of its scale.
+
+    Its groups are samples, their complete respondents apart: a filter in every sum
+    would take several times as long.
+    """
     keys = list(dict.fromkeys(answers.keys))
     near = origins(answers, columns, as_answered=True)
     given = {
@@ -283,30 +316,25 @@ def _gate_query(
     sums = {f"u{g}": total(layout.members(g)) for g in range(layout.n_groups)}
     sums |= {"whole": total(~layout.reverse)}
     base = base.mutate(**sums, every=total(np.ones(len(columns), dtype=bool)))
-    full = _given(base["every"])
-    asked: dict[str, Any] = {"n": full.cast("int64").sum()}
+    asked: dict[str, Any] = {"n": base.count()}
     for g in range(layout.n_groups):
-        asked[f"uu{g}"] = (base[f"u{g}"] * base[f"u{g}"]).sum(where=full)
-    asked["ww"] = (base["whole"] * base["whole"]).sum(where=full)
-    whole = answers.plan.form is not None and not gate.allow_fractions
+        asked[f"uu{g}"] = (base[f"u{g}"] * base[f"u{g}"]).sum()
+    asked["ww"] = (base["whole"] * base["whole"]).sum()
     for j, column in enumerate(columns):
         x, z, own = base[f"x{j}"], base[f"z{j}"], base[f"u{layout.group[j]}"]
-        origin = near.get(str(column), 0.0)
         asked |= {
-            f"low{j}": x.min() + origin,
-            f"high{j}": x.max() + origin,
-            f"s{j}": z.sum(where=full),
-            f"q{j}": (z * z).sum(where=full),
-            f"p{j}": (z * own).sum(where=full),
+            f"s{j}": z.sum(),
+            f"q{j}": (z * z).sum(),
+            f"p{j}": (z * own).sum(),
         }
         if layout.n_groups > 1:
-            asked[f"r{j}"] = (z * base["whole"]).sum(where=full)
-        if limits is not None:
-            wrong = (x < limits[0] - origin) | (x > limits[1] - origin)
-            if whole:
-                wrong = wrong | (x != x.round())
-            asked[f"w{j}"] = wrong.cast("int64").sum()
-    return base.group_by([base[name] for name in keys]).aggregate(**asked)
+            asked[f"r{j}"] = (z * base["whole"]).sum()
+        if answers.layout.long is not None:
+            # to put a long table into rows once more would take longer
+            origin = near.get(str(column), 0.0)
+            asked |= {f"low{j}": x.min() + origin, f"high{j}": x.max() + origin}
+    groups = [base[name] for name in keys]
+    return base.group_by(groups, waistats_full=_given(base["every"])).aggregate(**asked)
 
 
 def _units(rows: pd.DataFrame, study: str) -> tuple[IntArray, list[str]]:
@@ -316,13 +344,17 @@ def _units(rows: pd.DataFrame, study: str) -> tuple[IntArray, list[str]]:
 
 
 def _sums(rows: pd.DataFrame, m: int, layout: KeyLayout) -> KeySums:
+    full = rows["waistats_full"].to_numpy(dtype=bool)
+
     def table(names: Sequence[str]) -> np.ndarray:
-        return rows[list(names)].fillna(0).to_numpy(dtype=np.float64)
+        # those who left an item out count as nobody
+        found = rows[list(names)].fillna(0).to_numpy(dtype=np.float64)
+        return np.where(full[:, None], found, 0.0)
 
     own = table([f"p{j}" for j in range(m)])
     single = layout.n_groups == 1
     return KeySums(
-        n=rows["n"].fillna(0).to_numpy(dtype=np.int64),
+        n=np.where(full, rows["n"].to_numpy(dtype=np.int64), 0),
         sums=table([f"s{j}" for j in range(m)]),
         squares=table([f"q{j}" for j in range(m)]),
         with_own=own,
@@ -361,6 +393,12 @@ def _odd(
             more = odd_findings(cells, None, False, others)
             found += [finding for finding in more if finding not in found]
         return found
+    whole = answers.plan.form is not None and not gate.allow_fractions
+    schema = answers.table.schema()
+    odd = [not schema[str(column)].is_integer() and whole for column in columns]
+    if not ((low < limits[0]) | (high > limits[1]) | odd).any():
+        return []
+    rows = fetch(_wrong_query(answers, columns, limits, whole=whole))
     wrong = {c: rows[f"w{j}"].fillna(0).to_numpy() for j, c in enumerate(columns)}
     bad = [column for column, of in wrong.items() if of.any()]
     if not bad:
