@@ -8,6 +8,7 @@ import importlib.metadata
 import platform
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import pandas as pd
 
@@ -347,11 +348,20 @@ def data_hash(frame: pd.DataFrame) -> str:
     return hashlib.sha256(csv_bytes(frame)).hexdigest()
 
 
+def _versions(names: Iterable[str]) -> list[str]:
+    """Return libraries with their versions; one that is not installed is left out."""
+    found = []
+    for name in names:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found.append(f"{name} {importlib.metadata.version(name)}")
+    return found
+
+
 def colophon(tables: Sequence[pd.DataFrame], call: str) -> list[str]:
     """Return the lines of the colophon; no clock, no path and no host is in it."""
     from waistats import __version__
 
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
+    versions = _versions(LIBRARIES)
     lines = [
         f"Made by waistats {__version__} on {platform.python_implementation()} "
         f"{platform.python_version()} ({platform.system()}, {platform.machine()}) with "

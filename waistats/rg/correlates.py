@@ -109,8 +109,6 @@ def correlates(
     cent of the possible score, unless all are of one form; ``note`` says which.
     """
     coefficients = as_frame(coefficients)
-    import pingouin
-
     method = check_option("method", method, ("pearson", "spearman"))
     coefficients = _observed(coefficients, outcome)
     y = pd.to_numeric(coefficients[outcome], errors="coerce").to_numpy(dtype=float)
@@ -129,11 +127,7 @@ def correlates(
             elif np.ptp(x[both]) == 0 or np.ptp(y[both]) == 0:
                 rows.append((label, k, *[np.nan] * 5, "does not vary"))
             else:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    found = pingouin.corr(x[both], y[both], method=method).iloc[0]
-                r = float(found["r"])
-                p = float(found[_p_name(found)])
+                r, p = _correlation(x[both], y[both], method)
                 low, high = _fisher_limits(r, k, conf_level)
                 rows.append((label, k, r, r**2, low, high, p, metric))
     columns = [
@@ -155,6 +149,22 @@ def _fisher_limits(r: float, k: int, conf_level: float) -> tuple[float, float]:
         return r, r
     half = critical(conf_level, None) / np.sqrt(k - 3)
     return float(np.tanh(np.arctanh(r) - half)), float(np.tanh(np.arctanh(r) + half))
+
+
+def _correlation(x: FloatArray, y: FloatArray, method: str) -> tuple[float, float]:
+    """Return a correlation and its p; without pingouin by SciPy, which it calls."""
+    try:
+        import pingouin
+    except ImportError:
+        from scipy import stats
+
+        program = stats.pearsonr if method == "pearson" else stats.spearmanr
+        result = program(x, y)
+        return float(result.statistic), float(result.pvalue)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = pingouin.corr(x, y, method=method).iloc[0]
+    return float(found["r"]), float(found[_p_name(found)])
 
 
 def _p_name(row: pd.Series) -> str:
