@@ -276,7 +276,11 @@ def checks_shown(made: Checks, ns: Any) -> TagList:
     return TagList(
         card(
             "Small-study and reporting checks",
-            table(_without_empty(robust), f"Checks of the overall result{said}"),
+            table(
+                _without_empty(robust),
+                f"Checks of the overall result{said}",
+                heads={"estimate": "α"},
+            ),
             id=ns("trusted"),
         ),
         card(
@@ -285,12 +289,20 @@ def checks_shown(made: Checks, ns: Any) -> TagList:
             *(figure(picture) for picture in made.pictures),
             tags.details(
                 tags.summary("As a table"),
-                table(_without_empty(multiverse), f"Every defensible analysis{said}"),
+                table(
+                    _without_empty(multiverse),
+                    f"Every defensible analysis{said}",
+                    heads={"estimate": "α"},
+                ),
             ),
         ),
         tags.details(
             tags.summary("Without each study"),
-            table(_without_empty(left), f"The overall result without each study{said}"),
+            table(
+                _without_empty(left),
+                f"The overall result without each study{said}",
+                heads={"estimate": "α"},
+            ),
             class_="card closed",
         ),
     )

@@ -286,12 +286,13 @@ def _pictures(study: RGStudy) -> tuple[Picture, ...]:
         return ()
     made = []
     simulated = study.simulated
+    said = " (SIMULATED data)" if simulated else ""
     if len(study.main_rows) <= _MOST_ROWS:
         made.append(
             drawn(
                 "forest",
                 figures.forest(study),
-                "Coefficients and pooled alpha",
+                f"Coefficients and pooled alpha{said}",
                 number=_FOREST,
                 simulated=simulated,
             )
@@ -300,7 +301,7 @@ def _pictures(study: RGStudy) -> tuple[Picture, ...]:
         drawn(
             "funnel",
             figures.funnel(study),
-            "Funnel plot: precision against alpha",
+            f"Funnel plot: precision against alpha{said}",
             number=_FUNNEL,
             simulated=simulated,
         )
@@ -343,6 +344,7 @@ def checks(choices: Choices) -> Checks:
     tell("Every defensible analysis", 0.6)
     multiverse = part.multiverse
     tell("Drawing", 0.9)
+    said = " (SIMULATED data)" if study.simulated else ""
     made = [
         drawn(
             name,
@@ -355,7 +357,7 @@ def checks(choices: Choices) -> Checks:
             (
                 "multiverse",
                 figures.multiverse(multiverse),
-                "The result of every defensible analysis",
+                f"The result of every defensible analysis{said}",
                 _LEAVE,
             ),
         )

@@ -219,7 +219,6 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
     def _cancel() -> None:
         for job in (adding, listing, study, predicting, checking):
             job.cancel()
-        done.set(None)
 
     @reactive.effect
     @reactive.event(input.again)
@@ -227,7 +226,7 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
         wanted = asked()
         if wanted is not None:
             done.set(wanted)
-            study.start(studied, wanted)
+            listing.start(tables, wanted)
 
     @reactive.effect
     @reactive.event(input.apply)
@@ -440,7 +439,7 @@ def _model(chosen: Generalize, found: Tables, ns: Any) -> Tag:
                 dict(MISSING),
                 study.missing_moderators,
             ),
-            text(ns("title"), "Subject, for the title", study.title),
+            text(ns("subject"), "Subject, for the title", study.title),
             class_="fields",
         ),
         boxes(
@@ -515,7 +514,7 @@ def _choices(input: Any, found: Any) -> StudyChoices:
         moderators=some_of("moderators", offered),
         candidates=some_of("candidates", offered),
         by=some_of("by", CELLS),
-        title=str(input.title() or "").strip(),
+        title=str(input.subject() or "").strip(),
     )
 
 
