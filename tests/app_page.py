@@ -95,3 +95,36 @@ def open_page(chrome, app, size=DESKTOP):
     page.goto(app.address)
     page.wait_for_selector("html[data-ready=yes]")
     return watched
+
+
+def step(page, name):
+    """Show a step."""
+    page.click(f"nav a[data-step={name}]")
+    page.wait_for_selector(f"section#{name}:not([hidden])")
+
+
+def add(page, name, found=True):
+    """Add a table that comes with the package to the study."""
+    step(page, "generalize")
+    page.select_option("#generalize-bundled", name)
+    page.click("#generalize-add")
+    if found:
+        page.wait_for_selector("#generalize-found .card")
+
+
+def rows_of(page, caption, within="#generalize"):
+    """The rows of the table under a caption, as texts by column."""
+    table = page.locator(f"{within} figure.table", has_text=caption).first
+    heads = table.locator("thead th").all_inner_texts()
+    return [
+        dict(zip(heads, row.locator("td").all_inner_texts(), strict=True))
+        for row in table.locator("tbody tr").all()
+    ]
+
+
+def facts_of(page):
+    """The overall result as the page shows it, by its names."""
+    return {
+        fact.locator("span").inner_text(): fact.locator("strong").inner_text()
+        for fact in page.locator("#generalize .headline .fact").all()
+    }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from app_page import CASES, open_page
+from app_page import CASES, add, facts_of, open_page, rows_of, step
 
 import waistats as ws
 from waistats._format import coefficient, interval
@@ -21,38 +21,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NBSP = "\u00a0"
 
 
-def step(page, name):
-    page.click(f"nav a[data-step={name}]")
-    page.wait_for_selector(f"section#{name}:not([hidden])")
-
-
-def add(page, name, found=True):
-    step(page, "generalize")
-    page.select_option("#generalize-bundled", name)
-    page.click("#generalize-add")
-    if found:
-        page.wait_for_selector("#generalize-found .card")
-
-
-def rows_of(page, caption, within="#generalize"):
-    """The rows of the table under a caption, as texts by column."""
-    table = page.locator(f"{within} figure.table", has_text=caption).first
-    heads = table.locator("thead th").all_inner_texts()
-    return [
-        dict(zip(heads, row.locator("td").all_inner_texts(), strict=True))
-        for row in table.locator("tbody tr").all()
-    ]
-
-
 def limits(row, kind="ci"):
     return interval(row[f"{kind}_low"], row[f"{kind}_high"]).replace(" ", NBSP)
-
-
-def facts_of(page):
-    return {
-        fact.locator("span").inner_text(): fact.locator("strong").inner_text()
-        for fact in page.locator("#generalize .headline .fact").all()
-    }
 
 
 def assert_overall(page, study):

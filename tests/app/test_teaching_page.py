@@ -1,7 +1,7 @@
 """The classroom in a real browser: step by step, the truth at the end."""
 
 import pytest
-from test_generalize_page import rows_of, step
+from app_page import rows_of, step
 
 from waistats._format import coefficient
 from waistats.app._teaching import classroom, teaching_python

@@ -1,5 +1,6 @@
 """How the step Generalize shows a study, a prediction and the checks."""
 
+import string
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,10 @@ from waistats.app._parts import card, code, figure, notice, table
 from waistats.app._views import Checked, Checks, Predicted, Studied
 
 _TONES = {"error": "stop", "warning": "warning", "note": "note"}
+_LETTERS = [
+    *string.ascii_lowercase,
+    *(f"a{letter}" for letter in string.ascii_lowercase),
+]
 _WORDS = {"error": "Error", "warning": "Warning", "note": "Note"}
 
 
@@ -73,6 +78,24 @@ def _without_empty(frame: pd.DataFrame) -> pd.DataFrame:
         if not (frame[name].isna() | (frame[name].astype(str) == "")).all()
     ]
     return frame[keep]
+
+
+def lettered(
+    frame: pd.DataFrame, column: str = "note"
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return a frame whose long notes are letters, and the notes, each with its letter."""
+    if column not in frame:
+        return frame, []
+    texts = frame[column].fillna("").astype(str)
+    letters = dict(zip(dict.fromkeys(t for t in texts if t), _LETTERS, strict=False))
+    short = frame.assign(**{column: [letters.get(text, "") for text in texts]})
+    return short, [f"{letter}: {text}" for text, letter in letters.items()]
+
+
+def _listed_notes(notes: list[str]) -> Tag | None:
+    if not notes:
+        return None
+    return tags.ul(*(tags.li(text) for text in notes), class_="below soft")
 
 
 def studied_shown(made: Studied, ns: Any) -> TagList:
@@ -154,15 +177,18 @@ def _cells(made: Studied, said: str) -> Tag:
     few = cells[~pooled]
     parts: list[Any] = []
     if pooled.any():
-        parts.append(
+        frame, notes = lettered(_cell_columns(cells[pooled], pairs))
+        parts += [
             table(
-                _cell_columns(cells[pooled], pairs),
+                frame,
                 f"Pooled reliability of each cell{said}",
                 heads={"estimate": "α"},
                 note="CI: of the mean; PI: where the true alpha of a new study is "
                 "expected.",
-            )
-        )
+                tight=True,
+            ),
+            _listed_notes(notes),
+        ]
     if len(few):
         words = counted(len(few), "cell")
         parts.append(
@@ -210,15 +236,17 @@ def _moderators(made: Studied, said: str) -> Tag:
     tested = made.screen["p_value"].notna().to_numpy()
     marks = made.screen["explains"].astype(bool).to_numpy()
     if tested.any():
+        frame, notes = lettered(_without_empty(shown[tested]))
         parts.append(
             table(
-                _without_empty(shown[tested]),
+                frame,
                 f"Moderators, one at a time{said}",
                 marked=list(marks[tested]),
                 note="Set off: explains differences between studies, by the adjusted p "
                 "and by what these studies can tell apart.",
             )
         )
+        parts.append(_listed_notes(notes))
     if not tested.all():
         rest = shown[~tested].drop(columns="why", errors="ignore")
         parts.append(

@@ -77,11 +77,12 @@ def table(
     most: int = 200,
     marked: Sequence[bool] = (),
     tight: bool = False,
+    alphas: Sequence[str] = (),
 ) -> Tag:
     """Return a frame as a table, rounded as the package rounds; every text is escaped.
 
     Long tables are cut, and say so; ``marked`` rows are set off; the cells of a
-    ``tight`` table stay on one line.
+    ``tight`` table stay on one line; ``alphas`` are columns of reliabilities.
     """
     named = heads or {}
     shown = frame.head(most)
@@ -97,7 +98,9 @@ def table(
     for i, values in enumerate(shown.itertuples(index=False)):
         cells = [
             tags.td(
-                _cell(str(name), value, digits),
+                coefficient(float(value), digits)
+                if name in alphas and not pd.isna(value)
+                else _cell(str(name), value, digits),
                 class_="num" if _is_number(frame[name]) else None,
             )
             for name, value in zip(frame.columns, values, strict=True)

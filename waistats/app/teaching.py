@@ -230,4 +230,12 @@ def _table(shown: Shown) -> Tag:
         if "covered" in shown.frame
         else []
     )
-    return table(frame, shown.caption, heads=heads, note=shown.note, marked=marks)
+    return table(
+        frame,
+        shown.caption,
+        heads=heads,
+        note=shown.note,
+        marked=marks,
+        tight=shown.name in ("truth", "pooled", "predicted", "described"),
+        alphas=("truth", "mean", "mode", "min", "max"),
+    )
