@@ -108,8 +108,7 @@ def test_own_and_published_coefficients_together(page):
     assert "Own: clinic.sav" in page.locator("#generalize-listed").inner_text()
     # two sites are too few to pool, and that is said
     assert "descriptive only" in page.locator("#generalize-found").inner_text()
-    page.select_option("#generalize-bundled", "wai")
-    page.click("#generalize-add")
+    page.click("text=Add the published coefficients of the WAI")
     page.wait_for_selector("#generalize-listed li:nth-child(2)")
     page.wait_for_selector("#generalize .headline")
     published = ws.generalize(ws.load_dataset("wai")).summary()["k"].iloc[0]

@@ -9,7 +9,7 @@ from htmltools import Tag, TagList, tags
 
 from waistats._format import coefficient, counted, interval
 from waistats._labels import column_words
-from waistats.app._parts import card, code, figure, notice, table
+from waistats.app._parts import card, code, figure, notice, sends, table
 from waistats.app._views import Checked, Checks, Predicted, Studied
 
 _TONES = {"error": "stop", "warning": "warning", "note": "note"}
@@ -102,6 +102,20 @@ def studied_shown(made: Studied, ns: Any) -> TagList:
     """Return what a study found."""
     said = " (SIMULATED data)" if made.simulated else ""
     parts: list[Any] = [_overall(made, said)]
+    if not made.overall and made.few:
+        parts.append(
+            notice(
+                "Too few studies to pool: the report describes each of them. Together with "
+                "published coefficients there are more.",
+                "note",
+                tags.div(
+                    sends(
+                        "Add the published coefficients of the WAI", ns("add_wai"), 1
+                    ),
+                    class_="row",
+                ),
+            )
+        )
     parts.append(_cells(made, said))
     for picture in made.pictures[:1]:
         parts.append(card("Forest plot", figure(picture)))

@@ -5,6 +5,7 @@ texts. The study of the last choices is kept, so that its parts need no second r
 """
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -109,6 +110,8 @@ class Studied:
         Forest plot, and a bubble plot for one number.
     calls : Calls
         The same as code.
+    few : bool
+        Whether published coefficients of the same inventory could be added.
     """
 
     title: str
@@ -124,6 +127,7 @@ class Studied:
     pictures: tuple[Picture, ...]
     calls: Calls
     simulated: bool
+    few: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -252,7 +256,18 @@ def studied(choices: Choices) -> Studied:
         pictures=_pictures(study),
         calls=calls_of(choices),
         simulated=study.simulated,
+        few=_of_wai(study) and not _has_wai(choices.generalize.tables),
     )
+
+
+def _of_wai(study: RGStudy) -> bool:
+    """Return whether published coefficients of the WAI would be of the same scores."""
+    forms = study.effects.get("instrument", [])
+    return any(str(form).startswith("WAI") for form in forms)
+
+
+def _has_wai(chosen: Sequence[Chosen]) -> bool:
+    return any((one.kind, one.name) == ("dataset", "wai") for one in chosen)
 
 
 def _overall(study: RGStudy) -> dict[str, float]:

@@ -138,6 +138,11 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
             add(Chosen(kind="dataset", name=name))
 
     @reactive.effect
+    @reactive.event(input.add_wai)
+    def _add_wai() -> None:
+        add(Chosen(kind="dataset", name="wai"))
+
+    @reactive.effect
     @reactive.event(input.file)
     def _uploaded() -> None:
         files = input.file()
