@@ -17,6 +17,8 @@ _LETTERS = [
     *string.ascii_lowercase,
     *(f"a{letter}" for letter in string.ascii_lowercase),
 ]
+# more notes are folded
+_NOTES = 3
 _WORDS = {"error": "Error", "warning": "Warning", "note": "Note"}
 
 
@@ -162,8 +164,15 @@ def _overall(made: Studied, said: str) -> Tag:
         )
     body.append(tags.p(made.sentence.rstrip(".") + ".", class_="soft"))
     if made.notes:
-        notes = [tags.li(note) for note in made.notes]
-        body.append(tags.div(tags.h4("Notes"), tags.ul(*notes), class_="notes"))
+        notes = tags.ul(*(tags.li(note) for note in made.notes))
+        many = len(made.notes) > _NOTES
+        body.append(
+            tags.details(
+                tags.summary(f"{len(made.notes)} notes"), notes, class_="notes"
+            )
+            if many
+            else tags.div(tags.h4("Notes"), notes, class_="notes")
+        )
     return card(title, *body, id=None)
 
 

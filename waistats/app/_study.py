@@ -61,7 +61,7 @@ PREDICTIONS: Mapping[str, str] = {
 }
 MISSING: Mapping[str, str] = {
     "error": "stop and name the rows",
-    "drop": "leave those rows out, by name",
+    "drop": "exclude those rows, by name",
 }
 CELLS: Mapping[str, str] = {
     "instrument": "Form",

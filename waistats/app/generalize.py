@@ -364,8 +364,8 @@ def _listed(found: Tables, own: bool, ns: Any) -> Any:
     if not own and not found.own:
         parts.append(
             tags.p(
-                "Your own coefficients are not used. ",
-                sends("Put them in", ns("own"), True, "link"),
+                "Your own coefficients are not in the study. ",
+                sends("Add them", ns("own"), True, "link"),
                 class_="soft",
             )
         )
