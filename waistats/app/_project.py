@@ -280,7 +280,7 @@ def study_of(settings: Mapping[str, Any]) -> StudyChoices:
     >>> study_of({"moderators": "~ rater + np.log(n_items)"}).moderators
     ('rater', 'n_items')
     """
-    options = {
+    options: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in settings.items()
     }

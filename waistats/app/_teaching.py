@@ -4,7 +4,7 @@ Of the study of 2002 nothing is told but what ``data/hanson2002.csv`` holds. Eve
 else is computed from the SIMULATED five-version study, as `waistats reproduce` does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,11 @@ MOST_SEED = 2**31 - 1
 TITLE = "a SIMULATED five-version WAI study"
 CELL = ["instrument", "rater", "scale"]
 # a sample that a student could plan
-PLANNED = {"instrument": "WAI-S", "rater": "client", "n": [30, 100, 300]}
+PLANNED: Mapping[str, Any] = {
+    "instrument": "WAI-S",
+    "rater": "client",
+    "n": [30, 100, 300],
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,11 +104,11 @@ def ui() -> Any:
 def server(input: Any, output: Any, session: Any, state: AppState) -> None:
     """Answer the page of the step."""
     ns = session.ns
-    adding = state.job("Reading the table")
+    reader = state.job("Reading the table")
     listing = state.job("Reading tables")
     study = state.job("Pooling")
-    predicting = state.job("Predicting")
-    checking = state.job("Checking")
+    predictor = state.job("Predicting")
+    checker = state.job("Checking")
     chosen = state.part("generalize")
     taken: list[str] = []
     numbers = [0]
@@ -126,7 +126,7 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
 
     def read(name: str, reading: tuple[tuple[str, Any], ...] = ()) -> None:
         numbers[0] += 1
-        adding.start(check_table, name, reading, numbers[0])
+        reader.start(check_table, name, reading, numbers[0])
 
     @reactive.effect
     @reactive.event(input.add)
@@ -160,14 +160,14 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
 
     @reactive.effect
     def _added() -> None:
-        found = adding.result.get()
+        found = reader.result.get()
         if isinstance(found, Checked) and found.chosen is not None:
             add(found.chosen)
 
     @reactive.effect
     @reactive.event(input.match)
     def _match() -> None:
-        found = adding.result.get()
+        found = reader.result.get()
         if not isinstance(found, Checked) or not found.missing:
             return
         pairs = [(str(input[f"is_{name}"]() or ""), name) for name in found.missing]
@@ -208,7 +208,7 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
             if wanted is None or wanted == done.get():
                 return
             done.set(wanted)
-            for job in (study, predicting, checking):
+            for job in (study, predictor, checker):
                 job.forget()
             listing.start(tables, wanted)
 
@@ -222,7 +222,7 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
     @reactive.effect
     @reactive.event(input.cancel)
     def _cancel() -> None:
-        for job in (adding, listing, study, predicting, checking):
+        for job in (reader, listing, study, predictor, checker):
             job.cancel()
 
     @reactive.effect
@@ -247,13 +247,13 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
         made = _sample(input, found.asked)
         change(sample=made)
         with reactive.isolate():
-            predicting.start(predicted, state.choices.get())
+            predictor.start(predicted, state.choices.get())
 
     @reactive.effect
     @reactive.event(input.check)
     def _check() -> None:
         if study.result.get() is not None:
-            checking.start(checks, done.get())
+            checker.start(checks, done.get())
 
     @reactive.effect
     @reactive.event(input.go_on)
@@ -267,11 +267,10 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
             own = chosen().own
         return _listed(found, own, ns) if isinstance(found, Tables) else None
 
-    @output(id="adding")
     @render.ui
-    def _adding() -> Any:
-        found = adding.result.get()
-        parts = [adding.shown(ns("cancel"))]
+    def adding() -> Any:
+        found = reader.result.get()
+        parts = [reader.shown(ns("cancel"))]
         if isinstance(found, Checked):
             parts.append(
                 _matching(found, ns) if found.missing else findings_shown(found)
@@ -311,14 +310,13 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
             return None
         return _sample_form(made.asked, ns)
 
-    @output(id="predicting")
     @render.ui
-    def _predicting() -> Any:
-        return predicting.shown(ns("cancel"))
+    def predicting() -> Any:
+        return predictor.shown(ns("cancel"))
 
     @render.ui
     def prediction() -> Any:
-        made = predicting.result.get()
+        made = predictor.result.get()
         return None if made is None else predicted_shown(made, ns)
 
     @render.ui
@@ -335,14 +333,13 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
             button(ns("check"), "Run the checks"),
         )
 
-    @output(id="checking")
     @render.ui
-    def _checking() -> Any:
-        return checking.shown(ns("cancel"))
+    def checking() -> Any:
+        return checker.shown(ns("cancel"))
 
     @render.ui
     def checked() -> Any:
-        made = checking.result.get()
+        made = checker.result.get()
         return None if made is None else checks_shown(made, ns)
 
     @render.ui

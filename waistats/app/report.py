@@ -255,17 +255,15 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
         found = coding.result.get()
         return None if found is None else code(found, ns("code"))
 
-    @output(id="opening")
     @render.ui
-    def _opening() -> Any:
+    def opening() -> Any:
         shown = opening_job.shown(ns("cancel"))
         if opening_job.result.get() is None:
             return shown
         return notice("The session is open; every step shows its choices.", "done")
 
-    @output(id="checking")
     @render.ui
-    def _checking() -> Any:
+    def checking() -> Any:
         found = checking_job.result.get()
         parts: list[Any] = [checking_job.shown(ns("cancel"))]
         if isinstance(found, Checked):
