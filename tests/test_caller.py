@@ -56,3 +56,10 @@ def test_functions_are_commands_at_the_terminal():
         assert command("audit_keys") == "waistats items FILE"
     with calling(APP):
         assert "(" not in command("audit_keys")
+
+
+def test_the_app_names_its_own_fields():
+    with calling(APP):
+        assert option("skip_rows", 2) == "‘Rows above the names to skip: 2’"
+        assert option("sheet") == "‘Sheet of a workbook’"
+        assert option("missing_words", ["refused", "n/a"]).endswith(": refused,n/a’")

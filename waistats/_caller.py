@@ -25,6 +25,15 @@ _COMMANDS = {
 }
 
 
+# fields of the app, under "How the file is read"; what else it asks is a question
+FIELDS = {
+    "skip_rows": "Rows above the names to skip",
+    "sheet": "Sheet of a workbook",
+    "encoding": "Encoding of a text file",
+    "missing_words": "Words for no answer",
+}
+
+
 @contextmanager
 def calling(caller: str) -> Iterator[None]:
     """Word messages for this caller: ``"python"``, ``"terminal"`` or ``"app"``."""
@@ -53,6 +62,9 @@ def option(name: str, value: object = None) -> str:
         if name == "already_keyed" and value is None:
             return "already_keyed=True or already_keyed=False"
         return f"{name}=" if value is None else f"{name}={_literal(value)}"
+    if _CALLER.get() == APP and name in FIELDS:
+        given = "" if value is None else f": {_plain(value)}"
+        return f"‘{FIELDS[name]}{given}’"
     if name == "already_keyed":
         if value is None:
             return "--already-keyed or --not-keyed"

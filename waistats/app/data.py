@@ -7,6 +7,7 @@ from typing import Any
 from htmltools import Tag, TagList, tags
 from shiny import module, reactive, render, ui as elements
 
+from waistats._caller import FIELDS
 from waistats.app._intake import COEFFICIENTS, Look, look, practice
 from waistats.app._parts import button, card, choice, code, notice, sends, table
 from waistats.app._session import AppState
@@ -94,12 +95,12 @@ def _reading(id: Any) -> Tag:
     return tags.details(
         tags.summary("How the file is read"),
         tags.div(
-            field("skip_rows", "Rows above the names to skip", "number", min="0"),
-            field("sheet", "Sheet of a workbook"),
-            field("encoding", "Encoding of a text file", placeholder="such as cp1251"),
+            field("skip_rows", FIELDS["skip_rows"], "number", min="0"),
+            field("sheet", FIELDS["sheet"]),
+            field("encoding", FIELDS["encoding"], placeholder="such as cp1251"),
             field(
                 "missing_words",
-                "Words for no answer",
+                FIELDS["missing_words"],
                 placeholder="separated by commas",
             ),
             class_="fields",
@@ -239,7 +240,7 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
         if standing.status != "refused":
             return None
         buttons = []
-        if found := re.search(r"--skip-rows (\d+)", standing.text):
+        if found := re.search(rf"{FIELDS['skip_rows']}: (\d+)", standing.text):
             rows = int(found[1])
             said = "row" if rows == 1 else "rows"
             pair = ["skip_rows", rows]
