@@ -11,7 +11,7 @@ File = Annotated[Path, typer.Argument(help="The file to read.", show_default=Fal
 Output = Annotated[
     Path, typer.Option(help="New folder for the report, tables and figures.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Replace the output folder.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace existing output.")]
 Word = Annotated[
     bool, typer.Option("--word", help="Also write the report as a Word document.")
 ]

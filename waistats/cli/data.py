@@ -7,12 +7,14 @@ import typer
 
 from waistats.cli._options import Force
 
-data_app = typer.Typer(help="Data sets: list, fetch, and where they are.")
+data_app = typer.Typer(
+    help="Data sets: list, download, save, and where they are stored."
+)
 
 
 @data_app.command("list")
 def data_list() -> None:
-    """List the data sets that come with waistats or can be fetched."""
+    """List the data sets that are bundled or can be downloaded."""
     import textwrap
 
     from waistats._format import counted
@@ -30,7 +32,7 @@ def data_list() -> None:
 def data_fetch(
     name: Annotated[str, typer.Argument(help="Name of a data set in the list.")],
 ) -> None:
-    """Bring a data set of others into the cache and check its hash."""
+    """Download an open data set into the cache and check its hash."""
     from waistats._format import counted
     from waistats.datasets.remote import cache_path, fetch_dataset
 
@@ -45,7 +47,7 @@ def data_path(
         str | None, typer.Argument(help="Name of a data set in the list.")
     ] = None,
 ) -> None:
-    """Print where a fetched data set lies, or the cache folder."""
+    """Print the path of a downloaded data set, or of the cache."""
     from waistats.datasets.remote import cache_path
 
     print(cache_path(name))

@@ -64,7 +64,7 @@ def check(
     skip_rows: SkipRows = None,
     sheet: Sheet = None,
 ) -> None:
-    """List everything wrong or doubtful in a file of responses or of coefficients."""
+    """List errors and warnings in a file of responses or of coefficients."""
     given = typed(
         study=study,
         items=items,

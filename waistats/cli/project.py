@@ -37,7 +37,7 @@ def run(
         ),
     ] = False,
 ) -> None:
-    """Check all, run the study, keep the run, and say what it changed."""
+    """Check everything, run the study, keep the run, and report what changed."""
     from waistats.cli._terminal import progress
     from waistats.project.run import run_project
 

@@ -223,7 +223,7 @@ def items(
     skip_rows: SkipRows = None,
     sheet: Sheet = None,
 ) -> None:
-    """Show what each item is like and adds to its scale, and audit the key."""
+    """Print the statistics of each item, and audit the scoring key."""
     given = typed(
         study=study,
         items=items,

@@ -247,7 +247,7 @@ def predict(
         ),
     ] = None,
     moderators: Annotated[
-        str | None, typer.Option(help="Formula of the model that predicts.")
+        str | None, typer.Option(help="Moderators of the model, as a formula.")
     ] = None,
     missing_moderators: MissingModerators = "error",
     measure: Measure = "bonett",

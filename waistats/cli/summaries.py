@@ -66,7 +66,7 @@ def summarize(
         bool, typer.Option("--force", help="Replace the output file.")
     ] = False,
 ) -> None:
-    """Write sums of item responses without persons, to be sent instead of answers."""
+    """Write sums of item responses, to be sent instead of individual answers."""
     from waistats._format import frame_text
     from waistats.errors import DataError, visible
     from waistats.reliability.by_study.summaries import summarize_responses

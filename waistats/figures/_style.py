@@ -94,7 +94,7 @@ _HOUSE: dict[str, Any] = {
 def own_font() -> Iterator[None]:
     """Draw in matplotlib's own copy of the font, whichever copies a system has.
 
-    matplotlib prefers its own as a rule. Where it does not, the others are set aside
+    matplotlib prefers its own as a rule. Where it does not, the others are hidden
     for as long as the drawing takes.
     """
     from matplotlib import font_manager, get_data_path

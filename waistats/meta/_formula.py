@@ -195,7 +195,7 @@ class _Parser:
             return self.error("a backtick is not closed")
         if sign == ".":
             return self.error(
-                "a dot does not stand for columns here; name the moderators"
+                "a dot for all columns is not supported; name the moderators"
             )
         if sign == "%":
             return self.error(

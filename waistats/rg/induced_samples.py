@@ -72,7 +72,7 @@ def variance_ratio_test(
     wrong = (s <= 0) | (s0 <= 0) | (k < 2) | (k0 < 2)
     if wrong.any():
         raise DataError(
-            "standard deviations must be positive and samples at least 2, but are not "
+            "standard deviations must be positive and sample sizes at least 2, but are not "
             f"in row {', '.join(map(str, np.flatnonzero(wrong)))}."
         )
     ratio, df1, df2 = (s / s0) ** 2, k - 1, k0 - 1

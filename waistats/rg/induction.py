@@ -190,7 +190,7 @@ class InductionRate(Result):
         slope = self.trend.iloc[1]
         return (
             f"Trend over the years (logistic regression): log odds "
-            f"{slope['estimate']:.4f} a year, odds ratio {slope['odds_ratio']:.3f}, "
+            f"{slope['estimate']:.4f} per year, odds ratio {slope['odds_ratio']:.3f}, "
             f"{p_statement(slope['p_value'])}"
         )
 

@@ -152,7 +152,7 @@ def sampling_covariance(
 
 def _checked(matrix: sparse.csr_array, used: IntArray) -> sparse.csr_array:
     if bad := [int(used[row]) + 1 for row in _rows_not_finite(matrix)]:
-        raise DataError(f"V holds missing or infinite values in row {listing(bad)}.")
+        raise DataError(f"V contains missing or infinite values in row {listing(bad)}.")
     diagonal = matrix.diagonal()
     if bad := [int(used[row]) + 1 for row in np.flatnonzero(diagonal <= 0)]:
         raise DataError(
