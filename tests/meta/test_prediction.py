@@ -7,7 +7,7 @@ import pytest
 from scipy import integrate, optimize, special, stats
 
 from waistats.meta._linalg import weighted_fit
-from waistats.meta._prediction import confidence_distribution, predictive
+from waistats.meta._prediction import calibrated, confidence_distribution, predictive
 
 CESD_N = np.array([103, 64, 118, 401, 215, 51, 175, 311, 492])
 CESD_ALPHA = np.array([0.93, 0.91, 0.94, 0.89, 0.90, 0.89, 0.86, 0.91, 0.90])
@@ -171,3 +171,61 @@ def test_an_interval_takes_about_a_millisecond():
         times.append(time.perf_counter() - start)
     # an idle machine needs a third of a millisecond; others may be busy
     assert min(times) < 1e-3
+
+
+def _posterior_above(c, y, v, X, row):
+    """Return a probability under the reference prior, by adaptive quadrature."""
+    s2 = 1 / np.mean(1 / v)
+
+    def at(tau):
+        W = np.diag(1 / (v + tau**2))
+        A = X.T @ W @ X
+        b = np.linalg.solve(A, X.T @ W @ y)
+        r = y - X @ b
+        logs = np.log(v + tau**2).sum() + np.linalg.slogdet(A)[1] + r @ W @ r
+        density = np.exp(-0.5 * logs) * tau / np.sqrt(s2 + tau**2)
+        sd = np.sqrt(tau**2 + row @ np.linalg.solve(A, row))
+        return density, density * stats.norm.sf((c - row @ b) / sd)
+
+    options = {"epsabs": 0, "epsrel": 1e-10, "limit": 400}
+    whole, part = (
+        integrate.quad(lambda tau, i=i: at(tau)[i], 0, np.inf, **options)[0]
+        for i in (0, 1)
+    )
+    return part / whole
+
+
+@pytest.mark.parametrize(("k", "p"), [(3, 1), (5, 1), (12, 2)])
+def test_calibrated_probabilities_agree_with_adaptive_quadrature(k, p):
+    rng = np.random.default_rng(k)
+    X = np.column_stack([np.ones(k), rng.normal(size=(k, p - 1))])
+    v = rng.uniform(0.01, 0.06, k)
+    y = 2 + rng.normal(0, 0.2, k) + rng.normal(0, np.sqrt(v))
+    row = np.append(1.0, np.full(p - 1, 0.7))
+    cuts = np.array([1.5, 2.0, 2.4])
+    found = calibrated(y, v, X).above(row[None], cuts)[0]
+    own = [_posterior_above(c, y, v, X, row) for c in cuts]
+    np.testing.assert_allclose(found, own, rtol=1e-7)
+
+
+def test_calibrated_probabilities_move_with_the_data_and_mirror():
+    rng = np.random.default_rng(8)
+    y, v, X = rng.normal(0, 0.3, 6), rng.uniform(0.01, 0.1, 6), np.ones((6, 1))
+    cuts = np.array([-0.4, 0.1])
+    found = calibrated(y, v, X).above(ONE, cuts)
+    moved = calibrated(5 + 3 * y, 9 * v, X).above(ONE, 5 + 3 * cuts)
+    np.testing.assert_allclose(moved, found, rtol=1e-9)
+    mirrored = calibrated(-y, v, X).above(ONE, -cuts)
+    np.testing.assert_allclose(mirrored, 1 - found, rtol=1e-9)
+
+
+def test_calibrated_probabilities_of_extreme_data():
+    rng = np.random.default_rng(1)
+    v = rng.uniform(0.01, 0.05, 5_000)
+    y = 2 + 0.6 * rng.normal(size=len(v)) * np.sqrt(v)
+    X = np.ones((len(v), 1))
+    assert calibrated(y, v, X).above(ONE, np.array([1.9]))[0, 0] > 0.99
+    equal = calibrated(np.ones(4), np.full(4, 0.1), np.ones((4, 1)))
+    assert equal.above(ONE, np.array([1.0]))[0, 0] == pytest.approx(0.5)
+    uneven = calibrated(y[:6], v[:6], X[:6], weights=np.arange(1.0, 7.0))
+    assert np.allclose(uneven.beta, np.average(y[:6], weights=np.arange(1.0, 7.0)))

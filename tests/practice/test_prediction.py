@@ -132,7 +132,29 @@ def test_limits_of_size(cesd):
     )
     # the limit of the interval is exceeded with the matching probability
     limits = [found.pi_low[0], found.pi_high[0]]
-    np.testing.assert_allclose(threshold_probability(cesd, limits), [0.975, 0.025])
+    kind = {"prediction": "confidence-distribution"}
+    found = threshold_probability(cesd, limits, **kind)
+    np.testing.assert_allclose(found, [0.975, 0.025])
+    # the calibrated ones are nearer to one half
+    below, over = threshold_probability(cesd, limits)
+    assert 0.93 < below < 0.975
+    assert 0.025 < over < 0.07
+
+
+def test_probabilities_follow_the_kind_that_was_asked_for(cesd_table):
+    """A study made with metafor's interval has its probabilities; a kind may be asked."""
+    own, old = (
+        generalize(cesd_table, prediction=kind)
+        for kind in ("confidence-distribution", "metafor")
+    )
+    t = threshold_probability(fit_meta(cesd_table), 0.85, prediction="metafor")
+    assert threshold_probability(old, 0.85) == pytest.approx(t)
+    assert predict_reliability(old, thresholds=[0.85]).above[0, 0] == pytest.approx(t)
+    calibrated = threshold_probability(own, 0.85)
+    assert calibrated == threshold_probability(fit_meta(cesd_table), 0.85)
+    assert predict_reliability(own, thresholds=[0.85]).above[0, 0] == calibrated
+    mixture = threshold_probability(own, 0.85, prediction="confidence-distribution")
+    assert 0.9 < calibrated < mixture < t < 1
 
 
 @pytest.mark.parametrize("measure", ["bonett", "hakstian-whalen", "raw"])
@@ -235,8 +257,10 @@ def test_no_heterogeneity():
     assert fit.tau2 == 0
     assert threshold_probability(fit, 0.85, include_uncertainty=False) == 1
     assert threshold_probability(fit, 0.95, include_uncertainty=False) == 0
-    # the mean is still estimated
-    assert 0.99 < threshold_probability(fit, 0.85) < 1
+    # the mean is still estimated, and tau of four coefficients may be above 0
+    assert 0.85 < threshold_probability(fit, 0.85) < 0.95
+    mixture = threshold_probability(fit, 0.85, prediction="confidence-distribution")
+    assert 0.99 < mixture < 1
     common = fit_meta(effect_sizes(table.assign(n_items=12)), method="CE")
     assert "has no heterogeneity" in str(predict_reliability(common))
 

@@ -4,6 +4,7 @@ Priors of the heterogeneity standard deviation.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy import special
@@ -16,6 +17,25 @@ from waistats.meta._linalg import log_det, weighted_fit
 PRIORS = ("half-normal", "half-cauchy", "uniform")
 # the end of a uniform prior that goes with the scale of the other two
 UNIFORM_END = 4.0
+
+
+class Density(Protocol):
+    """What integration needs of a prior of tau; the integral need not be 1."""
+
+    @property
+    def kind(self) -> str:
+        """Its name."""
+
+    @property
+    def scale(self) -> float:
+        """Where tau is of its size."""
+
+    @property
+    def end(self) -> float:
+        """The largest possible tau."""
+
+    def log_density(self, tau: FloatArray) -> FloatArray:
+        """Return its logarithm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +227,7 @@ class Model:
         return -0.5 * (logs + log_det(fit.A) + fit.rss), fit.b, fit.C
 
 
-def integrate(model: Model, prior: Prior) -> Posterior:
+def integrate(model: Model, prior: Density) -> Posterior:
     r"""Return the posterior of a model.
 
     Notes
@@ -264,7 +284,7 @@ def _shifted(model: Model, b: FloatArray) -> tuple[float, float]:
     return model.known[0] - float(model.row @ b), model.known[1]
 
 
-def _scale(model: Model, prior: Prior) -> float:
+def _scale(model: Model, prior: Density) -> float:
     """Return tau near the mode of the posterior of its logarithm."""
     sd = np.sqrt(model.v)
     lowest = 1e-4 * min(prior.scale, float(sd.min()))

@@ -33,7 +33,13 @@ from waistats.meta._predict import (
     too_wide,
     variance_inflation,
 )
-from waistats.meta._prediction import PREDICTIONS, Distribution, Student, predictive
+from waistats.meta._prediction import (
+    PREDICTIONS,
+    Distribution,
+    Student,
+    calibrated,
+    predictive,
+)
 from waistats.meta._wald import TestResult as TestResult, likelihood_ratio, wald_test
 from waistats.meta.heterogeneity import intervals_frame, profile_Q, typical_variance
 from waistats.provenance import marked, of_simulated
@@ -195,6 +201,10 @@ class FittedModel(OfEffects):
         """
         prediction = check_option("prediction", prediction, PREDICTIONS)
         return Student(beta=self.beta, cov=self.cov, tau2=self.tau2, df=self.df)
+
+    def calibrated(self) -> Distribution:
+        """Return the distribution that probabilities of new populations come from."""
+        return self.predictive()
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per coefficient, on the model's scale."""
@@ -469,6 +479,17 @@ class MetaResult(FittedModel):
             return super(MetaResult, self).predictive(prediction)
         effects = self.effects
         return predictive(effects.yi, effects.vi, self.design.X, self.weights)
+
+    def calibrated(self) -> Distribution:
+        """Return the distribution that probabilities of new populations come from.
+
+        A mixture over a posterior of the heterogeneity variance; with one degree of
+        freedom, and for a common-effect model, that of `predictive`.
+        """
+        if self.method == "CE" or self.Q_df < 2:
+            return self.predictive()
+        effects = self.effects
+        return calibrated(effects.yi, effects.vi, self.design.X, self.weights)
 
     def heterogeneity_intervals(self) -> pd.DataFrame:
         """Return tau2, tau, I2, H2 with Q-profile limits, indexed by those names."""

@@ -316,6 +316,9 @@ class Predictive:
         Variance of a sample's value around the true one; NaN without a planned n.
     prediction : str
         Kind of the prediction interval.
+    asked : bool
+        Whether the user asked for that kind: then probabilities are its, too. Else
+        they are those of `FittedModel.calibrated`, unless the kind is metafor's.
     """
 
     model: FittedModel
@@ -325,6 +328,7 @@ class Predictive:
     high: FloatArray
     sampling: FloatArray
     prediction: str
+    asked: bool
 
     @property
     def measure(self) -> str:
@@ -353,8 +357,10 @@ class Predictive:
         spread: Distribution = Student(
             beta=model.beta, cov=np.zeros_like(model.cov), tau2=model.tau2, df=None
         )
-        if uncertainty:
+        if uncertainty and (self.asked or self.prediction == "metafor"):
             spread = model.predictive(self.prediction)
+        elif uncertainty:
+            spread = model.calibrated()
         return spread.above(self.rows, cuts, extra)
 
 
@@ -364,10 +370,14 @@ def predictive(
     n: FloatArray | None = None,
     n_items: FloatArray | None = None,
     *,
-    prediction: str = DEFAULT_PREDICTION,
+    prediction: str | None = None,
+    default: str = DEFAULT_PREDICTION,
     conf_level: float | None = None,
 ) -> Predictive:
-    """Return the predictive distributions for populations, and samples of size n."""
+    """Return the predictive distributions for populations, and samples of size n.
+
+    ``prediction`` is the kind that was asked for, else it is the ``default``.
+    """
     if model.measure is None:
         raise ModelError(
             "The effects do not say which scale they are on, so results cannot be "
@@ -387,7 +397,8 @@ def predictive(
         low=found.ci_low,
         high=found.ci_high,
         sampling=sampling,
-        prediction=prediction,
+        prediction=prediction or default,
+        asked=prediction is not None,
     )
 
 
@@ -443,9 +454,13 @@ def prepare(
     """Return the populations with their predictive distributions."""
     choice = choose_model(source, facts, new)
     model = choice.model
-    kind = choice.prediction if prediction is None else prediction
-    kind = check_option("prediction", kind, PREDICTIONS)
-    options: dict[str, Any] = {"prediction": kind, "conf_level": conf_level}
+    if prediction is not None:
+        prediction = check_option("prediction", prediction, PREDICTIONS)
+    options: dict[str, Any] = {
+        "prediction": prediction,
+        "default": choice.prediction,
+        "conf_level": conf_level,
+    }
     rows, notes = profiles(model, facts, new, n_items)
     size = items = np.full(len(rows), np.nan)
     if n is None:

@@ -170,8 +170,9 @@ def predict_reliability(
     conf_level : float, optional
         Level of the intervals; that of the model by default.
     prediction : {"confidence-distribution", "metafor"}, optional
-        Kind of the prediction intervals and of the probabilities, as in
-        `FittedModel.predict`; that of a study by default.
+        Kind of the prediction intervals, as in `FittedModel.predict`; that of a study by
+        default. Given, the probabilities are of that kind, too; else they are those of
+        `threshold_probability`.
 
     Returns
     -------
@@ -187,10 +188,11 @@ def predict_reliability(
 
     Notes
     -----
-    The interval of the expected alpha is the one that the model prints. The true alpha
-    of a new population has the predictive distribution of `FittedModel.predict`, with
-    the uncertainty of mean and heterogeneity; the alpha that a sample of n' shows has
-    in addition the variance :math:`v(n')`, on the Bonett scale
+    The interval of the expected alpha is the one that the model prints. For the limits
+    the true alpha of a new population has the predictive distribution of
+    `FittedModel.predict`, with the uncertainty of mean and heterogeneity, for
+    probabilities the calibrated one of `threshold_probability`; the alpha that a sample
+    of n' shows has in addition the variance :math:`v(n')`, on the Bonett scale
     :math:`2m/((m-1)(n'-2))`; on the others it is taken at the expected alpha. The ends
     are back-transformed.
 
