@@ -3,9 +3,11 @@
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import integrate, optimize, special, stats
 
+from waistats import ModelError, fit_meta, fit_meta_many
 from waistats.meta._linalg import weighted_fit
 from waistats.meta._prediction import calibrated, confidence_distribution, predictive
 
@@ -171,6 +173,31 @@ def test_an_interval_takes_about_a_millisecond():
         times.append(time.perf_counter() - start)
     # an idle machine needs a third of a millisecond; others may be busy
     assert min(times) < 1e-3
+
+
+@pytest.mark.parametrize("kind", ["confidence-distribution", "metafor"])
+def test_limits_of_many_data_sets_are_those_of_each(kind):
+    rng = np.random.default_rng(6)
+    y, v = rng.normal(2, 0.2, (4, 20)), rng.uniform(0.01, 0.1, (4, 20))
+    include = rng.random((4, 20)) < np.array([0.2, 0.5, 1, 1])[:, None]
+    found = fit_meta_many(y, v, include=include, prediction=kind, conf_level=0.9)
+    for i, used in enumerate(include):
+        table = pd.DataFrame({"yi": y[i, used], "vi": v[i, used]})
+        table["study_id"] = [f"S{j}" for j in range(len(table))]
+        row = fit_meta(table).predict(
+            back_transform=False, prediction=kind, conf_level=0.9
+        )
+        one = row[["pi_low", "pi_high"]].to_numpy()[0]
+        assert [found.pi_low[i], found.pi_high[i]] == pytest.approx(one, rel=1e-9)
+    assert {"pi_low", "pi_high"} <= set(found.to_frame())
+    assert "pi_low" not in fit_meta_many(y, v).to_frame()
+    alone = fit_meta_many(y[:1], v[:1], include=np.arange(20) < 1, prediction=kind)
+    assert np.isnan(alone.pi_low).all()
+
+
+def test_limits_of_many_fits_are_those_of_means():
+    with pytest.raises(ModelError, match="leave X out"):
+        fit_meta_many([1.0, 2.0], [0.1, 0.1], np.ones((2, 1)), prediction="metafor")
 
 
 def _posterior_above(c, y, v, X, row):

@@ -6,8 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from waistats import DataError, ModelError, effect_sizes, fit_subgroups, load_dataset
+from waistats import (
+    DataError,
+    ModelError,
+    effect_sizes,
+    fit_meta,
+    fit_subgroups,
+    load_dataset,
+)
 
 REFERENCE = json.loads(
     (Path(__file__).parents[1] / "reference/subgroups.json").read_text(encoding="utf-8")
@@ -53,6 +61,33 @@ def test_alpha_scale_and_words():
     assert (predicted["pi_low"] < predicted["ci_low"]).all()
     assert "Subgroups by caregivers (separate tau^2)" in str(found)
     assert "On the alpha scale" in str(found)
+
+
+@pytest.mark.parametrize("kind", ["confidence-distribution", "metafor"])
+def test_groups_have_the_prediction_interval_of_their_model(kind):
+    """Of each group alone, or of a model with the groups as moderator."""
+    effects = effect_sizes(load_dataset("cesd"))
+    names = ["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]
+    separate, common = (
+        fit_subgroups(effects, "caregivers", tau2=tau2).predict(prediction=kind)
+        for tau2 in ("separate", "common")
+    )
+    for i, (name, rows) in enumerate(effects.groupby("caregivers")):
+        own = fit_meta(rows).predict(prediction=kind).iloc[0]
+        np.testing.assert_allclose(separate.loc[i, names].astype(float), own)
+        all_rows = fit_meta(effects, "~ caregivers").predict(
+            pd.DataFrame({"caregivers": [name]}), prediction=kind
+        )
+        np.testing.assert_allclose(common.loc[i, names].astype(float), all_rows.iloc[0])
+
+
+def test_metafors_interval_of_a_group_takes_tau2_as_known():
+    effects = effect_sizes(load_dataset("cesd"))
+    found = fit_subgroups(effects, "caregivers")
+    group = found.to_frame().iloc[0]
+    half = stats.t.ppf(0.975, group["df"]) * np.hypot(group["se"], group["tau2"] ** 0.5)
+    low = -np.expm1(half - group["estimate"])
+    assert found.predict(prediction="metafor")["pi_low"][0] == pytest.approx(low)
 
 
 def test_errors(bcg):

@@ -249,10 +249,14 @@ def test_a_bad_table_is_refused_as_everywhere(mibs):
 # --- studies that did not report ---
 
 
-def test_worst_case_is_the_fit_with_rows_added():
+@pytest.mark.parametrize("kind", ["confidence-distribution", "metafor"])
+def test_worst_case_is_the_fit_with_rows_added(kind):
     table = load_dataset("cesd")
     frame = worst_case(
-        fit_meta(effect_sizes(table)), n_missing=[3, 6], alpha=[0.5, 0.8]
+        fit_meta(effect_sizes(table)),
+        n_missing=[3, 6],
+        alpha=[0.5, 0.8],
+        prediction=kind,
     )
     assert frame["n_missing"].to_list() == [0, 3, 3, 6, 6]
     extra = pd.DataFrame(
@@ -267,11 +271,11 @@ def test_worst_case_is_the_fit_with_rows_added():
     names = ["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]
     np.testing.assert_allclose(
         frame.loc[3, names].astype(float),
-        more.predict(prediction="metafor").iloc[0],
+        more.predict(prediction=kind).iloc[0],
         rtol=1e-9,
     )
     assert frame["tau2"][3] == pytest.approx(more.tau2, rel=1e-8)
-    plain = fit_meta(effect_sizes(table)).predict(prediction="metafor").iloc[0]
+    plain = fit_meta(effect_sizes(table)).predict(prediction=kind).iloc[0]
     np.testing.assert_allclose(frame.loc[0, names].astype(float), plain, rtol=1e-10)
 
 

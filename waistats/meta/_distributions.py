@@ -121,28 +121,41 @@ def support(
 def mixture_cdf(
     x: FloatArray, weight: FloatArray, mean: FloatArray, sd: FloatArray
 ) -> FloatArray:
-    """Return cdfs (r, q) at x (r, q) of r normal mixtures, mean and sd (r, m)."""
+    """Return cdfs (r, q) at x (r, q) of r normal mixtures.
+
+    Means and standard deviations are (r, m), weights (m,) or (r, m).
+    """
     z = (x[:, :, None] - mean[:, None, :]) / sd[:, None, :]
-    return special.ndtr(z) @ weight
+    return _mixed(special.ndtr(z), weight)
+
+
+def _mixed(values: FloatArray, weight: FloatArray) -> FloatArray:
+    """Return sums over the last axis of values (r, q, m) with weights."""
+    if weight.ndim == 1:
+        return values @ weight
+    return np.einsum("rqm,rm->rq", values, weight)
 
 
 def mixture_quantiles(
     probabilities: FloatArray, weight: FloatArray, mean: FloatArray, sd: FloatArray
 ) -> FloatArray:
-    """Return quantiles (r, q) of normal mixtures by Newton steps inside a bracket."""
+    """Return quantiles (r, q) of normal mixtures by Newton steps inside a bracket.
+
+    As `mixture_cdf` has them.
+    """
     r, q = len(mean), len(probabilities)
     z = special.ndtri(probabilities)
     ends = mean[:, None, :] + z[:, None] * sd[:, None, :]
     low, high = ends.min(2), ends.max(2)
-    x = (ends @ weight).clip(low, high)
+    x = _mixed(ends, weight).clip(low, high)
     target = np.broadcast_to(probabilities, (r, q))
     for _ in range(100):
         z = (x[:, :, None] - mean[:, None, :]) / sd[:, None, :]
-        excess = special.ndtr(z) @ weight - target
+        excess = _mixed(special.ndtr(z), weight) - target
         low = np.where(excess < 0, x, low)
         high = np.where(excess > 0, x, high)
         heights = np.exp(-0.5 * z * z) / (np.sqrt(2 * np.pi) * sd[:, None, :])
-        density = heights @ weight
+        density = _mixed(heights, weight)
         with np.errstate(divide="ignore", invalid="ignore"):
             new = x - excess / density
         new = np.where((new > low) & (new < high), new, (low + high) / 2)

@@ -25,7 +25,9 @@ PREDICTIONS = (DEFAULT_PREDICTION, "metafor")
 NODES = 64
 MAX_ITERATIONS = 100
 # coefficients up to which the whole mass at tau2 = 0 counts
-FULL_MASS = 30
+FULL_MASS = 15
+# doubles per array when many data sets are solved at once
+BLOCK = 400_000
 
 
 class Distribution(Protocol):
@@ -179,14 +181,14 @@ def confidence_distribution(
     :math:`3(1-H_0)(1-s)^2`, s the nodes of Gauss and Legendre: near s = 1, where
     :math:`\tau^2` runs away, the nodes are dense.
 
-    With K = k - p + 1 above 30 the mass at 0 counts :math:`30/K` of itself. Many
-    coefficients with a :math:`\tau` of a third of their standard errors often give a Q
-    below its degrees of freedom; an interval with the whole mass at 0 then collapses,
-    and covers .92 (at K = 50 to 400) instead of .94 to .96.
+    With K = k - p + 1 above 15 the mass at 0 counts :math:`15/K` of itself. Many
+    coefficients with a :math:`\tau` of a third to three quarters of their standard
+    errors often give a Q below its degrees of freedom; an interval with the whole mass
+    at 0 then collapses, and covers .90 to .93 (at K = 25 to 200) instead of .93 to .96.
+    Studies with v = inf are left out.
     """
-    k, p = X.shape
-    size = y.shape[1]
-    df = k - p
+    p, size = X.shape[1], y.shape[1]
+    df = np.isfinite(v).sum(axis=0) - p
     s, w = _rule()
     at_zero = weighted_fit(y, v, X, np.zeros(size)).rss
     rest = chi2_cdf(at_zero, df)
@@ -298,6 +300,37 @@ def _given(
     beta = np.tile(bread @ (AX.T @ y), (1, m))
     meat = np.einsum("kp,km,kq->pqm", AX, v[:, None] + tau2, AX, optimize=True)
     return beta, np.einsum("ap,pqm,qb->abm", bread, meat, bread, optimize=True)
+
+
+def mean_limits(
+    y: FloatArray, v: FloatArray, conf_level: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return prediction limits of the mean's populations for data sets (k, B), (B,) each.
+
+    Those of `predictive`, for many data sets in one call; left out is ``v = inf``. NaN
+    for data sets of fewer than two studies.
+    """
+    k, size = y.shape
+    out: FloatArray = np.full((2, size), np.nan)
+    usable = np.flatnonzero(np.isfinite(v).sum(axis=0) > 1)
+    width = max(1, BLOCK // (k * (NODES + 1)))
+    for start in range(0, len(usable), width):
+        part = usable[start : start + width]
+        out[:, part] = _mean_limits(y[:, part], v[:, part], conf_level)
+    return out[0], out[1]
+
+
+def _mean_limits(y: FloatArray, v: FloatArray, conf_level: float) -> FloatArray:
+    X = np.ones((len(y), 1))
+    start = weighted_fit(y, v, X, np.zeros(y.shape[1]))
+    residual = np.where(np.isfinite(v), start.r, 0.0)
+    tau2, weight = confidence_distribution(residual, v, X)
+    m = len(tau2)
+    at = weighted_fit(np.tile(residual, (1, m)), np.tile(v, (1, m)), X, tau2.ravel())
+    mean = (start.b + at.b.reshape(m, -1)).T
+    sd = np.sqrt(at.C.reshape(m, -1) + tau2).T
+    tail = (1 - conf_level) / 2
+    return mixture_quantiles(np.array([tail, 1 - tail]), weight.T, mean, sd).T
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from waistats._format import Result
 from waistats._typing import BoolArray, FloatArray
-from waistats.errors import ConvergenceError, DataError, check_option, listing
+from waistats.errors import (
+    ConvergenceError,
+    DataError,
+    ModelError,
+    check_conf_level,
+    check_option,
+    listing,
+)
 from waistats.meta._linalg import CHUNK, cross, trace_P, weighted_fit
+from waistats.meta._prediction import PREDICTIONS, mean_limits
 from waistats.meta.tau2 import ESTIMATORS, check_method, estimate_tau2
 
 SMALL_SAMPLE = ("knapp-hartung", "wald", "knapp-hartung-adhoc")
@@ -162,6 +171,8 @@ class MetaBatch(Result):
         Studies used by each fit.
     method, small_sample : str
         As asked for.
+    pi_low, pi_high : ndarray or None
+        Prediction limits of the batch's shape, where they were asked for.
     """
 
     estimate: FloatArray
@@ -173,6 +184,8 @@ class MetaBatch(Result):
     k: FloatArray
     method: str
     small_sample: str
+    pi_low: FloatArray | None = None
+    pi_high: FloatArray | None = None
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per fit; with a design, columns ``estimate_0, se_0, ...``."""
@@ -184,7 +197,9 @@ class MetaBatch(Result):
             for j in range(self.estimate.shape[-1]):
                 columns[f"estimate_{j}"] = self.estimate[..., j].ravel()
                 columns[f"se_{j}"] = self.se[..., j].ravel()
-        columns |= {n: getattr(self, n).ravel() for n in ("tau2", "Q", "I2", "k")}
+        names = ["pi_low", "pi_high"] if self.pi_low is not None else []
+        names += ["tau2", "Q", "I2", "k"]
+        columns |= {name: getattr(self, name).ravel() for name in names}
         return pd.DataFrame(columns)
 
     def heading(self) -> str:
@@ -211,6 +226,8 @@ def fit_meta_many(
     *,
     small_sample: str = "knapp-hartung",
     thorough: bool = True,
+    prediction: str | None = None,
+    conf_level: float = 0.95,
 ) -> MetaBatch:
     """Fit one model to many data sets in one call.
 
@@ -228,6 +245,11 @@ def fit_meta_many(
         Standard errors, as in `fit_meta`.
     thorough : bool, default True
         Search likelihoods with several maxima for the highest.
+    prediction : {"confidence-distribution", "metafor"}, optional
+        Add prediction limits of the mean's populations, as `FittedModel.predict` has
+        them; only without a design.
+    conf_level : float, default 0.95
+        Their level.
 
     Returns
     -------
@@ -256,6 +278,13 @@ def fit_meta_many(
     """
     method = check_method(method)
     small_sample = check_option("small_sample", small_sample, SMALL_SAMPLE)
+    check_conf_level(conf_level)
+    if prediction is not None:
+        prediction = check_option("prediction", prediction, PREDICTIONS)
+        if X is not None:
+            raise ModelError(
+                "Prediction limits of many fits are those of a mean; leave X out."
+            )
     y, v, design, shape = _arrays(yi, vi, X, include)
     batch = in_chunks(y, v, design, method, small_sample, thorough=thorough)
     estimable = np.isfinite(batch.beta).all(0) & full_rank(design, np.isfinite(v))
@@ -277,6 +306,18 @@ def fit_meta_many(
     beta, se = by_column(batch.beta), by_column(se)
     if X is None:
         beta, se = beta[..., 0], se[..., 0]
+    low = high = None
+    if prediction == "metafor" or (prediction and method == "CE"):
+        with np.errstate(invalid="ignore"):
+            half = np.sqrt(se**2 + shaped(batch.tau2))
+            upper = (1 + conf_level) / 2
+            if small_sample == "wald":
+                half = half * special.ndtri(upper)
+            else:
+                half = half * special.stdtrit(batch.k.reshape(shape) - 1, upper)
+        low, high = beta - half, beta + half
+    elif prediction:
+        low, high = (shaped(ends) for ends in mean_limits(y, v, conf_level))
     return MetaBatch(
         estimate=beta,
         se=se,
@@ -287,6 +328,8 @@ def fit_meta_many(
         k=batch.k.reshape(shape),
         method=method,
         small_sample=small_sample,
+        pi_low=low,
+        pi_high=high,
     )
 
 

@@ -252,7 +252,9 @@ class LocationScaleResult(OfEffects):
         tau = np.sqrt(self.tau2)
         lines = [
             f"tau in the settings of these rows: {fixed(tau.min())} to "
-            f"{fixed(tau.max())}; predict_tau() gives {level(self.conf_level)} limits."
+            f"{fixed(tau.max())}; predict_tau() gives {level(self.conf_level)} limits.",
+            "Prediction limits of predict() take these as known, as metafor's do: with "
+            "few coefficients they hold fewer new populations than they say.",
         ]
         if len(self.excluded):
             lines.append(

@@ -18,8 +18,9 @@ from waistats.errors import (
     near,
 )
 from waistats.measures import back_transform
-from waistats.meta._distributions import chi2_sf, critical, f_sf
+from waistats.meta._distributions import chi2_sf, f_sf
 from waistats.meta._effects import usable_effects
+from waistats.meta._prediction import PREDICTIONS
 from waistats.meta.fit import fit_meta
 from waistats.meta.results import MetaResult, TestResult
 from waistats.provenance import marked, of_simulated
@@ -64,27 +65,33 @@ class SubgroupResult(Result):
         """Return one row per group, on the model's scale."""
         return self.groups.copy()
 
-    def predict(self) -> pd.DataFrame:
+    def predict(self, *, prediction: str = "confidence-distribution") -> pd.DataFrame:
         """Return each group's mean, interval and prediction interval as alphas.
 
-        The prediction interval takes tau2 as known: that of ``prediction="metafor"``.
+        Parameters
+        ----------
+        prediction : {"confidence-distribution", "metafor"}
+            The prediction interval, as in `FittedModel.predict`.
         """
+        prediction = check_option("prediction", prediction, PREDICTIONS)
+        ends = [
+            fit.predict(new, prediction=prediction, back_transform=False).iloc[0]
+            for fit, new in self._models()
+        ]
         out = self.groups[["term", "k"]].copy()
-        df = self.groups["df"].to_numpy()
-        crit = np.array(
-            [critical(self.conf_level, None if np.isnan(d) else d) for d in df]
-        )
-        far = crit * np.sqrt(self.groups["se"] ** 2 + self.groups["tau2"])
-        ends = {
-            "estimate": self.groups["estimate"],
-            "ci_low": self.groups["ci_low"],
-            "ci_high": self.groups["ci_high"],
-            "pi_low": self.groups["estimate"] - far,
-            "pi_high": self.groups["estimate"] + far,
-        }
-        for name, values in ends.items():
+        for name in ("estimate", "ci_low", "ci_high", "pi_low", "pi_high"):
+            values = np.array([row[name] for row in ends], dtype=float)
             out[name] = back_transform(values, self.measure) if self.measure else values
         return marked(out, self.simulated)
+
+    def _models(self) -> list[tuple[MetaResult, dict[str, str] | None]]:
+        """Return of each group the model that predicts it, and where."""
+        names = list(self.groups["term"])
+        if self.tau2 == "separate":
+            return [(self.fits[name], None) for name in names]
+        fit = self.fits["all"]
+        column = fit.design.variables[0]
+        return [(fit, {column: name}) for name in names]
 
     def heading(self) -> str:
         """Return what was compared, and the test."""

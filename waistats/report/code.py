@@ -56,7 +56,7 @@ _R_PREDICTION = (
     "  t <- sapply(qchisq(rest * (1 - s)^3, df), function(q)",
     "    uniroot(function(t) Q(t) - q, c(0, top / q), tol = 1e-14,",
     "            maxiter = 5000)$root)",
-    "  p <- c((1 - rest) * min(1, 30 / (df + 1)),",
+    "  p <- c((1 - rest) * min(1, 15 / (df + 1)),",
     "         3 * rest * (1 - s)^2 * nodes$vectors[1, ]^2)",
     "  t <- c(0, t)",
     "  m <- sapply(t, function(t) weighted.mean(y, 1 / (v + t)))",

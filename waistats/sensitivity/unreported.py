@@ -12,10 +12,11 @@ import pandas as pd
 from waistats._format import Result, coefficient, count
 from waistats._renamed import renamed
 from waistats._typing import FloatArray
-from waistats.errors import DataError, ModelError, listing
+from waistats.errors import DataError, ModelError, check_option, listing
 from waistats.measures import alpha_variance, back_transform, transform
-from waistats.meta._predict import prediction_frame
-from waistats.meta.fit_many import in_chunks
+from waistats.meta._distributions import critical
+from waistats.meta._prediction import DEFAULT_PREDICTION, PREDICTIONS
+from waistats.meta.fit_many import fit_meta_many
 from waistats.meta.results import MetaResult
 from waistats.provenance import marked, of_simulated
 from waistats.sensitivity._refit import check_mean, check_meta
@@ -28,6 +29,7 @@ def worst_case(
     alpha: Any = (0.50, 0.60, 0.70, 0.80),
     n: float | None = None,
     n_items: float | None = None,
+    prediction: str = DEFAULT_PREDICTION,
 ) -> pd.DataFrame:
     r"""Pool again as if studies that did not report had had a given alpha.
 
@@ -41,13 +43,14 @@ def worst_case(
         The alpha they are given, each in turn.
     n, n_items : float, optional
         Their respondents and items; by default the medians of those that reported.
+    prediction : {"confidence-distribution", "metafor"}
+        The prediction interval, as in `FittedModel.predict`.
 
     Returns
     -------
     DataFrame
         ``n_missing, alpha, k, estimate, ci_low, ci_high, pi_low, pi_high`` on the alpha
         scale, ``tau2`` on the model's, ``I2``; the first row is the model as it is.
-        The prediction intervals take tau2 as known (``prediction="metafor"``).
 
     Raises
     ------
@@ -79,6 +82,7 @@ def worst_case(
         raise ModelError(
             "worst_case needs effects that name their measure, and no user weights."
         )
+    prediction = check_option("prediction", prediction, PREDICTIONS)
     counts = _counts(model, n_missing)
     alphas = np.atleast_1d(np.asarray(alpha, dtype=float))
     if not (alphas < 1).all():
@@ -91,41 +95,51 @@ def worst_case(
         )
     count = np.append(0, np.repeat(counts, len(alphas)))
     given = np.append(np.nan, np.tile(alphas, len(counts)))
-    return _pooled(model, count, given, size, items)
+    return _pooled(model, count, given, size, items, prediction)
 
 
 def _pooled(
-    model: MetaResult, count: np.ndarray, given: FloatArray, n: float, n_items: float
+    model: MetaResult,
+    count: np.ndarray,
+    given: FloatArray,
+    n: float,
+    n_items: float,
+    prediction: str,
 ) -> pd.DataFrame:
     """Return the fit of every number and alpha of missing studies."""
     measure = str(model.measure)
     added = np.arange(count.max())[:, None] < count
     filler = np.where(np.isnan(given), 0.0, given)
     y = np.where(added, transform(filler, measure), 0.0)
-    v = np.where(added, alpha_variance(filler, n, n_items, measure), np.inf)
+    v = np.where(added, alpha_variance(filler, n, n_items, measure), 1.0)
     reported = [np.repeat(a[:, None], len(count), 1) for a in _own(model)]
-    y, v = np.concatenate([reported[0], y]), np.concatenate([reported[1], v])
-    ones = np.ones((len(y), 1))
-    batch = in_chunks(y, v, ones, model.method, model.small_sample)
-    rows = []
-    for i in range(len(count)):
-        df = None if model.df is None else float(batch.k[i] - 1)
-        frame = prediction_frame(
-            np.ones((1, 1)),
-            batch.beta[:, i],
-            batch.cov[:, :, i],
-            float(batch.tau2[i]),
-            conf_level=model.conf_level,
-            df=df,
-            pi_df=df,
-        )
-        rows.append(frame.drop(columns="se"))
-    limits = pd.concat(rows, ignore_index=True)
-    known = {"n_missing": count, "alpha": given, "k": batch.k.astype(int)}
+    y, v = np.concatenate([reported[0], y]).T, np.concatenate([reported[1], v]).T
+    used = np.concatenate([np.ones_like(reported[0], dtype=bool), added]).T
+    batch = fit_meta_many(
+        y,
+        v,
+        include=used,
+        method=model.method,
+        small_sample=model.small_sample,
+        prediction=prediction,
+        conf_level=model.conf_level,
+    )
+    wald = model.df is None
+    far = [critical(model.conf_level, None if wald else float(k) - 1) for k in batch.k]
+    half = np.array(far) * batch.se
+    ends = {
+        "estimate": batch.estimate,
+        "ci_low": batch.estimate - half,
+        "ci_high": batch.estimate + half,
+        "pi_low": batch.pi_low,
+        "pi_high": batch.pi_high,
+    }
     frame = pd.DataFrame(
         {
-            **known,
-            **{c: back_transform(limits[c], measure) for c in limits},
+            "n_missing": count,
+            "alpha": given,
+            "k": batch.k.astype(int),
+            **{name: back_transform(end, measure) for name, end in ends.items()},
             "tau2": batch.tau2,
             "I2": batch.I2,
         }
