@@ -16,6 +16,7 @@ from scipy import stats
 from tqdm import tqdm
 
 import waistats as ws
+from waistats.rg.moderators import screen_moderators
 
 MEAN = -np.log(1 - 0.85)
 ITEMS = 12
@@ -24,10 +25,7 @@ SPREADS = ((0.0, 0.0), (0.1, 0.1), (0.3, 0.1), (0.1, 0.3), (0.6, 0.2))
 # correlation of errors within a study: of the data, and the model's
 ERRORS = ((0.6, 0.6), (0.6, None))
 # moderators and small-study checks take several fits a run: in these cells only
-TESTED = (0.3, 0.1), (0.6, 0.6)
-SINGLE = (3, 5, 10, 20, 30, 50, 100)
-TAUS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.6)
-SIZES = {"small": (20, 30, 40, 50), "mixed": (20, 50, 100, 300)}
+TESTED = (0.3, 0.1)
 LEVEL = 0.05
 
 
@@ -60,6 +58,7 @@ def draw(rng, studies, pattern, spread, correlation):
             "by_study": rng.permutation(np.linspace(-1, 1, studies))[study],
             "by_coefficient": rng.permutation(np.linspace(-1, 1, k)),
             "one": np.where(study == rng.integers(studies), "a", "b").astype(object),
+            "half": np.where(rng.permutation(studies)[study] % 2, "a", "b"),
         }
     )
 
@@ -89,9 +88,11 @@ def kept(table, spread, assumed, *, tested):
         except (ws.ModelError, ws.ConvergenceError):
             p = float("nan")
         found[f"moderator_{name}"] = float(p < LEVEL) if np.isfinite(p) else np.nan
+    one_level = ws.fit_meta(table)
     checks = {
         "egger": lambda: ws.egger_test(fit),
-        "egger_one_level": lambda: ws.egger_test(ws.fit_meta(table)),
+        "inverse_sqrt_n": lambda: ws.egger_test(fit, predictor="inverse_sqrt_n"),
+        "egger_one_level": lambda: ws.egger_test(one_level),
         "rank": lambda: ws.rank_test(fit),
     }
     for name, check in checks.items():
@@ -99,13 +100,17 @@ def kept(table, spread, assumed, *, tested):
             found[name] = float(check().p_value < LEVEL)
         except (ws.ModelError, ws.ConvergenceError):
             found[name] = np.nan
+    names = ["by_study", "half", "one"]
+    screen = screen_moderators(table.assign(half=table["half"].astype(object)), names)
+    if screen["p_value"].notna().any():
+        found["screen"] = float(screen["explains"].any())
     return found
 
 
 def cell(setting, seed, runs):
     """Return one row for one setting: means over runs, and how many there were."""
     studies, pattern, spread, (correlation, assumed) = setting
-    tested = (spread, (correlation, assumed)) == TESTED
+    tested = spread == TESTED
     rng = np.random.default_rng(seed)
     rows, lost = [], 0
     for _ in range(runs):
@@ -125,60 +130,28 @@ def cell(setting, seed, runs):
     return facts | pd.DataFrame(rows).mean().to_dict() | {"lost": lost, "runs": runs}
 
 
-def single(setting, seed, runs):
-    """Return one row of one-level models: both kinds of prediction intervals."""
-    k, tau, size = setting
-    rng = np.random.default_rng(seed)
-    n = np.resize(SIZES[size], k)
-    rows = []
-    for _ in range(runs):
-        theta = rng.normal(MEAN, tau, k)
-        error = np.log(rng.f(n - 1, (n - 1) * (ITEMS - 1)))
-        table = pd.DataFrame({"yi": theta + error, "measure": "bonett"})
-        table["vi"] = 2 * ITEMS / ((ITEMS - 1) * (n - 2))
-        table["study_id"] = [f"S{i}" for i in range(k)]
-        fit = ws.fit_meta(table)
-        found = {}
-        for kind in ("confidence-distribution", "metafor"):
-            row = fit.predict(back_transform=False, prediction=kind).iloc[0]
-            low, high = row.pi_low, row.pi_high
-            if tau > 0:
-                inside = np.diff(stats.norm.cdf([low, high], MEAN, tau))[0]
-            else:
-                inside = float(low < MEAN < high)
-            found |= {f"pi_coverage_{kind}": inside, f"pi_width_{kind}": high - low}
-        found["ci_coverage"] = float(row.ci_low < MEAN < row.ci_high)
-        rows.append(found)
-    facts = {"k": k, "tau": tau, "n": size}
-    return facts | pd.DataFrame(rows).mean().to_dict() | {"runs": runs}
-
-
 def spread_out(function, settings, runs, entropy, name):
-    """Return one row a setting, over the processors, the same on any machine."""
+    """Return a row, or a list of rows, a setting: over the processors, always the same."""
     seeds = np.random.SeedSequence(entropy).spawn(len(settings))
     parallel = joblib.Parallel(n_jobs=os.cpu_count(), return_as="generator")
     calls = (
         joblib.delayed(function)(setting, seed, runs)
         for setting, seed in zip(settings, seeds, strict=True)
     )
-    return pd.DataFrame(list(tqdm(parallel(calls), name, len(settings), disable=None)))
+    found = list(tqdm(parallel(calls), name, len(settings), disable=None))
+    return pd.DataFrame([r for f in found for r in (f if isinstance(f, list) else [f])])
 
 
 def simulate(runs, *, small=False):
-    """Return the rows of dependent coefficients and those of one-level predictions."""
-    dependent = list(product(STUDIES, ("equal", "unequal"), SPREADS, ERRORS))
-    alone = list(product(SINGLE, TAUS, SIZES))
-    if small:
-        dependent, alone = dependent[::12], alone[::12]
-    first = spread_out(cell, dependent, runs, 20260101, "dependent")
-    second = spread_out(single, alone, runs, 20260102, "one level")
-    return first, second
+    """Return the rows of dependent coefficients."""
+    settings = list(product(STUDIES, ("equal", "unequal"), SPREADS, ERRORS))
+    return spread_out(
+        cell, settings[::12] if small else settings, runs, 20261128, "dependent"
+    )
 
 
 def write(folder, runs, end, *, small=False):
-    """Write both tables to a folder, and print the coverage by studies."""
-    tables = simulate(runs, small=small)
-    for name, frame in zip(("dependent", "prediction"), tables, strict=True):
-        frame = frame.assign(provenance="SIMULATED")
-        frame.to_csv(folder / f"05_promises_{name}{end}.csv", index=False)
-    print(tables[0].pivot_table("ci_coverage", "studies", "coefficients").round(3))
+    """Write the table to a folder, and print the coverage by studies."""
+    frame = simulate(runs, small=small).assign(provenance="SIMULATED")
+    frame.to_csv(folder / f"05_promises_dependent{end}.csv", index=False)
+    print(frame.pivot_table("ci_coverage", "studies", "coefficients").round(3))
