@@ -202,22 +202,27 @@ def climb(
     shape: FloatArray,
     start: FloatArray,
     what: str,
+    within: tuple[FloatArray, FloatArray] | None = None,
 ) -> tuple[float, FloatArray]:
     """Return the maximum over parameters phi with theta_a = phi' shape_a phi.
+
+    ``within`` (B, c) keeps phi at B psi + c; then psi is what is started and returned.
 
     Quadratic forms keep every step inside the covariances that exist, and make the edge
     (a correlation of 1, a variance of 0) an ordinary stationary point. Newton's steps
     replace negative curvatures by their size, so that saddles repel.
     """
+    B, c = (np.eye(len(start)), np.zeros(len(start))) if within is None else within
 
-    def likelihood(phi: FloatArray) -> tuple[float, Slopes]:
+    def likelihood(psi: FloatArray) -> tuple[float, Slopes]:
+        phi = B @ psi + c
         here = at(entries(shape, phi))
 
         def slopes() -> tuple[FloatArray, FloatArray]:
             jacobian = 2 * shape @ phi
             curvature = jacobian.T @ here.hessian @ jacobian
             curvature = curvature + 2 * np.einsum("a,abc->bc", here.score, shape)
-            return here.score @ jacobian, -curvature
+            return here.score @ jacobian @ B, -(B.T @ curvature @ B)
 
         return here.value, slopes
 
@@ -265,6 +270,27 @@ def padded(
         k=len(y),
         restricted=restricted,
     )
+
+
+def standardised(
+    y: FloatArray,
+    v: FloatArray,
+    X: FloatArray,
+    V: sparse.csr_array,
+    groups: tuple[IntArray, IntArray],
+    q: int,
+    method: str,
+) -> tuple[Stacked, FloatArray, FloatArray, float]:
+    """Return the rows by study in units of the mean sampling variance.
+
+    Also what was taken off, as coefficients (P,), what is left of y (k,), and the unit.
+    ``groups`` are the codes of outcomes and of studies.
+    """
+    unit = float(v.mean())
+    start = np.linalg.lstsq(X, y, rcond=None)[0]
+    residual = (y - X @ start) / np.sqrt(unit)
+    data = padded(residual, X, V / unit, *groups, q, method == "REML")
+    return data, start, residual, unit
 
 
 def maximise(

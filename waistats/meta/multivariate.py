@@ -28,8 +28,8 @@ from waistats.meta._unstructured import (
     evaluate,
     filled,
     maximise,
-    padded,
     shapes,
+    standardised,
 )
 from waistats.meta.multilevel._blocks import is_diagonal
 from waistats.meta.multilevel._data import (
@@ -189,10 +189,9 @@ def _fit(
     outcomes, outcome, study = groups
     design = _stacked_design(base, outcomes, outcome)
     X, k, q = design.X, len(used.yi), len(outcomes)
-    unit = float(used.vi.mean())
-    start = np.linalg.lstsq(X, used.yi, rcond=None)[0]
-    residual = (used.yi - X @ start) / np.sqrt(unit)
-    data = padded(residual, X, V / unit, outcome, study, q, method == "REML")
+    data, start, residual, unit = standardised(
+        used.yi, used.vi, X, V, (outcome, study), q, method
+    )
     theta = maximise(data, residual, used.vi / unit, outcome, struct)
     at = evaluate(data, theta)
     at_zero = evaluate(data, np.zeros_like(theta))

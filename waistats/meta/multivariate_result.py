@@ -19,12 +19,14 @@ from waistats._format import (
     p_statement,
 )
 from waistats._typing import FloatArray, IntArray
-from waistats.errors import ModelError, listing, near
+from waistats.errors import ModelError, check_conf_level, listing, near
 from waistats.meta._contrasts import Contrasts
 from waistats.meta._design import Design
-from waistats.meta._distributions import critical, two_sided
+from waistats.meta._distributions import chi2_ppf, critical, two_sided
 from waistats.meta._effects import Effects, OfEffects
 from waistats.meta._predict import on_alpha_scale, prediction_frame
+from waistats.meta._unstructured import standardised
+from waistats.meta._unstructured_profile import correlation_limits, variance_limits
 from waistats.meta._wald import TestResult, likelihood_ratio, wald_test
 from waistats.meta.multilevel._intervals import cautious
 from waistats.meta.multilevel.robust import (
@@ -137,6 +139,59 @@ class MultivariateResult(OfEffects):
         for name, values in zip(self.outcomes, R.T, strict=True):
             frame[f"r_{name}"] = values
         return marked(frame, self.simulated)
+
+    def heterogeneity_intervals(self, conf_level: float | None = None) -> pd.DataFrame:
+        r"""Return profile-likelihood limits of the variances and correlations.
+
+        Parameters
+        ----------
+        conf_level : float, optional
+            Level of the intervals; that of the fit by default.
+
+        Returns
+        -------
+        DataFrame
+            ``parameter`` (tau2, tau or r), ``outcome`` (of a correlation both, "bond,
+            task"), ``estimate, ci_low, ci_high``.
+
+        Notes
+        -----
+        Values at which the likelihood, maximised over all else, is within half a
+        chi-square quantile of its maximum, as metafor's ``confint``. A variance whose
+        interval starts at 0, or a correlation whose interval ends at -1 or 1, is not
+        bounded by the data on that side.
+        """
+        shown = conf_level or self.conf_level
+        check_conf_level(shown)
+        q, names = len(self.outcomes), self.outcomes
+        data, _, _, unit = standardised(
+            self.effects.yi,
+            self.effects.vi,
+            self.design.X,
+            self.V,
+            (self.outcome, self.study),
+            q,
+            self.method,
+        )
+        theta = np.asarray(self.between[np.tril_indices(q)] / unit, dtype=float)
+        drop = float(chi2_ppf(shown, 1))
+        spread = variance_limits(data, theta, self.struct, drop) * unit
+        joint = correlation_limits(data, theta, self.struct, drop)
+        R = self.correlations[list(names)].to_numpy()
+        rows: list[tuple[Any, ...]] = []
+        for root, parameter in ((False, "tau2"), (True, "tau")):
+            ends = np.sqrt(spread) if root else spread
+            best = self.tau if root else self.tau2
+            rows += [
+                (parameter, name, value, *limits)
+                for name, value, limits in zip(names, best, ends, strict=True)
+            ]
+        rows += [
+            ("r", f"{names[j]}, {names[i]}", R[i, j], *joint[i, j])
+            for j, i in combinations(range(q), 2)
+        ]
+        columns = ["parameter", "outcome", "estimate", "ci_low", "ci_high"]
+        return marked(pd.DataFrame(rows, columns=columns), self.simulated)
 
     @property
     def has_moderators(self) -> bool:
