@@ -22,7 +22,7 @@ SCHEMAS |= PACKAGE["schemas"]
 
 def test_every_data_file_is_described():
     described = {entry["path"] for entry in PACKAGE["resources"]}
-    own = {"datapackage.json", "remote.json"}
+    own = {"datapackage.json", "remote.json", "promises.json"}
     assert {path.name for path in data_folder().iterdir()} == described | own
 
 

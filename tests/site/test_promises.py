@@ -192,6 +192,13 @@ def several():
         yield importlib.import_module("promises_dependent")
 
 
+@pytest.fixture(scope="module")
+def alone():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "analyses"))
+        yield importlib.import_module("promises_single")
+
+
 def test_studies_give_equal_or_unequal_numbers(several):
     for studies in several.STUDIES:
         assert several.counts(studies, "equal").sum() == 4 * studies
@@ -220,21 +227,57 @@ def test_dependent_coefficients_have_the_moments_that_are_said(several):
 
 
 def test_a_dependent_cell_belongs_to_its_seed(several):
-    setting = (5, "unequal", several.TESTED[0], several.TESTED[1])
+    setting = (5, "unequal", several.TESTED, (0.6, 0.6))
     row = several.cell(setting, np.random.SeedSequence(3), 4)
     assert row == several.cell(setting, np.random.SeedSequence(3), 4)
     assert row["runs"] == 4
     assert 0 <= row["ci_coverage"] <= 1
     assert {"egger", "rank", "moderator_one", "moderator_by_study"} <= set(row)
+    assert {"screen", "inverse_sqrt_n"} <= set(
+        several.cell((12, "equal", several.TESTED, (0.6, 0.6)), 2, 2)
+    )
     untested = several.cell((3, "equal", (0.0, 0.0), (0.6, None)), 1, 2)
     assert "egger" not in untested
 
 
-def test_both_kinds_of_prediction_intervals_are_measured(several):
-    row = several.single((10, 0.1, "mixed"), np.random.SeedSequence(4), 40)
+def test_both_kinds_of_prediction_intervals_are_measured(alone):
+    row = alone.prediction((10, 0.1, "mixed"), np.random.SeedSequence(4), 40)
     assert row["pi_coverage_confidence-distribution"] > row["pi_coverage_metafor"]
     kinds = ("confidence-distribution", "metafor")
     assert row[f"pi_width_{kinds[0]}"] > row[f"pi_width_{kinds[1]}"]
+
+
+def test_stated_probabilities_are_set_against_true_ones(alone):
+    rows = alone.probability((8, 0.3, "mixed"), np.random.SeedSequence(5), 3)
+    frame = pd.DataFrame(rows)
+    counts = frame.groupby(["kind", "true"])["count"].sum().unstack()
+    assert (counts["all"] == 3 * 50).all()
+    assert (counts["half"] == 3 * 25).all()
+    assert frame["stated"].between(frame["tenth"] / 10, (frame["tenth"] + 1) / 10).all()
+    # over all tenths the shares are those that were asked for
+    whole = frame[frame["true"] == "all"]
+    mean = (whole["share"] * whole["count"]).groupby(whole["kind"]).sum() / 150
+    np.testing.assert_allclose(mean, 0.5)
+
+
+def test_one_level_promises_are_kept(pages):
+    """The figures of issue and docstrings, on the measured tables."""
+    frame = pd.read_csv(pages.HERE / "promises_prediction.csv")
+    assert (frame["pi_coverage_confidence-distribution"] >= 0.93).all()
+    assert set(frame["k"]) >= {3, 5, 10, 30, 100}
+    assert frame["runs"].min() >= 2000
+    asked = pd.read_csv(pages.HERE / "promises_probability.csv")
+    own = asked[asked["kind"] == "default"]
+    whole = own[own["true"] == "all"]
+    assert pages.gaps(whole, ["kind"]).abs().to_numpy().max() <= 0.03
+    assert pages.gaps(whole, ["k"]).abs().to_numpy().max() <= 0.036
+    half = pages.gaps(own[own["true"] == "half"], ["kind"])
+    assert half[[7, 8, 9]].abs().to_numpy().max() <= 0.03
+
+
+def test_results_say_what_the_page_says(pages):
+    """data/promises.json, which notes are made of, is what the script writes."""
+    assert pages.MEASURED.read_text(encoding="utf-8") == pages.measurements()
 
 
 def test_what_studies_with_several_coefficients_keep_is_promised(pages):

@@ -40,6 +40,7 @@ from waistats.meta._prediction import (
     calibrated,
     predictive,
 )
+from waistats.meta._promises import bias_notes, prediction_notes
 from waistats.meta._wald import TestResult as TestResult, likelihood_ratio, wald_test
 from waistats.meta.heterogeneity import intervals_frame, profile_Q, typical_variance
 from waistats.provenance import marked, of_simulated
@@ -104,7 +105,7 @@ class FittedModel(OfEffects):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of the model and of its intervals."""
-        return self.fit_notes
+        return (*self.fit_notes, *bias_notes(self))
 
     @property
     def is_multilevel(self) -> bool:
@@ -414,7 +415,11 @@ class FittedModel(OfEffects):
                 f"{counted(len(self.excluded), 'coefficient')} excluded; see .excluded "
                 "for the reasons."
             )
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*lines, *self.notes, *self.prediction_notes()])
+
+    def prediction_notes(self) -> tuple[str, ...]:
+        """Return what a reader must know of the default prediction interval."""
+        return ()
 
     def alpha_sentence(self) -> str:
         """Return ``.905, 95% CI [.885, .922], 95% PI [.834, .946]``."""
@@ -490,6 +495,10 @@ class MetaResult(FittedModel):
             return self.predictive()
         effects = self.effects
         return calibrated(effects.yi, effects.vi, self.design.X, self.weights)
+
+    def prediction_notes(self) -> tuple[str, ...]:
+        """Return what a reader must know of the default prediction interval."""
+        return prediction_notes(self)
 
     def heterogeneity_intervals(self) -> pd.DataFrame:
         """Return tau2, tau, I2, H2 with Q-profile limits, indexed by those names."""

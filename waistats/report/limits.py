@@ -9,8 +9,6 @@ from waistats.rg.descriptives import kinds
 from waistats.rg.study import RGStudy
 
 FEW = 20
-# from here the bias of the Bonett scale costs coverage, by docs/promises.md
-MANY_FOR_BIAS = 25
 
 
 def limitations(study: RGStudy) -> list[str]:
@@ -117,14 +115,6 @@ def _model(study: RGStudy) -> list[str]:
     out = []
     if study.pooled is not None and study.pooled.note:
         out.append(f"Overall model: {study.pooled.note}.")
-    if study.pooled is not None and study.bias == "none" and study.measure == "bonett":
-        k = study.pooled.fit.k
-        if k > MANY_FOR_BIAS:
-            out.append(
-                "The Bonett scale has a bias of about 1/n, which was not removed, as "
-                f"in other software. With {counted(k, 'coefficient')} the confidence "
-                "interval is so short that the bias may cost some of its coverage."
-            )
     assumed = study.within_correlation is None and study.V is None
     if study.pooled is not None and study.pooled.dependent and assumed:
         out.append(

@@ -95,7 +95,10 @@ class Pooled(Frozen):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of the model, its interval and its limits."""
-        return (*self.model_notes, *self._limits[1])
+        said = (*self.model_notes, *self._limits[1])
+        if self.prediction != DEFAULT_PREDICTION or "pi_low" in self._limits[0]:
+            return said
+        return (*said, *self.fit.prediction_notes())
 
     @property
     def model_notes(self) -> tuple[str, ...]:
