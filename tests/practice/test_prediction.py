@@ -157,6 +157,13 @@ def test_probabilities_follow_the_kind_that_was_asked_for(cesd_table):
     assert 0.9 < calibrated < mixture < t < 1
 
 
+def test_how_far_probabilities_were_off_is_said(cesd):
+    found = predict_reliability(cesd)
+    assert "of the true ones on average in simulations of 10 studies" in str(found)
+    for options in ({"prediction": "metafor"}, {"include_uncertainty": False}):
+        assert "simulations" not in str(predict_reliability(cesd, **options))
+
+
 @pytest.mark.parametrize("measure", ["bonett", "hakstian-whalen", "raw"])
 def test_scales_agree(cesd_table, measure):
     base = cesd_table.drop(columns=["measure", "yi", "vi"])

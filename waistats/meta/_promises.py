@@ -121,8 +121,8 @@ def _bias(fit: "FittedModel") -> float | None:
     )
     alpha = np.ones(len(a), dtype=bool)
     if "coefficient_type" in table:
-        alpha = table["coefficient_type"].isin([*ALPHA_TYPES, ""]).to_numpy()
-        alpha |= table["coefficient_type"].isna().to_numpy()
+        kind = table["coefficient_type"]
+        alpha = (kind.isin([*ALPHA_TYPES, ""]) | kind.isna()).to_numpy()
     usable = alpha & (a < 1) & (n > 2) & (m > 1)
     if not usable.any():
         return None

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import counted, fixed
+from waistats._format import coefficient, counted, fixed
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
@@ -26,7 +26,8 @@ from waistats.meta._prediction import (
     Distribution,
     Student,
 )
-from waistats.meta.results import FittedModel
+from waistats.meta._promises import PAGE, probability_gap
+from waistats.meta.results import FittedModel, MetaResult
 from waistats.practice._source import check_range, numbers
 from waistats.rg.as_model import as_model
 from waistats.rg.pooling import FEWEST_TO_POOL, Pooled, main_rows, pool
@@ -345,6 +346,17 @@ class Predictive:
         spread = self.model.predictive(self.prediction)
         low, high = spread.limits(self.rows, conf_level, extra)
         return back_transform(low, self.measure), back_transform(high, self.measure)
+
+    def probability_notes(self) -> list[str]:
+        """Return how far calibrated probabilities were off when it was tried."""
+        own = self.asked or self.prediction == "metafor"
+        if own or not isinstance(self.model, MetaResult) or self.model.method == "CE":
+            return []
+        near, gap = probability_gap(self.model.k)
+        return [
+            f"Probabilities were within {coefficient(gap)} of the true ones on average "
+            f"in simulations of {near} studies ({PAGE})."
+        ]
 
     def above(
         self, threshold: FloatArray, *, observed: bool, uncertainty: bool

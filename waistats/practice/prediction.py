@@ -230,6 +230,8 @@ def predict_reliability(
     ends = {"ci": confidence, "pi": (low, high), "observed": observed}
     for name, (lower, upper) in ends.items():
         ends[name] = _shown(name, lower, upper, notes)
+    if include_uncertainty:
+        notes += spread.probability_notes()
     return ReliabilityPrediction(
         estimate=back_transform(spread.center, back),
         ci_low=ends["ci"][0],

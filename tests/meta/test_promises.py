@@ -1,0 +1,104 @@
+"""What results say of their own intervals, against what was simulated."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from waistats import effect_sizes, fit_meta, fit_multilevel, generalize, load_dataset
+from waistats.meta._promises import (
+    measured,
+    prediction_coverage,
+    probability_gap,
+)
+
+ITEMS = 12
+
+
+def simulated(k: int, tau: float, n: int, seed: int, **options) -> pd.DataFrame:
+    """SIMULATED alphas by their exact law."""
+    rng = np.random.default_rng(seed)
+    error = np.log(rng.f(n - 1, (n - 1) * (ITEMS - 1), k))
+    alpha = -np.expm1(-(1.9 + rng.normal(0, tau, k) + error))
+    table = pd.DataFrame({"study_id": [f"S{i}" for i in range(k)], "estimate": alpha})
+    return effect_sizes(table.assign(n=n, n_items=ITEMS), **options)
+
+
+def test_the_bias_of_the_scale_is_said_where_it_costs_coverage():
+    fit = fit_meta(simulated(100, 0.1, 30, 1))
+    (note,) = fit.notes
+    assert "The bias of the Bonett scale, about -0.03" in note
+    assert 'bias="exact" removes it' in note
+    assert note in str(fit)
+    assert fit_meta(simulated(100, 0.1, 30, 1, bias="exact")).notes == ()
+    assert fit_meta(simulated(8, 0.3, 100, 1)).notes == ()
+    hakstian = fit_meta(simulated(100, 0.1, 30, 1, measure="hakstian-whalen"))
+    assert hakstian.notes == ()
+
+
+def test_the_coverage_that_is_said_is_the_one_that_is_found():
+    """Intervals of SIMULATED tables cover what their notes say, within its error."""
+    said, covered = [], []
+    for seed in range(150):
+        fit = fit_meta(simulated(80, 0.1, 30, seed))
+        (note,) = fit.notes
+        said.append(float(note.split("covers about ")[1].split("%")[0]))
+        row = fit.predict(back_transform=False).iloc[0]
+        covered.append(row.ci_low < 1.9 < row.ci_high)
+    error = 100 * np.sqrt(0.7 * 0.3 / 150)
+    assert np.mean(said) == pytest.approx(100 * np.mean(covered), abs=3 * error)
+
+
+def test_a_multilevel_model_says_the_same():
+    table = pd.concat(
+        [simulated(40, 0.1, 30, 2), simulated(40, 0.1, 30, 3)], ignore_index=True
+    )
+    table["coefficient_id"] = [str(i) for i in range(len(table))]
+    assert any(
+        "bias of the Bonett scale" in note for note in fit_multilevel(table).notes
+    )
+
+
+def test_metafors_interval_stands_beside_one_that_is_wide():
+    table = simulated(10, 0.0, 100, 7)
+    fit = fit_meta(table)
+    assert fit.tau == 0
+    (note,) = fit.prediction_notes()
+    row = fit.predict(prediction="metafor").iloc[0]
+    limits = f"[{row.pi_low:.3f}, {row.pi_high:.3f}]".replace("0.", ".")
+    assert limits in note
+    own, old = prediction_coverage(10, 0.0)
+    assert f"holds {100 * own:.1f}% of new populations" in note
+    assert f"and holds {100 * old:.1f}%" in note
+    assert note in str(fit)
+    study = generalize(table)
+    assert note in study.pooled.notes
+    assert generalize(table, prediction="metafor").pooled.notes == ()
+    # where tau is known to be large nothing needs saying
+    assert fit_meta(effect_sizes(load_dataset("cesd"))).prediction_notes() == ()
+
+
+def test_measured_coverage_is_looked_up_at_the_nearest_number_of_studies():
+    cells = pd.DataFrame(measured()["prediction"])
+    row = cells[cells["k"] == 20].sort_values("ratio").iloc[-1]
+    assert prediction_coverage(21, row["ratio"])[0] == pytest.approx(row["default"])
+    assert prediction_coverage(20, 99.0)[0] == pytest.approx(row["default"])
+    assert (cells["default"] >= 0.93).all()
+    near, gap = probability_gap(6)
+    assert near == 5
+    assert 0 < gap < 0.04
+
+
+def test_a_prediction_interval_holds_what_is_looked_up():
+    """SIMULATED: k = 10 and tau of a fifth of the standard errors."""
+    n, tau = 60, 0.05
+    inside = []
+    for seed in range(150):
+        row = (
+            fit_meta(simulated(10, tau, n, seed)).predict(back_transform=False).iloc[0]
+        )
+        ends = stats.norm.cdf([row.pi_low, row.pi_high], 1.9, tau)
+        inside.append(ends[1] - ends[0])
+    se = np.sqrt(2 * ITEMS / ((ITEMS - 1) * (n - 2)))
+    own, _ = prediction_coverage(10, tau / se)
+    assert np.mean(inside) == pytest.approx(own, abs=0.02)
