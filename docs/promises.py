@@ -255,8 +255,8 @@ def predictions() -> str:
         [
             "## Prediction intervals that carry the uncertainty of tau2",
             f"{len(frame)} cells of {runs:,} SIMULATED literatures of one coefficient "
-            "per study, normal items, 12 items, 20 to 50 (`small`), 20 to 300 (`mixed`) or 200 "
-            "to 500 (`large`) respondents. The default interval "
+            "per study, normal items, 12 items, 20 to 50 (`small`), 20 to 300 (`mixed`) "
+            "or 200 to 500 (`large`) respondents. The default interval "
             '(`prediction="confidence-distribution"`) against metafor\'s, which takes '
             "tau2 as known. Where tau is small against the sampling errors it is wide, "
             "since nobody knows that tau is small. From 15 coefficients on, part of the "

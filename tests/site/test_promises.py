@@ -250,7 +250,7 @@ def test_both_kinds_of_prediction_intervals_are_measured(alone):
 def test_stated_probabilities_are_set_against_true_ones(alone):
     rows = alone.probability((8, 0.3, "mixed"), np.random.SeedSequence(5), 3)
     frame = pd.DataFrame(rows)
-    counts = frame.groupby(["kind", "true"])["count"].sum().unstack()
+    counts = frame.pivot_table("count", "kind", "true", aggfunc="sum")
     assert (counts["all"] == 3 * 50).all()
     assert (counts["half"] == 3 * 25).all()
     assert frame["stated"].between(frame["tenth"] / 10, (frame["tenth"] + 1) / 10).all()
