@@ -377,7 +377,6 @@ def measurements() -> str:
         "probability": [
             {"k": int(k), "gap": round(float(gap), 3)} for k, gap in largest.items()
         ],
-        "multilevel": shortfalls(),
     }
     lines = []
     for name, value in found.items():
@@ -387,28 +386,6 @@ def measurements() -> str:
             text = "[\n  " + ",\n  ".join(json.dumps(row) for row in rows) + "\n ]"
         lines.append(f' "{name}": {text}')
     return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
-def shortfalls() -> list[dict[str, object]]:
-    """Return numbers of studies whose multilevel intervals cover less than promised.
-
-    A cell is a number of studies and how coefficients spread over them; its coverage is
-    the mean over what the model knows of the errors.
-    """
-    frame = pd.read_csv(HERE / "promises_dependent.csv")
-    out: list[dict[str, object]] = []
-    for value, interval in (("ci_coverage", "mean"), ("pi_coverage", "prediction")):
-        cells = frame.groupby(["studies", "coefficients"])[value].min()
-        out += [
-            {
-                "studies": int(S),
-                "coefficients": kind,
-                "interval": interval,
-                "lowest": round(float(share), 3),
-            }
-            for (S, kind), share in cells.items()
-        ]
-    return out
 
 
 def page() -> str:

@@ -13,6 +13,7 @@ from waistats.datasets.bundled import load_dataset
 from waistats.errors import ModelError
 from waistats.measures import effect_sizes
 from waistats.meta import permutation
+from waistats.meta.bayes import fit_bayes
 from waistats.meta.fit import fit_meta
 from waistats.meta.permutation import (
     all_arrangements,
@@ -166,3 +167,20 @@ def test_what_cannot_be_tested():
         permutation_test(data.head(2), "~ x")
     two = permutation_test(data.head(2), "~ x", small_sample="wald")
     assert two.p_value.tolist()[1] == 1
+
+
+def test_repeated_studies_and_mixed_scales_are_noted():
+    """The notes of the fit, of the permutation test and of the Bayesian model agree."""
+    table = simulated(8).assign(scale=["total"] * 5 + ["bond"] * 3, measure="bonett")
+    table.loc[1, "study_id"] = "S0"
+    found = permutation_test(table, "~ x", n_permutations=50, seed=1)
+    posterior = fit_bayes(table, "~ x")
+    for result in (found, posterior, fit_meta(table, "~ x")):
+        repeated, mixed = result.notes[:2]
+        assert repeated.startswith("1 study gives more than one coefficient")
+        assert "Scales are pooled together: bond, total" in mixed
+        for note in (repeated, mixed):
+            assert note in str(result)
+    alone = simulated(8).assign(measure="bonett")
+    assert fit_bayes(alone).notes == ()
+    assert permutation_test(alone, "~ x", n_permutations=50, seed=1).notes == ()
