@@ -180,8 +180,8 @@ def _refuse_unknown(file: Path, found: Any) -> None:
     raise DataError(
         f"{_called(file)} holds neither a table of coefficients (study_id, estimate, n, "
         "n_items) nor answers to numbered items, such as q1 to q12; its columns are "
-        f"{columns}. Name the items with --items, or the columns of a table with "
-        "--columns."
+        f"{columns}. Name the items with --items; for one row an answer give --person, "
+        "--item and --value; name the columns of a table with --columns."
     )
 
 

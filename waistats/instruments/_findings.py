@@ -22,11 +22,14 @@ FINDINGS = {
     "negative_alpha": "alpha of a keyed form is negative",
     "impossible_sd": "the standard deviation of the score is impossible",
     "item_gap": "numbered items were guessed, and the numbers have a gap",
+    "summary_row": "a row is called a total or a mean",
+    "score_item": "an item is the sum or the mean of all others",
     "repeated_person": "a person appears twice with different answers",
     "person_column": "a column looks like a person identifier and has repeated values",
     "against_scale": "an item correlates negatively with its subscale",
     "identical_rows": "respondents with the same answers to every item",
     "straight_lining": "respondents with one answer to all items",
+    "far_answer": "an answer is far from all others, where no range is declared",
     "filter_variable": "a filter variable of SPSS that is not used",
     "ceiling": "so many answers at the end of the scale that the interval is too narrow",
     "kurtosis": "item distributions for which the interval does not hold its level",
@@ -140,6 +143,8 @@ _KEPT = {
     "impossible_sd": "{these} pooled with the others",
     "item_gap": "they are taken as items",
     "repeated_person": "every row counts as another person",
+    "summary_row": "these rows count as respondents",
+    "score_item": "it counts as an item",
 }
 
 

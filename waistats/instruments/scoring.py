@@ -234,7 +234,8 @@ def found_items(
 
 def _gap(numbers: Sequence[int], columns: Sequence[object]) -> Finding | None:
     """Return a stop where guessed items are not numbered without a gap."""
-    run = next((i for i, number in enumerate(numbers) if number != i + 1), len(numbers))
+    follow = (i for i, number in enumerate(numbers) if number != numbers[0] + i)
+    run = next(follow, len(numbers))
     if run == len(numbers):
         return None
     low, high = numbers[run - 1] + 1, numbers[run] - 1

@@ -33,6 +33,15 @@ _SIGNS = re.compile(r"[\W_]+")
 _LOOSE = re.compile(r"(?<!\d) | (?!\d)")
 
 
+def is_summary_word(text: str) -> bool:
+    """Return whether a cell calls its row a total or a mean.
+
+    >>> [is_summary_word(word) for word in ("Total", "Weighted mean:", "Totnes")]
+    [True, True, False]
+    """
+    return bool(_SUMMARY.fullmatch(text.strip(" .:*")))
+
+
 def suspicions(rows: Rows) -> list[Finding]:
     """Return doubts that need a look at the table as a whole."""
     return [
@@ -49,9 +58,7 @@ def summary_rows(rows: Rows) -> list[Finding]:
     named = np.zeros(len(rows), dtype=bool)
     for column in ("study_id", "coefficient_id", "sample_id"):
         texts = rows.texts(column)
-        sums_up = {
-            text for text in set(texts) if _SUMMARY.fullmatch(text.strip(" .:*"))
-        }
+        sums_up = {text for text in set(texts) if is_summary_word(text)}
         if sums_up:
             named |= np.array([text in sums_up for text in texts])
     n = rows.numbers("n")

@@ -300,7 +300,15 @@ class _Answers:
             if name in items
             or any(fold(text) in self.words.known for text in candidates[name])
             or (name in shared and len(of.values) == len(candidates[name]))
+            or self._silent(name, candidates[name], of)
         }
+
+    def _silent(self, name: str, texts: Sequence[str], of: ReadWords) -> bool:
+        """Return whether a column holds numbers, and words that say no answer."""
+        if len(of.no_answer) < len(texts) or not texts:
+            return False
+        cells = self.table.frame[name]
+        return any(not is_missing(cell) and cell not in of.values for cell in cells)
 
     def frame(self, keys: set[str]) -> pd.DataFrame:
         """Return the typed columns; what cannot be read becomes a finding."""

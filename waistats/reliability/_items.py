@@ -1,6 +1,6 @@
 """Items as users have them -> one matrix of numbers, checked once."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -13,6 +13,7 @@ from waistats._caller import words_option
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, listing
+from waistats.instruments._gate import row_namer
 from waistats.provenance import is_simulated
 
 ItemsLike: TypeAlias = pd.DataFrame | ArrayLike
@@ -133,8 +134,9 @@ def _from_frame(items: pd.DataFrame) -> Responses:
         values = items.to_numpy(dtype=np.float64)
     else:
         columns, bad = [], []
+        row = row_namer(items)
         for position, name in enumerate(names):
-            column, wrong = _numbers(items.iloc[:, position])
+            column, wrong = _numbers(items.iloc[:, position], row)
             columns.append(column)
             bad += [f"{name}: {place}" for place in wrong]
         if bad:
@@ -148,7 +150,9 @@ def _from_frame(items: pd.DataFrame) -> Responses:
     return Responses(values=values, names=names, rows=items.index, simulated=simulated)
 
 
-def _numbers(column: "pd.Series[Any]") -> tuple[FloatArray, list[str]]:
+def _numbers(
+    column: "pd.Series[Any]", row: Callable[[object], str]
+) -> tuple[FloatArray, list[str]]:
     """Return a column as floats, and in words the cells that are not numbers."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(object)
@@ -163,7 +167,7 @@ def _numbers(column: "pd.Series[Any]") -> tuple[FloatArray, list[str]]:
     if not wrong.any():
         return numbers, []
     where = np.flatnonzero(wrong)
-    shown = [f"{column.iloc[i]!r} (row {column.index[i]})" for i in where]
+    shown = [f"{column.iloc[i]!r} ({row(column.index[i])})" for i in where]
     return numbers, [listing(shown, 3)]
 
 

@@ -56,6 +56,11 @@ from waistats.reliability.by_study._layout import (
     with_form,
 )
 from waistats.reliability.by_study._people import likely_person, repeated_people
+from waistats.reliability.by_study._suspects import (
+    far_answers,
+    score_items,
+    summary_rows,
+)
 
 # rater (None for a single one) and scale
 Key: TypeAlias = tuple[str | None, str]
@@ -156,6 +161,9 @@ def study_frame(
     known = [c for c in wide.columns if c not in layout.keys]
     by_rater = plans(known)
     found += [finding for plan in by_rater.values() for finding in plan.findings]
+    if layout.long is None:
+        answered = {c for plan in by_rater.values() for c in _of_plan(plan)}
+        found += summary_rows(wide, answered, label)
     wide, blank = _filled(wide, layout, label)
     found += blank
 
@@ -323,7 +331,7 @@ def _read(
     labels: Any,
     row: Callable[[int], str],
 ) -> _Read:
-    columns = list(plan.form_columns or plan.columns)
+    columns = list(_of_plan(plan))
     if plan.form is not None:
         values = answers_of_form(wide, columns, plan.form, gate)
         groups = None
@@ -334,6 +342,12 @@ def _read(
     found = read_codes(
         values, columns, gate, form=plan.form, groups=groups, labels=labels, row=row
     )
+    suspect: list[Finding] = []
+    for group in groups or ():
+        suspect += score_items(found.values, columns, group)
+        if found.limits is None:
+            suspect += far_answers(found.values, columns, group, row)
+    suspect = list(dict.fromkeys(suspect))
     turned, limits, more = reversed_besides(
         found.values, columns, gate.reverse, found.limits
     )
@@ -346,8 +360,12 @@ def _read(
         values=turned,
         clean=clean,
         limits=limits,
-        findings=[*found.findings, *more],
+        findings=[*found.findings, *suspect, *more],
     )
+
+
+def _of_plan(plan: ScalePlan) -> tuple[object, ...]:
+    return plan.form_columns or plan.columns
 
 
 def check_reverse(gate: GateOptions, columns: Sequence[Sequence[object]]) -> None:

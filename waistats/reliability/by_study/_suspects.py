@@ -1,0 +1,200 @@
+"""What is no answer of a person: rows of totals, columns of scores, typing errors.
+
+Looked for where the answers are in memory and nothing declares what they can be.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+import pandas as pd
+
+from waistats._caller import option
+from waistats._format import counted
+from waistats._typing import BoolArray, FloatArray
+from waistats.errors import listing
+from waistats.instruments._codes import is_customary
+from waistats.instruments._findings import STOP, WARNING, Finding
+from waistats.io._suspicions import is_summary_word
+
+_MOST_NAMED = 6
+# fewer rows than this can be equal by chance
+_FEWEST = 5
+# a mean that was rounded to two decimals
+_ROUNDED = 0.0051
+_MOST_ANSWERS = 12
+_MOST_TEXTS = 5000
+_WIDEST = 10_000
+# rows at the start of a file that show whether a column could be a score
+_GLANCE = 200
+# rows at the end of a file, where totals are
+_LAST = 5
+
+
+def summary_rows(
+    data: pd.DataFrame, items: Collection[object], row: Callable[[object], str]
+) -> list[Finding]:
+    """Return a stop for last rows that a cell calls a total or a mean.
+
+    Parameters
+    ----------
+    data : DataFrame
+        The rows.
+    items : collection
+        Columns of answers, which are not looked at.
+    row : callable
+        Label of a row to its name.
+    """
+    found = []
+    for column in data.columns:
+        cells = data[column]
+        if column in items or pd.api.types.is_numeric_dtype(cells.dtype):
+            continue
+        words = [w for w in cells.dropna().unique()[:_MOST_TEXTS] if isinstance(w, str)]
+        summaries = [word for word in words if is_summary_word(word)]
+        if not summaries or len(summaries) == len(words):
+            continue
+        places = np.flatnonzero(cells.isin(summaries).to_numpy())
+        if places[0] < len(data) - _LAST:
+            continue  # a category, such as a combined treatment
+        at = data.index[places]
+        name = str(column) if str(column).isidentifier() else f"`{column}`"
+        listed = ", ".join(f'"{word.strip()}"' for word in summaries)
+        other = f"!= {listed}" if len(summaries) == 1 else f"not in ({listed})"
+        out = f"{name} {other} or {name} is missing"
+        found.append(
+            Finding(
+                severity=STOP,
+                finding="summary_row",
+                where=listing(map(row, at), _MOST_NAMED),
+                n=len(at),
+                example=f"{row(at[0])}: {summaries[0]}",
+                text=f"{counted(len(at), 'row')} of {column} "
+                f"{'is' if len(at) == 1 else 'are'} called {listing(summaries)} "
+                f"({listing(map(row, at), _MOST_NAMED)}), as a row of totals or means is",
+                advice=f"Leave such rows out with {option('where', out)}; if they are "
+                f"respondents: {option('accept', 'summary_row')}.",
+            )
+        )
+    return found
+
+
+def score_items(
+    values: FloatArray, columns: Sequence[object], group: Sequence[int]
+) -> list[Finding]:
+    """Return a stop for an item that is the sum or the mean of all others of its scale.
+
+    Parameters
+    ----------
+    values : ndarray, shape (N, m)
+        Answers of all items.
+    columns : sequence
+        Their names.
+    group : sequence of int
+        Places of the items of one scale.
+    """
+    at = list(group)
+    if len(at) < 3 or not any(map(np.any, _scores(values[:_GLANCE, at]))):
+        return []
+    part = values[:, at]
+    is_sum, is_mean = _scores(part)
+    n = int(np.isfinite(part).all(axis=1).sum())
+    found = []
+    for what, which in (("sum", is_sum), ("mean", is_mean)):
+        for j in np.flatnonzero(which).tolist():
+            name = str(columns[at[j]])
+            others = [str(columns[k]) for k in at if k != at[j]]
+            found.append(
+                Finding(
+                    severity=STOP,
+                    finding="score_item",
+                    where=name,
+                    n=n,
+                    example=name,
+                    text=f"{name} is the {what} of the other items in every row: it is a "
+                    "score, not an item",
+                    advice=f"Name the items without it: {option('items', _named(others))}. "
+                    f"To keep it: {option('accept', 'score_item')}.",
+                )
+            )
+    return found
+
+
+def _scores(part: FloatArray) -> tuple[BoolArray, BoolArray]:
+    """Return which items are the sum, and the mean, of all others in every row."""
+    part = part[np.isfinite(part).all(axis=1)]
+    if len(part) < _FEWEST:
+        none = np.zeros(part.shape[1], dtype=bool)
+        return none, none
+    rest = part.sum(axis=1)[:, None] - part
+    varies = np.ptp(part, axis=0) > 0
+    is_sum = (np.abs(part - rest) < 1e-9).all(axis=0) & varies
+    means = rest / (part.shape[1] - 1)
+    is_mean = (np.abs(part - means) < _ROUNDED).all(axis=0) & varies
+    # copies of each other are means of each other, too
+    is_mean &= (part != np.rint(part)).any(axis=0)
+    return np.asarray(is_sum), np.asarray(is_mean)
+
+
+def _named(items: Sequence[str]) -> str | list[str]:
+    """Return items as a range where they follow each other."""
+    from waistats.instruments.scoring import numbered_sets
+
+    for run, gap in numbered_sets(items):
+        if not gap and [str(c) for c in run] == list(items):
+            return f"{items[0]}-{items[-1]}"
+    return list(items)
+
+
+def far_answers(
+    values: FloatArray,
+    columns: Sequence[object],
+    group: Sequence[int],
+    row: Callable[[int], str],
+) -> list[Finding]:
+    """Return a warning for whole numbers that are far from all other answers.
+
+    Customary codes are no matter of this: they stop.
+    """
+    at = list(group)
+    part = values[:, at]
+    given = part[np.isfinite(part)]
+    if not len(given) or np.ptp(given) > _WIDEST or (given != np.rint(given)).any():
+        return []
+    tally = np.bincount((given - given.min()).astype(np.int64))
+    distinct = np.flatnonzero(tally) + given.min()
+    counts = tally[tally > 0]
+    if not 4 <= len(distinct) <= _MOST_ANSWERS + 2:
+        return []
+    low, high = distinct[:-1], distinct[1:]
+    far = []
+    if high[-1] - low[-1] > low[-1] - distinct[0] and counts[-1] <= _few(counts):
+        far.append(distinct[-1])
+    if high[0] - low[0] > distinct[-1] - high[0] and counts[0] <= _few(counts):
+        far.append(distinct[0])
+    far = [value for value in far if not is_customary(value)]
+    if not far:
+        return []
+    i, j = np.argwhere(np.isin(part, far))[0]
+    kept = distinct[~np.isin(distinct, far)]
+    shown = listing(f"{value:g}" for value in far)
+    example = f"{columns[at[j]]}, {row(int(i))}: {part[i, j]:g}"
+    numbers = tuple(int(value) for value in far)
+    return [
+        Finding(
+            severity=WARNING,
+            finding="far_answer",
+            where=str(columns[at[j]]),
+            n=int(np.isin(part, far).sum()),
+            example=example,
+            values=tuple(float(value) for value in far),
+            text=f"{shown} is far from all other answers, {kept[0]:g} to {kept[-1]:g}: "
+            f"{example}",
+            advice="If it is a typing error, correct it or set it to missing with "
+            f"{option('missing_codes', numbers)}; state what answers can be with "
+            f"{option('response_range')}.",
+        )
+    ]
+
+
+def _few(counts: np.ndarray) -> float:
+    return max(1.0, 0.01 * float(counts.sum()))
