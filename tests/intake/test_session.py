@@ -291,3 +291,22 @@ def test_a_long_export_of_redcap_goes_through(tmp_path, capsys):
     assert set(table["redcap_event_name"]) == {"session_3_arm_1", "session_10_arm_1"}
     assert (table["n"] == 20).all()
     assert (tmp_path / "out" / "covariance.csv").is_file()
+
+
+def test_words_of_two_scales_are_not_guessed():
+    five = ["Never", "Rarely", "Sometimes", "Often", "Always"]
+    assert in_order([word.upper() for word in five]) == five
+    assert len(in_order([*five, "Occasionally"])) == 7
+    # Often is 4 of 5 or 5 of 7: the user has to say
+    assert in_order(["Never", "Often", "Always"]) is None
+    assert in_order(["selten", "nie"]) is None
+
+
+def test_numbers_inside_names_are_no_items(tmp_path):
+    path = tmp_path / "suffix.csv"
+    names = [f"q{j}_t{t}" for t in (1, 2) for j in range(1, 7)]
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(rng.integers(1, 6, size=(30, 12)), columns=names)
+    frame.to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"no items were found.*q1_t1"):
+        begin(path)

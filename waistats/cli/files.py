@@ -143,6 +143,7 @@ def _check_responses(file: Path, given: Typed) -> None:
 def _check_coefficients(
     file: Path, columns: str | None, given: Typed, *, known: bool
 ) -> None:
+    from waistats._format import counted
     from waistats.errors import visible
     from waistats.io.check import check_coefficients
     from waistats.measures import REQUIRED
@@ -158,7 +159,7 @@ def _check_coefficients(
         print(visible(f"Note: {note}"))
     counts = found["severity"].value_counts()
     words = [
-        f"{int(counts.get(name, 0))} {name}s" for name in ("error", "warning", "note")
+        counted(int(counts.get(name, 0)), name) for name in ("error", "warning", "note")
     ]
     print(visible(f"{_called(file)}: {', '.join(words)}."))
     if (found["severity"] == "error").any():

@@ -118,9 +118,10 @@ def _line(prompt: str, question: Any) -> str:
         return line
     if question is None:
         raise DataError("Name the file: waistats start FILE.")
+    out = "" if question.default is None else ", or accept the suggestions with --yes"
     raise DataError(
         f"There is no answer to {question.id!r}: {question.text} Give it with --answer "
-        f"{question.id}=..., or accept the suggestions with --yes."
+        f"{question.id}=...{out}."
     )
 
 

@@ -329,16 +329,20 @@ def _worded(
 
 
 def in_order(words: Sequence[str]) -> list[str] | None:
-    """Return words from lowest to highest, where they are those of a usual scale.
+    """Return words from lowest to highest, where they are those of one usual scale.
 
     >>> in_order(["Always", "Seldom", "Sometimes"])
     ['Seldom', 'Sometimes', 'Fairly often', 'Very often', 'Always']
     """
     given = {word.casefold() for word in words if not means_missing(word)}
-    for scale in _SCALES:
-        if given <= {word.casefold() for word in scale}:
-            return list(scale)
-    return None
+    fitting = [of for of in _SCALES if given <= {word.casefold() for word in of}]
+    shortest = min(fitting, key=len, default=None)
+    if shortest is None:
+        return None
+    # words of two scales mean different numbers, unless they are all of one
+    if len(fitting) > 1 and len(given) < len(shortest):
+        return None
+    return list(shortest)
 
 
 def _ends(

@@ -249,7 +249,7 @@ def begin(path: str | Path, **reading: Any) -> Session:
     given = {name: of for name, of in reading.items() if of is not None}
     responses = read_responses(path, **given)
     found = recognize(responses)
-    if found.kind == "unknown":
+    if found.kind == "unknown" or (found.kind == "responses" and not found.sets):
         raise DataError(
             f"{path}: no items were found: columns numbered from 1 under one prefix, "
             f"such as wai1 to wai12. The columns are {listing(found.columns, 20)}. "

@@ -201,7 +201,8 @@ def read_part(path: Path) -> Part:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise DataError(
             f"{path}: holds no response summaries; they are written by "
-            f"{command('summarize_responses')}."
+            f"{command('summarize_responses')}. Answers are not read from JSON: save "
+            "them as .csv."
         )
     if content.get("version") != VERSION:
         raise DataError(
