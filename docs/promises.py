@@ -268,7 +268,7 @@ def predictions() -> str:
             f"{lowest['tau']:g}, {lowest['n']}), of metafor's {percent(worst[old])}. "
             f"{said} In {len(over)} of {len(wide)} cells with tau above 0 it holds more "
             "than 97%; the last table has its width, and results print metafor's limits "
-            "beside it.",
+            "next to it.",
             "### Share of new populations, default",
             shares(frame, ["k"], "tau", own),
             "The lowest of the three sizes of samples:",

@@ -185,7 +185,7 @@ def confidence_distribution(
     coefficients with a :math:`\tau` of a third to three quarters of their standard
     errors often give a Q below its degrees of freedom; an interval with the whole mass
     at 0 then collapses, and covers .90 to .93 (at K = 25 to 200) instead of .93 to .96.
-    Studies with v = inf are left out.
+    Studies with v = inf are omitted.
     """
     p, size = X.shape[1], y.shape[1]
     df = np.isfinite(v).sum(axis=0) - p
