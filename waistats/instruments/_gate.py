@@ -43,6 +43,9 @@ from waistats.instruments.forms import Instrument
 
 ValueLabels: TypeAlias = Mapping[object, Mapping[Any, str]]
 
+# rows that are reduced side by side
+_FOLD = 50
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateOptions:
@@ -222,10 +225,22 @@ def declared_range(
 
 
 def _ends(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    start_low = np.full(values.shape[1], np.inf)
-    low: FloatArray = np.fmin.reduce(values, axis=0, initial=np.inf, where=True)
-    high: FloatArray = np.fmax.reduce(values, axis=0, initial=-np.inf, where=True)
-    return np.where(np.isnan(low), start_low, low), high
+    """Return the smallest and the largest answer to each item; none: inf and -inf."""
+    n, m = values.shape
+    if n > _FOLD and values.flags.c_contiguous:
+        # rows side by side: a reduction over a few long rows is many times as fast
+        # as one over many short rows
+        whole = n // _FOLD * _FOLD
+        folded = values[:whole].reshape(-1, _FOLD * m)
+        ends = [
+            np.concatenate([reduce(folded, axis=0).reshape(_FOLD, m), values[whole:]])
+            for reduce in (np.fmin.reduce, np.fmax.reduce)
+        ]
+    else:
+        ends = [values, values]
+    low = np.asarray(np.fmin.reduce(ends[0], axis=0, initial=np.inf))
+    high = np.asarray(np.fmax.reduce(ends[1], axis=0, initial=-np.inf))
+    return low, high
 
 
 def _without_codes(
