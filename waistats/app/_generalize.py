@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from htmltools import Tag, TagList, tags
 
-from waistats._format import coefficient, counted, interval
-from waistats._labels import column_words
+from waistats._format import coefficient, counted, fixed, interval
+from waistats._labels import column_words, term_text
 from waistats.app._parts import card, code, figure, notice, sends, table
 from waistats.app._views import Checked, Checks, Predicted, Studied
 
@@ -250,23 +250,35 @@ def _moderators(made: Studied, said: str) -> Tag:
     if made.model is not None:
         parts += [
             table(
-                made.model.drop(columns="provenance", errors="ignore"),
+                _model_rows(made.model),
                 f"Model with the chosen moderators{said}",
+                heads={"value": "Estimate", "limits": "CI"},
                 note="On the scale of pooling.",
+                tight=True,
             ),
             *(tags.p(words) for words in made.model_words),
         ]
     tested = made.screen["p_value"].notna().to_numpy()
     marks = made.screen["explains"].astype(bool).to_numpy()
     if tested.any():
-        frame, notes = lettered(_without_empty(shown[tested]))
+        said_of = shown[tested]
+        why = [
+            ". ".join(part for part in (str(one), str(other)) if part)
+            for one, other in zip(
+                said_of["why"], said_of["note"].fillna(""), strict=True
+            )
+        ]
+        said_of = said_of.drop(columns="why").assign(note=why)
+        frame, notes = lettered(_without_empty(said_of))
         parts.append(
             table(
                 frame,
                 f"Moderators, one at a time{said}",
+                heads={"p_adjusted": "adjusted p"},
                 marked=list(marks[tested]),
                 note="Set off: explains differences between studies, by the adjusted p "
                 "and by what these studies can tell apart.",
+                tight=True,
             )
         )
         parts.append(_listed_notes(notes))
@@ -279,6 +291,21 @@ def _moderators(made: Studied, said: str) -> Tag:
             )
         )
     return card("What explains the differences?", *parts)
+
+
+def _model_rows(model: pd.DataFrame) -> pd.DataFrame:
+    """Return the coefficients of a model, which are no reliabilities."""
+    frame = model.drop(columns="provenance", errors="ignore")
+    frame = frame.assign(term=[term_text(str(name)) for name in frame["term"]])
+    frame = frame.rename(columns={"estimate": "value"})
+    place = list(frame.columns).index("ci_low")
+    lows, highs = frame.pop("ci_low"), frame.pop("ci_high")
+    limits = [
+        f"[{fixed(low, 3)}, {fixed(high, 3)}]"
+        for low, high in zip(lows, highs, strict=True)
+    ]
+    frame.insert(place, "limits", pd.Series(limits, index=frame.index, dtype=object))
+    return frame
 
 
 def predicted_shown(made: Predicted, ns: Any) -> TagList:
