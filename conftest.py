@@ -2,8 +2,11 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
+
+SLOW = Path(__file__).parent / "tests" / "slow.txt"
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -14,3 +17,13 @@ def no_figures_left_open():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark what tests/slow.txt lists, before ``-m`` chooses."""
+    lines = SLOW.read_text(encoding="utf-8").splitlines()
+    slow = {line for line in lines if not line.startswith("#")}
+    for item in items:
+        if item.nodeid.split("[")[0] in slow:
+            item.add_marker(pytest.mark.slow)
