@@ -28,7 +28,18 @@ def test_the_import_alone_loads_no_library():
     assert loaded("import waistats") == set()
 
 
-@pytest.mark.parametrize("words", ["--help", "--version", "alpha --help", "alpa x"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--help",
+        "--version",
+        "alpha --help",
+        "alpa x",
+        "check no-such-file.csv",
+        "alpha no-such-file.csv --study site --items q",
+        "generalize no-such-file.csv",
+    ],
+)
 def test_help_and_wrong_words_need_no_library(words):
     call = f"main({words.split()!r})"
     code = f"from waistats.cli import main\ntry: {call}\nexcept SystemExit: pass"

@@ -445,3 +445,47 @@ def without_times(content: bytes) -> bytes:
             entry.compress_type = zipfile.ZIP_DEFLATED
             new.writestr(entry, part)
     return stream.getvalue()
+
+
+def check_file(path: Any) -> Path:
+    """Return the path of a file, or of a pipe, that is there and not empty."""
+    source = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(source, str):
+        raise DataError(
+            f"a file name or a DataFrame is needed; got {type(path).__name__}."
+        )
+    if "://" in source:
+        raise DataError(
+            f"{source}: is a URL; remote files are not read. Download the file and name "
+            "it here."
+        )
+    try:
+        found = Path(source).expanduser()
+        exists, folder = found.exists(), found.is_dir()
+        size = found.stat().st_size if exists else 0
+        beside = [p.name for p in found.parent.iterdir()] if not exists else []
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError(
+            f"{source}: neither the file nor its folder exists. Check the name."
+        ) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or (
+            "the home folder of ~ is not known"
+            if isinstance(error, RuntimeError)
+            else "the name has a character that is not allowed"
+        )
+        raise DataError(
+            f"{source!r}: cannot be opened ({reason}). Check the name."
+        ) from error
+    if folder:
+        raise DataError(f"{source}: is a folder; the name of a file is needed.")
+    if not exists:
+        raise DataError(
+            f"{source}: no such file{near(found.name, beside)}. Check the name and the "
+            "folder."
+        )
+    if size == 0 and found.is_file():
+        raise DataError(f"{source}: the file is empty. Choose a file with data.")
+    if not found.is_file() and not found.is_fifo():
+        raise DataError(f"{source}: is not a regular file; a file name is needed.")
+    return found

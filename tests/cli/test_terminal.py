@@ -125,3 +125,12 @@ def test_two_items_are_answers_and_other_files_are_called_neither(tmp_path, caps
     assert main(["check", str(odd), "--items", "trust,goals"]) == 0
     assert main(["generalize", str(few)]) == 2
     assert "become coefficients with waistats alpha FILE" in capsys.readouterr().err
+
+
+def test_sums_are_sent_to_the_command_that_takes_them(tmp_path, capsys):
+    path = tmp_path / "site.json"
+    path.write_text('{\n"format": "waistats response summaries",\n"version": 1}')
+    assert main(["generalize", str(path)]) == 2
+    assert (
+        "sums of answers, not a table: waistats alpha FILE" in capsys.readouterr().err
+    )

@@ -5,9 +5,28 @@ from typing import Annotated
 
 import typer
 
+from waistats._files import check_file
+
 DEFAULT_OUTPUT = Path("waistats-report")
 
-File = Annotated[Path, typer.Argument(help="The file to read.", show_default=False)]
+
+def there(files: Path | list[Path] | None) -> Path | list[Path] | None:
+    """Return files as named; those that are not there are refused at once.
+
+    Libraries take a second to load, and a wrong name should not wait for them.
+    """
+    for file in files if isinstance(files, list) else [files]:
+        name = str(file)
+        if file is None or name == "-" or set(name) & set("*?[") or file.is_dir():
+            continue
+        check_file(name)
+    return files
+
+
+File = Annotated[
+    Path,
+    typer.Argument(help="The file to read.", show_default=False, callback=there),
+]
 Output = Annotated[
     Path, typer.Option(help="New folder for the report, tables and figures.")
 ]
@@ -103,6 +122,7 @@ Tables = Annotated[
     typer.Argument(
         help="Tables of coefficients, or folders that waistats alpha wrote.",
         show_default=False,
+        callback=there,
     ),
 ]
 MissingModerators = Annotated[

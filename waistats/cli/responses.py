@@ -29,6 +29,7 @@ from waistats.cli._options import (
     Study,
     Value,
     Where,
+    there,
 )
 from waistats.cli._responses import Typed, items_missing, listed_notes, read_file, typed
 from waistats.errors import DataError, listing
@@ -45,6 +46,7 @@ def alpha(
         typer.Argument(
             help="The file to read; or files that waistats summarize wrote.",
             show_default=False,
+            callback=there,
         ),
     ],
     study: Annotated[str, typer.Option(help="Column that names the study.")] = "",

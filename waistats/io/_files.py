@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
-from waistats._caller import option
+from waistats._caller import command, option
+from waistats._files import check_file
 from waistats._frames import as_frame, is_frame
-from waistats.errors import DataError, ModelError, near
+from waistats.errors import DataError, ModelError
 from waistats.io._delimited import read_delimited
 from waistats.io._labelled import SAS, SPSS, STATA, guarded, read_labelled
 from waistats.io._table import (
@@ -125,6 +126,11 @@ def _read_file(
     kind = found.suffix.lower()
     if kind not in (*_KINDS, *_OTHER_SHEETS):
         advice = _OTHERS.get(kind, f"Save it as one of {', '.join(_KINDS)}.")
+        if kind == ".json" and _holds_sums(found):
+            advice = (
+                "It holds sums of answers, not a table: "
+                f"{command('reliability_by_study')} makes a table of coefficients of it."
+            )
         raise DataError(f"{source}: files ending {kind!r} cannot be read. {advice}")
     if sheet is not None and kind not in (*_EXCEL, *_OTHER_SHEETS):
         raise DataError(
@@ -198,48 +204,10 @@ def _read_stream(
     return replace(table, source=source)
 
 
-def check_file(path: Any) -> Path:
-    """Return the path of a file, or of a pipe, that is there and not empty."""
-    source = os.fspath(path) if isinstance(path, str | os.PathLike) else None
-    if not isinstance(source, str):
-        raise DataError(
-            f"a file name or a DataFrame is needed; got {type(path).__name__}."
-        )
-    if "://" in source:
-        raise DataError(
-            f"{source}: is a URL; remote files are not read. Download the file and name "
-            "it here."
-        )
-    try:
-        found = Path(source).expanduser()
-        exists, folder = found.exists(), found.is_dir()
-        size = found.stat().st_size if exists else 0
-        beside = [p.name for p in found.parent.iterdir()] if not exists else []
-    except (FileNotFoundError, NotADirectoryError):
-        raise DataError(
-            f"{source}: neither the file nor its folder exists. Check the name."
-        ) from None
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or (
-            "the home folder of ~ is not known"
-            if isinstance(error, RuntimeError)
-            else "the name has a character that is not allowed"
-        )
-        raise DataError(
-            f"{source!r}: cannot be opened ({reason}). Check the name."
-        ) from error
-    if folder:
-        raise DataError(f"{source}: is a folder; the name of a file is needed.")
-    if not exists:
-        raise DataError(
-            f"{source}: no such file{near(found.name, beside)}. Check the name and the "
-            "folder."
-        )
-    if size == 0 and found.is_file():
-        raise DataError(f"{source}: the file is empty. Choose a file with data.")
-    if not found.is_file() and not found.is_fifo():
-        raise DataError(f"{source}: is not a regular file; a file name is needed.")
-    return found
+def _holds_sums(path: Path) -> bool:
+    """Return whether a file looks like one of `summarize_responses`."""
+    with path.open("rb") as stream:
+        return b'"waistats response summaries"' in stream.read(200)
 
 
 def _refuse_misnamed(source: str, kind: str, start: bytes) -> None:

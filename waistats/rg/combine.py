@@ -97,7 +97,9 @@ def combine_tables(coefficients: Any) -> pd.DataFrame:
         )
     else:
         hint = "read_coefficients() makes a table of a file"
-        if isinstance(coefficients, (str, Path)):
+        if type(coefficients).__name__ == "ResponseSummaries":
+            hint = "reliability_by_study() makes a table of these sums"
+        elif isinstance(coefficients, (str, Path)):
             hint = f"read_coefficients({str(coefficients)!r}) reads the file"
         raise DataError(
             "coefficients must be a coefficient table or a list of them; got "

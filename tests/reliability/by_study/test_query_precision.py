@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from waistats import reliability_by_study
+from waistats import DataError, reliability_by_study, summarize_responses
 
 pytest.importorskip("duckdb")
 
@@ -153,3 +153,44 @@ def test_one_query_for_the_gate_and_the_sums(tmp_path, monkeypatch):
     empty = frame.astype({"a": float}).assign(a=np.nan)
     empty.to_parquet(path)
     assert (reliability_by_study(str(path), study="study", items=ITEMS)["n"] == 0).all()
+
+
+def test_one_query_for_the_sums_that_leave_a_site(tmp_path, monkeypatch):
+    """Cross-products come with the gate's sums: the answers are read once."""
+    import waistats.reliability.by_study._query as query
+    import waistats.reliability.by_study._query_gate as gate
+
+    by_study = []
+    fetch = gate.fetch
+
+    def counted(expression):
+        found = fetch(expression)
+        by_study.append(len(found) > 1)
+        return found
+
+    monkeypatch.setattr(gate, "fetch", counted)
+    monkeypatch.setattr(query, "fetch", counted)
+    frame = pd.DataFrame(answers(0).astype(np.int8), columns=ITEMS).assign(study=STUDY)
+    path = tmp_path / "answers.parquet"
+    frame.to_parquet(path)
+    found = summarize_responses(path, study="study", items=ITEMS)
+    assert sum(by_study) == 1
+    memory = summarize_responses(frame, study="study", items=ITEMS)
+    for one, other in zip(found.parts[0].blocks, memory.parts[0].blocks, strict=True):
+        assert one.n == other.n
+    alpha, same = (reliability_by_study(of)["estimate"] for of in (found, memory))
+    assert alpha.to_numpy() == pytest.approx(same.to_numpy(), rel=1e-12)
+
+
+def test_answers_out_of_range_are_counted_by_study_only_where_there_are_any(tmp_path):
+    """A declared range: the ends of the columns say whether more is to be asked."""
+    frame = pd.DataFrame(answers(0).astype(np.int8), columns=ITEMS).assign(study=STUDY)
+    path = tmp_path / "answers.parquet"
+    frame.to_parquet(path)
+    options = {"study": "study", "items": ITEMS}
+    reliability_by_study(str(path), response_range=(-100, 100), **options)
+    top = int(frame[ITEMS].max(axis=None))
+    with pytest.raises(DataError, match="answers must be numbers from") as raised:
+        reliability_by_study(str(path), response_range=(-100, top - 1), **options)
+    n = int((frame[ITEMS] == top).sum(axis=None))
+    assert f"{n} " in str(raised.value)
