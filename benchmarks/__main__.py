@@ -1,9 +1,10 @@
 """Run every benchmark and write docs/benchmarks.md.
 
-``python -m benchmarks`` from the project's folder; names of scripts run those alone and
-print them. R is used where Rscript is there, Python peers where WAISTATS_PEERS names
-their interpreter; ``python -m benchmarks --install-peers DIR`` makes their environment
-in a new folder and uses it.
+``python -m benchmarks`` from the project's folder takes about ten minutes; names of
+scripts run those alone and print them, after ``--write`` they take the place of their
+sections of the page. R is used where Rscript is there, Python peers where
+WAISTATS_PEERS names their interpreter; ``python -m benchmarks --install-peers DIR``
+makes their environment in a new folder and uses it.
 """
 
 import ast
@@ -12,12 +13,15 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).parent
+# what fell short, in words, at the end of the page
+SHORT = HERE / "fell_short.md"
 TARGET = HERE.parent / "docs" / "benchmarks.md"
-SCRIPTS = sorted(p for p in HERE.glob("[a-z]*.py") if p.stem != "peers")
+SCRIPTS = sorted(p for p in HERE.glob("[a-z]*.py") if p.stem not in ("peers", "memory"))
 LIBRARIES = ("waistats", "numpy", "pandas", "scipy", "statsmodels", "pingouin")
 PEERS = ("pimeta", "PyMARE", "PyMetaAnalysis", "statsmodels")
 R_PACKAGES = ("metafor", "psych", "boot", "lavaan")
@@ -114,29 +118,50 @@ def main() -> None:
             raise SystemExit("--install-peers takes the folder of a new environment")
         os.environ["WAISTATS_PEERS"] = install(names[1])
         names = names[2:]
+    write = names[:1] == ["--write"] or not names
+    names = names[1:] if names[:1] == ["--write"] else names
     unknown = set(names) - {script.stem for script in SCRIPTS}
     if unknown:
         raise SystemExit(f"no benchmark named {', '.join(sorted(unknown))}")
-    if names:
-        for script in SCRIPTS:
-            if script.stem in names:
-                print(measured(script))
+    chosen = [script for script in SCRIPTS if not names or script.stem in names]
+    if not write:
+        for script in chosen:
+            print(measured(script))
         return
+    # sections that are not measured anew stay as they are
+    sections = sections_of(TARGET) if names else {}
+    for script in chosen:
+        start = time.monotonic()
+        print(f"{script.stem} ...", file=sys.stderr, end="", flush=True)
+        sections[script.stem] = "\n\n".join(
+            [
+                f"## {script.stem.replace('_', ' ')}",
+                claim(script),
+                f"```text\n{measured(script)}\n```",
+            ]
+        )
+        print(f" {time.monotonic() - start:.0f} s", file=sys.stderr)
     parts = [
         "# Benchmarks",
         "Written by `python -m benchmarks`. Ratios were measured in the same run; "
         "absolute times depend on the machine and on what else it does.",
         machine(),
+        *(sections[s.stem] for s in SCRIPTS if s.stem in sections),
     ]
-    for script in SCRIPTS:
-        print(f"{script.stem} ...", file=sys.stderr)
-        parts += [
-            f"## {script.stem.replace('_', ' ')}",
-            claim(script),
-            f"```text\n{measured(script)}\n```",
-        ]
+    if SHORT.exists():
+        parts.append(SHORT.read_text(encoding="utf-8").strip())
     TARGET.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     print(f"wrote docs/{TARGET.name}")
+
+
+def sections_of(page: Path) -> dict[str, str]:
+    """Return the sections of a page by the names of their scripts."""
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    found = {}
+    for part in text.split("\n## ")[1:]:
+        title = part.partition("\n")[0]
+        found[title.replace(" ", "_")] = f"## {part.strip()}"
+    return found
 
 
 if __name__ == "__main__":

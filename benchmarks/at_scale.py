@@ -1,9 +1,12 @@
-"""Alpha of 1,000 studies from a Parquet file against the bare DuckDB query.
+"""Alpha and sums of 1,000 studies from a Parquet file against the bare DuckDB query.
 
 Run ``python benchmarks/at_scale.py [rows in millions]``, 5 by default. The answers are
-SIMULATED. Both use the same number of threads; the bare query gives the variances of
-the items and of the total, and no more. Peak memory is that of a process of its own,
-for a fifth of the rows and for all of them.
+SIMULATED. The bare query gives the variances of the items and of the total, and no
+more; ours also look for codes, answers out of range and items that run against their
+scale, and of a form whether it is keyed. ``summarize_responses`` makes sums without
+persons. Times are processor time of all threads, the best of several runs in turn, which
+other work on the machine does not lengthen. Peak memory is that of a process of its
+own, for a fifth of the rows and for all of them.
 """
 
 import subprocess
@@ -15,18 +18,23 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from waistats.reliability.by_study.api import reliability_by_study
+from waistats import reliability_by_study, summarize_responses
+from waistats.reliability.by_study import _query, _query_gate
 
 ITEMS = [f"q{i}" for i in range(1, 13)]
 RUNS = 5
+HERE = str(Path(__file__).parent)
 CHILD = """
-import resource, sys
-from waistats.reliability.by_study.api import reliability_by_study
+import sys
+sys.path.insert(0, sys.argv[2])
+from memory import peak_mb
+from waistats import reliability_by_study
 reliability_by_study(sys.argv[1], study="study", items="q")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(peak_mb())
 """
 
 
@@ -61,15 +69,38 @@ def bare_query(path: Path) -> list[tuple[float, ...]]:
 
 
 def seconds(function: Callable[[], object]) -> float:
-    start = time.perf_counter()
+    """Return the processor time of a call, of all its threads."""
+    start = time.process_time()
     function()
-    return time.perf_counter() - start
+    return time.process_time() - start
+
+
+def queries(function: Callable[[], object]) -> int:
+    """Return how many queries with a row a study a call asks."""
+    asked = 0
+    fetch = _query.fetch
+
+    def counted(query: object) -> pd.DataFrame:
+        nonlocal asked
+        found = fetch(query)
+        asked += len(found) > 1
+        return found
+
+    modules = (_query, _query_gate)
+    try:
+        for module in modules:
+            module.fetch = counted
+        function()
+    finally:
+        for module in modules:
+            module.fetch = fetch
+    return asked
 
 
 def peak_memory(path: Path) -> float:
     """Return the peak memory of one call in a process of its own, in MB."""
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CHILD, str(path)],
+        [sys.executable, "-W", "ignore", "-c", CHILD, str(path), HERE],
         capture_output=True,
         text=True,
         check=True,
@@ -85,17 +116,29 @@ def main() -> None:
         whole, fifth = Path(folder, "all.parquet"), Path(folder, "fifth.parquet")
         write_answers(whole, rows)
         write_answers(fifth, rows // 5)
-        ours, bare = [], []
-        for _ in range(RUNS):  # in turn, so that both see the same load
-            bare.append(seconds(lambda: bare_query(whole)))
-            ours.append(
-                seconds(lambda: reliability_by_study(whole, study="study", items="q"))
-            )
+        study = {"study": "study", "response_range": (1, 7)}
+        calls: dict[str, Callable[[], object]] = {
+            "bare DuckDB query": lambda: bare_query(whole),
+            "reliability_by_study": lambda: reliability_by_study(
+                whole, study="study", items="q"
+            ),
+            "the same of the WAI-SR": lambda: reliability_by_study(
+                whole, items="q", instrument="WAI-SR", **study
+            ),
+            "summarize_responses": lambda: summarize_responses(
+                whole, study="study", items="q"
+            ),
+        }
+        times: dict[str, list[float]] = {name: [] for name in calls}
+        for _ in range(RUNS):  # in turn, so that all see the same load
+            for name, call in calls.items():
+                times[name].append(seconds(call))
         print(f"{rows:,} x 12 answers in 1,000 studies, Parquet; best of {RUNS}")
-        print(f"bare DuckDB query     {min(bare):7.3f} s")
-        print(
-            f"reliability_by_study  {min(ours):7.3f} s  {min(ours) / min(bare):.2f} x"
-        )
+        bare = min(times["bare DuckDB query"])
+        for name, of in times.items():
+            print(f"{name:<24} {min(of):7.3f} s {min(of) / bare:6.2f} x")
+        asked = queries(calls["summarize_responses"])
+        print(f"summarize_responses: queries by study: {asked}")
         print(f"peak memory {rows // 5:>12,} rows {peak_memory(fifth):8.0f} MB")
         print(f"peak memory {rows:>12,} rows {peak_memory(whole):8.0f} MB")
 

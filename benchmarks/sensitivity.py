@@ -7,7 +7,6 @@ Ratios above 1 are in favour of waistats. Data are SIMULATED.
 """
 
 import json
-import resource
 import shutil
 import subprocess
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from memory import peak_mb
 
 from waistats import cumulative, effect_sizes, fit_meta, influence, leave_one_out
 from waistats.sensitivity.gosh import gosh
@@ -113,10 +113,9 @@ def main() -> None:
     cloud = gosh(few)
     took = time.perf_counter() - start
     rate = len(cloud.k) / took
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"GOSH: {len(cloud.k):,} REML fits of {SMALL} studies in {took:.1f} s "
-        f"({rate:,.0f} subsets a second; peak memory {memory:.0f} MB)"
+        f"({rate:,.0f} subsets a second; peak memory {peak_mb():.0f} MB)"
     )
     if "gosh" in r:
         peer = R_SUBSETS / r["gosh"]

@@ -220,7 +220,7 @@ def test_bad_input_is_said_in_words(tmp_path, capsys):
 )
 def test_wrong_calls(arguments, words, capsys, tmp_path, monkeypatch):
     # a file that is not there is said first
-    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "x.csv").write_text("s,b\n1,2\n")
     monkeypatch.chdir(tmp_path)
     assert run(*arguments) == 2
     assert words in capsys.readouterr().err
