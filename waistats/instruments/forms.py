@@ -445,7 +445,9 @@ def _refuse_family(name: str) -> None:
     if label is None:
         return
     usual = [form for form in bundled_forms().values() if form.status == "yes"]
-    forms = listing(f"{form.name} ({counted(form.n_items, 'item')})" for form in usual)
+    forms = listing(
+        f"{form.name} ({counted(form.n_items or 0, 'item')})" for form in usual
+    )
     others = ""
     if caller() == PYTHON:
         others = (

@@ -366,7 +366,7 @@ def _notes(
     if treatment == "pairwise":
         notes.append(
             f"Pairwise deletion: {moments.n} to "
-            f"{counted(moments.n_most, 'respondent')} a pair of items; n is the "
+            f"{counted(int(moments.n_most), 'respondent')} a pair of items; n is the "
             f"smallest, {moments.n}."
         )
     if treatment == "em":
