@@ -477,8 +477,10 @@ def varying_sample(
     An item to which everyone gives the same answer has no correlations. It is excluded
     with a note, as psych does, and ``n_items`` counts what is left.
     """
-    given = items
-    if not isinstance(items, Sample):
+    given: Sample | Responses
+    if isinstance(items, Sample):
+        given = items
+    else:
         given = read_answers(items, missing_codes=missing_codes, accept=accept)
     sample = prepare(given, missing, at_least_n=at_least_n)
     names = np.asarray(sample.names, dtype=object)

@@ -302,7 +302,8 @@ def _without_codes(
     given: Sequence[Any], missing_codes: Codes, accept: Accepted
 ) -> tuple[list[Any], tuple[str, ...]]:
     """Return alphas as they are and items after the gate, and what it decided."""
-    used, notes = [], []
+    used: list[Any] = []
+    notes: list[str] = []
     for i, one in enumerate(given, start=1):
         if isinstance(one, ReliabilityEstimate):
             used.append(one)

@@ -48,7 +48,7 @@ def query_against(
             continue
         if scale not in known:
             known[scale] = _sums(answers, scale)
-        names = {studies[i] for i in np.flatnonzero(against[:, j])}
+        names = {studies[i] for i in np.flatnonzero(against[:, j]).tolist()}
         of = list(answers.plan.scales[scale])
         places = _places(known[scale], of.index(columns[j]), len(of), names)
         found.append(against_finding(columns[j], scale, places))

@@ -1,6 +1,8 @@
 """Which rows are used, as part of the query: `waistats.io._where` in Ibis's words."""
 
+import operator
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 from waistats.instruments._findings import Finding
@@ -95,10 +97,8 @@ def _compare(of: Comparison, cells: _Cells) -> Any:
         if cells.words or not isinstance(of.values[0], float):
             raise words_by_size(of)
         return SIZES[of.sign](cells.number, of.values[0]).fill_null(False)
-    equal = None
-    for value in of.values:
-        one = _equals(value, cells).fill_null(False)
-        equal = one if equal is None else equal | one
+    each = [_equals(value, cells).fill_null(False) for value in of.values]
+    equal = reduce(operator.or_, each)
     if of.sign == "!=":
         return ~equal & ~cells.missing
     return equal & ~cells.missing
