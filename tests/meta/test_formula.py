@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from formulaic import Formula as Formulaic
 
+import waistats as ws
 from waistats import fit_meta
 from waistats.errors import DataError, ModelError
 from waistats.meta._calls import ELEMENTWISE
@@ -282,3 +283,27 @@ def test_a_wide_model_is_fitted_in_seconds():
     # equal variances: the estimates are those of least squares, whatever tau2 is
     expected = np.linalg.lstsq(fit.design.X, table["yi"], rcond=None)[0]
     np.testing.assert_allclose(fit.beta, expected, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        ("~ C(g, levels=['a'])", "leaves out values of these rows: b"),
+        ("~ C(g, levels=['a', 'b', 'c'])", "names 'c', which does not occur"),
+        ("~ C(n_items)", r"constant in these rows: C\(n_items\)"),
+        ("~ C(n_items, levels=[20])", "constant in these rows"),
+    ],
+)
+def test_levels_that_are_not_those_of_the_rows_are_refused(formula, said):
+    """They would fit a model without the moderator."""
+    effects = ws.effect_sizes(ws.load_dataset("cesd")).assign(g=["a", "b"] * 4 + ["a"])
+    with pytest.raises((ws.DataError, ws.ModelError), match=said):
+        ws.fit_meta(effects, formula)
+
+
+def test_text_in_an_effect_is_refused():
+    effects = ws.effect_sizes(ws.load_dataset("cesd"))
+    effects["yi"] = effects["yi"].astype(object)
+    effects.loc[2, "yi"] = "abc"
+    with pytest.raises(ws.DataError, match=r"yi 'abc' \(study_id 3\)"):
+        ws.fit_meta(effects)
