@@ -1,7 +1,6 @@
 """Results that stay as they are: copies come in, and copies go out."""
 
 from dataclasses import fields
-from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -16,10 +15,15 @@ _DEEP = not pd.__version__ >= "3"
 _CLOSED = frozenset({float, int, str, bool, type(None)})
 
 
-@cache
-def _names(kind: type) -> tuple[str, ...]:
+_NAMES: dict[Any, tuple[str, ...]] = {}
+
+
+def _names(kind: Any) -> tuple[str, ...]:
     """Return the names of a dataclass' fields."""
-    return tuple(field.name for field in fields(kind))
+    found = _NAMES.get(kind)
+    if found is None:
+        found = _NAMES[kind] = tuple(field.name for field in fields(kind))
+    return found
 
 
 def _kept(value: Any) -> Any:

@@ -52,7 +52,7 @@ class Contrasts:
             frame.columns = WITH_TERM[1:]
         else:
             # -1 goes on with 0, 1 ..., which is faster than to search among names
-            frame.insert(0, -1, _words(tuple(terms)).copy())  # type: ignore[call-overload]
+            frame.insert(0, -1, _words(tuple(terms)).copy())
             frame.columns = WITH_TERM
         return frame.assign(basis=list(self.basis)) if self.basis else frame
 

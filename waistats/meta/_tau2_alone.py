@@ -173,6 +173,7 @@ def highest_alone(
     if not turns:
         return zero_alone(y, v, method, target, start=0.0)
     last = sum(up) - 1
-    left, right, above, below = *points[last : last + 2], *steps[last : last + 2]
+    left, right = points[last], points[last + 1]
+    above, below = steps[last], steps[last + 1]
     between = left + (right - left) * above / (above - below)
     return zero_alone(y, v, method, target, start=between, near=(left, above))
