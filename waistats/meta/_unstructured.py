@@ -287,8 +287,8 @@ def standardised(
     ``groups`` are the codes of outcomes and of studies.
     """
     unit = float(v.mean())
-    start = np.linalg.lstsq(X, y, rcond=None)[0]
-    residual = (y - X @ start) / np.sqrt(unit)
+    start: FloatArray = np.asarray(np.linalg.lstsq(X, y, rcond=None)[0], dtype=float)
+    residual: FloatArray = (y - X @ start) / np.sqrt(unit)
     data = padded(residual, X, V / unit, *groups, q, method == "REML")
     return data, start, residual, unit
 
