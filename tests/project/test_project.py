@@ -70,7 +70,7 @@ def test_runs_are_kept_and_say_what_changed(folder, sheet):
     assert again.repeated
     assert [p.name for p in (folder / "runs").iterdir()] == ["001"]
     # the last run can be made again to the byte
-    assert "same to the byte" in str(run_project(folder, again=True))
+    assert "identical, byte for byte" in str(run_project(folder, again=True))
     assert "same to the byte" not in str(again)
     # new studies, one changed value, one removed row
     rows = sheet.head(12).drop(index=1).reset_index(drop=True)
@@ -104,7 +104,7 @@ def test_runs_are_kept_and_say_what_changed(folder, sheet):
 def test_a_run_that_was_changed_is_named(folder):
     made = run_project(folder)
     (made.folder / "report.html").write_text("edited")
-    with pytest.raises(DataError, match=r"cannot be made again .* report.html"):
+    with pytest.raises(DataError, match=r"could not be reproduced .* report.html"):
         run_project(folder, again=True)
 
 
