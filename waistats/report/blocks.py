@@ -14,7 +14,7 @@ Table = TableSpec
 
 __all__ = [
     "Block", "Card", "Cards", "Code", "Download", "Drawing", "Figure", "Link",
-    "Listing", "Paragraph", "Section", "Table", "embed", "figures_of", "inline_svg",
+    "Listing", "Paragraph", "Section", "Table", "embed", "figures_of", "inline_svg", "lean",
     "numbered", "prefixed", "said_simulated", "words_of",
 ]  # fmt: skip
 
@@ -188,6 +188,40 @@ def said_simulated(sections: Iterable[Section]) -> list[Section]:
         return block
 
     return [replace(s, blocks=[said(b) for b in s.blocks]) for s in sections]
+
+
+def lean(sections: Iterable[Section]) -> list[Section]:
+    """Return sections whose tables leave out columns that repeat or never change."""
+
+    def leaner(block: Block) -> Block:
+        return without_repeats(block) if isinstance(block, TableSpec) else block
+
+    return [replace(s, blocks=[leaner(b) for b in s.blocks]) for s in sections]
+
+
+# numbers that a note says once where they are the same in every row
+_CONSTANT = {"k_reporting": "reporting", "k_inducing": "inducing"}
+
+
+def without_repeats(table: TableSpec) -> TableSpec:
+    """Return a table in which what every row says alike stands in the note."""
+    names = {column.name for column in table.columns}
+    frame, gone, notes = table.frame, set(), []
+    if len(frame) and {"k", "k_studies"} <= names:
+        k, studies = frame["k"].tolist(), frame["k_studies"].tolist()
+        if all(a == b for a, b in zip(k, studies, strict=True)):
+            gone.add("k_studies")
+            notes.append("One coefficient per study.")
+    if len(frame) > 1 and set(_CONSTANT) <= names:
+        counts = {name: set(frame[name].tolist()) for name in _CONSTANT}
+        if all(len(values) == 1 for values in counts.values()):
+            gone |= set(_CONSTANT)
+            said = [f"{int(v.pop())} {_CONSTANT[name]}" for name, v in counts.items()]
+            notes.append(f"In all rows {' and '.join(said)} samples.")
+    if not gone:
+        return table
+    columns = tuple(c for c in table.columns if c.name not in gone)
+    return replace(table, columns=columns, notes=(*table.notes, *notes))
 
 
 def prefixed(sections: Iterable[Section], prefix: str) -> list[Section]:

@@ -9,6 +9,7 @@ from waistats.report.abstract import abstract
 from waistats.report.blocks import (
     Listing,
     Section,
+    lean,
     prefixed,
     said_simulated,
     words_of,
@@ -58,6 +59,7 @@ def study_sections(
     parts to make, all by default; ``short`` makes those of a paper.
     """
     made = short_sections(study) if short else _full(study, prefix, keep)
+    made = lean(made)
     works = cited(words_of(made))
     if works:
         made.append(Section("references", "References", [Listing(works)]))

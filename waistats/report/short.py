@@ -25,6 +25,11 @@ from waistats.tables.studies import screen, studies
 _ROWS = 14  # of a table that leaves room for the rest of a page
 _LIMITS = 5
 _MOST = 60  # coefficients that a paper lists where nothing is pooled
+# what a paper prints of tests of moderators; the supplement has the rest
+_MODERATORS = (
+    "moderator", "k", "slope", "slope_ci_low", "slope_ci_high", "statistic", "df",
+    "df_denominator", "p_adjusted", "Q_E", "R2", "note", "model",
+)  # fmt: skip
 
 
 def short_sections(study: RGStudy) -> list[Section]:
@@ -72,7 +77,8 @@ def _results(study: RGStudy) -> Section:
         )
         tested = study.screen[study.screen["p_value"].notna()]
         if len(tested):
-            blocks.append(screen(tested.head(_ROWS)))
+            kept = [name for name in _MODERATORS if name in tested]
+            blocks.append(screen(tested.head(_ROWS)[kept]))
         said = model_sentence(study)
         if said:
             blocks.append(Paragraph(said))

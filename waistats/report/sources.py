@@ -140,6 +140,8 @@ def included(study: RGStudy) -> list[Section]:
         )
     listed = rows[names.isin(names.unique()[:ROWS])]
     blocks.append(characteristics(listed))
+    made = [Section("studies", "Included studies", blocks)]
+    blocks = []
     named = study_references(listed)
     known = named[(named["authors"] != "") | (named["title"] != "")]
     if len(known):
@@ -163,7 +165,10 @@ def included(study: RGStudy) -> list[Section]:
         if rest:
             words = f"Of the studies, {rest} have no reference in the table."
             blocks.append(Paragraph(words))
-    return [Section("studies", "Included studies", blocks)]
+        # apart from the table, which may need a page on its side
+        title = "References of the included studies"
+        made.append(Section("included", title, blocks))
+    return made
 
 
 def rated(study: RGStudy) -> list[Section]:

@@ -210,9 +210,12 @@ def screen(study: Any, *, title: str = "Moderators One at a Time") -> TableSpec:
         caption=title,
         notes=[
             "F tests of models with one moderator; p adjusted by Holm’s method.",
-            "b = slope on the scale of pooling; the change in α is that of one standard "
-            "deviation more, from the mean. The number of items enters as its logarithm."
-            if slopes
+            "b = slope on the scale of pooling." if slopes else "",
+            "The change in α is that of one standard deviation more, from the mean."
+            if "change" in shown
+            else "",
+            "The number of items enters as its logarithm."
+            if slopes and "Number of items" in names
             else "",
             simulated(frame),
         ],
@@ -357,8 +360,8 @@ def induction(
 _COMPARED = {
     "hedges g": "Hedges’ g",
     "difference": "difference of means",
-    "log variance ratio": "ln of the variance ratio",
-    "log odds ratio": "ln of the odds ratio",
+    "log variance ratio": "ln variance ratio",
+    "log odds ratio": "ln odds ratio",
 }
 _NUMBERS_OF_GROUPS = ("mean_reporting", "mean_inducing")
 
