@@ -10,7 +10,14 @@ from scipy import optimize, stats
 
 import waistats as ws
 from waistats.errors import DataError, ModelError
-from waistats.meta._unstructured import Stacked, entries, evaluate, filled, shapes
+from waistats.meta._unstructured import (
+    Stacked,
+    entries,
+    evaluate,
+    filled,
+    shapes,
+    standardised,
+)
 from waistats.meta.multivariate_result import MultivariateResult
 
 REFERENCE = json.loads(
@@ -287,3 +294,72 @@ def test_intervals_of_few_studies_cover() -> None:
         covered += (frame["ci_low"] < mu) & (mu < frame["ci_high"])
     # 200 runs: two standard errors below .95
     assert (covered / runs > 0.92).all()
+
+
+CONFINT = json.loads(
+    (Path(__file__).parents[1] / "reference" / "multivariate_confint.json").read_text()
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SETS)
+def test_profile_limits_are_those_of_metafor(name: str) -> None:
+    found = fitted(name).heterogeneity_intervals()
+    # rma.mv numbers the outcomes by the levels of its factor, in order of appearance
+    for parameter, key in (("tau2", "tau2"), ("r", "rho")):
+        mine = found[found["parameter"] == parameter]
+        ends = mine[["estimate", "ci_low", "ci_high"]].to_numpy(dtype=float)
+        theirs = np.array(CONFINT[name][key])
+        # its optimizer stops short: a lower limit near 0 is its own
+        np.testing.assert_allclose(ends, theirs, rtol=3e-3, atol=5e-5)
+    tau = found[found["parameter"] == "tau"]
+    tau2 = found[found["parameter"] == "tau2"]
+    np.testing.assert_allclose(tau["ci_high"] ** 2, tau2["ci_high"], rtol=1e-12)
+
+
+def test_profile_limits_lose_half_a_chi_square_quantile() -> None:
+    """By a search without derivatives over what is left free."""
+    fit = fitted("berkey1998")
+    data, _, _, unit = standardised(
+        fit.effects.yi, fit.effects.vi, fit.design.X, fit.V, (fit.outcome, fit.study),
+        2, "REML",
+    )  # fmt: skip
+    best = evaluate(data, fit.between[np.tril_indices(2)] / unit).value
+
+    def loss(sd: tuple[float, float], rho: float) -> float:
+        theta = np.array([sd[0] ** 2, rho * sd[0] * sd[1], sd[1] ** 2])
+        return 2 * (best - evaluate(data, theta).value)
+
+    options = {"xatol": 1e-9, "fatol": 1e-11, "maxiter": 4000}
+    rows = fit.heterogeneity_intervals().set_index(["parameter", "outcome"])
+    names = list(fit.outcomes)
+    rho = rows.loc[("r", ", ".join(names)), "ci_low"]
+    least = min(
+        optimize.minimize(
+            lambda p: loss(np.abs(p), rho), start, method="Nelder-Mead", options=options
+        ).fun
+        for start in ((1.0, 1.0), (0.3, 2.0), (2.0, 0.3))
+    )
+    assert least == pytest.approx(stats.chi2.ppf(0.95, 1), abs=1e-4)
+    for end in ("ci_low", "ci_high"):
+        kept = rows.loc[("tau", names[0]), end] / np.sqrt(unit)
+        least = min(
+            optimize.minimize(
+                lambda p, kept=kept: loss((kept, abs(p[0])), np.tanh(p[1])),
+                start,
+                method="Nelder-Mead",
+                options=options,
+            ).fun
+            for start in ((1.0, 0.5), (2.0, 0.5), (1.0, 3.0))
+        )
+        assert least == pytest.approx(stats.chi2.ppf(0.95, 1), abs=1e-3)
+
+
+@pytest.mark.parametrize("struct", ["CS", "DIAG", "ID"])
+def test_profile_limits_of_simpler_structures(struct: str) -> None:
+    found = fitted("berkey1998", struct=struct).heterogeneity_intervals()
+    spread = found[found["parameter"] != "r"]
+    assert (spread["ci_low"] <= spread["estimate"]).all()
+    assert (spread["ci_high"] > spread["estimate"]).all()
+    joint = found[found["parameter"] == "r"].iloc[0]
+    assert np.isfinite(joint["ci_low"]) == (struct == "CS")
