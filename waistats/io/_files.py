@@ -31,7 +31,7 @@ TEXT = (".csv", ".tsv", ".tab", ".txt", ".dat")
 _EXCEL = (".xlsx", ".xlsm")
 _OTHER_SHEETS = (".xls", ".xlsb", ".ods")
 _ARROW = (".parquet", ".pq", ".feather", ".arrow")
-_KINDS = (*TEXT, *_EXCEL, *SPSS, *STATA, *SAS, *_ARROW)
+KINDS = (*TEXT, *_EXCEL, *SPSS, *STATA, *SAS, *_ARROW)
 _OTHERS = {
     ".numbers": "Export it as .xlsx or .csv.",
     ".rds": "Write it as .csv or .parquet in R.",
@@ -124,8 +124,8 @@ def _read_file(
     if not found.is_file():
         return _read_stream(source, _content(source, found), sheet, encoding, skip_rows)
     kind = found.suffix.lower()
-    if kind not in (*_KINDS, *_OTHER_SHEETS):
-        advice = _OTHERS.get(kind, f"Save it as one of {', '.join(_KINDS)}.")
+    if kind not in (*KINDS, *_OTHER_SHEETS):
+        advice = _OTHERS.get(kind, f"Save it as one of {', '.join(KINDS)}.")
         if kind == ".json" and _holds_sums(found):
             advice = (
                 "It holds sums of answers, not a table: "

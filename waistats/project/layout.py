@@ -12,7 +12,7 @@ from waistats._files import new_file, new_folder
 from waistats._frozen import Frozen
 from waistats.errors import DataError, listing, near
 from waistats.io._documents import read_toml
-from waistats.io._files import read_table
+from waistats.io._files import KINDS, read_table
 from waistats.rg.coding import write_template
 from waistats.rg.texts import write_texts_template
 
@@ -20,7 +20,6 @@ SETTINGS = "waistats.toml"
 FIRST, SECOND, SETTLED = (
     f"coding/{name}.csv" for name in ("first", "second", "settled")
 )
-TABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".xlsx", ".sav", ".dta", ".parquet"}
 # settings of [study] and what generalize calls them
 STUDY = (
     "title", "moderators", "candidates", "by", "measure", "method", "bias",
@@ -205,9 +204,7 @@ def tables_in(folder: Path) -> list[Path]:
     """Return the tables of a folder in order of their names."""
     if not folder.is_dir():
         return []
-    return sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in TABLE_SUFFIXES
-    )
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in KINDS)
 
 
 def as_texts(path: Path) -> pd.DataFrame:
