@@ -182,13 +182,18 @@ def dependent() -> str:
         )
         words.append(f"Below 93% for {what}: {listed or 'none'}.")
     tested = frame.dropna(subset="egger")
+    tested = tested.groupby(["S", "coefficients"], as_index=False).mean(
+        numeric_only=True
+    )
     names = {
         "moderator_by_study": "moderator of studies",
         "moderator_by_coefficient": "moderator of coefficients",
         "moderator_one": "one study against the rest",
         "egger": "Egger, multilevel",
+        "inverse_sqrt_n": "1/sqrt(n), multilevel",
         "egger_one_level": "Egger of a one-level fit",
         "rank": "rank test, one per study",
+        "screen": "any verdict of the screen of three",
     }
     errors = pd.DataFrame({"test": list(names.values())})
     for (S, kind), row in tested.set_index(["S", "coefficients"]).iterrows():
@@ -223,8 +228,8 @@ def dependent() -> str:
             shares(frame, ["coefficients", "errors"], "S", "pi_coverage"),
             shares(frame, ["coefficients", "S"], "heterogeneity", "pi_coverage"),
             "### Tests without any effect, share of rejections at .05",
-            "In percent; tau .3 between and .1 within studies, errors as the model takes "
-            "them. A dash: the test is not defined for so few studies.",
+            "In percent; tau .3 between and .1 within studies, mean over what the "
+            "model knows of the errors. A dash: the test is not defined for so few studies.",
             markdown(errors),
         ]
     )
