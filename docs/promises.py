@@ -228,8 +228,8 @@ def dependent() -> str:
             shares(frame, ["coefficients", "errors"], "S", "pi_coverage"),
             shares(frame, ["coefficients", "S"], "heterogeneity", "pi_coverage"),
             "### Tests without any effect, share of rejections at .05",
-            "In percent; tau .3 between and .1 within studies, mean over what the "
-            "model knows of the errors. A dash: the test is not defined for so few studies.",
+            "In percent; tau .3 between and .1 within studies, mean over what the model "
+            "knows of the errors. A dash: the test is not defined for so few studies.",
             markdown(errors),
         ]
     )
