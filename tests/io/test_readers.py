@@ -625,3 +625,10 @@ def test_a_sheet_with_a_far_cell_does_not_hang(tmp_path):
     )
     with pytest.raises(DataError, match="claims 1,048,576 rows"):
         read_coefficients(path)
+
+
+def test_a_name_as_long_as_a_book_is_refused(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("study_id," + "x" * 40_000 + "\nA,1\n")
+    with pytest.raises(DataError, match="the name of column 2 has more than 32,767"):
+        read_coefficients(path)

@@ -100,9 +100,20 @@ def row_starts(table: RawTable) -> tuple[tuple[int, int], ...]:
     return tuple((int(i), int(numbers[i])) for i in (0, *jumps.tolist()))
 
 
+# characters of a column name; a cell of a workbook holds at most as many
+_LONGEST_NAME = 32_767
+
+
 def clean_names(source: str, names: Sequence[Any]) -> list[str]:
     """Return column names as stripped text; a repeated name is a DataError."""
     texts = ["" if name is None else str(name).strip() for name in names]
+    if long := [
+        i for i, text in enumerate(texts, start=1) if len(text) > _LONGEST_NAME
+    ]:
+        raise DataError(
+            f"{source}: the name of column {long[0]} has more than {_LONGEST_NAME:,} "
+            "characters. Check that the first row holds the names."
+        )
     bad = [f"the column name {text!a}" for text in texts if is_damaged(text)]
     _refuse_halves(source, bad)
     places: dict[str, list[int]] = {}
