@@ -99,7 +99,8 @@ def own_font() -> Iterator[None]:
     """
     from matplotlib import font_manager, get_data_path
 
-    manager, folder = font_manager.fontManager, get_data_path()
+    manager: Any = font_manager.fontManager  # its cache has no public name
+    folder = get_data_path()
     found = (
         manager.findfont(font_manager.FontProperties(family=FONT, weight=weight))
         for weight in ("normal", "bold")
