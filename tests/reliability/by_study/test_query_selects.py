@@ -103,7 +103,7 @@ def test_rows_are_selected_in_the_query_as_in_memory(queried, where, kind, monke
 def test_wrong_conditions_are_refused_in_the_same_words(queried):
     path = queried(answers())
     for where, words in {
-        "sesion == 3": "no column 'sesion'.*did you mean 'session'",
+        "sessions_ == 3": "no column 'sessions_'.*did you mean 'session'",
         "session == 99": "selects none of the 400 rows",
         "site > 3": "compares by size, but site holds words",
         "session > 'three'": "compares by size",
