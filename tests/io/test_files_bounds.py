@@ -13,7 +13,7 @@ import pandas as pd
 import pyreadstat
 import pytest
 
-from waistats import reliability_by_study
+from waistats import check_coefficients, reliability_by_study
 from waistats.errors import DataError
 from waistats.io.readers import read_coefficients, read_responses
 
@@ -256,3 +256,14 @@ def test_long_tables_are_read_in_linear_time(tmp_path):
 def test_one_value_everywhere_is_linear_too(tmp_path):
     same = coefficients(10_000).assign(estimate=0.9, n=100, score_mean=50.0, score_sd=6)
     assert seconds(lambda: read_coefficients(same)) < 3
+
+
+@pytest.mark.parametrize("read", [read_responses, check_coefficients])
+def test_more_columns_than_spss_holds_are_refused_at_once(tmp_path, read):
+    path = tmp_path / "wide.csv"
+    names = ",".join(f"q{j}" for j in range(60_000))
+    path.write_text(names + "\n" + ",".join(["1"] * 60_000) + "\n")
+    start = time.process_time()
+    with pytest.raises(DataError, match="60,000 columns were found; at most 32,767"):
+        read(path)
+    assert time.process_time() - start < 5

@@ -24,6 +24,9 @@ from waistats.io._numbers import (
     quoted,
 )
 
+# wider tables are refused: reading takes time for each column
+MOST_COLUMNS = 32_767
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RawTable:
@@ -147,6 +150,12 @@ def table_of_cells(
     Rows that a survey program puts below the names are no data either. Rows keep their
     line numbers, so that leaving some out moves no message.
     """
+    if len(header) > MOST_COLUMNS:
+        raise DataError(
+            f"{source}: {len(header):,} columns were found; at most {MOST_COLUMNS:,} "
+            "(the most that SPSS holds) are read. If the delimiter was taken wrongly, "
+            "save the file anew; else leave out the columns that are not needed."
+        )
     names = clean_names(source, header)
     export = recognise(names, rows)
     if export is not None:

@@ -1,5 +1,6 @@
 """Items as users have them -> one matrix of numbers, checked once."""
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -9,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from pandas.api.types import is_numeric_dtype
 
-from waistats._caller import words_option
+from waistats._caller import option, words_option
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, listing
@@ -21,6 +22,7 @@ ItemsLike: TypeAlias = pd.DataFrame | ArrayLike
 
 # the square of a larger answer and sums of them leave the range of numbers
 LARGEST = 1e60
+MOST_ITEMS = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,6 +88,7 @@ def read_items(items: "ItemsLike | Responses", *, at_least: int = 2) -> Response
             if isinstance(items, pd.DataFrame)
             else _from_array(items)
         )
+    refuse_too_many(responses.n_items)
     if responses.n_items < at_least:
         raise DataError(
             f"at least {at_least} items are needed, but there "
@@ -93,6 +96,19 @@ def read_items(items: "ItemsLike | Responses", *, at_least: int = 2) -> Response
         )
     _refuse_infinite(responses)
     return responses
+
+
+def refuse_too_many(n_items: int) -> None:
+    """Raise a DataError for more items than a scale can have.
+
+    Covariances of m items take m squared numbers: 32,767 columns, the most that SPSS
+    holds, would take 8 GB and minutes.
+    """
+    if n_items > MOST_ITEMS:
+        raise DataError(
+            f"{n_items:,} items are more than a scale has; at most {MOST_ITEMS:,} are "
+            f"taken. Name the items with {option('items')}."
+        )
 
 
 def _from_array(items: ArrayLike) -> Responses:
@@ -120,7 +136,7 @@ def _from_array(items: ArrayLike) -> Responses:
 
 def _from_frame(items: pd.DataFrame) -> Responses:
     names = tuple(str(name) for name in items.columns)
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, n in Counter(names).items() if n > 1)
     if twice:
         raise DataError(
             f"each item must be named once, but {listing(twice)} "

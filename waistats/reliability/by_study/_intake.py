@@ -41,7 +41,7 @@ from waistats.reliability._closer_look import (
     look_at_interval,
     look_at_rows,
 )
-from waistats.reliability._items import read_items
+from waistats.reliability._items import read_items, refuse_too_many
 from waistats.reliability._moments import alpha_of
 from waistats.reliability.by_study._layout import (
     CARRIED,
@@ -160,6 +160,8 @@ def study_frame(
     check_columns(wide.columns, {"study": [layout.study], "by": layout.by})
     known = [c for c in wide.columns if c not in layout.keys]
     by_rater = plans(known)
+    for plan in by_rater.values():
+        refuse_too_many(len(set(_of_plan(plan))))
     found += [finding for plan in by_rater.values() for finding in plan.findings]
     if layout.long is None:
         answered = {c for plan in by_rater.values() for c in _of_plan(plan)}
