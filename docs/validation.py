@@ -45,7 +45,11 @@ SOURCES = {
         "multilevel_metafor",
         "wai_totals",
     ),
-    cases.multivariate: ("Several outcomes of a study", "multivariate_metafor"),
+    cases.multivariate: (
+        "Several outcomes of a study",
+        "multivariate_metafor",
+        "multivariate_confint",
+    ),
     cases.other_models: ("Location and scale, permutation", "models_metafor"),
     synthesis.bayes: ("Bayes", "bayes_integrals"),
     cases.sensitivity: ("Sensitivity", "sensitivity_metafor", "sensitivity_selection"),

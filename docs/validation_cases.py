@@ -374,7 +374,7 @@ def multilevel() -> Iterator[Row]:
 
 def multivariate() -> Iterator[Row]:
     """Yield several outcomes of the same studies, and their robust inference."""
-    reference = load("multivariate_metafor")
+    reference, profiles = load("multivariate_metafor"), load("multivariate_confint")
     for name in ("berkey1998", "simulated_scales"):
         data = pd.DataFrame(reference[name]["data"]).rename(
             columns={"study": "study_id"}
@@ -408,6 +408,18 @@ def multivariate() -> Iterator[Row]:
                     ours,
                     frame[ours],
                     case[f"robust_{ours}"],
+                )
+            if case["struct"] == "UN" and case["method"] == "REML":
+                found = fit.heterogeneity_intervals()
+                found = found[found["parameter"] == "tau2"]["ci_high"]
+                expected = np.array(profiles[name]["tau2"])[:, 2]
+                # lower limits near 0 are where rma.mv's search stops
+                yield Row(
+                    "fit_multivariate (upper profile limits)",
+                    label,
+                    "tau2",
+                    found,
+                    expected,
                 )
 
 

@@ -30,6 +30,7 @@ LIMITS = {
     "fit_multivariate": 1e-4,  # rma.mv stops short of the maximum in variances
     "fit_multivariate (fit)": 1e-6,
     "fit_multivariate (CR2)": 1e-4,
+    "fit_multivariate (upper profile limits)": 1e-4,  # rma.mv's search
     "spread_analysis": 1e-5,  # metafor's optimiser stops early
 }
 FITS = 1e-7

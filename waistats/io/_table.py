@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from waistats._caller import option
-from waistats._format import is_damaged
+from waistats._format import counted, is_damaged
 from waistats._identifiers import Word
 from waistats.errors import DataError, ModelError, listing
 from waistats.io._exports import recognise
@@ -152,9 +152,9 @@ def table_of_cells(
     """
     if len(header) > MOST_COLUMNS:
         raise DataError(
-            f"{source}: {len(header):,} columns were found; at most {MOST_COLUMNS:,} "
-            "(the most that SPSS holds) are read. If the delimiter was taken wrongly, "
-            "save the file anew; else leave out the columns that are not needed."
+            f"{source}: {counted(len(header), 'column')}, but at most {MOST_COLUMNS:,} are "
+            "read, as many as SPSS holds. Check the delimiter, or leave out the columns "
+            "that are not needed."
         )
     names = clean_names(source, header)
     export = recognise(names, rows)

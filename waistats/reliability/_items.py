@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from pandas.api.types import is_numeric_dtype
 
 from waistats._caller import option, words_option
+from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, listing
@@ -106,8 +107,8 @@ def refuse_too_many(n_items: int) -> None:
     """
     if n_items > MOST_ITEMS:
         raise DataError(
-            f"{n_items:,} items are more than a scale has; at most {MOST_ITEMS:,} are "
-            f"taken. Name the items with {option('items')}."
+            f"{counted(n_items, 'item')} in one scale, but at most {MOST_ITEMS:,} are "
+            f"taken. Name those of the scale with {option('items')}."
         )
 
 

@@ -204,7 +204,7 @@ _CONSTANT = {"k_reporting": "reporting", "k_inducing": "inducing"}
 
 
 def without_repeats(table: TableSpec) -> TableSpec:
-    """Return a table in which what every row says alike stands in the note."""
+    """Return a table in which what every row says alike is said in the note."""
     names = {column.name for column in table.columns}
     frame, gone, notes = table.frame, set(), []
     if len(frame) and {"k", "k_studies"} <= names:

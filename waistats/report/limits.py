@@ -114,7 +114,7 @@ def _values(table: pd.DataFrame, used: pd.Series) -> list[str]:
 def _model(study: RGStudy) -> list[str]:
     out = []
     if study.pooled is not None and study.pooled.note:
-        out.append(f"Overall model: {study.pooled.note}.")
+        out.append(f"Overall model: {study.pooled.note.rstrip('.')}.")
     assumed = study.within_correlation is None and study.V is None
     if study.pooled is not None and study.pooled.dependent and assumed:
         out.append(
