@@ -49,8 +49,10 @@ def peer_versions() -> str:
     if not interpreter:
         return "no Python peers"
     code = (
-        "from importlib.metadata import version; "
-        f"print(', '.join(f'{{n}} {{version(n)}}' for n in {PEERS!r}))"
+        "from importlib.metadata import distributions; "
+        "had = {d.name.lower(): d.version for d in distributions()}; "
+        "told = lambda n: n + ' ' + had.get(n.lower(), 'not at hand'); "
+        f"print(', '.join(map(told, {PEERS!r})))"
     )
     return output([interpreter, "-c", code]) or "Python peers not complete"
 

@@ -2,7 +2,7 @@
 
 Run ``python benchmarks/at_scale.py [rows in millions]``, 5 by default. The answers are
 SIMULATED. The bare query gives the variances of the items and of the total, and no
-more; ours also look for codes, answers out of range and items that run against their
+more; ours also look for codes, answers out of range and items that contradict their
 scale, and of a form whether it is keyed. ``summarize_responses`` makes sums without
 persons. Times are processor time of all threads, the best of several runs in turn, which
 other work on the machine does not lengthen. Peak memory is that of a process of its
