@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from waistats._caller import option
 from waistats._format import counted
 from waistats._frames import as_frame
-from waistats._typing import BoolArray, FloatArray
+from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.meta._encoding import Encoding, encode
 from waistats.meta._formula import Formula, in_formula, parse_formula
@@ -250,10 +250,22 @@ class Design:
     data: pd.DataFrame | None = None
     spec: Encoding | None = field(default=None, repr=False)
 
+    def of_rows(self, rows: IntArray | BoolArray) -> "Design":
+        """Return the design of some rows, by their places or by a mask."""
+        data = self.data
+        if data is not None:
+            data = data.iloc[rows].reset_index(drop=True)
+        return replace(self, X=self.X[rows], data=data)
+
     @property
     def has_intercept(self) -> bool:
         """Whether the first column is the intercept."""
         return bool(self.names) and self.names[0] == "Intercept"
+
+    @property
+    def has_moderators(self) -> bool:
+        """Whether there is more than an intercept."""
+        return self.names != ("Intercept",)
 
     @property
     def moderator_columns(self) -> tuple[int, ...]:
@@ -288,6 +300,12 @@ class Design:
         X = self.spec.matrix(frame)
         check_finite(X, self.formula, frame)
         return X
+
+    def asked_rows(self, new: pd.DataFrame | Mapping[str, Any] | None) -> FloatArray:
+        """Return design rows of ``new``; for None those of the fit, or the mean's."""
+        if new is not None:
+            return self.rows(new)
+        return self.X if self.has_moderators else np.ones((1, 1))
 
 
 def intercept_only(k: int) -> Design:

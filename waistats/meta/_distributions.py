@@ -129,6 +129,15 @@ def mixture_cdf(
     return _mixed(special.ndtr(z), weight)
 
 
+def mixture_above(
+    cuts: FloatArray, weight: FloatArray, mean: FloatArray, sd: FloatArray
+) -> FloatArray:
+    """Return probabilities (r, c) that r normal mixtures exceed c cuts."""
+    x = np.broadcast_to(cuts, (len(mean), len(cuts)))
+    # the mirrored mixture keeps the digits of small probabilities
+    return mixture_cdf(-x, weight, -mean, sd)
+
+
 def _mixed(values: FloatArray, weight: FloatArray) -> FloatArray:
     """Return sums over the last axis of values (r, q, m) with weights."""
     if weight.ndim == 1:

@@ -1,7 +1,7 @@
 """Which rows of a table enter a model, and which do not and why."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from waistats._format import Result, counted
 from waistats._frames import as_frame
 from waistats._frozen import Frozen
-from waistats._typing import FloatArray, IntArray
+from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.io._numbers import is_missing
 from waistats.measures import (
@@ -53,6 +53,10 @@ class Effects(Frozen):
     source: pd.DataFrame
     simulated: bool
     plain: bool = False
+
+    def of_rows(self, rows: IntArray | BoolArray) -> "Effects":
+        """Return the effects of some rows, by their places or by a mask."""
+        return replace(self, yi=self.yi[rows], vi=self.vi[rows], rows=self.rows[rows])
 
     @cached_property
     def table(self) -> pd.DataFrame:

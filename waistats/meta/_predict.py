@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import ModelError
-from waistats.measures import back_transform
+from waistats.measures import back_transform, transform
 from waistats.meta._design import Design
 from waistats.meta._distributions import critical
+from waistats.provenance import marked
 
 # limits on the alpha scale that are further apart are not shown
 WIDEST = 1.5
@@ -175,6 +177,39 @@ def too_wide(low: float, high: float, measure: str | None) -> str:
     if measure is not None and not high - low <= WIDEST:
         return f"too few studies: it would reach below {high - WIDEST:.1f}"
     return ""
+
+
+def posterior_frame(mean: FloatArray, se: FloatArray, far: FloatArray) -> pd.DataFrame:
+    """Return predictions of a posterior: low, median and high of the mean, and far."""
+    ends = (mean[:, 1], se, mean[:, 0], mean[:, 2], far[:, 0], far[:, 2])
+    return pd.DataFrame(dict(zip(COLUMNS, ends, strict=True)))
+
+
+def on_model_scale(name: str, reliability: float, measure: str | None) -> float:
+    """Return a reliability that was named, on the model's scale."""
+    point = float(reliability)
+    if measure is None:
+        return point
+    if not np.isfinite(point) or point >= 1:
+        raise ModelError(f"{name} must be below 1; got {reliability!r}.")
+    return float(transform(point, measure))
+
+
+def as_asked(
+    frame: pd.DataFrame,
+    new: Any,
+    measure: str | None,
+    *,
+    back_transform: bool,
+    simulated: bool,
+) -> pd.DataFrame:
+    """Return predictions with the labels of ``new``, on the scale that was asked for."""
+    new = as_frame(new)
+    if isinstance(new, pd.DataFrame):
+        frame.index = new.index
+    if back_transform:
+        frame = on_alpha_scale(frame, measure)
+    return marked(frame, simulated)
 
 
 def on_alpha_scale(frame: pd.DataFrame, measure: str | None) -> pd.DataFrame:

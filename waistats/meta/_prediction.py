@@ -14,7 +14,7 @@ from waistats.meta._distributions import (
     chi2_ppf,
     chi2_sf,
     critical,
-    mixture_cdf,
+    mixture_above,
     mixture_quantiles,
 )
 from waistats.meta._linalg import dot, even_basis, weighted_fit
@@ -148,9 +148,7 @@ class Predictive:
     ) -> FloatArray:
         """Return probabilities of exceeding thresholds (c,) for rows, (n, c)."""
         mean, sd = self.mixture(rows, extra)
-        cuts = np.broadcast_to(thresholds, (len(mean), len(thresholds)))
-        # mirrored, so that small probabilities keep their digits
-        return mixture_cdf(-cuts, self.weight, -mean, sd)
+        return mixture_above(thresholds, self.weight, mean, sd)
 
 
 @lru_cache(maxsize=1)

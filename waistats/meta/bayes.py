@@ -14,9 +14,9 @@ from waistats._format import coefficient, counted, fixed, frame_text, interval, 
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option
-from waistats.measures import back_transform, slope, transform
+from waistats.measures import back_transform, slope
 from waistats.meta._design import Design, build_design
-from waistats.meta._distributions import mixture_cdf, mixture_quantiles
+from waistats.meta._distributions import mixture_above, mixture_quantiles
 from waistats.meta._effects import (
     Effects,
     OfEffects,
@@ -32,7 +32,7 @@ from waistats.meta._posterior import (
     checked_prior,
     integrate,
 )
-from waistats.meta._predict import on_alpha_scale
+from waistats.meta._predict import as_asked, on_model_scale, posterior_frame
 from waistats.provenance import marked, of_simulated
 
 
@@ -93,7 +93,7 @@ class BayesResult(OfEffects):
     @property
     def has_moderators(self) -> bool:
         """Whether the model has more than an intercept."""
-        return self.design.names != ("Intercept",)
+        return self.design.has_moderators
 
     def _probabilities(self, conf_level: float | None = None) -> FloatArray:
         tail = (1 - (conf_level or self.conf_level)) / 2
@@ -125,11 +125,6 @@ class BayesResult(OfEffects):
         )
         return marked(frame, self.simulated)
 
-    def _rows(self, new: pd.DataFrame | Mapping[str, Any] | None) -> FloatArray:
-        if new is not None:
-            return self.design.rows(new)
-        return self.design.X if self.has_moderators else np.ones((1, 1))
-
     def predict(
         self,
         new: pd.DataFrame | Mapping[str, Any] | None = None,
@@ -155,26 +150,20 @@ class BayesResult(OfEffects):
             ``estimate`` (median), ``ci_low, ci_high`` of the mean (and ``se``, its
             standard deviation), ``pi_low, pi_high`` of a new population.
         """
-        rows = self._rows(new)
+        rows = self.design.asked_rows(new)
         post, probabilities = self.posterior, self._probabilities(conf_level)
-        mean = post.quantiles(rows, probabilities)
-        far = post.quantiles(rows, probabilities, new_population=True)
-        frame = pd.DataFrame(
-            {
-                "estimate": mean[:, 1],
-                "se": post.moments(rows)[1],
-                "ci_low": mean[:, 0],
-                "ci_high": mean[:, 2],
-                "pi_low": far[:, 0],
-                "pi_high": far[:, 2],
-            }
+        frame = posterior_frame(
+            post.quantiles(rows, probabilities),
+            post.moments(rows)[1],
+            post.quantiles(rows, probabilities, new_population=True),
         )
-        new = as_frame(new)
-        if isinstance(new, pd.DataFrame):
-            frame.index = new.index
-        if back_transform:
-            frame = on_alpha_scale(frame, self.measure)
-        return marked(frame, self.simulated)
+        return as_asked(
+            frame,
+            new,
+            self.measure,
+            back_transform=back_transform,
+            simulated=self.simulated,
+        )
 
     def studies(self, *, conf_level: float | None = None) -> pd.DataFrame:
         r"""Return each study's own true value, shrunken towards the mean.
@@ -230,19 +219,13 @@ class BayesResult(OfEffects):
             A float for one row.
         """
         of = check_option("of", of, ("population", "mean"))
-        point = self._on_model_scale(threshold)
-        mean, sd = self.posterior.mixture(self._rows(new), of == "population")
-        x = np.full((len(mean), 1), point)
-        # the upper tail of the mirrored mixture keeps small probabilities exact
-        above = mixture_cdf(-x, self.posterior.weight, -mean, sd)[:, 0]
-        return float(above[0]) if len(above) == 1 else above
-
-    def _on_model_scale(self, threshold: float) -> float:
-        if self.measure is None:
-            return float(threshold)
-        if not np.isfinite(threshold) or threshold >= 1:
-            raise ModelError(f"threshold must be below 1; got {threshold!r}.")
-        return float(transform(threshold, self.measure))
+        point = on_model_scale("threshold", threshold, self.measure)
+        mean, sd = self.posterior.mixture(
+            self.design.asked_rows(new), of == "population"
+        )
+        cuts = np.array([point])
+        chance = mixture_above(cuts, self.posterior.weight, mean, sd)[:, 0]
+        return float(chance[0]) if len(chance) == 1 else chance
 
     def _with(self, prior: Prior) -> "BayesResult":
         return replace(self, prior=prior, posterior=integrate(self.model, prior))
@@ -308,7 +291,7 @@ class BayesResult(OfEffects):
         if center is None:
             middle = float(np.median(self.effects.yi))
         else:
-            middle = self._on_model_scale(center)
+            middle = on_model_scale("center", center, self.measure)
         p = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
         tau = self.prior.quantile(p)
         z = 1.959963984540054

@@ -11,7 +11,7 @@ from waistats._format import coefficient, counted, fixed, frame_text, interval, 
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option
-from waistats.measures import back_transform, transform
+from waistats.measures import back_transform
 from waistats.meta._bayes_levels import (
     LevelsModel,
     LevelsPosterior,
@@ -19,10 +19,10 @@ from waistats.meta._bayes_levels import (
     shrunken,
 )
 from waistats.meta._design import Design, build_design
-from waistats.meta._distributions import mixture_cdf, mixture_quantiles
+from waistats.meta._distributions import mixture_above, mixture_quantiles
 from waistats.meta._effects import Effects, OfEffects, usable_effects
 from waistats.meta._posterior import PRIORS, Prior, checked_prior
-from waistats.meta._predict import on_alpha_scale
+from waistats.meta._predict import as_asked, on_model_scale, posterior_frame
 from waistats.meta.bayes import checked_mu_prior, default_scale
 from waistats.meta.multilevel._blocks import level_codes
 from waistats.meta.multilevel._data import (
@@ -95,7 +95,7 @@ class BayesMultilevelResult(OfEffects):
     @property
     def has_moderators(self) -> bool:
         """Whether the model has more than an intercept."""
-        return self.design.names != ("Intercept",)
+        return self.design.has_moderators
 
     def _probabilities(self, conf_level: float | None = None) -> FloatArray:
         tail = (1 - (conf_level or self.conf_level)) / 2
@@ -129,11 +129,6 @@ class BayesMultilevelResult(OfEffects):
             }
         )
         return marked(frame, self.simulated)
-
-    def _rows(self, new: pd.DataFrame | Mapping[str, Any] | None) -> FloatArray:
-        if new is not None:
-            return self.design.rows(new)
-        return self.design.X if self.has_moderators else np.ones((1, 1))
 
     def _beyond(self, of: str) -> int:
         of = check_option("of", of, OF)
@@ -169,26 +164,20 @@ class BayesMultilevelResult(OfEffects):
             standard deviation), ``pi_low, pi_high``.
         """
         of = check_option("of", of, OF[1:])
-        rows = self._rows(new)
+        rows = self.design.asked_rows(new)
         post, probabilities = self.posterior, self._probabilities(conf_level)
-        mean = post.quantiles(rows, probabilities)
-        far = post.quantiles(rows, probabilities, self._beyond(of))
-        frame = pd.DataFrame(
-            {
-                "estimate": mean[:, 1],
-                "se": post.moments(rows)[1],
-                "ci_low": mean[:, 0],
-                "ci_high": mean[:, 2],
-                "pi_low": far[:, 0],
-                "pi_high": far[:, 2],
-            }
+        frame = posterior_frame(
+            post.quantiles(rows, probabilities),
+            post.moments(rows)[1],
+            post.quantiles(rows, probabilities, self._beyond(of)),
         )
-        new = as_frame(new)
-        if isinstance(new, pd.DataFrame):
-            frame.index = new.index
-        if back_transform:
-            frame = on_alpha_scale(frame, self.measure)
-        return marked(frame, self.simulated)
+        return as_asked(
+            frame,
+            new,
+            self.measure,
+            back_transform=back_transform,
+            simulated=self.simulated,
+        )
 
     def probability(
         self,
@@ -214,16 +203,11 @@ class BayesMultilevelResult(OfEffects):
         float or ndarray
             A float for one row.
         """
-        point = float(threshold)
-        if self.measure is not None:
-            if not np.isfinite(point) or point >= 1:
-                raise ModelError(f"threshold must be below 1; got {threshold!r}.")
-            point = float(transform(point, self.measure))
-        mean, sd = self.posterior.mixture(self._rows(new), self._beyond(of))
-        x = np.full((len(mean), 1), point)
-        # the upper tail of the mirrored mixture keeps small probabilities exact
-        above = mixture_cdf(-x, self.posterior.weight, -mean, sd)[:, 0]
-        return float(above[0]) if len(above) == 1 else above
+        point = on_model_scale("threshold", threshold, self.measure)
+        mean, sd = self.posterior.mixture(self.design.asked_rows(new), self._beyond(of))
+        cuts = np.array([point])
+        chance = mixture_above(cuts, self.posterior.weight, mean, sd)[:, 0]
+        return float(chance[0]) if len(chance) == 1 else chance
 
     def _shrunk(
         self, *, outer: bool, conf_level: float | None

@@ -25,7 +25,7 @@ from waistats.meta._design import Design, build_design, term_names
 from waistats.meta._effects import Effects, OfEffects, usable_effects
 from waistats.meta._linalg import weighted_fit
 from waistats.meta._log_variance import LogVarianceFit, maximise
-from waistats.meta._predict import on_alpha_scale, prediction_frame
+from waistats.meta._predict import as_asked, prediction_frame
 from waistats.meta._wald import TestResult, likelihood_ratio, wald_test
 from waistats.meta.fit import fit_design
 from waistats.meta.fit_many import SMALL_SAMPLE, scale_factor
@@ -182,12 +182,13 @@ class LocationScaleResult(OfEffects):
             df=self.location_df,
             pi_df=self.location_df,
         )
-        new = as_frame(new)
-        if isinstance(new, pd.DataFrame):
-            frame.index = new.index
-        if back_transform:
-            frame = on_alpha_scale(frame, self.measure)
-        return marked(frame, self.simulated)
+        return as_asked(
+            frame,
+            new,
+            self.measure,
+            back_transform=back_transform,
+            simulated=self.simulated,
+        )
 
     def predict_tau(
         self,
@@ -224,10 +225,9 @@ class LocationScaleResult(OfEffects):
             pi_df=None,
         )
         frame = np.exp(logs[["estimate", "ci_low", "ci_high"]] / 2)
-        new = as_frame(new)
-        if isinstance(new, pd.DataFrame):
-            frame.index = new.index
-        return marked(frame, self.simulated)
+        return as_asked(
+            frame, new, None, back_transform=False, simulated=self.simulated
+        )
 
     def heading(self) -> str:
         """Return the model line and the tests, as metafor prints them."""

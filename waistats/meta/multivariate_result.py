@@ -196,7 +196,7 @@ class MultivariateResult(OfEffects):
     @property
     def has_moderators(self) -> bool:
         """Whether the outcomes have more than a mean each."""
-        return self.base.names != ("Intercept",)
+        return self.base.has_moderators
 
     def _sandwich(self) -> Sandwich:
         """Return what robust intervals are made of, clustered on studies."""

@@ -17,7 +17,6 @@ from waistats._format import (
     level,
     p_statement,
 )
-from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_option
 from waistats.measures import back_transform as turn_back
@@ -29,7 +28,7 @@ from waistats.meta._effects import Effects, OfEffects
 from waistats.meta._predict import (
     COLUMNS,
     alpha_effects,
-    on_alpha_scale,
+    as_asked,
     too_wide,
     variance_inflation,
 )
@@ -234,7 +233,7 @@ class FittedModel(OfEffects):
     @property
     def has_moderators(self) -> bool:
         """Whether the model has more than an intercept."""
-        return self.design.names != ("Intercept",)
+        return self.design.has_moderators
 
     def predict(
         self,
@@ -282,10 +281,7 @@ class FittedModel(OfEffects):
         if pi_df is not None:
             pi_df = check_option("pi_df", pi_df, ("k-p", "k-p-1"))
             prediction = "metafor"
-        if new is None:
-            rows = self.design.X if self.has_moderators else np.ones((1, 1))
-        else:
-            rows = self.design.rows(new)
+        rows = self.design.asked_rows(new)
         shown = conf_level or self.conf_level
         found = self.contrasts(rows, shown)
         spread = self.predictive(prediction)
@@ -294,12 +290,13 @@ class FittedModel(OfEffects):
         low, high = spread.limits(rows, shown)
         ends = (found.estimate, found.se, found.ci_low, found.ci_high, low, high)
         frame = pd.DataFrame(dict(zip(COLUMNS, ends, strict=True)))
-        new = as_frame(new)
-        if isinstance(new, pd.DataFrame):
-            frame.index = new.index
-        if back_transform:
-            frame = on_alpha_scale(frame, self.measure)
-        return marked(frame, self.simulated)
+        return as_asked(
+            frame,
+            new,
+            self.measure,
+            back_transform=back_transform,
+            simulated=self.simulated,
+        )
 
     def true_values(
         self, conf_level: float | None = None, *, back_transform: bool = True

@@ -20,7 +20,7 @@ from waistats.meta._coef_table import coefficient_frame
 from waistats.meta._design import Design, build_design, term_names
 from waistats.meta._distributions import critical
 from waistats.meta._effects import Effects, OfEffects, usable_effects
-from waistats.meta._predict import on_alpha_scale, prediction_frame
+from waistats.meta._predict import as_asked, prediction_frame
 from waistats.meta._wald import TestResult, wald_test
 from waistats.provenance import marked, of_simulated
 
@@ -219,12 +219,13 @@ class VaryingRegression(OfEffects):
             df=None,
             pi_df=None,
         ).drop(columns=["pi_low", "pi_high"])
-        new = as_frame(new)
-        if isinstance(new, pd.DataFrame):
-            frame.index = new.index
-        if back_transform:
-            frame = on_alpha_scale(frame, "bonett")
-        return marked(frame, self.simulated)
+        return as_asked(
+            frame,
+            new,
+            "bonett",
+            back_transform=back_transform,
+            simulated=self.simulated,
+        )
 
     def heading(self) -> str:
         """Return the model line and the test of moderators."""

@@ -1,14 +1,10 @@
 """What checks of independent coefficients do where studies give several."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 
 from waistats._format import counted
 from waistats._typing import FloatArray, IntArray
-from waistats.meta._design import Design
-from waistats.meta._effects import Effects
 from waistats.meta.fit import fit_design
 from waistats.meta.multilevel.fit import fit_levels
 from waistats.meta.multilevel.result import Model
@@ -70,8 +66,8 @@ def one_a_study(result: Model, what: str) -> tuple[MetaResult, tuple[str, ...]]:
     multilevel = result.is_multilevel
     weights = None if result.is_multilevel else result.weights
     fit = fit_design(
-        chosen_rows(result.effects, keep),
-        chosen_design(result.design, keep),
+        result.effects.of_rows(keep),
+        result.design.of_rows(keep),
         method=result.method,
         small_sample="knapp-hartung" if multilevel else result.small_sample,
         conf_level=result.conf_level,
@@ -115,21 +111,3 @@ def _first_of(result: Model, code: IntArray) -> IntArray:
     order = np.lexsort([np.arange(len(code)), *reversed(keys), code])
     first = np.unique(code[order], return_index=True)[1]
     return np.sort(order[first])
-
-
-def chosen_rows(effects: Effects, rows: IntArray) -> Effects:
-    """Return the effects of some rows."""
-    return replace(
-        effects,
-        yi=effects.yi[rows],
-        vi=effects.vi[rows],
-        rows=effects.rows[rows],
-    )
-
-
-def chosen_design(design: Design, rows: IntArray) -> Design:
-    """Return a design of some rows."""
-    data = design.data
-    if data is not None:
-        data = data.iloc[rows].reset_index(drop=True)
-    return replace(design, X=design.X[rows], data=data)

@@ -1,7 +1,7 @@
 """The same model fitted again to other rows: what every deletion stands on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ from tqdm import tqdm
 
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, listing, near
-from waistats.meta._design import Design
 from waistats.meta._distributions import critical
 from waistats.meta._effects import IDS, Effects
 from waistats.meta._linalg import cross, inverse, product, project, solve, weighted_fit
@@ -149,8 +148,8 @@ def refit_rows(result: MultilevelResult, keep: BoolArray) -> MultilevelResult:
     design = result.design
     rows = np.flatnonzero(keep)
     return fit_levels(
-        only_rows(result.effects, keep),
-        _design_rows(design, keep),
+        result.effects.of_rows(keep),
+        design.of_rows(keep),
         result.V[rows][:, rows],
         result.levels,
         [np.unique(code[keep], return_inverse=True)[1] for code in result.codes],
@@ -267,21 +266,3 @@ def column_groups(effects: Effects, by: str) -> tuple[np.ndarray, np.ndarray]:
     rank = np.empty(len(order), dtype=int)
     rank[order] = np.arange(len(order))
     return names[order].astype(object), rank[codes.ravel()]
-
-
-def _design_rows(design: Design, keep: BoolArray) -> Design:
-    """Return a design of some rows."""
-    data = design.data
-    if data is not None:
-        data = data[keep].reset_index(drop=True)
-    return replace(design, X=design.X[keep], data=data)
-
-
-def only_rows(effects: Effects, keep: BoolArray) -> Effects:
-    """Return the effects of some rows."""
-    return replace(
-        effects,
-        yi=effects.yi[keep],
-        vi=effects.vi[keep],
-        rows=effects.rows[keep],
-    )

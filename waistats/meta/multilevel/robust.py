@@ -20,12 +20,11 @@ from waistats._format import (
     level,
     p_statement,
 )
-from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray, IntArray
-from waistats.measures import back_transform as turn_back
 from waistats.meta._contrasts import Contrasts, model_contrasts
 from waistats.meta._design import Design, term_names
 from waistats.meta._distributions import f_sf
+from waistats.meta._predict import as_asked
 from waistats.meta._verdict import SMALLEST_DF as SMALLEST_DF, enough_df
 from waistats.meta._wald import TestResult
 from waistats.meta.multilevel._blocks import dense_blocks, padded_rows
@@ -417,25 +416,17 @@ class RobustResult(Result):
             ``estimate, df, ci_low, ci_high`` (and ``se``). Prediction intervals rest
             on the model's variances; the model's own ``predict`` has them.
         """
-        if new is not None:
-            rows = self.design.rows(new)
-        elif self.design.names == ("Intercept",):
-            rows = np.ones((1, 1))
-        else:
-            rows = self.design.X
+        rows = self.design.asked_rows(new)
         found = robust_contrasts(self.parts, rows, self.beta, self.conf_level)
         names = ["estimate", "se", "df", "ci_low", "ci_high"]
         frame = found.to_frame()[names]
-        new = as_frame(new)
-        if isinstance(new, pd.DataFrame):
-            frame.index = new.index
-        if not back_transform:
-            return marked(frame, self.simulated)
-        frame = frame.drop(columns="se")
-        if self.measure is not None:
-            for name in ("estimate", "ci_low", "ci_high"):
-                frame[name] = turn_back(frame[name], self.measure)
-        return marked(frame, self.simulated)
+        return as_asked(
+            frame,
+            new,
+            self.measure,
+            back_transform=back_transform,
+            simulated=self.simulated,
+        )
 
     def heading(self) -> str:
         """Return what was clustered, the joint test, and the scale."""
