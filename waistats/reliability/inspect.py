@@ -20,13 +20,12 @@ from waistats.instruments._findings import (
     accepted,
     findings_frame,
 )
-from waistats.instruments._gate import gate_options
 from waistats.instruments._key_decision import Keyed
 from waistats.instruments.forms import Instrument
 from waistats.io._words import Labels
 from waistats.io.readers import read_answers
 from waistats.provenance import is_simulated, marked, of_simulated
-from waistats.reliability.by_study._data import Question, ask, reading_options
+from waistats.reliability.by_study._data import Question, ask
 from waistats.reliability.by_study._intake import StudyFrame, study_frame
 from waistats.reliability.by_study._outcome import outcome
 from waistats.reliability.by_study._sources import Reading, fetch, open_source
@@ -201,23 +200,21 @@ def inspect_responses(
     question = ask(
         study=_ALONE if study is None else study,
         by=by,
-        long=(person, item, value),
-        gate=gate_options(
-            missing_codes=missing_codes,
-            response_range=response_range,
-            already_keyed=already_keyed,
-            reverse=reverse,
-            accept=accept,
-        ),
+        person=person,
+        item=item,
+        value=value,
+        missing_codes=missing_codes,
+        response_range=response_range,
+        already_keyed=already_keyed,
+        reverse=reverse,
+        accept=accept,
         raters=raters,
         where=where,
-        reading=reading_options(
-            labels=labels,
-            missing_words=missing_words,
-            encoding=encoding,
-            sheet=sheet,
-            skip_rows=skip_rows,
-        ),
+        labels=labels,
+        missing_words=missing_words,
+        encoding=encoding,
+        sheet=sheet,
+        skip_rows=skip_rows,
         ci=ci,
         items=items,
         instrument=instrument,

@@ -12,7 +12,7 @@ from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, listing
 from waistats.instruments._findings import NOTE, Finding
-from waistats.instruments._gate import GateOptions
+from waistats.instruments._gate import GateOptions, Keyed, gate_options
 from waistats.instruments.forms import Instrument, get_instrument
 from waistats.io._long import long_columns
 from waistats.io._where import read_where, where_columns
@@ -118,26 +118,56 @@ class Question:
 def ask(
     *,
     study: str,
-    by: str | Sequence[str],
-    long: tuple[str | Sequence[str] | None, str | None, str | None],
-    gate: GateOptions,
+    by: str | Sequence[str] = (),
+    person: str | Sequence[str] | None = None,
+    item: str | None = None,
+    value: str | None = None,
+    items: str | Sequence[object] | None = None,
+    instrument: str | Instrument | None = None,
+    scales: Mapping[str, Sequence[object]] | Sequence[str] | None = None,
     raters: Mapping[str, str | Sequence[object]] | None = None,
+    missing_codes: float | Sequence[float] = (),
+    response_range: tuple[float, float] | None = None,
+    already_keyed: Keyed = None,
+    reverse: str | Sequence[object] = (),
     where: str | None = None,
+    accept: str | Sequence[str] = (),
+    provisional: bool = False,
+    labels: Labels | None = None,
+    missing_words: Sequence[str] | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    skip_rows: int = 0,
     ci: str | None = None,
-    reading: Mapping[str, Any] | None = None,
-    **scales: Any,
 ) -> Question:
     """Return the question that the options of a public function describe.
 
-    ``reading`` says how files are read: see `reading_options`. ``long`` holds the
-    columns of person, item and value; ``scales`` are the options of
-    ``plan_scales``.
+    The names are those of `reliability_by_study`. Here it is decided which of them
+    are the gate's, which say how a file is read, and which lay out the scales.
     """
-    person, item, value = long
-    instrument = scales.get("instrument")
+    gate = gate_options(
+        missing_codes=missing_codes,
+        response_range=response_range,
+        already_keyed=already_keyed,
+        reverse=reverse,
+        accept=accept,
+    )
+    reading = {
+        "labels": labels,
+        "missing_words": missing_words,
+        "encoding": encoding,
+        "sheet": sheet,
+        "skip_rows": skip_rows or None,
+    }
+    planned = {
+        "items": items,
+        "instrument": instrument,
+        "scales": scales,
+        "provisional": provisional,
+    }
     form = None
     if instrument is not None:
-        form = get_instrument(instrument, provisional=bool(scales.get("provisional")))
+        form = get_instrument(instrument, provisional=provisional)
     if where is not None:
         read_where(where)
     people = (person,) if isinstance(person, str) else tuple(person or ())
@@ -151,33 +181,14 @@ def ask(
             long=answered,
             person=() if answered is not None else people,
         ),
-        plans=_planner(raters, gate, scales),
+        plans=_planner(raters, gate, planned),
         gate=gate,
         where=where,
         several=raters is not None,
         ci=ci,
         form=form,
-        reading=dict(reading or {}),
+        reading={name: of for name, of in reading.items() if of is not None},
     )
-
-
-def reading_options(
-    *,
-    labels: Labels | None = None,
-    missing_words: Sequence[str] | None = None,
-    encoding: str | None = None,
-    sheet: str | None = None,
-    skip_rows: int = 0,
-) -> dict[str, Any]:
-    """Return the options of reading that were given."""
-    given = {
-        "labels": labels,
-        "missing_words": missing_words,
-        "encoding": encoding,
-        "sheet": sheet,
-        "skip_rows": skip_rows or None,
-    }
-    return {name: of for name, of in given.items() if of is not None}
 
 
 def _planner(

@@ -8,7 +8,6 @@ import pandas as pd
 from waistats._caller import option
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.instruments._findings import Finding, intake_records
-from waistats.instruments._gate import gate_options
 from waistats.instruments._key_decision import Keyed
 from waistats.instruments.forms import Instrument
 from waistats.io._words import Labels
@@ -17,7 +16,6 @@ from waistats.reliability.by_study._data import (
     Question,
     ask,
     open_studies,
-    reading_options,
     study_frames,
     study_sums,
 )
@@ -253,27 +251,25 @@ def reliability_by_study(
     question = ask(
         study=study,
         by=by,
-        long=(person, item, value),
+        person=person,
+        item=item,
+        value=value,
         items=items,
         instrument=instrument,
         scales=scales,
         provisional=provisional,
-        gate=gate_options(
-            missing_codes=missing_codes,
-            response_range=response_range,
-            already_keyed=already_keyed,
-            reverse=reverse,
-            accept=accept,
-        ),
+        missing_codes=missing_codes,
+        response_range=response_range,
+        already_keyed=already_keyed,
+        reverse=reverse,
+        accept=accept,
         raters=raters,
         where=where,
-        reading=reading_options(
-            labels=labels,
-            missing_words=missing_words,
-            encoding=encoding,
-            sheet=sheet,
-            skip_rows=skip_rows,
-        ),
+        labels=labels,
+        missing_words=missing_words,
+        encoding=encoding,
+        sheet=sheet,
+        skip_rows=skip_rows,
         ci=request.ci,
     )
     source = open_studies(data, question)

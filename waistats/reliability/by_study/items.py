@@ -12,7 +12,6 @@ from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import ModelError
 from waistats.instruments._findings import Finding, intake_records
-from waistats.instruments._gate import gate_options
 from waistats.instruments._key_decision import Keyed
 from waistats.instruments.forms import Instrument
 from waistats.instruments.keys import audit_items
@@ -23,7 +22,6 @@ from waistats.reliability.by_study._data import (
     StudySums,
     ask,
     open_studies,
-    reading_options,
     study_frames,
     study_sums,
 )
@@ -137,27 +135,25 @@ def item_statistics_by_study(
     question = ask(
         study=study,
         by=by,
-        long=(person, item, value),
+        person=person,
+        item=item,
+        value=value,
         items=items,
         instrument=instrument,
         scales=scales,
         provisional=provisional,
-        gate=gate_options(
-            missing_codes=missing_codes,
-            response_range=response_range,
-            already_keyed=already_keyed,
-            reverse=reverse,
-            accept=accept,
-        ),
+        missing_codes=missing_codes,
+        response_range=response_range,
+        already_keyed=already_keyed,
+        reverse=reverse,
+        accept=accept,
         raters=raters,
         where=where,
-        reading=reading_options(
-            labels=labels,
-            missing_words=missing_words,
-            encoding=encoding,
-            sheet=sheet,
-            skip_rows=skip_rows,
-        ),
+        labels=labels,
+        missing_words=missing_words,
+        encoding=encoding,
+        sheet=sheet,
+        skip_rows=skip_rows,
     )
     found = study_sums(open_studies(data, question), question, products=True)
     return _with_findings(_item_table(found), question.findings)
@@ -273,16 +269,7 @@ def item_tables(
         responses = responses.assign(waistats_study="all rows")
         responses.attrs = attrs
         study = "waistats_study"
-    gate = {name: options.pop(name) for name in _GATE if name in options}
-    long = tuple(options.pop(name, None) for name in ("person", "item", "value"))
-    question = ask(
-        study=study,
-        by=options.pop("by", ()),
-        long=(long[0], long[1], long[2]),
-        gate=gate_options(**gate),
-        instrument=instrument,
-        **options,
-    )
+    question = ask(study=study, instrument=instrument, **options)
     frame = next(study_frames(responses, question))
     parts = []
     cells = frame.samples.frame[CELL].tolist()
@@ -304,9 +291,6 @@ def item_tables(
             whose = f"{part.rater}: " if part.rater else ""
             audits.append(whose + found.attrs["summary"])
     return parts, audits, [finding.sentence() for finding in question.findings]
-
-
-_GATE = ("missing_codes", "response_range", "already_keyed", "reverse", "accept")
 
 
 def _item_part(title: str, answers: pd.DataFrame) -> ItemPart:

@@ -14,7 +14,6 @@ from waistats._files import new_file
 from waistats._format import Result, counted
 from waistats.errors import DataError, ModelError, listing
 from waistats.instruments._findings import NOTE, Finding, findings_frame
-from waistats.instruments._gate import gate_options
 from waistats.instruments._key_decision import Keyed
 from waistats.instruments.forms import Instrument
 from waistats.io._words import Labels
@@ -24,7 +23,6 @@ from waistats.reliability.by_study._data import (
     Question,
     ask,
     open_studies,
-    reading_options,
     study_frames,
     study_sums,
 )
@@ -277,31 +275,28 @@ def summarize_responses(
         raise ModelError(
             f"{option('min_n')} must be a whole number of at least 2; got {min_n!r}."
         )
-    gate = gate_options(
+    question = ask(
+        study=study,
+        by=by,
+        person=person,
+        item=item,
+        value=value,
+        items=items,
+        instrument=instrument,
+        scales=scales,
+        provisional=provisional,
         missing_codes=missing_codes,
         response_range=response_range,
         already_keyed=already_keyed,
         reverse=reverse,
         accept=accept,
-    )
-    question = ask(
-        study=study,
-        by=by,
-        long=(person, item, value),
-        items=items,
-        instrument=instrument,
-        scales=scales,
-        provisional=provisional,
-        gate=gate,
         raters=raters,
         where=where,
-        reading=reading_options(
-            labels=labels,
-            missing_words=missing_words,
-            encoding=encoding,
-            sheet=sheet,
-            skip_rows=skip_rows,
-        ),
+        labels=labels,
+        missing_words=missing_words,
+        encoding=encoding,
+        sheet=sheet,
+        skip_rows=skip_rows,
     )
     source = open_studies(data, question)
     if moments == 2 and isinstance(source, Source) and not question.rows_for(source):
