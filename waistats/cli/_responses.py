@@ -1,14 +1,39 @@
 """Options of responses as they are typed -> files read and options of the functions."""
 
+import functools
+import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+from waistats.cli._options import (
+    Accept,
+    AlreadyKeyed,
+    By,
+    Encoding,
+    InstrumentName,
+    Item,
+    Items,
+    Labels,
+    MissingCodes,
+    MissingWords,
+    Person,
+    Provisional,
+    Raters,
+    ResponseRange,
+    Reverse,
+    Sheet,
+    SkipRows,
+    Study,
+    Value,
+    Where,
+)
 from waistats.cli._terminal import names_of, words_of
 from waistats.errors import DataError, near
 
+_Command: TypeAlias = Callable[..., None]
 _RANGE = re.compile(r"\s*([-+]?[\d.]+)\s*(?::|\.\.|,|\bto\b)\s*([-+]?[\d.]+)\s*")
 
 
@@ -30,33 +55,33 @@ class Typed:
 
 def typed(
     *,
-    study: str | None = None,
-    items: str | None = None,
-    instrument: str | None = None,
-    raters: Sequence[str] | None = None,
-    by: str | None = None,
-    person: str | None = None,
-    item: str | None = None,
-    value: str | None = None,
-    labels: str | None = None,
-    missing_codes: str | None = None,
-    missing_words: str | None = None,
-    response_range: str | None = None,
-    where: str | None = None,
-    accept: Sequence[str] | None = None,
-    already_keyed: bool | None = None,
-    reverse: str | None = None,
-    provisional: bool = False,
-    encoding: str | None = None,
-    skip_rows: int | None = None,
-    sheet: str | None = None,
+    study: Study = None,
+    items: Items = None,
+    instrument: InstrumentName = None,
+    rater: Raters = None,
+    by: By = None,
+    person: Person = None,
+    item: Item = None,
+    value: Value = None,
+    labels: Labels = None,
+    missing_codes: MissingCodes = None,
+    missing_words: MissingWords = None,
+    response_range: ResponseRange = None,
+    already_keyed: AlreadyKeyed = None,
+    reverse: Reverse = None,
+    where: Where = None,
+    accept: Accept = None,
+    provisional: Provisional = False,
+    encoding: Encoding = None,
+    skip_rows: SkipRows = None,
+    sheet: Sheet = None,
 ) -> Typed:
     """Return the typed options as values."""
     given: dict[str, Any] = {
-        "study": study,
+        "study": study or None,
         "items": items_of(items),
         "instrument": instrument,
-        "raters": raters_of(raters),
+        "raters": raters_of(rater),
         "by": names_of(by),
         "person": one_or_more(names_of(person)),
         "item": item,
@@ -81,6 +106,34 @@ def typed(
         reading={name: of for name, of in reading.items() if of is not None},
         options={name: of for name, of in given.items() if of is not None},
     )
+
+
+def of_answers(*, study_required: bool = False) -> Callable[[_Command], _Command]:
+    """Give a command all options of `typed`, in the place of its argument ``given``."""
+
+    def widen(command: _Command) -> _Command:
+        shared = inspect.signature(typed).parameters
+        parameters = []
+        for one in inspect.signature(command).parameters.values():
+            parameters += list(shared.values()) if one.name == "given" else [one]
+        if study_required:
+            parameters = [
+                one.replace(default=one.empty) if one.name == "study" else one
+                for one in parameters
+            ]
+
+        @functools.wraps(command)
+        def run(**options: Any) -> None:
+            given = typed(**{name: options.pop(name) for name in shared})
+            command(given=given, **options)
+
+        # typer reads both
+        keyword = [one.replace(kind=one.KEYWORD_ONLY) for one in parameters]
+        run.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        return run
+
+    return widen
 
 
 def items_of(text: str | None) -> str | list[str] | None:

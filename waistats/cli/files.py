@@ -10,83 +10,23 @@ from typing import Annotated, Any
 import typer
 
 from waistats.cli._options import (
-    Accept,
-    AlreadyKeyed,
-    By,
     Columns,
-    Encoding,
     File,
     Force,
-    InstrumentName,
-    Item,
-    Items,
-    Labels,
-    MissingCodes,
-    MissingWords,
-    Person,
-    Provisional,
-    Raters,
-    ResponseRange,
-    Reverse,
-    Sheet,
-    SkipRows,
-    Study,
-    Value,
-    Where,
 )
-from waistats.cli._responses import Typed, read_file, typed
+from waistats.cli._responses import Typed, of_answers, read_file
 from waistats.cli._terminal import pairs_of
 
 _INPUT = "standard-input.csv"
 
 
+@of_answers()
 def check(
     file: File,
+    given: Typed,
     columns: Columns = None,
-    study: Study = None,
-    items: Items = None,
-    instrument: InstrumentName = None,
-    rater: Raters = None,
-    by: By = None,
-    person: Person = None,
-    item: Item = None,
-    value: Value = None,
-    labels: Labels = None,
-    missing_codes: MissingCodes = None,
-    missing_words: MissingWords = None,
-    response_range: ResponseRange = None,
-    already_keyed: AlreadyKeyed = None,
-    reverse: Reverse = None,
-    where: Where = None,
-    accept: Accept = None,
-    provisional: Provisional = False,
-    encoding: Encoding = None,
-    skip_rows: SkipRows = None,
-    sheet: Sheet = None,
 ) -> None:
     """List errors and warnings in a file of responses or of coefficients."""
-    given = typed(
-        study=study,
-        items=items,
-        instrument=instrument,
-        raters=rater,
-        by=by,
-        person=person,
-        item=item,
-        value=value,
-        labels=labels,
-        missing_codes=missing_codes,
-        missing_words=missing_words,
-        response_range=response_range,
-        where=where,
-        accept=accept,
-        already_keyed=already_keyed,
-        reverse=reverse,
-        provisional=provisional,
-        encoding=encoding,
-        skip_rows=skip_rows,
-        sheet=sheet,
-    )
     if str(file) == "-":
         with _kept_input() as kept:
             _check(kept, columns, given)

@@ -6,32 +6,18 @@ from typing import Annotated, Any
 import typer
 
 from waistats.cli._options import (
-    Accept,
-    AlreadyKeyed,
-    By,
     ConfLevel,
-    Encoding,
     File,
     Force,
-    InstrumentName,
-    Item,
-    Items,
-    Labels,
-    MissingCodes,
-    MissingWords,
-    Person,
-    Provisional,
-    Raters,
-    ResponseRange,
-    Reverse,
-    Sheet,
-    SkipRows,
-    Study,
-    Value,
-    Where,
     there,
 )
-from waistats.cli._responses import Typed, items_missing, listed_notes, read_file, typed
+from waistats.cli._responses import (
+    Typed,
+    items_missing,
+    listed_notes,
+    of_answers,
+    read_file,
+)
 from waistats.errors import DataError, listing
 
 SHOWN = (
@@ -40,6 +26,7 @@ SHOWN = (
 )  # fmt: skip
 
 
+@of_answers()
 def alpha(
     files: Annotated[
         list[Path],
@@ -49,35 +36,16 @@ def alpha(
             callback=there,
         ),
     ],
-    study: Annotated[str, typer.Option(help="Column that names the study.")] = "",
+    given: Typed,
     one_study: Annotated[
         str | None, typer.Option(help="Name of the study, if the file is one study.")
     ] = None,
-    items: Items = None,
-    instrument: InstrumentName = None,
-    rater: Raters = None,
-    by: By = None,
-    person: Person = None,
-    item: Item = None,
-    value: Value = None,
-    labels: Labels = None,
-    missing_codes: MissingCodes = None,
-    missing_words: MissingWords = None,
-    response_range: ResponseRange = None,
-    already_keyed: AlreadyKeyed = None,
-    reverse: Reverse = None,
-    where: Where = None,
-    accept: Accept = None,
     coefficient: Annotated[str, typer.Option(help="Kind of coefficient.")] = "alpha",
     ci: Annotated[str, typer.Option(help="Kind of interval.")] = "feldt",
     missing: Annotated[
         str, typer.Option(help="Missing answers: listwise, pairwise or em.")
     ] = "listwise",
     conf_level: ConfLevel = 0.95,
-    provisional: Provisional = False,
-    encoding: Encoding = None,
-    skip_rows: SkipRows = None,
-    sheet: Sheet = None,
     output: Annotated[
         Path | None,
         typer.Option(help="New folder for coefficients.csv and covariance.csv."),
@@ -89,28 +57,6 @@ def alpha(
     from waistats.reliability.by_study.summaries import ResponseSummaries
     from waistats.rg.computed import has_covariance, write_reliability
 
-    given = typed(
-        study=study or None,
-        items=items,
-        instrument=instrument,
-        raters=rater,
-        by=by,
-        person=person,
-        item=item,
-        value=value,
-        labels=labels,
-        missing_codes=missing_codes,
-        missing_words=missing_words,
-        response_range=response_range,
-        where=where,
-        accept=accept,
-        already_keyed=already_keyed,
-        reverse=reverse,
-        provisional=provisional,
-        encoding=encoding,
-        skip_rows=skip_rows,
-        sheet=sheet,
-    )
     data = _answers_or_sums(files, given, one_study)
     known = has_covariance(coefficient)
     if isinstance(data, ResponseSummaries):
@@ -204,48 +150,12 @@ def collapsed(notes: list[str]) -> list[str]:
     ]
 
 
+@of_answers()
 def items(
     file: File,
-    study: Study = None,
-    items: Items = None,
-    instrument: InstrumentName = None,
-    rater: Raters = None,
-    by: By = None,
-    person: Person = None,
-    labels: Labels = None,
-    missing_codes: MissingCodes = None,
-    missing_words: MissingWords = None,
-    response_range: ResponseRange = None,
-    already_keyed: AlreadyKeyed = None,
-    reverse: Reverse = None,
-    where: Where = None,
-    accept: Accept = None,
-    provisional: Provisional = False,
-    encoding: Encoding = None,
-    skip_rows: SkipRows = None,
-    sheet: Sheet = None,
+    given: Typed,
 ) -> None:
     """Print the statistics of each item, and audit the scoring key."""
-    given = typed(
-        study=study,
-        items=items,
-        instrument=instrument,
-        raters=rater,
-        by=by,
-        person=person,
-        labels=labels,
-        missing_codes=missing_codes,
-        missing_words=missing_words,
-        response_range=response_range,
-        where=where,
-        accept=accept,
-        already_keyed=already_keyed,
-        reverse=reverse,
-        provisional=provisional,
-        encoding=encoding,
-        skip_rows=skip_rows,
-        sheet=sheet,
-    )
     _print_items(read_file(file, given), given)
 
 
