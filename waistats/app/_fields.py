@@ -5,6 +5,11 @@ from typing import Any
 
 from htmltools import Tag, tags
 
+from waistats.io._files import KINDS
+
+# what a browser offers to choose
+ACCEPT = ",".join(KINDS)
+
 
 def number(
     id: str,
@@ -77,7 +82,9 @@ def boxes(
     )
 
 
-def file_place(id: str, words: str, accept: str, small: str = "") -> Tag:
+def file_place(
+    id: str, words: str, accept: str, small: str = "", *, wide: bool = False
+) -> Tag:
     """Return where a file is dropped, or chosen with the keyboard."""
     return tags.div(
         tags.div(
@@ -96,7 +103,7 @@ def file_place(id: str, words: str, accept: str, small: str = "") -> Tag:
                 class_="drop-label",
             ),
             tags.input(type="text", readonly="", hidden="", tabindex="-1"),
-            class_="input-group drop slim",
+            class_="input-group drop" if wide else "input-group drop slim",
         ),
         tags.div(
             tags.div(class_="progress-bar"),

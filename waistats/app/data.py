@@ -8,12 +8,12 @@ from htmltools import Tag, TagList, tags
 from shiny import module, reactive, render, ui as elements
 
 from waistats._caller import FIELDS
+from waistats.app._fields import ACCEPT, file_place
 from waistats.app._intake import COEFFICIENTS, Look, look, practice
 from waistats.app._parts import button, card, choice, code, notice, sends, table
 from waistats.app._session import AppState
 from waistats.app._state import Data
 
-_TAKEN = ".sav, .csv, .tsv, .txt, .xlsx, .dta, .parquet, .feather"
 _PRACTICE = {
     "clinic-clean.sav": "SPSS, clean: three sites",
     "clinic-messy.sav": "SPSS, messy: two raters, two sessions, 99 for no answer",
@@ -37,7 +37,13 @@ def ui() -> Any:
         ),
         card(
             "Your file",
-            _drop(id("file")),
+            file_place(
+                id("file"),
+                "Choose a file",
+                ACCEPT,
+                "SPSS, CSV, Excel, Stata, Parquet; up to 200 MB",
+                wide=True,
+            ),
             tags.div(
                 tags.div(
                     choice(
@@ -53,33 +59,6 @@ def ui() -> Any:
         elements.output_ui("progress"),
         elements.output_ui("found"),
     )
-
-
-def _drop(id: str) -> Tag:
-    """Return where a file is dropped, or chosen with the keyboard."""
-    return tags.div(
-        tags.div(
-            tags.label(
-                tags.span(tags.b("Choose a file"), " or drop it here"),
-                tags.small("SPSS, CSV, Excel, Stata, Parquet; up to 200 MB"),
-                tags.input(
-                    id=id, name=id, type="file", accept=_TAKEN.replace(" ", ""),
-                    class_="shiny-input-file", aria_describedby=f"{id}-refused",
-                ),
-                for_=id,
-                class_="drop-label",
-            ),
-            tags.input(type="text", readonly="", hidden="", tabindex="-1"),
-            class_="input-group drop",
-        ),
-        tags.div(
-            tags.div(class_="progress-bar"),
-            id=f"{id}_progress",
-            class_="progress active shiny-file-input-progress",
-        ),
-        tags.p("", class_="refused", role="alert", id=f"{id}-refused"),
-        class_="form-group",
-    )  # fmt: skip
 
 
 def _reading(id: Any) -> Tag:

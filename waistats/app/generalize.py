@@ -6,7 +6,7 @@ from typing import Any
 from htmltools import Tag, TagList, tags
 from shiny import module, reactive, render, ui as elements
 
-from waistats.app._fields import boxes, file_place, number, text
+from waistats.app._fields import ACCEPT, boxes, file_place, number, text
 from waistats.app._generalize import (
     checks_shown,
     findings_shown,
@@ -42,7 +42,6 @@ from waistats.app._views import (
     tables,
 )
 
-_ACCEPT = ".csv,.tsv,.txt,.xlsx,.sav,.dta,.parquet,.feather"
 _LEVELS = {"0.9": "90%", "0.95": "95%", "0.99": "99%"}
 # columns that a table needs, in words
 _NEEDED = {
@@ -83,7 +82,7 @@ def ui() -> Any:
             file_place(
                 id("file"),
                 "Add a file of coefficients",
-                _ACCEPT,
+                ACCEPT,
                 "A coding sheet, or any table with a study, a coefficient, n and items",
             ),
         ),

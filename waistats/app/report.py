@@ -6,14 +6,12 @@ from typing import Any
 from htmltools import Tag, TagList, tags
 from shiny import module, reactive, render, ui as elements
 
-from waistats.app._fields import file_place
+from waistats.app._fields import ACCEPT, file_place
 from waistats.app._generalize import findings_shown
 from waistats.app._parts import button, card, choice, code, notice, sends
 from waistats.app._report import DOWNLOADS, MIME, SHEETS, THEMES
 from waistats.app._session import AppState
 from waistats.app._views import Checked, calls_of, check_table, opened, written
-
-_ACCEPT = ".csv,.tsv,.txt,.xlsx,.sav,.dta,.parquet,.feather"
 
 
 @module.ui
@@ -87,7 +85,7 @@ def ui() -> Any:
             file_place(
                 id("filled"),
                 "Check a filled sheet",
-                _ACCEPT,
+                ACCEPT,
                 "Every error and every doubt, in words and by its cell",
             ),
             elements.output_ui("checking"),

@@ -146,6 +146,24 @@ def drawing() -> Iterator[None]:
         mpl.interactive(interactive)
 
 
+def arrow(ax: "Axes", start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Draw the arrow of a flow chart."""
+    from matplotlib.patches import FancyArrowPatch
+
+    ax.add_patch(
+        FancyArrowPatch(
+            start,
+            end,
+            arrowstyle="-|>",
+            mutation_scale=7,
+            shrinkA=0,
+            shrinkB=0,
+            color=MUTED,
+            linewidth=0.9,
+        )
+    )
+
+
 def new_axes(
     ax: "Axes | None",
     width: float,

@@ -181,28 +181,11 @@ def _arrows(
     """Draw the way down, and a branch to each box next to it."""
     main = [e for e in entries if not e["side"]]
     for one, other in pairwise(main):
-        _arrow(ax, (down, one["top"] + one["height"]), (down, other["top"]))
+        style.arrow(ax, (down, one["top"] + one["height"]), (down, other["top"]))
     for entry in entries:
         if entry["side"]:
             middle = entry["top"] + entry["height"] / 2
-            _arrow(ax, (down, middle), (right, middle))
-
-
-def _arrow(ax: "Axes", start: tuple[float, float], end: tuple[float, float]) -> None:
-    from matplotlib.patches import FancyArrowPatch
-
-    ax.add_patch(
-        FancyArrowPatch(
-            start,
-            end,
-            arrowstyle="-|>",
-            mutation_scale=7,
-            shrinkA=0,
-            shrinkB=0,
-            color=style.MUTED,
-            linewidth=0.9,
-        )
-    )
+            style.arrow(ax, (down, middle), (right, middle))
 
 
 def _words(entry: dict[str, Any]) -> str:

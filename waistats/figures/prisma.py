@@ -186,17 +186,19 @@ def _connect(
     for stream in streams:
         way = [places[stream, key]["box"] for key in _ROWS if (stream, key) in places]
         for (x, y, tall), (_, below, _) in pairwise(way):
-            _arrow(ax, (x + wide / 2, y + tall), (x + wide / 2, below))
+            style.arrow(ax, (x + wide / 2, y + tall), (x + wide / 2, below))
         x, y, tall = way[-1]
         if abs(x - final[0]) < 1e-9:
-            _arrow(ax, (x + wide / 2, y + tall), (x + wide / 2, final[1]))
+            style.arrow(ax, (x + wide / 2, y + tall), (x + wide / 2, final[1]))
         else:
             _elbow(ax, (x + wide / 2, y + tall), final, wide)
         for key, level in _SIDES.items():
             if (stream, key) in places and (stream, level) in places:
                 x, y, tall = places[stream, level]["box"]
                 middle = y + min(tall, places[stream, key]["box"][2]) / 2
-                _arrow(ax, (x + wide, middle), (places[stream, key]["left"], middle))
+                style.arrow(
+                    ax, (x + wide, middle), (places[stream, key]["left"], middle)
+                )
     if ("previous", "previous") in places:
         x, y, tall = places["previous", "previous"]["box"]
         _elbow(ax, (x + wide / 2, y + tall), final, wide)
@@ -212,24 +214,7 @@ def _elbow(
     middle = y + tall / 2
     ax.plot([start[0], start[0]], [start[1], middle], color=style.MUTED, linewidth=0.9)
     end = x + wide if start[0] > x else x
-    _arrow(ax, (start[0], middle), (end, middle))
-
-
-def _arrow(ax: "Axes", start: tuple[float, float], end: tuple[float, float]) -> None:
-    from matplotlib.patches import FancyArrowPatch
-
-    ax.add_patch(
-        FancyArrowPatch(
-            start,
-            end,
-            arrowstyle="-|>",
-            mutation_scale=7,
-            shrinkA=0,
-            shrinkB=0,
-            color=style.MUTED,
-            linewidth=0.9,
-        )
-    )
+    style.arrow(ax, (start[0], middle), (end, middle))
 
 
 def _phases(ax: "Axes", tops: dict[str, tuple[float, float]]) -> None:

@@ -16,12 +16,11 @@ from waistats.reliability._polychoric import (
     LARGEST,
     Polychoric,
     bivariate_normal_cdf,
-    cell_probabilities,
-    cell_slopes,
+    cell_scores,
     finite,
+    normal_density,
 )
 
-_ROOT_TWO_PI = np.sqrt(2 * np.pi)
 _ITERATIONS = 200
 
 
@@ -56,47 +55,22 @@ def person_scores(fit: Polychoric) -> PersonScores:
     share_below = below.sum(0) / count[:, None]
     inner = fit.thresholds[:, 1:-1]
     usable = np.isfinite(inner)
-    density = _density(inner)
+    density = normal_density(inner)
     away = (below - share_below) * answered[..., None] * (n / count)[:, None]
     by_threshold = np.where(usable, away / np.where(usable, density, 1.0), 0.0)
-    rho = np.clip(fit.correlation[first, second], -LARGEST, LARGEST)
-    a, b = fit.thresholds[first], fit.thresholds[second]
-    expected = np.maximum(cell_probabilities(a, b, rho), 1e-15)
-    counts = fit.tables.sum((-1, -2))
-    share = fit.tables / counts[:, None, None]
-    ratio = np.where(share > 0, cell_slopes(a, b, rho) / expected, 0.0)
-    information = np.maximum((share * ratio**2).sum((-1, -2)), 1e-12)
-    mixed = share * ratio / expected
-    by_row = _threshold_information(mixed, a, b, rho)
-    by_column = _threshold_information(np.swapaxes(mixed, -1, -2), b, a, rho)
+    cells = cell_scores(fit)
     safe = np.maximum(fit.codes, 0)
     both = answered[:, first] & answered[:, second]
     pairs = np.arange(len(first))
-    score = ratio[pairs, safe[:, first], safe[:, second]] * both * (n / counts)
-    score -= np.einsum("npt,pt->np", by_threshold[:, first], by_row, optimize=True)
-    score -= np.einsum("npt,pt->np", by_threshold[:, second], by_column, optimize=True)
-    return PersonScores(thresholds=by_threshold, correlations=score / information)
-
-
-def _density(at: FloatArray) -> FloatArray:
-    with np.errstate(under="ignore"):
-        found: FloatArray = np.exp(-(finite(at) ** 2) / 2) / _ROOT_TWO_PI
-    return found
-
-
-def _threshold_information(
-    mixed: FloatArray, own: FloatArray, other: FloatArray, rho: FloatArray
-) -> FloatArray:
-    """Return the information (pairs, K - 1) between rho and the row thresholds."""
-    at = finite(own[:, 1:-1])
-    root = np.sqrt((1 - rho) * (1 + rho))[:, None, None]
-    limits = np.clip(other, -1e3, 1e3)
-    given = special.ndtr(
-        (limits[:, None, :] - rho[:, None, None] * at[..., None]) / root
+    score = cells.ratio[pairs, safe[:, first], safe[:, second]] * both
+    score *= n / cells.counts
+    score -= np.einsum(
+        "npt,pt->np", by_threshold[:, first], cells.by_row, optimize=True
     )
-    slopes = _density(own[:, 1:-1])[..., None] * np.diff(given, axis=-1)
-    found: FloatArray = (slopes * (mixed[:, :-1] - mixed[:, 1:])).sum(-1)
-    return found
+    score -= np.einsum(
+        "npt,pt->np", by_threshold[:, second], cells.by_column, optimize=True
+    )
+    return PersonScores(thresholds=by_threshold, correlations=score / cells.information)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -303,7 +277,7 @@ def _by_threshold(
     """
     inner = finite(thresholds[:, 1:-1])
     m, size = inner.shape
-    density = _density(inner)
+    density = normal_density(inner)
     rho = np.clip(correlation, -LARGEST, LARGEST)[:, :, None, None]
     root = np.sqrt((1 - rho) * (1 + rho))
     # P(other below its threshold | own at it)

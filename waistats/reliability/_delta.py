@@ -149,6 +149,17 @@ def resampled_spread(
 ) -> Spread:
     """Return standard error and limits from resamples of the respondents."""
     replicates = sample.replicates(function, request.n_resamples, request.seed)
+    influence = sample.influence(gradient) if request.kind == "bca" else None
+    return bootstrap_spread(replicates, estimate, request, influence)
+
+
+def bootstrap_spread(
+    replicates: FloatArray,
+    estimate: float,
+    request: IntervalRequest,
+    influence: FloatArray | None = None,
+) -> Spread:
+    """Return standard error and limits from a coefficient in each resample."""
     defined = replicates[np.isfinite(replicates)]
     lost = len(replicates) - len(defined)
     if len(defined) < len(replicates) / 2:
@@ -161,7 +172,7 @@ def resampled_spread(
         estimate,
         request.conf_level,
         kind=request.kind,
-        influence=sample.influence(gradient) if request.kind == "bca" else None,
+        influence=influence,
     )
     notes = [
         f"Bootstrap: {counted(request.n_resamples, 'resample')}, {request.kind} interval."

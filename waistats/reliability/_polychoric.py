@@ -288,6 +288,54 @@ def polychoric(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CellScores:
+    """What each cell of each pair's table tells of the pair's correlation.
+
+    Attributes
+    ----------
+    ratio : ndarray of shape (pairs, K, K)
+        Derivative of the log probability of a cell by the correlation; zero where no
+        one answered so.
+    counts, information : ndarray of shape (pairs,)
+        People of the table, and the information on the correlation per person.
+    by_row, by_column : ndarray of shape (pairs, K - 1)
+        Information between the correlation and the thresholds of either item.
+    """
+
+    ratio: FloatArray
+    counts: FloatArray
+    information: FloatArray
+    by_row: FloatArray
+    by_column: FloatArray
+
+
+def cell_scores(fit: Polychoric) -> CellScores:
+    """Return the scores of the cells, information taken from the sample tables."""
+    first, second = fit.pairs
+    rho = np.clip(fit.correlation[first, second], -LARGEST, LARGEST)
+    a, b = fit.thresholds[first], fit.thresholds[second]
+    expected = np.maximum(cell_probabilities(a, b, rho), 1e-15)
+    counts = fit.tables.sum((-1, -2))
+    share = fit.tables / counts[:, None, None]
+    ratio = np.where(share > 0, cell_slopes(a, b, rho) / expected, 0.0)
+    mixed = share * ratio / expected
+    return CellScores(
+        ratio=ratio,
+        counts=counts,
+        information=np.maximum((share * ratio**2).sum((-1, -2)), 1e-12),
+        by_row=_threshold_information(mixed, a, b, rho),
+        by_column=_threshold_information(np.swapaxes(mixed, -1, -2), b, a, rho),
+    )
+
+
+def normal_density(at: FloatArray) -> FloatArray:
+    """Return the standard normal density; infinite thresholds are far ones."""
+    with np.errstate(under="ignore"):
+        found: FloatArray = np.exp(-(finite(at) ** 2) / 2) / np.sqrt(_TWO_PI)
+    return found
+
+
 def polychoric_influence(fit: Polychoric, gradient: FloatArray) -> FloatArray:
     """Return each person's influence on a function of the polychoric matrix.
 
@@ -312,22 +360,13 @@ def polychoric_influence(fit: Polychoric, gradient: FloatArray) -> FloatArray:
     first, second = fit.pairs
     n, m = fit.codes.shape
     size = fit.thresholds.shape[1] - 1
-    rho = np.clip(fit.correlation[first, second], -LARGEST, LARGEST)
-    a, b = fit.thresholds[first], fit.thresholds[second]
-    expected = np.maximum(cell_probabilities(a, b, rho), 1e-15)
-    counts = fit.tables.sum((-1, -2))
-    share = fit.tables / counts[:, None, None]
-    ratio = np.where(share > 0, cell_slopes(a, b, rho) / expected, 0.0)
-    information = (share * ratio**2).sum((-1, -2))
-    weight = gradient[first, second] * 2 / np.maximum(information, 1e-12)
-    mixed = share * ratio / expected
-    by_row = _threshold_information(mixed, a, b, rho)
-    by_column = _threshold_information(np.swapaxes(mixed, -1, -2), b, a, rho)
+    cells = cell_scores(fit)
+    weight = gradient[first, second] * 2 / cells.information
     on_thresholds = np.zeros((m, size - 1))
-    np.add.at(on_thresholds, first, weight[:, None] * by_row)
-    np.add.at(on_thresholds, second, weight[:, None] * by_column)
+    np.add.at(on_thresholds, first, weight[:, None] * cells.by_row)
+    np.add.at(on_thresholds, second, weight[:, None] * cells.by_column)
     form = np.zeros((m, size, m, size))
-    form[first, :, second, :] = ratio * (weight * n / counts)[:, None, None]
+    form[first, :, second, :] = cells.ratio * (weight * n / cells.counts)[:, None, None]
     one_hot = fit.codes[..., None] == np.arange(size)
     flat = one_hot.reshape(n, m * size).astype(float)
     scores = ((flat @ form.reshape(m * size, m * size)) * flat).sum(1)
@@ -335,7 +374,7 @@ def polychoric_influence(fit: Polychoric, gradient: FloatArray) -> FloatArray:
     below = np.cumsum(one_hot, axis=-1)[..., :-1]
     share_below = below.sum(0) / answered.sum(0)[:, None]
     inner = fit.thresholds[:, 1:-1]
-    density = np.exp(-(finite(inner) ** 2) / 2) / np.sqrt(_TWO_PI)
+    density = normal_density(inner)
     usable = np.isfinite(inner)
     per_threshold = np.where(usable, on_thresholds / np.where(usable, density, 1), 0.0)
     per_threshold *= (n / answered.sum(0))[:, None]
@@ -349,12 +388,11 @@ def _threshold_information(
 ) -> FloatArray:
     """Return the information (pairs, K - 1) between rho and the row thresholds."""
     at = finite(own[:, 1:-1])
-    density = np.exp(-(at**2) / 2) / np.sqrt(_TWO_PI)
     root = np.sqrt((1 - rho) * (1 + rho))[:, None, None]
     limits = np.clip(other, -1e3, 1e3)
     given = special.ndtr(
         (limits[:, None, :] - rho[:, None, None] * at[..., None]) / root
     )
-    slopes = density[..., None] * np.diff(given, axis=-1)
+    slopes = normal_density(at)[..., None] * np.diff(given, axis=-1)
     information: FloatArray = (slopes * (mixed[:, :-1] - mixed[:, 1:])).sum(-1)
     return information

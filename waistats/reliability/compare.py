@@ -593,20 +593,13 @@ def _jackknife_paired(first: Any, second: Any, conf_level: float) -> AlphaCompar
     se = float(np.sqrt(jackknife_covariance([without])[0, 0]))
     if not se > 0:
         raise DataError("the difference of the alphas does not vary; it is not tested.")
-    t = difference / se
-    half = special.stdtrit(n - 1, (1 + conf_level) / 2) * se
-    return AlphaComparison(
-        estimate_1=a.estimate,
-        estimate_2=b.estimate,
-        ratio=float(np.exp(difference)),
-        ci_low=float(np.exp(difference - half)),
-        ci_high=float(np.exp(difference + half)),
-        statistic=float(t),
-        df=float(n - 1),
-        df2=np.nan,
-        p_value=float(2 * special.stdtr(n - 1, -abs(t))),
+    return _paired_test(
+        (a.estimate, b.estimate),
+        float(difference),
+        se,
+        n,
+        conf_level,
         method="Dependent samples: jackknife of -ln(1 - alpha), t.",
-        conf_level=conf_level,
     )
 
 
@@ -627,11 +620,33 @@ def _influence_paired(first: Any, second: Any, conf_level: float) -> AlphaCompar
         raise DataError(
             "the two alphas come from the same answers; their difference is 0."
         )
+    return _paired_test(
+        (one, two),
+        float(difference),
+        float(se),
+        n,
+        conf_level,
+        method="Dependent samples: distribution-free covariance, Bonett scale.",
+        notes=_small_sample_note(n),
+    )
+
+
+def _paired_test(
+    estimates: tuple[float, float],
+    difference: float,
+    se: float,
+    n: int,
+    conf_level: float,
+    *,
+    method: str,
+    notes: tuple[str, ...] = (),
+) -> AlphaComparison:
+    """Return the t test of a difference on the Bonett scale, n - 1 df."""
     t = difference / se
     half = special.stdtrit(n - 1, (1 + conf_level) / 2) * se
     return AlphaComparison(
-        estimate_1=one,
-        estimate_2=two,
+        estimate_1=estimates[0],
+        estimate_2=estimates[1],
         ratio=float(np.exp(difference)),
         ci_low=float(np.exp(difference - half)),
         ci_high=float(np.exp(difference + half)),
@@ -639,9 +654,9 @@ def _influence_paired(first: Any, second: Any, conf_level: float) -> AlphaCompar
         df=float(n - 1),
         df2=np.nan,
         p_value=float(2 * special.stdtr(n - 1, -abs(t))),
-        method="Dependent samples: distribution-free covariance, Bonett scale.",
+        method=method,
         conf_level=conf_level,
-        notes=_small_sample_note(n),
+        notes=notes,
     )
 
 

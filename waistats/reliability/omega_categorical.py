@@ -5,12 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError, check_option
 from waistats.provenance import marked, noted
 from waistats.reliability._answers import Accepted, Codes
-from waistats.reliability._bootstrap import Seed, bootstrap_limits
+from waistats.reliability._bootstrap import Seed
 from waistats.reliability._categorical import (
     fit_one_factor,
     green_yang,
@@ -18,7 +17,7 @@ from waistats.reliability._categorical import (
     loading_derivatives,
     person_scores,
 )
-from waistats.reliability._delta import IntervalRequest, Spread
+from waistats.reliability._delta import IntervalRequest, Spread, bootstrap_spread
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._polychoric import Polychoric
 from waistats.reliability.omega import (
@@ -273,27 +272,4 @@ def _bootstrap(
         ordinal.fit, request.n_resamples, request.seed
     )
     drawn = omega(thresholds, matrices)
-    defined = drawn[np.isfinite(drawn) & (drawn < 1)]
-    if len(defined) < len(drawn) / 2:
-        raise ConvergenceError(
-            f"categorical omega is defined in only {len(defined)} of {len(drawn)} "
-            "resamples, too few for a bootstrap interval. Use another ci."
-        )
-    low, high = bootstrap_limits(
-        defined, estimate, request.conf_level, kind=request.kind
-    )
-    notes = [
-        f"Bootstrap: {counted(request.n_resamples, 'resample')}, {request.kind} interval."
-    ]
-    if len(defined) < len(drawn):
-        notes.append(
-            f"{counted(len(drawn) - len(defined), 'resample')} without a defined "
-            "coefficient excluded."
-        )
-    return Spread(
-        se=float(defined.std(ddof=1)),
-        ci_low=float(low),
-        ci_high=float(high),
-        ci="bootstrap",
-        notes=tuple(notes),
-    )
+    return bootstrap_spread(np.where(drawn < 1, drawn, np.nan), estimate, request)

@@ -12,7 +12,8 @@ from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, listing
 from waistats.instruments._findings import NOTE, Finding
-from waistats.instruments._gate import GateOptions, Keyed, gate_options
+from waistats.instruments._gate import GateOptions, gate_options
+from waistats.instruments._key_decision import Keyed
 from waistats.instruments.forms import Instrument, get_instrument
 from waistats.io._long import long_columns
 from waistats.io._where import read_where, where_columns

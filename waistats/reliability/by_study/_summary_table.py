@@ -12,8 +12,6 @@ from waistats.errors import ModelError
 from waistats.instruments._findings import NOTE, Finding, check_accept
 from waistats.instruments._gate import GateOptions
 from waistats.reliability._intervals import wald_limits
-from waistats.reliability._moments import Moments
-from waistats.reliability._sample import moments_sample
 from waistats.reliability.by_study._blocks import influence_product
 from waistats.reliability.by_study._intake import Key
 from waistats.reliability.by_study._outcome import similar_names, table_findings
@@ -25,8 +23,8 @@ from waistats.reliability.by_study._table import (
     StudyRequest,
     coefficient_table,
     estimate_cells,
-    estimate_row,
     summary_cells,
+    summary_row,
 )
 from waistats.reliability.by_study.summaries import ResponseSummaries, withheld_words
 from waistats.reliability.covariance import pooling_slope
@@ -144,26 +142,11 @@ def _cells(
     plain = replace(request, ci=None) if adf else request
     rows = []
     for i in range(len(summary.n)):
-        row = _row(summary, i, part.scales[key], plain)
+        row = summary_row(summary, i, part.scales[key], plain)
         if adf and row.result is not None:
             row = _distribution_free(row, part, i, s, request)
         rows.append(row)
     return estimate_cells(rows)
-
-
-def _row(
-    summary: Summary, i: int, names: tuple[str, ...], request: StudyRequest
-) -> EstimateRow:
-    """Return the coefficient of one sample."""
-    assert summary.covariance is not None
-    moments = Moments(
-        n=int(summary.n[i]),
-        mean=summary.mean[i],
-        covariance=summary.covariance[i],
-        n_excluded=int(summary.n_excluded[i]),
-        n_most=int(summary.n[i]),
-    )
-    return estimate_row(moments_sample(moments, names), moments, request)
 
 
 def _distribution_free(

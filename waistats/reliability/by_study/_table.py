@@ -313,18 +313,24 @@ def summary_cells(
         )
     if summary.covariance is None:
         raise ModelError(f"{request.name} needs cross-products of the items.")
-    rows = []
-    for i in range(len(summary.n)):
-        moments = Moments(
-            n=int(summary.n[i]),
-            mean=summary.mean[i],
-            covariance=summary.covariance[i],
-            n_excluded=int(summary.n_excluded[i]),
-            n_most=int(summary.n[i]),
-        )
-        sample = moments_sample(moments, tuple(str(name) for name in names))
-        rows.append(estimate_row(sample, moments, request))
-    return estimate_cells(rows)
+    each = range(len(summary.n))
+    return estimate_cells([summary_row(summary, i, names, request) for i in each])
+
+
+def summary_row(
+    summary: Summary, i: int, names: Sequence[object], request: StudyRequest
+) -> EstimateRow:
+    """Return the coefficient of one sample of which the cross-products are known."""
+    assert summary.covariance is not None
+    moments = Moments(
+        n=int(summary.n[i]),
+        mean=summary.mean[i],
+        covariance=summary.covariance[i],
+        n_excluded=int(summary.n_excluded[i]),
+        n_most=int(summary.n[i]),
+    )
+    sample = moments_sample(moments, tuple(str(name) for name in names))
+    return estimate_row(sample, moments, request)
 
 
 def frame_cells(frame: StudyFrame, request: StudyRequest) -> dict[Key, Cells]:
