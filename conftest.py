@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+PACKAGE = Path(__file__).parent / "waistats"
 SLOW = Path(__file__).parent / "tests" / "slow.txt"
 
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -17,6 +18,14 @@ def no_figures_left_open():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+def pytest_ignore_collect(collection_path):
+    """Import for doctests only the modules that have some."""
+    path = Path(collection_path)
+    if path.suffix == ".py" and path.is_relative_to(PACKAGE):
+        return ">>>" not in path.read_text(encoding="utf-8") or None
+    return None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,36 +1,56 @@
-"""Make tests/slow.txt anew from what ``pytest --durations=0 -vv`` printed.
+"""Make tests/slow.txt anew, by the processor time of each test.
 
-    pytest --durations=0 -vv > durations.txt
-    python tests/measure_slow.py durations.txt
+    PYTHONPATH=tests pytest -n 0 -p measure_slow
 
-A test is slow where setup and call of any of its cases take half a second or more; what
-is left answers within 90 seconds on two cores: ``pytest -m "not slow and not browser"``.
-Tests that carry the mark ``slow`` in their file need no line.
+A test is slow where any of its cases takes four tenths of a second or more, with its
+setup and with the processes that it waits for. Processor time, not the clock: another
+job on the machine moves no test. What is left answers within 90 seconds on two cores:
+``pytest -m "not slow and not browser"``. Tests that did not run keep their lines.
 """
 
-import re
-import sys
-from collections import Counter
+import os
 from pathlib import Path
 
-LEAST = 0.5
+import pytest
+
+LEAST = 0.4
 LIST = Path(__file__).with_name("slow.txt")
 HEAD = """\
-# Tests that take half a second or more (setup and call), as measured by
+# Tests that take four tenths of a second of processor time or more, as measured by
 # tests/measure_slow.py; conftest.py marks them slow. Plain pytest runs them all.
 """
+seconds: dict[str, float] = {}
 
 
-def slow(text: str, least: float = LEAST) -> list[str]:
-    """Return the tests of a report of durations that are slow, without their cases."""
-    seconds: Counter[str] = Counter()
-    for line in text.splitlines():
-        found = re.match(r"\s*([\d.]+)s (?:call|setup)\s+(\S.*?)\s*$", line)
-        if found:
-            seconds[found[2]] += float(found[1])
-    return sorted({name.split("[")[0] for name, s in seconds.items() if s >= least})
+def slow(seconds: dict[str, float], least: float = LEAST) -> set[str]:
+    """Return the tests that are slow, without their cases."""
+    return {name.split("[")[0] for name, s in seconds.items() if s >= least}
 
 
-if __name__ == "__main__":
-    names = slow(Path(sys.argv[1]).read_text(encoding="utf-8", errors="replace"))
-    LIST.write_text(HEAD + "\n".join(names) + "\n", encoding="utf-8")
+def listed(text: str) -> set[str]:
+    """Return the tests that a text of slow.txt names."""
+    return {line for line in text.splitlines() if not line.startswith("#")}
+
+
+def merged(old: set[str], seconds: dict[str, float]) -> list[str]:
+    """Return the tests for slow.txt: as measured now, or as before."""
+    measured = {name.split("[")[0] for name in seconds}
+    return sorted((old - measured) | slow(seconds))
+
+
+def _processor_time() -> float:
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item):
+    begin = _processor_time()
+    result = yield
+    seconds[item.nodeid] = _processor_time() - begin
+    return result
+
+
+def pytest_sessionfinish():
+    lines = merged(listed(LIST.read_text(encoding="utf-8")), seconds)
+    LIST.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")

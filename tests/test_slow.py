@@ -1,9 +1,13 @@
 """What `-m "not slow"` leaves out: tests that are there, and that were measured."""
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
-from measure_slow import LIST, slow
+import measure_slow
+from measure_slow import LIST, listed, merged, slow
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,11 +36,40 @@ def test_the_list_names_tests_that_are_there():
 
 
 def test_cases_of_a_test_are_judged_together():
-    text = """
-0.40s call     tests/a.py::test_one[x y]
-0.20s setup    tests/a.py::test_one[x y]
-0.01s call     tests/a.py::test_one[z]
-0.49s call     tests/a.py::test_two
-9.00s teardown tests/a.py::test_three
-"""
-    assert slow(text) == ["tests/a.py::test_one"]
+    seconds = {
+        "tests/a.py::test_one[x y]": 0.4,
+        "tests/a.py::test_one[z]": 0.01,
+        "tests/a.py::test_two": 0.39,
+    }
+    assert slow(seconds) == {"tests/a.py::test_one"}
+
+
+def test_what_did_not_run_keeps_its_line():
+    old = {"tests/a.py::test_now_fast", "tests/a.py::test_not_run"}
+    seconds = {"tests/a.py::test_now_fast": 0.1, "tests/a.py::test_new[1]": 2.0}
+    assert merged(old, seconds) == ["tests/a.py::test_new", "tests/a.py::test_not_run"]
+
+
+def test_a_run_with_the_plugin_writes_the_list(tmp_path):
+    (tmp_path / "test_it.py").write_text(
+        "import time\n"
+        "def test_busy():\n"
+        "    end = time.process_time() + 0.5\n"
+        "    while time.process_time() < end:\n"
+        "        pass\n"
+        "def test_idle():\n"
+        "    time.sleep(0.5)\n"
+    )
+    plugin = tmp_path / "measure_slow.py"
+    plugin.write_text(Path(measure_slow.__file__).read_text(encoding="utf-8"))
+    (tmp_path / "slow.txt").write_text("# head\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "measure_slow", "test_it.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert listed((tmp_path / "slow.txt").read_text()) == {"test_it.py::test_busy"}

@@ -8,6 +8,7 @@ import socket
 import stat
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from waistats.app._guard import Guard
 from waistats.cli import main
 
-pytest.importorskip("shiny")
+pytestmark = pytest.mark.skipif(not find_spec("shiny"), reason="the app needs shiny")
 TOKEN = "a-token"
 
 

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import warnings
+from contextlib import closing
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -169,35 +170,44 @@ def same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
         )
 
 
-def opened(name: str, frame: pd.DataFrame, folder) -> object:
-    """Return a frame as a table of an engine."""
-    if name == "sqlite":
-        with sqlite3.connect(folder / "a.db") as connection:
-            frame.to_sql("t", connection, index=False, if_exists="replace")
-        connection.close()
-        return ibis.sqlite.connect(folder / "a.db").table("t")
-    if name == "polars":
-        pytest.importorskip("polars")
-        path = folder / "a.parquet"
-        frame.to_parquet(path, index=False)
-        return ibis.polars.connect().read_parquet(path)
-    connection = ibis.duckdb.connect()
-    connection.con.register("given", frame)
-    connection.con.execute("CREATE TABLE t AS SELECT * FROM given")
-    return connection.table("t")
+@pytest.fixture
+def opened(tmp_path):
+    """Return frames as tables of an engine; connections end with the test."""
+    connections = []
+
+    def open_as(name: str, frame: pd.DataFrame) -> object:
+        if name == "sqlite":
+            path = tmp_path / "a.db"
+            with closing(sqlite3.connect(path)) as written:
+                frame.to_sql("t", written, index=False, if_exists="replace")
+            connections.append(ibis.sqlite.connect(path))
+            return connections[-1].table("t")
+        if name == "polars":
+            pytest.importorskip("polars")
+            path = tmp_path / "a.parquet"
+            frame.to_parquet(path, index=False)
+            return ibis.polars.connect().read_parquet(path)
+        connection = ibis.duckdb.connect()
+        connections.append(connection)
+        connection.con.register("given", frame)
+        connection.con.execute("CREATE TABLE t AS SELECT * FROM given")
+        return connection.table("t")
+
+    yield open_as
+    for connection in connections:
+        connection.disconnect()
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("name", ["duckdb", "polars", "sqlite"])
 @pytest.mark.parametrize("case", [*OPTIONS, "long"])
-def test_engines_give_what_memory_gives(name, case, tmp_path):
+def test_engines_give_what_memory_gives(name, case, opened):
     frame = simulated()
     options = OPTIONS.get(case, {"instrument": "WAI-S"})
     expected = reliability_by_study(frame, study="study", **options)
     more = LONG if case == "long" else {}
     given = tall_of(frame) if case == "long" else frame
     with ibis_calls():
-        held = opened(name, given, tmp_path)
+        held = opened(name, given)
         found = reliability_by_study(held, study="study", **options, **more)
     same(found, expected)
 
@@ -254,10 +264,9 @@ def test_spark_gives_what_memory_gives(tmp_path):
         same(pd.read_csv(tmp_path / f"{case}.csv"), expected)
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_what_an_engine_cannot_do_is_ours_to_say(tmp_path, monkeypatch):
+def test_what_an_engine_cannot_do_is_ours_to_say(opened, monkeypatch):
     """An engine that has no test for NaN, asked for one all the same."""
-    held = opened("sqlite", simulated(), tmp_path)
+    held = opened("sqlite", simulated())
     monkeypatch.setattr(
         "waistats.reliability.by_study._sources.tells_nan", lambda column: True
     )
@@ -268,11 +277,9 @@ def test_what_an_engine_cannot_do_is_ours_to_say(tmp_path, monkeypatch):
     assert "write the table to Parquet" in str(error.value)
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_a_table_that_went_away_is_said(tmp_path):
-    held = opened("sqlite", simulated(), tmp_path)
-    with sqlite3.connect(tmp_path / "a.db") as connection:
+def test_a_table_that_went_away_is_said(opened, tmp_path):
+    held = opened("sqlite", simulated())
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
         connection.execute("DROP TABLE t")
-    connection.close()
     with pytest.raises(DataError, match=r"failed on sqlite\. Check"):
         reliability_by_study(held, study="study", items="wai")

@@ -13,6 +13,7 @@ from waistats.reliability.by_study._sources import Source, open_source
 pytest.importorskip("ibis")
 pytest.importorskip("duckdb")
 
+SLOW = pytest.mark.slow  # three times as long as Parquet: more is sought in its cells
 ITEMS = [f"wai{j}" for j in range(1, 13)]
 
 
@@ -76,8 +77,8 @@ CONDITIONS = [
 ]
 
 
-@pytest.mark.parametrize("kind", ["parquet", "csv"])
 @pytest.mark.parametrize("where", CONDITIONS)
+@pytest.mark.parametrize("kind", ["parquet", pytest.param("csv", marks=SLOW)])
 def test_rows_are_selected_in_the_query_as_in_memory(queried, where, kind, monkeypatch):
     frame = answers()
     path = queried(frame, kind)
@@ -142,7 +143,7 @@ REVERSED = {
 
 
 @pytest.mark.parametrize("options", REVERSED.values(), ids=REVERSED)
-@pytest.mark.parametrize("kind", ["parquet", "csv"])
+@pytest.mark.parametrize("kind", ["parquet", pytest.param("csv", marks=SLOW)])
 def test_items_are_reverse_scored_in_the_query(queried, options, kind, monkeypatch):
     frame = wrong(answers(), "wai7", "wai2")
     path = queried(frame, kind)
