@@ -175,7 +175,7 @@ def test_refits_are_made_once(nested, monkeypatch):
     calls = []
     real = _refit.refit_rows
     monkeypatch.setattr(
-        _refit, "refit_rows", lambda *args: calls.append(1) or real(*args)
+        _refit, "refit_rows", lambda *args, **kw: calls.append(1) or real(*args, **kw)
     )
     frame = ws.leave_one_out(nested, "study_id", robust=True)
     assert len(calls) == len(frame) == 10

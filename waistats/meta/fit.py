@@ -26,11 +26,12 @@ from waistats.meta._design import (
 )
 from waistats.meta._distributions import chi2_cdf, chi2_sf
 from waistats.meta._effects import Effects, independence_notes, usable_effects
+from waistats.meta._fits import Fits
 from waistats.meta._linalg import even_basis, log_likelihood, weighted_fit
-from waistats.meta.fit_many import SMALL_SAMPLE, fit_batch, scale_factor
+from waistats.meta.fit_many import SMALL_SAMPLE, Batch, fit_batch, scale_factor
 from waistats.meta.heterogeneity import tau2_se
 from waistats.meta.results import MetaResult
-from waistats.meta.tau2 import check_method, estimate_tau2
+from waistats.meta.tau2 import check_method
 
 # Q is far below its degrees of freedom where it is less than this share of them, or
 # where chi-square is below it this rarely
@@ -112,6 +113,29 @@ def fit_meta(
        estimate  ci_low  ci_high  pi_low  pi_high
     0      0.89   0.769    0.948   0.418    0.979
     """
+    return fit_effects(
+        effects,
+        moderators,
+        method=method,
+        small_sample=small_sample,
+        conf_level=conf_level,
+        weights=weights,
+        missing_moderators=missing_moderators,
+    )
+
+
+def fit_effects(
+    effects: pd.DataFrame,
+    moderators: str | None = None,
+    *,
+    method: str = "REML",
+    small_sample: str = "knapp-hartung",
+    conf_level: float = 0.95,
+    weights: Any = None,
+    missing_moderators: str = "error",
+    fits: Fits | None = None,
+) -> MetaResult:
+    """Fit as `fit_meta` does; what ``fits`` holds is not fitted again."""
     effects = as_frame(effects)
     method = check_method(method)
     small_sample = check_option("small_sample", small_sample, SMALL_SAMPLE)
@@ -133,6 +157,7 @@ def fit_meta(
         conf_level=conf_level,
         weights=_weights(weights, used),
         notes=left_out,
+        fits=fits,
     )
 
 
@@ -145,8 +170,9 @@ def fit_design(
     conf_level: float,
     weights: FloatArray | None = None,
     notes: tuple[str, ...] = (),
+    fits: Fits | None = None,
 ) -> MetaResult:
-    """Fit checked effects to a checked design."""
+    """Fit checked effects to a checked design; what ``fits`` holds is taken from it."""
     k, p = design.X.shape
     if k <= p and small_sample != "wald":
         raise ModelError(
@@ -156,19 +182,21 @@ def fit_design(
         )
     y, v = used.yi, used.vi
     X, back = even_basis(design.X)
-    batch = fit_batch(y[:, None], v[:, None], X, method, small_sample)
+    batch = _searched(y, v, X, method, fits)
     Q = float(batch.Q[0])
     adhoc = method != "CE" and small_sample == "knapp-hartung" and collapsed(Q, k - p)
     if adhoc:
         small_sample = "knapp-hartung-adhoc"
-        batch = fit_batch(y[:, None], v[:, None], X, method, small_sample)
     if not batch.converged[0]:
         raise ConvergenceError(
             f"{method} did not converge for these {counted(k, 'coefficient')} (formula "
             f"{design.formula})."
         )
     tau2 = float(batch.tau2[0])
-    beta, cov = batch.beta[:, 0], batch.cov[:, :, 0]
+    beta = batch.beta[:, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = scale_factor(batch.rss, k - p, small_sample)
+        cov = batch.cov[:, :, 0] * factor[0]
     if weights is not None:
         beta, cov = _weighted(y, v, X, weights, tau2, small_sample)
     said = [*notes, *independence_notes(used, design.variables)]
@@ -200,13 +228,24 @@ def fit_design(
         conf_level=conf_level,
         n_parameters=p + (method != "CE"),
         deferred=Deferred(
+            fits,
             tau2_se=partial(tau2_se, y, v, X, tau2, method),
-            R2=partial(_explained, y, v, design, tau2, method),
+            R2=partial(_explained, y, v, design, tau2, method, fits),
             log_likelihood=partial(_likelihood, y, v, X, beta, tau2, method),
         ),
         weights=weights,
         fit_notes=tuple(said),
     )
+
+
+def _searched(
+    y: FloatArray, v: FloatArray, X: FloatArray, method: str, fits: Fits | None
+) -> Batch:
+    """Return the fit of one data set under ``"wald"``, from ``fits`` where it is there."""
+    search = partial(fit_batch, y[:, None], v[:, None], X, method, "wald")
+    if fits is None:
+        return search()
+    return fits.once("one level", (y, v, X, method), search)
 
 
 def collapsed(Q: float, df: int) -> bool:
@@ -291,14 +330,18 @@ def _likelihood(
 
 
 def _explained(
-    y: FloatArray, v: FloatArray, design: Design, tau2: float, method: str
+    y: FloatArray,
+    v: FloatArray,
+    design: Design,
+    tau2: float,
+    method: str,
+    fits: Fits | None,
 ) -> float:
     """Return R2, the share of heterogeneity that moderators explain, 0-100."""
     if not design.has_intercept or design.X.shape[1] == 1 or method == "CE":
         return float("nan")
-    ones = np.ones((len(y), 1))
-    null = estimate_tau2((y - y.mean())[:, None], v[:, None], ones, method)
-    tau2_null = float(null.tau2[0])
+    ones = even_basis(np.ones((len(y), 1)))[0]
+    tau2_null = float(_searched(y, v, ones, method, fits).tau2[0])
     if tau2_null <= 0:
         return float("nan")
     return max(0.0, 100 * (tau2_null - tau2) / tau2_null)

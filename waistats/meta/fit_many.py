@@ -40,6 +40,8 @@ class Batch:
         Heterogeneity and the studies used.
     converged : (B,)
         Whether the iteration for tau2 ended.
+    rss : (B,)
+        Weighted residual sum of squares at tau2.
     """
 
     beta: FloatArray
@@ -50,6 +52,7 @@ class Batch:
     H2: FloatArray
     k: FloatArray
     converged: BoolArray
+    rss: FloatArray
 
 
 def fit_batch(
@@ -87,7 +90,7 @@ def fit_batch(
             I2, H2 = 100 * tau2 / (tau2 + typical), tau2 / typical + 1
         final = weighted_fit(residual, v, X, tau2)
         cov = final.C * scale_factor(final.rss, k - p, small_sample)
-    return Batch(start.b + final.b, cov, tau2, Q, I2, H2, k, found.converged)
+    return Batch(start.b + final.b, cov, tau2, Q, I2, H2, k, found.converged, final.rss)
 
 
 def full_rank(X: FloatArray, used: BoolArray) -> BoolArray:

@@ -338,7 +338,19 @@ def fit_varying_coefficient(
         raise ModelError(
             "Give by= for means of groups or moderators= for a regression, not both."
         )
-    used = _usable_alphas(effects, moderators)
+    return fit_varying(
+        _usable_alphas(effects, moderators), by, moderators, conf_level=conf_level
+    )
+
+
+def fit_varying(
+    used: Effects,
+    by: str | None = None,
+    moderators: str | None = None,
+    *,
+    conf_level: float,
+) -> VaryingMeans | VaryingRegression:
+    """Average the alphas of checked rows, as `fit_varying_coefficient`."""
     if moderators is not None:
         design = build_design(moderators, used.table)
         beta, cov = _regression(used, design.X)

@@ -16,6 +16,7 @@ from waistats.measures import (
     variance_known,
 )
 from waistats.meta._covariance import follow
+from waistats.meta._fits import Fits
 from waistats.meta._prediction import DEFAULT_PREDICTION, PREDICTIONS
 from waistats.meta.tau2 import check_method
 from waistats.provenance import is_simulated
@@ -169,7 +170,7 @@ def generalize(
         )
     scale = main_scale(used)
     rows = main_rows(used, scale)
-    pooled = None
+    pooled, fits = None, Fits()
     if rows["study_id"].nunique() >= FEWEST_TO_POOL:
         pooled = pool(
             rows,
@@ -178,6 +179,7 @@ def generalize(
             within_correlation=None if known is not None else within_correlation,
             V=known,
             prediction=prediction,
+            fits=fits,
         )
     study = RGStudy(
         title=visible(title or default_title(used)),
@@ -201,6 +203,7 @@ def generalize(
         missing_moderators=missing_moderators,
         notes=tuple(dict.fromkeys((*notes, *_set_aside(effects)))),
         intake=intake,
+        fits=fits,
     )
     if coders is not None:
         study.agreements  # noqa: B018  (sheets that do not match are an error now)

@@ -9,11 +9,12 @@ import pandas as pd
 
 from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError, DataError, ModelError, listing
+from waistats.meta._fits import Fits
 from waistats.meta._formula import in_formula
 from waistats.meta._verdict import verdict
-from waistats.meta.fit import fit_meta
+from waistats.meta.fit import fit_effects
 from waistats.meta.multilevel._intervals import study_text
-from waistats.meta.multilevel.fit import fit_multilevel
+from waistats.meta.multilevel.fit import fit_nested
 from waistats.meta.multilevel.result import Model
 from waistats.meta.results import MetaResult
 from waistats.provenance import is_simulated, marked
@@ -100,6 +101,7 @@ def screen_moderators(
     conf_level: float = 0.95,
     adjust: str = "holm",
     V: Any = None,
+    fits: Fits | None = None,
 ) -> pd.DataFrame:
     """Test moderators one at a time, each on the rows that have it.
 
@@ -116,6 +118,8 @@ def screen_moderators(
         Adjustment of p values for the number of tests.
     V : SamplingCovariance, optional
         Known sampling covariance, as `RGStudy` holds it.
+    fits : Fits, optional
+        What was fitted before, which is not fitted again.
 
     Returns
     -------
@@ -144,8 +148,11 @@ def screen_moderators(
     """
     used = with_derived(effects[effects["yi"].notna()].reset_index(drop=True))
     names = list(CANDIDATES if candidates is None else candidates)
+    fits = Fits() if fits is None else fits
     tests = [
-        _screen_one(used, name, method, conf_level, V) for name in names if name in used
+        _screen_one(used, name, method, conf_level, V, fits)
+        for name in names
+        if name in used
     ]
     _merge(tests)
     out = pd.DataFrame([test.row for test in tests], columns=list(COLUMNS))
@@ -229,7 +236,12 @@ def level_counts(used: pd.DataFrame, name: str) -> str:
 
 
 def _screen_one(
-    effects: pd.DataFrame, name: str, method: str, conf_level: float, V: Any
+    effects: pd.DataFrame,
+    name: str,
+    method: str,
+    conf_level: float,
+    V: Any,
+    fits: Fits,
 ) -> _Test:
     used = effects.assign(**{_ROW: np.arange(len(effects))})
     there, metric, n_levels = tested_rows(used, name)
@@ -260,7 +272,7 @@ def _screen_one(
         return test
     formula = f"~ {moderator_term(name, number=number)}"
     try:
-        _test(test, there, formula, method, conf_level, V)
+        _test(test, there, formula, method, conf_level, V, fits)
     except (ModelError, DataError, ConvergenceError) as error:
         row["note"] = f"not estimable: {error}"
     return test
@@ -277,12 +289,18 @@ def _test(
     method: str,
     conf_level: float,
     V: Any,
+    fits: Fits,
 ) -> None:
     """Test one moderator, with three levels where studies give several rows."""
     model: Model
     if table["study_id"].astype(str).duplicated().any():
-        model = fit_multilevel(
-            table, formula, method=likelihood(method), conf_level=conf_level, V=V
+        model = fit_nested(
+            table,
+            formula,
+            method=likelihood(method),
+            conf_level=conf_level,
+            V=V,
+            fits=fits,
         )
         found = model.omnibus
         label = "three levels, CR2" if found.basis == "CR2" else "three levels, t"
@@ -290,7 +308,9 @@ def _test(
         for words in method_note(method):
             test.note(words.rstrip("."))
     else:
-        model = fit_meta(table, formula, method=method, conf_level=conf_level)
+        model = fit_effects(
+            table, formula, method=method, conf_level=conf_level, fits=fits
+        )
         found, label = model.omnibus, "one level, Knapp-Hartung"
         if model.small_sample == "knapp-hartung-adhoc":
             label = "one level, Knapp-Hartung ad hoc"

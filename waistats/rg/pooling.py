@@ -15,10 +15,11 @@ from waistats._format import counted
 from waistats._frozen import Frozen
 from waistats.errors import ModelError, check_option
 from waistats.measures import ALPHA_TYPES
+from waistats.meta._fits import Fits
 from waistats.meta._predict import too_wide
 from waistats.meta._prediction import DEFAULT_PREDICTION, PREDICTIONS
-from waistats.meta.fit import fit_meta
-from waistats.meta.multilevel.fit import fit_multilevel
+from waistats.meta.fit import fit_effects
+from waistats.meta.multilevel.fit import fit_nested
 from waistats.meta.multilevel.result import Model
 from waistats.meta.multilevel.robust import RobustResult
 from waistats.meta.results import MetaResult
@@ -174,8 +175,11 @@ def pool(
     within_correlation: float | None = None,
     V: Any = None,
     prediction: str = DEFAULT_PREDICTION,
+    fits: Fits | None = None,
 ) -> Pooled:
     """Pool effects by the model that their dependence asks for.
+
+    What ``fits`` holds is not fitted again.
 
     Raises
     ------
@@ -191,16 +195,17 @@ def pool(
             "describe the coefficients instead."
         )
     prediction = check_option("prediction", prediction, PREDICTIONS)
-    independent = fit_meta(effects, method=method, conf_level=conf_level)
+    independent = fit_effects(effects, method=method, conf_level=conf_level, fits=fits)
     fit: Model = independent
     notes: tuple[str, ...] = kr20_note(used)
     if studies.duplicated().any():
-        fit = fit_multilevel(
+        fit = fit_nested(
             effects,
             method=likelihood(method),
             conf_level=conf_level,
             within_correlation=within_correlation,
             V=V,
+            fits=fits,
         )
         notes += method_note(method)
     return Pooled(
@@ -254,7 +259,7 @@ def pooled_cells(
         kept apart, but for alpha and KR-20, which are one kind here as in the overall
         model.
     **options
-        Of `pool`: ``method, conf_level, within_correlation, V, prediction``.
+        Of `pool`: ``method, conf_level, within_correlation, V, prediction, fits``.
 
     Returns
     -------

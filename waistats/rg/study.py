@@ -21,9 +21,10 @@ from waistats._format import (
 from waistats.errors import ModelError
 from waistats.measures import ALPHA_TYPES, status_of
 from waistats.meta._covariance import SamplingCovariance
+from waistats.meta._fits import Fits
 from waistats.meta._prediction import DEFAULT_PREDICTION
-from waistats.meta.fit import fit_meta
-from waistats.meta.multilevel.fit import fit_multilevel
+from waistats.meta.fit import fit_effects
+from waistats.meta.multilevel.fit import fit_nested
 from waistats.meta.multilevel.result import Model
 from waistats.provenance import marked
 from waistats.rg._part import part_of
@@ -50,7 +51,7 @@ from waistats.rg.robustness import robustness
 from waistats.rg.score_error import pooled_sem
 from waistats.rg.texts import AuthorTexts, read_texts
 from waistats.sensitivity.deletion import influence, leave_one_out
-from waistats.sensitivity.multiverse import Multiverse, multiverse
+from waistats.sensitivity.multiverse import Multiverse, every_way
 
 # studies up to which a model of three levels is refitted without each
 MANY_REFITS = 200
@@ -96,6 +97,8 @@ class RGStudy(Result):
         What was filled in or excluded on the way from the table to the models.
     intake : tuple of str
         What was found and decided when the data were read, and accepted findings.
+    fits : Fits
+        What was fitted for the study, each once.
     """
 
     title: str
@@ -119,6 +122,7 @@ class RGStudy(Result):
     missing_moderators: str = "error"
     notes: tuple[str, ...] = ()
     intake: tuple[str, ...] = ()
+    fits: Fits = field(default_factory=Fits, repr=False)
 
     @property
     def coefficients(self) -> pd.DataFrame:
@@ -207,6 +211,7 @@ class RGStudy(Result):
             method=self.method,
             conf_level=self.conf_level,
             V=self.V,
+            fits=self.fits,
         )
 
     @cached_property
@@ -229,7 +234,7 @@ class RGStudy(Result):
         whole = "scale" in self.formula or "coefficient_type" in self.formula
         rows = alphas if whole else self.main_rows
         if rows["study_id"].duplicated().any():
-            fit = fit_multilevel(
+            fit = fit_nested(
                 rows,
                 self.formula,
                 method=likelihood(self.method),
@@ -237,14 +242,16 @@ class RGStudy(Result):
                 within_correlation=self.pool_options["within_correlation"],
                 V=self.V,
                 missing_moderators=self.missing_moderators,
+                fits=self.fits,
             )
             return replace(fit, fit_notes=(*method_note(self.method), *fit.fit_notes))
-        return fit_meta(
+        return fit_effects(
             rows,
             self.formula,
             method=self.method,
             conf_level=self.conf_level,
             missing_moderators=self.missing_moderators,
+            fits=self.fits,
         )
 
     @property
@@ -303,12 +310,15 @@ class RGStudy(Result):
     def multiverse(self) -> Multiverse:
         """The overall rows pooled in every defensible way."""
         self._model  # noqa: B018
-        names = ["measure", "yi", "vi"]
-        return multiverse(
-            self.main_rows.drop(columns=names),
+        rows = self.main_rows
+        plain = self.measure == "bonett" and self.bias == "none"
+        return every_way(
+            rows.drop(columns=["measure", "yi", "vi"]),
             conf_level=self.conf_level,
             multilevel_correlation=self.within_correlation,
             V=self.V,
+            fits=self.fits,
+            effects=rows if plain else None,
         )
 
     @cached_property
@@ -354,6 +364,7 @@ class RGStudy(Result):
             else self.within_correlation,
             "V": self.V,
             "prediction": self.prediction,
+            "fits": self.fits,
         }
 
     def to_frame(self) -> pd.DataFrame:

@@ -45,6 +45,7 @@ def study_model(result: Model) -> tuple[Model, tuple[str, ...]]:
         method="ML" if result.method == "ML" else "REML",
         small_sample="t",
         conf_level=result.conf_level,
+        fits=result.deferred.fits,
     )
     n_studies = counted(len(np.unique(code)), "study")
     note = (
@@ -72,6 +73,7 @@ def one_a_study(result: Model, what: str) -> tuple[MetaResult, tuple[str, ...]]:
         small_sample="knapp-hartung" if multilevel else result.small_sample,
         conf_level=result.conf_level,
         weights=None if weights is None else weights[keep],
+        fits=result.deferred.fits,
     )
     if len(keep) == result.k:
         return fit, ()

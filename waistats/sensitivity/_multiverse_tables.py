@@ -1,5 +1,7 @@
 """The tables of a multiverse: handlings of dependence, and exclusions."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -9,25 +11,58 @@ from waistats.errors import ModelError, WaistatsError
 from waistats.measures import effect_sizes
 from waistats.meta._covariance import SamplingCovariance
 from waistats.meta._effects import Effects, usable_effects
-from waistats.meta.fit import fit_meta
+from waistats.meta._fits import Fits
+from waistats.meta.fit import fit_effects
 from waistats.sensitivity.deletion import influence
 
 OUTLYING = 1.96
+# a column that remembers the rows
+_ROW = "row of the multiverse"
+
+
+class Scaled:
+    """Effect sizes of one table and its parts, computed once for each scale.
+
+    A row's effect size does not depend on the other rows.
+    """
+
+    def __init__(self, bonett: pd.DataFrame, V: SamplingCovariance | None) -> None:
+        effects = bonett.assign(**{_ROW: np.arange(len(bonett))})
+        self.table = without_effects(effects)
+        self._V = V
+        self._of: dict[str, pd.DataFrame | None] = {"bonett": with_known(effects, V)}
+
+    def __call__(self, part: pd.DataFrame, measure: str) -> pd.DataFrame:
+        """Return the effect sizes of rows of ``table``."""
+        if measure not in self._of:
+            try:
+                self._of[measure] = scaled_effects(self.table, measure, self._V)
+            except WaistatsError:
+                self._of[measure] = None
+        whole = self._of[measure]
+        if whole is None:
+            # a part may do without the row that is in the way
+            return scaled_effects(part, measure, self._V)
+        return whole.iloc[part[_ROW].to_numpy()].reset_index(drop=True)
+
+
+def without_effects(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without the columns of effect sizes."""
+    return table.drop(columns=["measure", "yi", "vi"], errors="ignore")
 
 
 def poolable(coefficients: pd.DataFrame) -> tuple[pd.DataFrame, Effects]:
     """Return the rows that every specification starts from, with ids as text."""
-    table = coefficients.drop(columns=["measure", "yi", "vi"], errors="ignore")
-    used = usable_effects(effect_sizes(table))
-    rows = used.table.drop(columns=["measure", "yi", "vi"])
-    return rows, used
+    used = usable_effects(effect_sizes(without_effects(coefficients)))
+    return without_effects(used.table), used
 
 
 def exclusions(
     table: pd.DataFrame,
     names: tuple[str, ...],
     small_n: float,
-    V: SamplingCovariance | None = None,
+    scaled: Scaled | None = None,
+    fits: Fits | None = None,
 ) -> dict[str, pd.DataFrame | str]:
     """Return the table after each exclusion, or why it is the same as another."""
     out: dict[str, pd.DataFrame | str] = {}
@@ -35,7 +70,11 @@ def exclusions(
         if name == "none":
             out[name] = table
             continue
-        lost = _small(table, small_n) if name == "small-n" else _outliers(table, V)
+        lost = (
+            _small(table, small_n)
+            if name == "small-n"
+            else _outliers(table, scaled, fits)
+        )
         if isinstance(lost, str):
             out[name] = lost
         elif not lost.any():
@@ -61,16 +100,26 @@ def scaled_effects(
         measure="bonett" if corrected else measure,
         bias="bonett" if corrected else "none",
     )
-    if V is not None:
-        matrix, given = V.known(effects)
-        effects["vi"] = np.where(given, matrix.diagonal(), effects["vi"])
-    return effects
+    return with_known(effects, V)
 
 
-def _outliers(table: pd.DataFrame, V: SamplingCovariance | None) -> np.ndarray | str:
+def with_known(effects: pd.DataFrame, V: SamplingCovariance | None) -> pd.DataFrame:
+    """Return effects with the variances of V where it knows them."""
+    if V is None:
+        return effects
+    matrix, given = V.known(effects)
+    vi = np.where(given, matrix.diagonal(), effects["vi"])
+    return effects.assign(vi=vi)
+
+
+def _outliers(
+    table: pd.DataFrame, scaled: Scaled | None, fits: Fits | None
+) -> np.ndarray | str:
     """Return rows with large studentized deleted residuals on the Bonett scale."""
+    scale = partial(scaled_effects, V=None) if scaled is None else scaled
     try:
-        frame = influence(fit_meta(scaled_effects(table, "bonett", V)))
+        effects = scale(table, "bonett")
+        frame = influence(fit_effects(effects, fits=fits))
     except WaistatsError as error:
         return f"outliers cannot be identified: {error}"
     return frame["rstudent"].abs().to_numpy() > OUTLYING

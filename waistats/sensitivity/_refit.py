@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,7 @@ def refit_many(
     *,
     intervals: bool = False,
     robust: bool = False,
+    kept: bool = False,
 ) -> Refits:
     """Fit a model again to many choices of its rows.
 
@@ -97,6 +99,8 @@ def refit_many(
     intervals, robust : bool
         Of a multilevel model: keep the limits of each refit, its own or those of its
         ``.robust()``.
+    kept : bool
+        Take from the model's ``fits`` what was refitted before, and keep the rest there.
 
     Returns
     -------
@@ -105,7 +109,14 @@ def refit_many(
     """
     if result.is_multilevel:
         kind = "robust" if robust else "own" if intervals else "none"
-        return _refit_levels(result, include, kind)
+        return _refit_levels(result, include, kind, kept=kept)
+    if kept:
+        given = (
+            result.effects.yi, result.effects.vi, result.design.X, result.method,
+            result.small_sample, result.weights, include,
+        )  # fmt: skip
+        again = partial(refit_many, result, include, threads)
+        return result.deferred.fits.once("refits", given, again)
     width = max(1, BLOCK // len(include))
     starts = range(0, max(include.shape[1], 1), width)
     parts = [
@@ -143,7 +154,9 @@ def _refit_block(result: MetaResult, include: BoolArray, threads: int | None) ->
     return Refits(**parts, sigma2=np.empty((0, include.shape[1])))
 
 
-def refit_rows(result: MultilevelResult, keep: BoolArray) -> MultilevelResult:
+def refit_rows(
+    result: MultilevelResult, keep: BoolArray, *, kept: bool = False
+) -> MultilevelResult:
     """Fit a multilevel model again to some of its rows."""
     design = result.design
     rows = np.flatnonzero(keep)
@@ -156,6 +169,7 @@ def refit_rows(result: MultilevelResult, keep: BoolArray) -> MultilevelResult:
         method=result.method,
         small_sample=result.small_sample,
         conf_level=result.conf_level,
+        fits=result.deferred.fits if kept else None,
     )
 
 
@@ -163,15 +177,19 @@ def each_refit(
     result: MultilevelResult,
     include: BoolArray,
     use: Callable[[int, MultilevelResult], None],
+    *,
+    kept: bool = False,
 ) -> None:
     """Call ``use`` with every refit that its rows determine."""
     X = result.design.X
     able = full_rank(X, include) & (include.sum(axis=0) > X.shape[1])
     for j in tqdm(np.flatnonzero(able), desc="refits", disable=None, delay=5):
-        use(int(j), refit_rows(result, include[:, j]))
+        use(int(j), refit_rows(result, include[:, j], kept=kept))
 
 
-def _refit_levels(result: MultilevelResult, include: BoolArray, limits: str) -> Refits:
+def _refit_levels(
+    result: MultilevelResult, include: BoolArray, limits: str, *, kept: bool
+) -> Refits:
     p, size = result.design.X.shape[1], include.shape[1]
     names = ("tau2", "Q", "I2", "H2")
     out = Refits(
@@ -180,6 +198,7 @@ def _refit_levels(result: MultilevelResult, include: BoolArray, limits: str) -> 
         **{name: np.full(size, np.nan) for name in names},
         k=include.sum(axis=0).astype(float),
         converged=np.ones(size, dtype=bool),
+        rss=np.full(size, np.nan),
         sigma2=np.full((len(result.levels), size), np.nan),
         limits=None if limits == "none" else np.full((3, p, size), np.nan),
     )
@@ -193,7 +212,7 @@ def _refit_levels(result: MultilevelResult, include: BoolArray, limits: str) -> 
         for name in names:
             getattr(out, name)[j] = getattr(fit, name)
 
-    each_refit(result, include, keep)
+    each_refit(result, include, keep, kept=kept)
     return out
 
 

@@ -117,7 +117,7 @@ def refit_frame(
     back_transform: bool,
 ) -> pd.DataFrame:
     """Return a row for each refit (and term), named by a column of labels."""
-    batch = refit_many(result, include, intervals=True, robust=robust)
+    batch = refit_many(result, include, intervals=True, robust=robust, kept=True)
     se, low, high, q_p = inference(result, batch)
     if batch.limits is not None:
         se, low, high = batch.limits
@@ -274,7 +274,7 @@ def influence(result: Any, by: str | None = None) -> pd.DataFrame:
         return _by_group(model, *column_groups(model.effects, by))
     k, p = model.design.X.shape
     keep = ~np.eye(k, dtype=bool)
-    deleted = refit_many(model, keep)
+    deleted = refit_many(model, keep, kept=True)
     factor = deleted_factor(model, keep, deleted)
     hat, C = leverages(model), covariance_at(model, deleted)
     shared = _shared(model, deleted, factor, C)
@@ -303,7 +303,7 @@ def influence(result: Any, by: str | None = None) -> pd.DataFrame:
 def _by_group(result: Model, names: np.ndarray, codes: IntArray) -> pd.DataFrame:
     """Return the diagnostics of groups of rows."""
     keep = codes[:, None] != np.arange(len(names))
-    deleted = refit_many(result, keep)
+    deleted = refit_many(result, keep, kept=True)
     factor = deleted_factor(result, keep, deleted)
     chi2 = _joint_residuals(result, keep, deleted, factor)
     size = np.bincount(codes)

@@ -28,19 +28,21 @@ from waistats.meta._covariance import SamplingCovariance, follow
 from waistats.meta._design import intercept_only
 from waistats.meta._distributions import critical
 from waistats.meta._effects import Effects, usable_effects
+from waistats.meta._fits import Fits
 from waistats.meta.fit import fit_design
-from waistats.meta.multilevel.fit import fit_multilevel
+from waistats.meta.multilevel.fit import fit_nested
 from waistats.meta.results import FittedModel
 from waistats.meta.tau2 import METHODS
-from waistats.meta.varying import fit_varying_coefficient
+from waistats.meta.varying import fit_varying, fit_varying_coefficient
 from waistats.provenance import marked, of_simulated
 from waistats.sensitivity._multiverse_tables import (
+    Scaled,
     check_within,
     exclusions,
     mean_per_study,
     one_per_study,
     poolable,
-    scaled_effects,
+    without_effects,
 )
 from waistats.sensitivity.gosh import quantiles
 
@@ -271,7 +273,7 @@ def option_words(choice: str, option: str) -> str:
 LIMITS = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
 
 
-def fits(
+def specifications(
     table: pd.DataFrame,
     handling: str,
     measures: tuple[str, ...],
@@ -279,15 +281,14 @@ def fits(
     intervals: tuple[str, ...],
     correlations: tuple[float, float | None],
     conf_level: float,
-    known: dict[str, pd.DataFrame | str] | None = None,
+    scaled: Scaled,
+    fits: Fits,
     V: SamplingCovariance | None = None,
 ) -> Iterator[tuple[dict[str, str], dict[str, Any] | str]]:
     """Yield every specification on one table with its result, or why it has none.
 
-    ``correlations`` are those of means and of multilevel models; ``known`` keeps the
-    effect sizes of this table by measure, for its next handling.
+    ``correlations`` are those of means and of multilevel models.
     """
-    known = {} if known is None else known
     correlation, of_levels = correlations
     if "varying-coefficient" in models and not handling.startswith("multilevel"):
         spec = {
@@ -295,11 +296,9 @@ def fits(
             "model": "varying-coefficient",
             "interval": "bonett-2010",
         }
-        yield spec, _guarded(_varying, table, handling, correlation, conf_level)
+        yield spec, _guarded(_varying, table, handling, correlation, conf_level, scaled)
     for measure in measures:
-        if measure not in known:
-            known[measure] = _effects(table, measure, V)
-        effects = known[measure]
+        effects = _effects(table, measure, scaled)
         if isinstance(effects, str):
             yield {"measure": measure}, effects
             continue
@@ -312,7 +311,9 @@ def fits(
                 spec = {"measure": measure, "model": "REML", "interval": interval}
                 yield (
                     spec,
-                    _guarded(_multilevel, effects, interval, of_levels, V, conf_level),
+                    _guarded(
+                        _multilevel, effects, interval, of_levels, V, conf_level, fits
+                    ),
                 )
             continue
         used = usable_effects(effects)
@@ -326,7 +327,9 @@ def fits(
                 spec = {"measure": measure, "model": model, "interval": interval}
                 yield (
                     spec,
-                    _guarded(_one_level, used, n_studies, model, interval, conf_level),
+                    _guarded(
+                        _one_level, used, n_studies, model, interval, conf_level, fits
+                    ),
                 )
 
 
@@ -338,12 +341,10 @@ def _guarded(fit: Any, *arguments: Any) -> dict[str, Any] | str:
         return str(error)
 
 
-def _effects(
-    table: pd.DataFrame, measure: str, V: SamplingCovariance | None
-) -> pd.DataFrame | str:
+def _effects(table: pd.DataFrame, measure: str, scaled: Scaled) -> pd.DataFrame | str:
     """Return effect sizes on a scale, or why there are none."""
     try:
-        return scaled_effects(table, measure, V)
+        return scaled(table, measure)
     except WaistatsError as error:
         return str(error)
 
@@ -353,7 +354,12 @@ def _studies(used: Effects) -> int:
 
 
 def _one_level(
-    used: Effects, n_studies: int, model: str, interval: str, conf_level: float
+    used: Effects,
+    n_studies: int,
+    model: str,
+    interval: str,
+    conf_level: float,
+    fits: Fits,
 ) -> dict[str, Any]:
     weights = None
     if model == "unweighted":
@@ -367,6 +373,7 @@ def _one_level(
         small_sample=interval,
         conf_level=conf_level,
         weights=weights,
+        fits=fits,
     )
     return _row(_limits(fit), fit, n_studies)
 
@@ -377,13 +384,15 @@ def _multilevel(
     correlation: float | None,
     V: SamplingCovariance | None,
     conf_level: float,
+    fits: Fits,
 ) -> dict[str, Any]:
     known = {"within_correlation": correlation} if V is None else {"V": V.on(effects)}
-    fit = fit_multilevel(
+    fit = fit_nested(
         effects,
         **known,
         small_sample="wald" if interval == "wald" else "t",
         conf_level=conf_level,
+        fits=fits,
     )
     limits = _limits(fit)
     if interval == "cr2":
@@ -393,7 +402,11 @@ def _multilevel(
 
 
 def _varying(
-    table: pd.DataFrame, handling: str, correlation: float, conf_level: float
+    table: pd.DataFrame,
+    handling: str,
+    correlation: float,
+    conf_level: float,
+    scaled: Scaled,
 ) -> dict[str, Any]:
     if "coefficient_type" in table:
         other = set(table["coefficient_type"].dropna().astype(str)) - ALPHA_TYPES
@@ -405,7 +418,10 @@ def _varying(
         table = table.assign(
             n=table["n"].round(), n_items=table["n_items"].astype(float).round()
         ).drop(columns=["yi", "vi"])
-    fit = fit_varying_coefficient(table, conf_level=conf_level)
+        fit = fit_varying_coefficient(table, conf_level=conf_level)
+    else:
+        used = usable_effects(scaled(table, "bonett"))
+        fit = fit_varying(used, conf_level=conf_level)
     found = fit.predict().iloc[0]
     limits = [float(found[c]) for c in ("estimate", "ci_low", "ci_high")]
     return {
@@ -530,6 +546,44 @@ def multiverse(
     >>> len(found.to_frame()) > 50, round(found.spread, 2)
     (True, 0.01)
     """
+    return every_way(
+        coefficients,
+        measures=measures,
+        models=models,
+        intervals=intervals,
+        dependence=dependence,
+        exclude=exclude,
+        small_n=small_n,
+        within_correlation=within_correlation,
+        multilevel_correlation=multilevel_correlation,
+        V=V,
+        thresholds=thresholds,
+        conf_level=conf_level,
+        fits=Fits(),
+    )
+
+
+def every_way(
+    coefficients: pd.DataFrame,
+    *,
+    measures: Sequence[str] = MEASURES,
+    models: Sequence[str] = MODELS,
+    intervals: Sequence[str] = INTERVALS,
+    dependence: Sequence[str] = DEPENDENCE,
+    exclude: Sequence[str] = EXCLUSIONS,
+    small_n: float = 50,
+    within_correlation: float = 0.6,
+    multilevel_correlation: float | None = None,
+    V: Any = None,
+    thresholds: Sequence[float] = (0.70, 0.80, 0.90),
+    conf_level: float = 0.95,
+    fits: Fits,
+    effects: pd.DataFrame | None = None,
+) -> Multiverse:
+    """Return the `multiverse` of a table; what ``fits`` holds is not fitted again.
+
+    ``effects`` are its rows on the Bonett scale, where they are known.
+    """
     coefficients = as_frame(coefficients)
     for name, values, known in (
         ("measures", measures, MEASURES),
@@ -541,21 +595,23 @@ def multiverse(
     _check_options("models", models, (*MODELS, *_ESTIMATORS))
     check_conf_level(conf_level)
     check_within(within_correlation)
-    table, used = poolable(coefficients)
+    if effects is None:
+        table, used = poolable(coefficients)
+    else:
+        used = usable_effects(effects)
+        table = without_effects(used.table)
     several = bool(table["study_id"].duplicated().any())
     handlings = tuple(dependence) if several else ("ignored",)
     covariance = _covariance(coefficients, V, multilevel_correlation)
     rows: list[dict[str, Any]] = []
     skipped: list[dict[str, Any]] = []
-    effects_of: dict[tuple[bool, str], dict[str, pd.DataFrame | str]] = {}
-    paths = list(_paths(table, handlings, tuple(exclude), small_n, skipped, covariance))
+    scaled = Scaled(used.table, covariance)
+    paths = list(_paths(scaled, handlings, tuple(exclude), small_n, skipped, fits))
     for handling, exclusion, kept in tqdm(
         paths, desc="multiverse", disable=None, delay=3
     ):
         base = {"dependence": handling, "exclusion": exclusion}
-        # handlings but "one" start from the same tables
-        key = (handling == "one", exclusion)
-        for spec, found in fits(
+        for spec, found in specifications(
             kept,
             handling,
             tuple(measures),
@@ -563,7 +619,8 @@ def multiverse(
             tuple(intervals),
             (within_correlation, multilevel_correlation),
             conf_level,
-            effects_of.setdefault(key, {}),
+            scaled,
+            fits,
             covariance,
         ):
             if isinstance(found, str):
@@ -629,20 +686,20 @@ def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _paths(
-    table: pd.DataFrame,
+    scaled: Scaled,
     handlings: tuple[str, ...],
     exclude: tuple[str, ...],
     small_n: float,
     skipped: list[dict[str, Any]],
-    V: SamplingCovariance | None,
+    fits: Fits,
 ) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Yield each handling of dependence with each exclusion, and its table."""
     tables: dict[bool, dict[str, pd.DataFrame | str]] = {}
     for handling in handlings:
         one = handling == "one"
         if one not in tables:
-            start = one_per_study(table) if one else table
-            tables[one] = exclusions(start, exclude, small_n, V)
+            start = one_per_study(scaled.table) if one else scaled.table
+            tables[one] = exclusions(start, exclude, small_n, scaled, fits)
         for exclusion, kept in tables[one].items():
             if isinstance(kept, str):
                 choice = {"dependence": handling, "exclusion": exclusion}

@@ -55,6 +55,7 @@ def regress_on(result: Model, model: str, predictor: str) -> tuple[Model, str]:
             method=result.method,
             small_sample=result.small_sample,
             conf_level=result.conf_level,
+            fits=result.deferred.fits,
         )
         return nested, name
     fit = fit_design(
@@ -64,6 +65,7 @@ def regress_on(result: Model, model: str, predictor: str) -> tuple[Model, str]:
         small_sample="knapp-hartung" if classical else result.small_sample,
         conf_level=result.conf_level,
         weights=None if classical else result.weights,
+        fits=result.deferred.fits,
     )
     return fit, name
 

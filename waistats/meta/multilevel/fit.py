@@ -22,6 +22,7 @@ from waistats.meta._design import (
 )
 from waistats.meta._distributions import chi2_sf
 from waistats.meta._effects import Effects, independence_notes, usable_effects
+from waistats.meta._fits import Fits
 from waistats.meta.multilevel._blocks import connect, level_codes
 from waistats.meta.multilevel._data import (
     Problem,
@@ -133,6 +134,33 @@ def fit_multilevel(
     0        study_id   0.074  44.495
     1  coefficient_id   0.076  45.162
     """
+    return fit_nested(
+        effects,
+        moderators,
+        levels=levels,
+        within_correlation=within_correlation,
+        V=V,
+        method=method,
+        small_sample=small_sample,
+        conf_level=conf_level,
+        missing_moderators=missing_moderators,
+    )
+
+
+def fit_nested(
+    effects: pd.DataFrame,
+    moderators: str | None = None,
+    *,
+    levels: Sequence[str] = ("study_id", "coefficient_id"),
+    within_correlation: float | None = None,
+    V: Any = None,
+    method: str = "REML",
+    small_sample: str = "t",
+    conf_level: float = 0.95,
+    missing_moderators: str = "error",
+    fits: Fits | None = None,
+) -> MultilevelResult:
+    """Fit as `fit_multilevel` does; what ``fits`` holds is not fitted again."""
     effects = as_frame(effects)
     method = check_option("method", method, ("REML", "ML"))
     small_sample = check_option("small_sample", small_sample, ("t", "wald"))
@@ -164,6 +192,7 @@ def fit_multilevel(
         small_sample=small_sample,
         conf_level=conf_level,
         notes=notes,
+        fits=fits,
     )
 
 
@@ -178,8 +207,12 @@ def fit_levels(
     small_sample: str,
     conf_level: float,
     notes: tuple[str, ...] = (),
+    fits: Fits | None = None,
 ) -> MultilevelResult:
-    """Fit checked effects to a checked design and nested groups."""
+    """Fit checked effects to a checked design and nested groups.
+
+    What ``fits`` holds is taken from it.
+    """
     k, p = design.X.shape
     if k <= p:
         raise ModelError(
@@ -188,8 +221,11 @@ def fit_levels(
             "moderators."
         )
     clusters = np.unique(connect(V, codes[0]), return_inverse=True)[1].reshape(-1)
-    problem, estimated, held = _telling(used.yi, design.X, V, codes, names, method)
-    found = maximise(problem, name=f"{design.formula} with levels {', '.join(names)}")
+    problem, estimated, held, found = _highest(
+        (used.yi, design.X, V, codes, names, method),
+        f"{design.formula} with levels {', '.join(names)}",
+        fits,
+    )
     unit = problem.unit
     sigma2 = np.zeros(len(names))
     sigma2[estimated] = found.sigma2[0] * unit
@@ -230,11 +266,26 @@ def fit_levels(
         conf_level=conf_level,
         n_parameters=p + int(estimated.sum()),
         deferred=Deferred(
-            R2=partial(_explained, used.yi, design, V, codes, names, method, tau2),
+            fits,
+            R2=partial(
+                _explained, used.yi, design, V, codes, names, method, tau2, fits
+            ),
             log_likelihood=likelihood,
         ),
         fit_notes=notes + held,
     )
+
+
+def _highest(
+    given: tuple[Any, ...], name: str, fits: Fits | None
+) -> tuple[Problem, BoolArray, tuple[str, ...], Maxima]:
+    """Return what `_telling` gives and the highest maximum, from ``fits`` if there."""
+
+    def search() -> tuple[Problem, BoolArray, tuple[str, ...], Maxima]:
+        problem, estimated, held = _telling(*given)
+        return problem, estimated, held, maximise(problem, name=name)
+
+    return search() if fits is None else fits.once("levels", given, search)
 
 
 def constant(problem: Problem) -> float:
@@ -292,11 +343,12 @@ def _explained(
     names: tuple[str, ...],
     method: str,
     tau2: float,
+    fits: Fits | None,
 ) -> float:
     """Return R2, the share of all variances that moderators explain, 0-100."""
     if not design.has_intercept or design.X.shape[1] == 1:
         return float("nan")
-    problem, _, _ = _telling(y, np.ones((len(y), 1)), V, codes, names, method)
-    found: Maxima = maximise(problem, name="the model without moderators")
+    given = (y, np.ones((len(y), 1)), V, codes, names, method)
+    problem, _, _, found = _highest(given, "the model without moderators", fits)
     null = float(found.sigma2.sum()) * problem.unit
     return max(0.0, 100 * (null - tau2) / null) if null > 0 else float("nan")
