@@ -124,6 +124,10 @@ from .practice.scores import (
     decision_words as decision_words,
     range_change as range_change,
 )
+from .reliability._comparison import (
+    AlphaComparison as AlphaComparison,
+    AlphasComparison as AlphasComparison,
+)
 from .reliability._model_fit import ModelFit as ModelFit
 from .reliability._result import (
     ReliabilityEstimate as ReliabilityEstimate,
@@ -152,11 +156,7 @@ from .reliability.change import (
     reliability_of_change as reliability_of_change,
     smallest_detectable_change as smallest_detectable_change,
 )
-from .reliability.compare import (
-    AlphaComparison as AlphaComparison,
-    AlphasComparison as AlphasComparison,
-    compare_alphas as compare_alphas,
-)
+from .reliability.compare import compare_alphas as compare_alphas
 from .reliability.composite import (
     composite_reliability as composite_reliability,
     stratified_alpha as stratified_alpha,
@@ -221,6 +221,7 @@ from .reliability.tau_equivalence import (
     TauEquivalence as TauEquivalence,
     tau_equivalence as tau_equivalence,
 )
+from .rg._spread_result import SpreadResult as SpreadResult
 from .rg._spread_rows import (
     spread_covariance as spread_covariance,
 )
@@ -282,7 +283,6 @@ from .rg.references import (
     write_references as write_references,
 )
 from .rg.spread import (
-    SpreadResult as SpreadResult,
     loading_variation as loading_variation,
     spread_analysis as spread_analysis,
 )

@@ -8,9 +8,10 @@ import pytest
 from scipy import stats
 
 from waistats.errors import DataError, ModelError
+from waistats.reliability._alpha_tests import matched_df
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability.alpha import cronbach_alpha
-from waistats.reliability.compare import compare_alphas, matched_df
+from waistats.reliability.compare import compare_alphas
 from waistats.reliability.covariance import alpha_covariance
 
 FILE = Path(__file__).parents[1] / "reference" / "fixture_items_60x5.csv"

@@ -19,8 +19,9 @@ from waistats.meta.bivariate import (
     slope_likelihood,
 )
 from waistats.reliability.by_study.api import reliability_by_study
+from waistats.rg._spread_result import SpreadResult, judge
 from waistats.rg._spread_rows import sampling_blocks, spread_covariance
-from waistats.rg.spread import SpreadResult, judge, loading_variation, spread_analysis
+from waistats.rg.spread import loading_variation, spread_analysis
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = json.loads(

@@ -1,15 +1,12 @@
 """Tests of two or more alphas: from different people or from the same."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
-from scipy import special
 
-from waistats._format import Result, coefficient, counted, interval, level, p_statement
 from waistats._typing import FloatArray
 from waistats.errors import (
     DataError,
@@ -18,14 +15,15 @@ from waistats.errors import (
     check_option,
     listing,
 )
-from waistats.provenance import is_simulated, marked, of_simulated
+from waistats.provenance import is_simulated
+from waistats.reliability._alpha_tests import alpha_of, compared, shared_values
 from waistats.reliability._answers import (
     Accepted,
     Codes,
     cleaned,
     gated,
-    match_respondents,
 )
+from waistats.reliability._comparison import AlphasComparison
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._many_alphas import (
     cube_root_test,
@@ -34,161 +32,11 @@ from waistats.reliability._many_alphas import (
     log_alpha_without_each,
 )
 from waistats.reliability._result import ReliabilityEstimate
-from waistats.reliability._two_alphas import (
-    TwoAlphas,
-    difference_limits,
-    p_value,
-    ratio_limits,
-)
-from waistats.reliability.alpha import cronbach_alpha
-from waistats.reliability.covariance import alpha_covariance
 
 INDEPENDENT = ("exact", "moment-matched", "feldt")
 PAIRED = ("jackknife", "influence", "feldt")
 MANY_INDEPENDENT = ("feldt-woodruff-salih",)
 MANY_PAIRED = ("jackknife", "feldt-woodruff-salih")
-# shared respondents below which the influence test rejects too often
-_FEW = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class AlphaComparison(Result):
-    """A test of two alphas being equal in the population.
-
-    Attributes
-    ----------
-    estimate_1, estimate_2 : float
-        The alphas.
-    ratio : float
-        (1 - estimate_2) / (1 - estimate_1): above 1 where the first alpha is higher.
-    ci_low, ci_high : float
-        Limits of the ratio; NaN where the method gives none.
-    statistic : float
-        Feldt's W (the ratio), F, or t for alphas of the same people.
-    df, df2 : float
-        Degrees of freedom; ``df2`` is NaN for t, both are for the exact law.
-    p_value : float
-        Two-sided.
-    method : str
-        Which test, in words.
-    conf_level : float
-        Confidence level of the limits.
-    simulated : bool
-        Whether the responses of either are SIMULATED.
-    difference_low, difference_high : float
-        Limits of the first population alpha less the second; NaN where the method
-        gives none.
-    notes : tuple of str
-        What a reader must know.
-    """
-
-    estimate_1: float
-    estimate_2: float
-    ratio: float
-    ci_low: float
-    ci_high: float
-    statistic: float
-    df: float
-    df2: float
-    p_value: float
-    method: str
-    conf_level: float = 0.95
-    simulated: bool = False
-    difference_low: float = np.nan
-    difference_high: float = np.nan
-    notes: tuple[str, ...] = ()
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the test in one row."""
-        names = (
-            *("estimate_1", "estimate_2", "ratio", "ci_low", "ci_high"),
-            *("statistic", "df", "df2", "p_value"),
-            *("difference_low", "difference_high"),
-        )
-        frame = pd.DataFrame({name: [getattr(self, name)] for name in names})
-        return marked(frame, self.simulated)
-
-    def heading(self) -> str:
-        """Return the alphas and the verdict in a line."""
-        return (
-            f"alpha = {coefficient(self.estimate_1)} and "
-            f"{coefficient(self.estimate_2)}{of_simulated(self.simulated)}, "
-            f"{p_statement(self.p_value)}"
-        )
-
-    def closing(self) -> str:
-        """Return the method, the intervals of ratio and difference, and the notes."""
-        lines = [self.method]
-        if not np.isnan(self.ci_low):
-            limits = interval(self.ci_low, self.ci_high)
-            lines.append(f"{level(self.conf_level)} CI of the ratio {limits}")
-        if not np.isnan(self.difference_low):
-            limits = interval(self.difference_low, self.difference_high)
-            lines.append(f"{level(self.conf_level)} CI of the difference {limits}")
-        return "\n".join([*lines, *self.notes])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class AlphasComparison(Result):
-    """A test of three or more alphas being equal in the population.
-
-    Attributes
-    ----------
-    estimates : tuple of float
-        The alphas, in the order given.
-    n, n_items : tuple of int
-        Respondents and items of each.
-    statistic : float
-        Chi-square, or F of the jackknife.
-    df, df2 : float
-        Degrees of freedom; ``df2`` is NaN for chi-square.
-    p_value : float
-        Of the test that all are equal.
-    method : str
-        Which test, in words.
-    simulated : bool
-        Whether the responses of any are SIMULATED.
-    notes : tuple of str
-        What a reader must know.
-    """
-
-    estimates: tuple[float, ...]
-    n: tuple[int, ...]
-    n_items: tuple[int, ...]
-    statistic: float
-    df: float
-    df2: float
-    p_value: float
-    method: str
-    simulated: bool = False
-    notes: tuple[str, ...] = ()
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per alpha."""
-        frame = pd.DataFrame(
-            {
-                "term": [f"alpha{i + 1}" for i in range(len(self.estimates))],
-                "estimate": self.estimates,
-                "n": self.n,
-                "n_items": self.n_items,
-            }
-        )
-        return marked(frame, self.simulated)
-
-    def heading(self) -> str:
-        """Return the test in a line."""
-        if np.isnan(self.df2):
-            test = f"chi-square({self.df:g}) = {self.statistic:.2f}"
-        else:
-            test = f"F({self.df:g}, {self.df2:g}) = {self.statistic:.2f}"
-        return (
-            f"{counted(len(self.estimates), 'alpha')}{of_simulated(self.simulated)}: "
-            f"{test}, {p_statement(self.p_value)}"
-        )
-
-    def closing(self) -> str:
-        """Return the method and the notes."""
-        return "\n".join([self.method, *self.notes])
 
 
 def compare_alphas(
@@ -294,7 +142,7 @@ def compare_alphas(
             found = _many(used, paired, method, correlation)
             return replace(found, simulated=simulated, notes=notes)
         between = None if correlation is None else float(np.asarray(correlation))
-        two = _compared(used[0], used[1], paired, method, between, conf_level)
+        two = compared(used[0], used[1], paired, method, between, conf_level)
     return replace(two, simulated=simulated, notes=(*notes, *two.notes))
 
 
@@ -329,9 +177,9 @@ def _many(
     if paired and published:
         matrix = _correlations(correlation, len(given))
     elif paired:
-        values, matrix = _shared_values(given)
+        values, matrix = shared_values(given)
         given = values
-    found = [_alpha(x) for x in given]
+    found = [alpha_of(x) for x in given]
     alpha = np.array([x.estimate for x in found])
     n = np.array([float(x.n) for x in found])
     m = np.array([float(x.n_items) for x in found])
@@ -382,288 +230,3 @@ def _correlations(given: Any, q: int) -> FloatArray:
     filled[upper] = matrix[upper]
     filled.T[upper] = matrix[upper]
     return filled
-
-
-def _compared(
-    first: Any,
-    second: Any,
-    paired: bool,
-    method: str | None,
-    correlation: float | None,
-    conf_level: float,
-) -> AlphaComparison:
-    if not paired:
-        if correlation is not None:
-            raise ModelError(
-                "correlation= is for alphas of the same people: paired=True."
-            )
-        one, two = _alpha(first), _alpha(second)
-        if method in (None, "exact"):
-            return _exact(one, two, conf_level)
-        return _independent(one, two, method, conf_level)
-    published = [isinstance(x, ReliabilityEstimate) for x in (first, second)]
-    if method in ("jackknife", "influence") and any(published):
-        raise ModelError(
-            f"method={method!r} needs the items of both alphas; with estimates alone "
-            "use method='feldt' and correlation=."
-        )
-    if method == "feldt" or any(published):
-        return _feldt_paired(first, second, correlation, conf_level)
-    if method == "influence":
-        return _influence_paired(first, second, conf_level)
-    return _jackknife_paired(first, second, conf_level)
-
-
-def _exact(
-    one: ReliabilityEstimate, two: ReliabilityEstimate, conf_level: float
-) -> AlphaComparison:
-    for x in (one, two):
-        if x.n < 2 or x.n_items < 2:
-            raise DataError(
-                "the exact distribution needs at least 2 respondents and 2 items, but one "
-                f"alpha has {x.n} and {x.n_items}."
-            )
-    # limits of (1 - A2) / (1 - A1), as the ratio is written
-    turned = TwoAlphas(
-        alpha1=two.estimate,
-        n1=int(two.n),
-        m1=int(two.n_items),
-        alpha2=one.estimate,
-        n2=int(one.n),
-        m2=int(one.n_items),
-    )
-    low, high = ratio_limits(turned, conf_level)
-    below, above = difference_limits(turned, conf_level)
-    ratio = (1 - two.estimate) / (1 - one.estimate)
-    return AlphaComparison(
-        estimate_1=one.estimate,
-        estimate_2=two.estimate,
-        ratio=ratio,
-        ci_low=low,
-        ci_high=high,
-        statistic=ratio,
-        df=np.nan,
-        df2=np.nan,
-        p_value=p_value(turned),
-        method="Independent samples: exact distribution of Feldt's W.",
-        conf_level=conf_level,
-        difference_low=-above,
-        difference_high=-below,
-    )
-
-
-def _alpha(given: Any) -> ReliabilityEstimate:
-    found = (
-        given
-        if isinstance(given, ReliabilityEstimate)
-        else cronbach_alpha(given, ci=None)
-    )
-    if not found.estimate < 1:
-        raise DataError(
-            f"an alpha of {found.estimate:g} cannot be compared: it must be below 1."
-        )
-    return found
-
-
-def _independent(
-    one: ReliabilityEstimate, two: ReliabilityEstimate, method: str, conf_level: float
-) -> AlphaComparison:
-    ratio = (1 - two.estimate) / (1 - one.estimate)
-    if method == "feldt":
-        df1, df2 = float(one.n - 1), float(two.n - 1)
-    else:
-        df1, df2 = matched_df(one.n, one.n_items, two.n, two.n_items)
-    below = float(special.fdtr(df1, df2, ratio))
-    tail = (1 - conf_level) / 2
-    return AlphaComparison(
-        estimate_1=one.estimate,
-        estimate_2=two.estimate,
-        ratio=ratio,
-        ci_low=ratio / float(special.fdtri(df1, df2, 1 - tail)),
-        ci_high=ratio / float(special.fdtri(df1, df2, tail)),
-        statistic=ratio,
-        df=df1,
-        df2=df2,
-        p_value=min(1.0, 2 * min(below, float(special.fdtrc(df1, df2, ratio)))),
-        method=f"Independent samples: Feldt's W, {method} degrees of freedom.",
-        conf_level=conf_level,
-    )
-
-
-def matched_df(n1: int, m1: int, n2: int, m2: int) -> tuple[float, float]:
-    """Return the degrees of freedom of the F nearest to the law of Feldt's W.
-
-    Under equal alphas W is the product of an F on n1 - 1, (n1 - 1)(m1 - 1) and an F on
-    (n2 - 1)(m2 - 1), n2 - 1 degrees of freedom; mean and variance are matched.
-    """
-    f1, f2 = n1 - 1.0, (n1 - 1.0) * (m1 - 1)
-    f3, f4 = (n2 - 1.0) * (m2 - 1), n2 - 1.0
-    if f2 <= 4 or f4 <= 4:
-        raise ModelError(
-            "method='moment-matched' needs more than 5 respondents in the second sample "
-            "and more than 4 degrees of freedom of the items in the first; use "
-            "method='exact'."
-        )
-    mean = f4 * f2 / ((f4 - 2) * (f2 - 2))
-    square = ((f1 + 2) * f4**2 * (f3 + 2) * f2**2) / (
-        (f4 - 2) * (f4 - 4) * (f2 - 2) * (f2 - 4) * f1 * f3
-    )
-    df2 = 2 * mean / (mean - 1)
-    df1 = 2 * mean**2 / (2 * square - mean * square - mean**2)
-    if not (df1 > 0 and df2 > 0):
-        raise ModelError(
-            "no F distribution has the mean and the variance that method="
-            f"'moment-matched' needs for n = {n1} and {n2}, m = {m1} and {m2}; use "
-            "method='exact'."
-        )
-    return df1, df2
-
-
-def _feldt_paired(
-    first: Any, second: Any, correlation: float | None, conf_level: float
-) -> AlphaComparison:
-    published = [isinstance(x, ReliabilityEstimate) for x in (first, second)]
-    if correlation is None:
-        if any(published):
-            raise ModelError(
-                "Feldt's test of alphas of the same people needs correlation=, the "
-                "correlation of the two totals, or the items of both."
-            )
-        first, second, correlation = _shared(first, second)
-    one, two = _alpha(first), _alpha(second)
-    if one.n != two.n:
-        raise DataError(
-            f"alphas of the same people must have the same n; got {one.n} and {two.n}."
-        )
-    if not -1 < correlation < 1:
-        raise DataError(f"correlation must lie between -1 and 1; got {correlation:g}.")
-    n = one.n
-    rest = 4 * (1 - one.estimate) * (1 - two.estimate) * (1 - correlation**2)
-    t = (one.estimate - two.estimate) * np.sqrt(n - 2) / np.sqrt(rest)
-    return AlphaComparison(
-        estimate_1=one.estimate,
-        estimate_2=two.estimate,
-        ratio=(1 - two.estimate) / (1 - one.estimate),
-        ci_low=np.nan,
-        ci_high=np.nan,
-        statistic=float(t),
-        df=float(n - 2),
-        df2=np.nan,
-        p_value=float(2 * special.stdtr(n - 2, -abs(t))),
-        method=f"Dependent samples: Feldt (1980), r of the totals {correlation:.3f}.",
-        conf_level=conf_level,
-    )
-
-
-def _shared(first: Any, second: Any) -> tuple[Any, Any, float]:
-    """Return the items of the people who answered all of both, and r of the totals."""
-    values, matrix = _shared_values((first, second))
-    return values[0], values[1], float(matrix[0, 1])
-
-
-def _shared_values(given: Sequence[Any]) -> tuple[list[FloatArray], FloatArray]:
-    """Return the items of the people who answered all, and r of the totals."""
-    named = {f"alpha{i + 1}": items for i, items in enumerate(given)}
-    matched, _ = match_respondents(named)
-    values = [items.values for items in matched.values()]
-    whole = np.isfinite(np.column_stack([v.sum(axis=1) for v in values])).all(axis=1)
-    values = [v[whole] for v in values]
-    n = int(whole.sum())
-    if n < 3:
-        raise DataError(
-            "at least 3 respondents who answered all items of every alpha are needed, "
-            f"but there {'is' if n == 1 else 'are'} {n}."
-        )
-    totals = np.column_stack([v.sum(axis=1) for v in values])
-    if not (totals.std(axis=0) > 0).all():
-        raise DataError("every total must vary among the shared respondents.")
-    return values, np.corrcoef(totals.T)
-
-
-def _jackknife_paired(first: Any, second: Any, conf_level: float) -> AlphaComparison:
-    one, two, _ = _shared(first, second)
-    if one.shape == two.shape and (one == two).all():
-        raise DataError(
-            "the two alphas come from the same answers; their difference is 0."
-        )
-    a, b = _alpha(one), _alpha(two)
-    n = a.n
-    difference = np.log1p(-b.estimate) - np.log1p(-a.estimate)
-    without = log_alpha_without_each(one) - log_alpha_without_each(two)
-    se = float(np.sqrt(jackknife_covariance([without])[0, 0]))
-    if not se > 0:
-        raise DataError("the difference of the alphas does not vary; it is not tested.")
-    return _paired_test(
-        (a.estimate, b.estimate),
-        float(difference),
-        se,
-        n,
-        conf_level,
-        method="Dependent samples: jackknife of -ln(1 - alpha), t.",
-    )
-
-
-def _influence_paired(first: Any, second: Any, conf_level: float) -> AlphaComparison:
-    found = alpha_covariance({"first": first, "second": second})
-    one, two = (float(a) for a in found.estimate)
-    v = found.bonett
-    n = int(found.n_shared[0, 1])
-    if n < 3:
-        raise DataError(
-            f"the two alphas share {counted(n, 'respondent')}; compare them with "
-            "paired=False."
-        )
-    # -ln(1 - a1) + ln(1 - a2) is the log of the ratio
-    difference = np.log((1 - two) / (1 - one))
-    se = np.sqrt(v[0, 0] + v[1, 1] - 2 * v[0, 1])
-    if not se > 0:
-        raise DataError(
-            "the two alphas come from the same answers; their difference is 0."
-        )
-    return _paired_test(
-        (one, two),
-        float(difference),
-        float(se),
-        n,
-        conf_level,
-        method="Dependent samples: distribution-free covariance, Bonett scale.",
-        notes=_small_sample_note(n),
-    )
-
-
-def _paired_test(
-    estimates: tuple[float, float],
-    difference: float,
-    se: float,
-    n: int,
-    conf_level: float,
-    *,
-    method: str,
-    notes: tuple[str, ...] = (),
-) -> AlphaComparison:
-    """Return the t test of a difference on the Bonett scale, n - 1 df."""
-    t = difference / se
-    half = special.stdtrit(n - 1, (1 + conf_level) / 2) * se
-    return AlphaComparison(
-        estimate_1=estimates[0],
-        estimate_2=estimates[1],
-        ratio=float(np.exp(difference)),
-        ci_low=float(np.exp(difference - half)),
-        ci_high=float(np.exp(difference + half)),
-        statistic=float(t),
-        df=float(n - 1),
-        df2=np.nan,
-        p_value=float(2 * special.stdtr(n - 1, -abs(t))),
-        method=method,
-        conf_level=conf_level,
-        notes=notes,
-    )
-
-
-def _small_sample_note(n: int) -> tuple[str, ...]:
-    if n >= _FEW:
-        return ()
-    return (
-        "This test rejects too often in small samples (SIMULATED, at .05: .14 with 10 "
-        f"respondents, .08 with 30; here {n}); method='jackknife' does not.",
-    )

@@ -25,7 +25,7 @@ from waistats.rg.moderators import moderator_term, tested_rows
 from waistats.rg.pooling import likelihood
 from waistats.rg.study import RGStudy
 from waistats.tables.models import cells, coefficients, moderators as in_alpha
-from waistats.tables.studies import correlates, screen
+from waistats.tables.moderators import correlates, screen
 
 
 def moderators(study: RGStudy) -> list[Section]:

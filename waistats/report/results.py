@@ -15,7 +15,7 @@ from waistats.rg.robustness import robustness
 from waistats.rg.study import RGStudy
 from waistats.tables._build import spec
 from waistats.tables.models import cells, components, heterogeneity
-from waistats.tables.studies import screen
+from waistats.tables.moderators import screen
 
 # beyond this many rows a forest plot fills more than a page
 MANY = 40

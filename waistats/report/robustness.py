@@ -11,8 +11,9 @@ from waistats.report.blocks import Block, Paragraph, Section, embed
 from waistats.report.results import MANY
 from waistats.report.text import number_of, opened, why_not
 from waistats.rg._part import is_large
+from waistats.rg._spread_result import WORDS, SpreadResult
 from waistats.rg.pooling import FEWEST_TO_POOL, pool
-from waistats.rg.spread import WORDS, SpreadResult, spread_analysis
+from waistats.rg.spread import spread_analysis
 from waistats.rg.study import RGStudy
 from waistats.sensitivity.multiverse import Multiverse
 from waistats.tables.sensitivity import (

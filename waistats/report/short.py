@@ -20,7 +20,8 @@ from waistats.report.text import (
 from waistats.rg.study import RGStudy
 from waistats.tables._spec import TableSpec
 from waistats.tables.models import cells
-from waistats.tables.studies import screen, studies
+from waistats.tables.moderators import screen
+from waistats.tables.studies import studies
 
 _ROWS = 14  # of a table that leaves room for the rest of a page
 _LIMITS = 5

@@ -23,13 +23,13 @@ from waistats.rg.references import (
     study_references,
 )
 from waistats.rg.study import RGStudy
-from waistats.tables.studies import (
+from waistats.tables.reporting import (
     agreement,
-    characteristics,
     comparison,
     induction as induction_table,
     quality,
 )
+from waistats.tables.studies import characteristics
 
 # studies that a page lists; of more, the files have all
 ROWS = 500

@@ -1,7 +1,14 @@
 """Tables for a paper; great_tables is loaded when a table is made."""
 
 from waistats._signature import shorten
-from waistats.tables import generic, models, sensitivity, studies as of_studies
+from waistats.tables import (
+    generic,
+    models,
+    moderators as of_moderators,
+    reporting,
+    sensitivity,
+    studies as of_studies,
+)
 from waistats.tables._gt import published
 from waistats.tables.export import (
     add_table,
@@ -34,18 +41,18 @@ small_study = published(sensitivity.small_study)
 spread = published(sensitivity.spread)
 subgroups = published(sensitivity.subgroups)
 
-agreement = published(of_studies.agreement)
+agreement = published(reporting.agreement)
 characteristics = published(of_studies.characteristics)
-comparison = published(of_studies.comparison)
-correlates = published(of_studies.correlates)
+comparison = published(reporting.comparison)
+correlates = published(of_moderators.correlates)
 descriptives = published(of_studies.descriptives)
-flow = published(of_studies.flow)
-induction = published(of_studies.induction)
+flow = published(reporting.flow)
+induction = published(reporting.induction)
 items = published(of_studies.items)
-levels = published(of_studies.levels)
-quality = published(of_studies.quality)
+levels = published(of_moderators.levels)
+quality = published(reporting.quality)
 reliability = published(of_studies.reliability)
-screen = published(of_studies.screen)
+screen = published(of_moderators.screen)
 studies = published(of_studies.studies)
 
 __all__ = [

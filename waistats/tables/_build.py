@@ -19,6 +19,7 @@ from waistats._format import (
     p_value,
 )
 from waistats._labels import LABELS, LIMITS, column_words, decimals
+from waistats.errors import DataError, listing
 from waistats.provenance import SIMULATED as MARK, is_simulated
 from waistats.tables._spec import Column, Show, TableSpec, head
 from waistats.tables._typeset import Runs, markup, plain
@@ -339,3 +340,10 @@ def abbreviations(columns: Sequence[Column]) -> str:
 def row_shows(shows: Mapping[str, Show], default: Show) -> Callable[[Any, Any], str]:
     """Return a formatter that takes its form from another column's value."""
     return lambda key, value: shows.get(str(key), default)(value)
+
+
+def check_columns(frame: pd.DataFrame, names: Sequence[str], maker: str) -> None:
+    """Raise a DataError for a frame of another kind."""
+    absent = [name for name in names if name not in frame]
+    if absent:
+        raise DataError(f"The frame lacks {listing(absent)}; make it with {maker}.")

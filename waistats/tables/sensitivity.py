@@ -10,8 +10,8 @@ from waistats._labels import column_words, plain_head, statistic_text, symbol
 from waistats.errors import DataError, ModelError
 from waistats.figures.forest import fit_groups
 from waistats.measures import back_transform
+from waistats.rg._spread_result import SpreadResult
 from waistats.rg.as_model import as_model, left_out_by
-from waistats.rg.spread import SpreadResult
 from waistats.sensitivity.deletion import (
     cumulative as cumulative_frame,
     influence as influence_frame,

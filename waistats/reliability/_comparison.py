@@ -1,0 +1,149 @@
+"""What a comparison of alphas returns."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from waistats._format import Result, coefficient, counted, interval, level, p_statement
+from waistats.provenance import marked, of_simulated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class AlphaComparison(Result):
+    """A test of two alphas being equal in the population.
+
+    Attributes
+    ----------
+    estimate_1, estimate_2 : float
+        The alphas.
+    ratio : float
+        (1 - estimate_2) / (1 - estimate_1): above 1 where the first alpha is higher.
+    ci_low, ci_high : float
+        Limits of the ratio; NaN where the method gives none.
+    statistic : float
+        Feldt's W (the ratio), F, or t for alphas of the same people.
+    df, df2 : float
+        Degrees of freedom; ``df2`` is NaN for t, both are for the exact law.
+    p_value : float
+        Two-sided.
+    method : str
+        Which test, in words.
+    conf_level : float
+        Confidence level of the limits.
+    simulated : bool
+        Whether the responses of either are SIMULATED.
+    difference_low, difference_high : float
+        Limits of the first population alpha less the second; NaN where the method
+        gives none.
+    notes : tuple of str
+        What a reader must know.
+    """
+
+    estimate_1: float
+    estimate_2: float
+    ratio: float
+    ci_low: float
+    ci_high: float
+    statistic: float
+    df: float
+    df2: float
+    p_value: float
+    method: str
+    conf_level: float = 0.95
+    simulated: bool = False
+    difference_low: float = np.nan
+    difference_high: float = np.nan
+    notes: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the test in one row."""
+        names = (
+            *("estimate_1", "estimate_2", "ratio", "ci_low", "ci_high"),
+            *("statistic", "df", "df2", "p_value"),
+            *("difference_low", "difference_high"),
+        )
+        frame = pd.DataFrame({name: [getattr(self, name)] for name in names})
+        return marked(frame, self.simulated)
+
+    def heading(self) -> str:
+        """Return the alphas and the verdict in a line."""
+        return (
+            f"alpha = {coefficient(self.estimate_1)} and "
+            f"{coefficient(self.estimate_2)}{of_simulated(self.simulated)}, "
+            f"{p_statement(self.p_value)}"
+        )
+
+    def closing(self) -> str:
+        """Return the method, the intervals of ratio and difference, and the notes."""
+        lines = [self.method]
+        if not np.isnan(self.ci_low):
+            limits = interval(self.ci_low, self.ci_high)
+            lines.append(f"{level(self.conf_level)} CI of the ratio {limits}")
+        if not np.isnan(self.difference_low):
+            limits = interval(self.difference_low, self.difference_high)
+            lines.append(f"{level(self.conf_level)} CI of the difference {limits}")
+        return "\n".join([*lines, *self.notes])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class AlphasComparison(Result):
+    """A test of three or more alphas being equal in the population.
+
+    Attributes
+    ----------
+    estimates : tuple of float
+        The alphas, in the order given.
+    n, n_items : tuple of int
+        Respondents and items of each.
+    statistic : float
+        Chi-square, or F of the jackknife.
+    df, df2 : float
+        Degrees of freedom; ``df2`` is NaN for chi-square.
+    p_value : float
+        Of the test that all are equal.
+    method : str
+        Which test, in words.
+    simulated : bool
+        Whether the responses of any are SIMULATED.
+    notes : tuple of str
+        What a reader must know.
+    """
+
+    estimates: tuple[float, ...]
+    n: tuple[int, ...]
+    n_items: tuple[int, ...]
+    statistic: float
+    df: float
+    df2: float
+    p_value: float
+    method: str
+    simulated: bool = False
+    notes: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per alpha."""
+        frame = pd.DataFrame(
+            {
+                "term": [f"alpha{i + 1}" for i in range(len(self.estimates))],
+                "estimate": self.estimates,
+                "n": self.n,
+                "n_items": self.n_items,
+            }
+        )
+        return marked(frame, self.simulated)
+
+    def heading(self) -> str:
+        """Return the test in a line."""
+        if np.isnan(self.df2):
+            test = f"chi-square({self.df:g}) = {self.statistic:.2f}"
+        else:
+            test = f"F({self.df:g}, {self.df2:g}) = {self.statistic:.2f}"
+        return (
+            f"{counted(len(self.estimates), 'alpha')}{of_simulated(self.simulated)}: "
+            f"{test}, {p_statement(self.p_value)}"
+        )
+
+    def closing(self) -> str:
+        """Return the method and the notes."""
+        return "\n".join([self.method, *self.notes])
