@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from waistats import reliability_by_study, summarize_responses
-from waistats.reliability.by_study import _query, _query_gate
+from waistats.reliability.by_study import _query_gate, _query_once
 
 ITEMS = [f"q{i}" for i in range(1, 13)]
 RUNS = 5
@@ -78,7 +78,7 @@ def seconds(function: Callable[[], object]) -> float:
 def queries(function: Callable[[], object]) -> int:
     """Return how many queries with a row a study a call asks."""
     asked = 0
-    fetch = _query.fetch
+    fetch = _query_once.fetch
 
     def counted(query: object) -> pd.DataFrame:
         nonlocal asked
@@ -86,7 +86,7 @@ def queries(function: Callable[[], object]) -> int:
         asked += len(found) > 1
         return found
 
-    modules = (_query, _query_gate)
+    modules = (_query_once, _query_gate)
     try:
         for module in modules:
             module.fetch = counted

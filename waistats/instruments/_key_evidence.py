@@ -35,7 +35,7 @@ class KeySums:
         Of the items as they are in the file.
     with_own, with_all : ndarray, shape (k, m)
         Sums of products of each item with the sum of the unreversed items of its own
-        subscale, and of the whole form.
+        subscale, and of the whole form; the latter is asked of reversed items only.
     own_squares : ndarray, shape (k, g)
         Sums of squares of the sums of the unreversed items of the g subscales.
     all_squares : ndarray, shape (k,)

@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 
 from waistats.errors import DataError
-from waistats.reliability.by_study import _query as batches
+from waistats.instruments._key_decision import key_plan
+from waistats.reliability.by_study import _query as batches, _query_gate as gate
 from waistats.reliability.by_study._layout import Layout, plan_scales
-from waistats.reliability.by_study._query import Answers, sums_query
+from waistats.reliability.by_study._query import Answers
+from waistats.reliability.by_study._query_once import once_query, plan_of
 from waistats.reliability.by_study._sources import ibis_calls, open_source
 from waistats.reliability.by_study.api import reliability_by_study
 
@@ -371,36 +373,34 @@ def test_the_query_compiles_for_other_engines(dialect, products):
     """One statement, grouped by study and completeness, with only sums in it."""
     table = whole_number_table()
     plan = plan_scales(ITEMS, instrument="WAI-S")
-    query = sums_query(
-        Answers(
-            table=table,
-            layout=Layout(study="study"),
-            plan=plan,
-            order=(),
-            turned=plan.reversed,
-        ),
-        products=products,
-    )
+    answers = Answers(table=table, layout=Layout(study="study"), plan=plan, order=())
+    columns = list(plan.form_columns)
+    layout = key_plan(plan.form, columns).layout
+    wanted = plan_of(answers, columns, layout, products=products)
+    query = once_query(answers, wanted).query
     sql = str(ibis.to_sql(query, dialect=dialect)).upper()
     assert sql.count("GROUP BY") == 1
-    # items: sum and square; totals: square
-    assert sql.count("SUM(") == 12 * 2 + 4 + (66 if products else 0)
+    # items: sum, square, product with their subscale; reversed ones with the form too
+    reverse = len(plan.reversed)
+    # products of the totals: of what is kept, what is reversed, and of both
+    assert sql.count("SUM(") == 12 * 3 + reverse + len(wanted.squares) + (
+        66 if products else 0
+    )
     assert "JOIN" not in sql
     assert "OVER" not in sql
 
 
 def test_an_integer_query_asks_for_whole_numbers():
-    query = sums_query(
-        Answers(
-            table=whole_number_table(),
-            layout=Layout(study="study"),
-            plan=plan_scales(ITEMS),
-            order=(),
-            turned=frozenset(),
-        )
+    plan = plan_scales(ITEMS)
+    answers = Answers(
+        table=whole_number_table(), layout=Layout(study="study"), plan=plan, order=()
     )
+    layout = gate._key_layout(plan, ITEMS)
+    query = once_query(answers, plan_of(answers, ITEMS, layout, products=False)).query
     kinds = {name: str(kind) for name, kind in query.schema().items()}
-    sums = [kind for name, kind in kinds.items() if name[0] in "sq" and name != "study"]
+    sums = [
+        kind for name, kind in kinds.items() if name[0] in "squ" and name != "study"
+    ]
     assert set(sums) == {"int64"}
     assert not any(name.startswith(("p", "w")) for name in kinds)
 

@@ -19,7 +19,7 @@ import pytest
 from waistats.errors import DataError
 from waistats.instruments._gate import GateOptions, declared_range
 from waistats.io._long import LongColumns
-from waistats.reliability.by_study import _query_gate as gate
+from waistats.reliability.by_study import _query_gate as gate, _query_once as once
 from waistats.reliability.by_study._layout import Layout, plan_scales
 from waistats.reliability.by_study._query import Answers, sums_query, widened
 from waistats.reliability.by_study._sources import Source, ibis_calls, tells_nan
@@ -110,7 +110,7 @@ def test_the_queries_compile_for_every_dialect(dialect, options, monkeypatch):
         turned=plan.reversed,
         codes=(99.0,),
     )
-    monkeypatch.setattr(gate, "origins", lambda *_, **__: {})
+    monkeypatch.setattr(once, "origins", lambda *_, **__: {})
     columns = list(plan.form_columns or plan.columns)
     limits = declared_range(plan.form, [], GateOptions())
     layout = gate._key_layout(plan, columns)
@@ -120,13 +120,16 @@ def test_the_queries_compile_for_every_dialect(dialect, options, monkeypatch):
     tall = Source(table=table(dialect, keys | {"answer": "float64"}))
     queries = [
         sums_query(answers),
-        sums_query(answers, products=True, near=dict.fromkeys(ITEMS, 4.0)),
+        sums_query(answers, near=dict.fromkeys(ITEMS, 4.0), with_total=True),
         sums_query(replace(answers, besides=frozenset(ITEMS[:2]), both_ends=8.0)),
         gate._ends_query(answers, columns),
         gate._wrong_query(answers, columns, limits or (1.0, 7.0), whole=True),
-        gate._gate_query(answers, columns, layout),
-        gate._gate_query(
-            replace(answers, besides=frozenset(ITEMS[:2])), columns, layout
+        *(
+            once.once_query(
+                of, once.plan_of(of, columns, layout, products=products), with_ends=ends
+            ).query
+            for of in (answers, replace(answers, besides=frozenset(ITEMS[:2])))
+            for products, ends in ((False, True), (True, False))
         ),
         widened(tall, long, {name: name for name in ITEMS}),
         wide.filter(~gate._blank(wide["study"])),

@@ -1,5 +1,6 @@
 """Answers far from zero: a query and memory give the same numbers, and the right ones."""
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -128,8 +129,8 @@ def test_missing_answers_and_long_tables_are_shifted_too(tmp_path):
 
 def test_one_query_for_the_gate_and_the_sums(tmp_path, monkeypatch):
     """One scale without a key: the gate's sums are those that alpha is made of."""
-    import waistats.reliability.by_study._query as query
     import waistats.reliability.by_study._query_gate as gate
+    import waistats.reliability.by_study._query_once as query
 
     asked = []
 
@@ -157,8 +158,8 @@ def test_one_query_for_the_gate_and_the_sums(tmp_path, monkeypatch):
 
 def test_one_query_for_the_sums_that_leave_a_site(tmp_path, monkeypatch):
     """Cross-products come with the gate's sums: the answers are read once."""
-    import waistats.reliability.by_study._query as query
     import waistats.reliability.by_study._query_gate as gate
+    import waistats.reliability.by_study._query_once as query
 
     by_study = []
     fetch = gate.fetch
@@ -194,3 +195,56 @@ def test_answers_out_of_range_are_counted_by_study_only_where_there_are_any(tmp_
         reliability_by_study(str(path), response_range=(-100, top - 1), **options)
     n = int((frame[ITEMS] == top).sum(axis=None))
     assert f"{n} " in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int64, np.float64])
+@pytest.mark.parametrize("form", [False, True])
+@pytest.mark.parametrize("products", [False, True])
+def test_sums_that_travel_together_are_those_of_memory(tmp_path, kind, form, products):
+    """Whole numbers are packed, real ones are not; gaps break single scales."""
+    rng = np.random.default_rng(8)
+    latent = rng.normal(size=(600, 1))
+    wide = np.clip(np.round(latent + rng.normal(size=(600, 12)) + 4), 1, 7)
+    wide[:, [3, 9]] = 8 - wide[:, [3, 9]]
+    names = [f"q{i}" for i in range(1, 13)]
+    frame = pd.DataFrame(wide, columns=names).astype(kind)
+    gaps = frame.convert_dtypes() if kind is not np.float64 else frame
+    gaps = gaps.mask(rng.random((600, 12)) < 0.02)
+    gaps.insert(0, "study", rng.choice(["a", "b", "c"], 600))
+    path = tmp_path / "answers.parquet"
+    gaps.to_parquet(path)
+    options = {"study": "study", "items": "q"}
+    if form:
+        options |= {"instrument": "WAI-S"}
+    if products:
+        options |= {"coefficient": "standardized_alpha", "ci": None}
+    if not form:
+        options |= {"reverse": ["q4", "q10"]}
+    queried = reliability_by_study(path, **options)
+    memory = reliability_by_study(gaps, **options)
+    for column in ("estimate", "n", "n_excluded", "score_mean", "score_sd"):
+        if column in memory:
+            assert queried[column].to_numpy(dtype=float) == pytest.approx(
+                memory[column].to_numpy(dtype=float), rel=1e-12
+            )
+
+
+def test_a_file_that_misstates_its_ends_is_summed_one_by_one(tmp_path, monkeypatch):
+    """Sums that ran over show, since products add up to squares no more."""
+    import waistats.reliability.by_study._query_gate as gate
+
+    frame = pd.DataFrame(answers(0).astype(np.int8), columns=ITEMS).assign(study=STUDY)
+    path = tmp_path / "answers.parquet"
+    frame.to_parquet(path)
+    known = gate._known_ends
+
+    def misstated(*given):
+        found = known(*given)
+        assert found is not None
+        return replace(found, low=found.low * 0 + 1, high=found.high * 0 + 1, most=2)
+
+    monkeypatch.setattr(gate, "_known_ends", misstated)
+    found = reliability_by_study(path, study="study", items=ITEMS)
+    for i, part in enumerate((answers(0)[:40], answers(0)[40:])):
+        right = exact_alpha(part)
+        assert found.loc[i, "estimate"] == pytest.approx(right, rel=1e-12)

@@ -28,7 +28,6 @@ from waistats.reliability.by_study._layout import (
 from waistats.reliability.by_study._query import (
     Answers,
     long_items,
-    query_summaries,
     study_batches,
     widened,
 )
@@ -37,6 +36,7 @@ from waistats.reliability.by_study._query_gate import (
     query_gate,
     without_blanks,
 )
+from waistats.reliability.by_study._query_moments import query_summaries
 from waistats.reliability.by_study._query_where import selected_rows
 from waistats.reliability.by_study._sources import (
     Reading,
@@ -384,10 +384,12 @@ def _queried(source: Source, question: Question, products: bool) -> StudySums:
         plan=plan,
         order=source.order,
         codes=question.gate.missing_codes,
+        stored=source.stored,
+        rows=source.rows,
     )
-    gated, found = query_gate(answers, question.gate, products=products)
+    gated, sums, found = query_gate(answers, question.gate, products=products)
     question.say(found)
-    samples, summaries = query_summaries(gated, products=products)
+    samples, summaries = query_summaries(gated, sums)
     return StudySums(
         samples=with_form(samples, plan),
         summaries={(None, scale): of for scale, of in summaries.items()},

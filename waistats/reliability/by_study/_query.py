@@ -1,11 +1,7 @@
-"""Responses of some studies at a time, for what sums cannot give.
+"""Answers as a query has them, in Ibis's words, for whatever engine Ibis speaks to.
 
-The query for sums by study, in Ibis's words, for whatever engine Ibis speaks to.
-
-It groups by study and by which scales a respondent completed, so that every scale is
-summed over its own complete respondents although each item is summed once.
-
-Sums by study, as a query gives them, to samples and their moments.
+Items as numbers, sums of scored items by study and by which scales a respondent
+completed, and the responses of some studies at a time, for what sums cannot give.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,22 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._caller import option
-from waistats._typing import IntArray
-from waistats.errors import DataError, listing
+from waistats.errors import DataError
 from waistats.io._long import LongColumns, item_name
-from waistats.reliability._moments import SumArray
 from waistats.reliability.by_study._layout import (
     CARRIED,
     NO_ONE,
     Layout,
     ScalePlan,
     as_text,
-    joined_text,
-    joined_values,
 )
 from waistats.reliability.by_study._sources import Source, fetch, without_nan
-from waistats.reliability.by_study._summaries import Summary, summary_from_sums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,8 +49,10 @@ class Answers:
         Items to reverse-score in addition to those of the key.
     both_ends : float
         Sum of the lowest and the highest answer, between which these are reversed.
-    rows : DataFrame or None
-        What `sums_query` gives, where the gate has asked for it already.
+    stored : bool
+        Whether the table is files of Parquet, which know the ends of their columns.
+    rows : int
+        Rows of the table, 0 where they were not counted.
     """
 
     table: Any
@@ -73,7 +65,8 @@ class Answers:
     codes: tuple[float, ...] = ()
     besides: frozenset[object] = frozenset()
     both_ends: float = 0.0
-    rows: pd.DataFrame | None = None
+    stored: bool = False
+    rows: int = 0
 
     @property
     def keys(self) -> list[str]:
@@ -142,7 +135,7 @@ def item_number(
     return ibis.ifelse(column.isin(list(codes)), ibis.null(str(column.type())), column)
 
 
-def _oriented(answers: Answers, column: object, *, narrow: bool) -> Any:
+def oriented(answers: Answers, column: object, *, narrow: bool) -> Any:
     """Return an item as numbers, reverse-scored where the user says so."""
     x = item_number(answers.table, str(column), answers.codes, narrow=narrow)
     if column not in answers.besides:
@@ -154,7 +147,6 @@ def _oriented(answers: Answers, column: object, *, narrow: bool) -> Any:
 def sums_query(
     answers: Answers,
     *,
-    products: bool = False,
     near: dict[str, float] | None = None,
     with_total: bool = False,
 ) -> Any:
@@ -164,8 +156,6 @@ def sums_query(
     ----------
     answers : Answers
         The table and the scales.
-    products : bool
-        Whether cross-products are needed too.
     near : dict of str to float, optional
         What is taken off the answers of an item before summing.
     with_total : bool
@@ -174,7 +164,7 @@ def sums_query(
     plan, table = answers.plan, answers.table
     position = {column: j for j, column in enumerate(plan.columns)}
     narrow = len(position) <= _MOST_NARROW
-    given = {f"x{j}": _oriented(answers, c, narrow=narrow) for c, j in position.items()}
+    given = {f"x{j}": oriented(answers, c, narrow=narrow) for c, j in position.items()}
     kept = [*answers.keys, *answers.order]
     if answers.layout.long is not None:
         kept.append("waistats_answers")
@@ -194,18 +184,15 @@ def sums_query(
         y = base[f"y{j}"]
         asked |= {f"s{j}": y.sum(), f"q{j}": (y * y).sum()}
     for name in scales:
-        total = _wide(base[f"y{name}"])
+        total = with_room(base[f"y{name}"])
         asked[f"square_{name}"] = (total * total).sum()
     if with_total:
         # exact as real numbers up to 2**53, and faster than whole ones
         whole = base["yt0"].cast("float64")
         for j in position.values():
             asked[f"a{j}"] = (base[f"y{j}"].cast("float64") * whole).sum()
-    if products:
-        for j, k in _pairs(plan, position):
-            asked[f"p{j}_{k}"] = (base[f"y{j}"] * base[f"y{k}"]).sum()
     if answers.layout.long is not None:
-        present = [_given(base[f"x{j}"]).cast("int64") for j in position.values()]
+        present = [is_given(base[f"x{j}"]).cast("int64") for j in position.values()]
         counted = sum(present[1:], start=present[0])
         asked["twice"] = (base["waistats_answers"] > counted).cast("int64").sum()
     groups = [
@@ -213,7 +200,7 @@ def sums_query(
     ]
     if answers.order:
         asked["first"] = base[answers.order[-1]].min()
-    full = {f"c_{name}": _given(base[name]) for name in scales}
+    full = {f"c_{name}": is_given(base[name]) for name in scales}
     return base.group_by(groups, **full).aggregate(**asked)
 
 
@@ -299,7 +286,7 @@ def _turned(answers: Answers, base: Any, position: dict[object, int]) -> dict[st
     return found
 
 
-def _wide(column: Any) -> Any:
+def with_room(column: Any) -> Any:
     """Return a total with room for its square.
 
     Ibis takes sums of small numbers for larger ones than engines make of them, and so
@@ -310,153 +297,8 @@ def _wide(column: Any) -> Any:
     return column.cast("float64").cast("int64")
 
 
-def _given(column: Any) -> Any:
+def is_given(column: Any) -> Any:
     return column.notnull()  # noqa: PD004 (Ibis)
-
-
-def _pairs(plan: ScalePlan, position: dict[object, int]) -> list[tuple[int, int]]:
-    """Return the pairs of items that share a scale, each once."""
-    found = set()
-    for columns in plan.scales.values():
-        at = sorted(position[c] for c in columns)
-        found |= {(j, k) for a, j in enumerate(at) for k in at[a + 1 :]}
-    return sorted(found)
-
-
-def query_summaries(
-    answers: Answers, *, products: bool = False
-) -> tuple[pd.DataFrame, dict[str, Summary]]:
-    """Return the samples, in order, and the moments of each scale.
-
-    Raises
-    ------
-    DataError
-        If a study is empty or, in a long table, an item answered twice.
-    """
-    near = origins(answers)
-    rows = answers.rows
-    several = len(answers.plan.columns) > 1
-    if rows is None or (products and several and "p0_1" not in rows):
-        rows = fetch(sums_query(answers, products=products, near=near))
-    if rows.empty:
-        raise DataError(NO_ONE)
-    samples, codes = ordered_samples(rows, answers)
-    _refuse_repeats(rows, samples, codes)
-    return samples, {
-        scale: _summary(
-            rows, codes, len(samples), i, columns, answers.plan, products, near
-        )
-        for i, (scale, columns) in enumerate(answers.plan.scales.items())
-    }
-
-
-def ordered_samples(
-    rows: pd.DataFrame, answers: Answers
-) -> tuple[pd.DataFrame, IntArray]:
-    """Return one row per sample in order of first appearance, and each row's sample.
-
-    Without an order of rows, samples are ordered by name.
-    """
-    texts = {name: as_text(rows[name]) for name in answers.keys}
-    empty = [name for name, text in texts.items() if text.isna().any()]
-    if empty:
-        lost = int(rows.loc[texts[empty[0]].isna().to_numpy(), "n"].sum())
-        raise DataError(
-            f"every respondent needs a value, but {listing(empty)} is empty for "
-            f"{lost}. Fill it in or leave these respondents out."
-        )
-    joined = pd.Series(joined_text(list(texts.values())), dtype=object)
-    if answers.order:
-        order = rows[[*answers.order[:-1], "first"]].copy()
-        by = list(order.columns)
-    else:
-        order, by = joined.to_frame("name"), ["name"]
-    place = order.sort_values(by, kind="stable").index.to_numpy()
-    _, names = pd.factorize(joined.iloc[place])
-    codes = pd.Index(names).get_indexer(pd.Index(joined)).astype(np.int64)
-    first = pd.Series(place).groupby(codes[place]).first().to_numpy()
-    samples = pd.DataFrame(
-        {
-            "study_id": texts[answers.layout.study].iloc[first].to_numpy(dtype=object),
-            "sample_id": np.asarray(names, dtype=object),
-        }
-    )
-    for name in answers.layout.by:
-        samples[name] = texts[name].iloc[first].to_numpy(dtype=object)
-    return _with_facts(samples, answers), codes
-
-
-def _with_facts(samples: pd.DataFrame, answers: Answers) -> pd.DataFrame:
-    """Add the facts of a sample that the table holds: rater, provenance, ..."""
-    known = answers.table.columns
-    carry = [c for c in CARRIED if c in known and c not in answers.layout.keys]
-    if not carry:
-        return samples
-    table = answers.table.select(*answers.keys, *carry).distinct()
-    found = fetch(table)
-    joined = joined_text([as_text(found[name]) for name in answers.keys])
-    codes = pd.Index(samples["sample_id"]).get_indexer(pd.Index(joined))
-    for name in carry:
-        samples[name] = joined_values(found[name], codes, len(samples))
-    return samples
-
-
-def _refuse_repeats(rows: pd.DataFrame, samples: pd.DataFrame, codes: IntArray) -> None:
-    names = samples["study_id"].to_numpy()
-    if "twice" in rows and (rows["twice"].fillna(0) > 0).any():
-        where = dict.fromkeys(names[codes[(rows["twice"] > 0).to_numpy()]])
-        raise DataError(
-            f"respondents answer an item more than once in study {listing(where)}. "
-            f"Name every column that identifies a respondent in {option('person')}, for "
-            "example client and session."
-        )
-
-
-def _summary(
-    rows: pd.DataFrame,
-    codes: IntArray,
-    k: int,
-    scale: int,
-    columns: Sequence[object],
-    plan: ScalePlan,
-    products: bool,
-    near: dict[str, float],
-) -> Summary:
-    position = {column: j for j, column in enumerate(plan.columns)}
-    at = [position[column] for column in columns]
-    full = rows[f"c_t{scale}"].to_numpy(dtype=bool)
-    kept, part = codes[full], rows[full]
-
-    def summed(name: str) -> SumArray:
-        return _added(part[name], kept, k)
-
-    given = _added(rows["n"], codes, k)
-    n = summed("n")
-    cross = None
-    if products:
-        cross = np.empty((k, len(at), len(at)), dtype=summed(f"q{at[0]}").dtype)
-        for a, j in enumerate(at):
-            cross[:, a, a] = summed(f"q{j}")
-            for b in range(a + 1, len(at)):
-                low, high = sorted((j, at[b]))
-                cross[:, a, b] = cross[:, b, a] = summed(f"p{low}_{high}")
-    return summary_from_sums(
-        n=n.astype(np.int64),
-        n_excluded=(given - n).astype(np.int64),
-        sums=np.column_stack([summed(f"s{j}") for j in at]),
-        squares=np.column_stack([summed(f"q{j}") for j in at]),
-        total_square=summed(f"square_t{scale}"),
-        products=cross,
-        origin=np.array([near.get(str(column), 0.0) for column in columns]),
-    )
-
-
-def _added(values: "pd.Series[Any]", codes: IntArray, k: int) -> SumArray:
-    """Return sums by sample; whole numbers stay whole."""
-    whole = pd.api.types.is_integer_dtype(values)
-    total: SumArray = np.zeros(k, dtype=np.int64 if whole else np.float64)
-    np.add.at(total, codes, values.to_numpy(dtype=total.dtype))
-    return total
 
 
 # respondents fetched at once: bounds memory, and is one fetch for most data

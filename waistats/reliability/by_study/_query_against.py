@@ -16,6 +16,7 @@ from waistats.instruments._findings import Finding
 from waistats.instruments._key_decision import against_finding
 from waistats.reliability.by_study._layout import ScalePlan, as_text, joined_text
 from waistats.reliability.by_study._query import Answers, origins, sums_query
+from waistats.reliability.by_study._query_once import Sums
 from waistats.reliability.by_study._sources import fetch
 
 _MOST_ALPHAS = 200
@@ -26,6 +27,7 @@ def query_against(
     columns: Sequence[object],
     against: BoolArray,
     studies: Sequence[str],
+    sums: Sums,
 ) -> list[Finding]:
     """Return a warning for each item that correlates negatively with its scale.
 
@@ -39,6 +41,8 @@ def query_against(
         Which items correlate negatively with their subscale, in each study.
     studies : sequence of str
         Names of the u studies.
+    sums : Sums
+        What is known already.
     """
     found = []
     known: dict[str, pd.DataFrame] = {}
@@ -47,7 +51,7 @@ def query_against(
         if scale is None:
             continue
         if scale not in known:
-            known[scale] = _sums(answers, scale)
+            known[scale] = _sums(answers, scale, sums)
         names = {studies[i] for i in np.flatnonzero(against[:, j]).tolist()}
         of = list(answers.plan.scales[scale])
         places = _places(known[scale], of.index(columns[j]), len(of), names)
@@ -60,23 +64,20 @@ def _scale_of(plan: ScalePlan, column: object) -> str | None:
     return max(held)[1] if held else None
 
 
-def _sums(answers: Answers, scale: str) -> pd.DataFrame:
+def _sums(answers: Answers, scale: str, known: Sums) -> pd.DataFrame:
     """Return the sums of the complete respondents of one scale, one row per sample."""
     of = answers.plan.scales[scale]
-    plan = replace(answers.plan, scales={scale: of})
-    rows = answers.rows
-    if rows is None:
-        one = replace(answers, plan=plan)
+    if answers.plan.form is None and len(answers.plan.scales) == 1:
+        full = known.scored(np.zeros(len(known.rows), dtype=bool))[known.full]
+        square = "square0"
+    else:
+        one = replace(answers, plan=replace(answers.plan, scales={scale: of}))
         rows = fetch(sums_query(one, near=origins(one), with_total=True))
-    place = {column: j for j, column in enumerate(plan.columns)}
-    full = rows[rows["c_t0"].to_numpy(dtype=bool)]
-    numbers = {"n": "n", "square": "square_t0"}
-    for i, column in enumerate(of):
-        j = place[column]
-        numbers |= {f"s{i}": f"s{j}", f"q{i}": f"q{j}", f"a{i}": f"a{j}"}
-    table = pd.DataFrame(
-        {name: full[old].to_numpy(dtype=np.float64) for name, old in numbers.items()}
-    )
+        full = rows[rows["c_t0"].to_numpy(dtype=bool)]
+        square = "square_t0"
+    names = [f"{name}{j}" for name in "sqa" for j in range(len(of))]
+    table = full[["n", *names]].astype(np.float64).reset_index(drop=True)
+    table["square"] = full[square].to_numpy(dtype=np.float64)
     texts = [as_text(full[name]) for name in answers.keys]
     table["cell"] = joined_text(texts)
     table["study"] = texts[0].to_numpy(dtype=object)

@@ -1,7 +1,7 @@
 """The gate where answers are queried, not read: ends, codes and the state of the key.
 
-One query for the ends of every item and for its products with the other items of its
-scale, by study; the values of an item are looked at only where its ends are doubtful.
+The sums that coefficients are made of tell the state of the key; the values of an item
+are looked at only where its ends are doubtful.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import pandas as pd
 
 from waistats._caller import option
 from waistats._format import counted
-from waistats._typing import IntArray
+from waistats._typing import BoolArray, IntArray
 from waistats.errors import DataError, listing
 from waistats.instruments._codes import customary_codes, is_customary
 from waistats.instruments._findings import (
@@ -40,12 +40,18 @@ from waistats.reliability.by_study._intake import check_reverse
 from waistats.reliability.by_study._layout import Layout, ScalePlan, as_text
 from waistats.reliability.by_study._query import (
     Answers,
-    _given,
+    is_given,
     item_number,
-    origins,
-    sums_query,
 )
 from waistats.reliability.by_study._query_against import query_against
+from waistats.reliability.by_study._query_once import (
+    Ends,
+    Plan,
+    Sums,
+    ask_once,
+    packed,
+    plan_of,
+)
 from waistats.reliability.by_study._sources import Source, fetch, tells_nan
 
 _MOST_VALUES = 200
@@ -60,7 +66,7 @@ def without_blanks(source: Source, layout: Layout) -> tuple[Source, list[Finding
     row = fetch(table.aggregate(n=table.count(), **sums)).fillna(0).iloc[0]
     lost = {name: int(row[f"b{i}"]) for i, name in enumerate(keys)}
     if not any(lost.values()):
-        return source, []
+        return replace(source, rows=int(row["n"])), []
     told = "; ".join(f"{name} in {n}" for name, n in lost.items() if n)
     n = int(row["n"])
     any_blank = next(iter(blank.values()))
@@ -82,11 +88,11 @@ def without_blanks(source: Source, layout: Layout) -> tuple[Source, list[Finding
         text=f"{counted(n - left, 'row was', 'rows were')} excluded, "
         f"because a value is blank: {told}",
     )
-    return replace(source, table=kept), [finding]
+    return replace(source, table=kept, rows=left), [finding]
 
 
 def _blank(column: Any) -> Any:
-    missing = ~_given(column)
+    missing = ~is_given(column)
     if column.type().is_string():
         return missing | (column.strip() == "")
     if column.type().is_floating() and tells_nan(column):
@@ -96,10 +102,10 @@ def _blank(column: Any) -> Any:
 
 def query_gate(
     answers: Answers, gate: GateOptions, *, products: bool = False
-) -> tuple[Answers, list[Finding]]:
-    """Return the question with the items that are reverse-scored, and the findings.
+) -> tuple[Answers, Sums, list[Finding]]:
+    """Return what is reverse-scored, the sums of the items, and the findings.
 
-    ``products`` says whether cross-products are needed later, which one query may give.
+    ``products`` says whether cross-products are needed too.
 
     Raises
     ------
@@ -112,42 +118,109 @@ def query_gate(
     limits = declared_range(plan.form, [], gate)
     check_reverse(gate, [columns])
     answers = replace(answers, besides=frozenset(gate.reverse) & set(columns))
-    if _is_plain(answers, limits):
-        return _plain_gate(answers, columns, layout, gate, products)
-    rows = fetch(_gate_query(answers, columns, layout))
-    if rows.empty:
-        return answers, []
-    ends = rows if answers.layout.long else fetch(_ends_query(answers, columns))
-    found = _odd(answers, columns, ends, limits, gate)
-    answers, more = _reversed_besides(answers, columns, ends, limits)
+    extremes = None
+    found: list[Finding] = []
+    if answers.stored or answers.besides:
+        extremes = fetch(_ends_query(answers, columns))
+        answers, found = _reversed_besides(answers, columns, extremes, limits)
+    wanted = plan_of(answers, columns, layout, products=products)
+    sums = ask_once(
+        answers,
+        wanted,
+        ends=_known_ends(answers, columns, extremes, wanted),
+        with_ends=extremes is None,
+    )
+    if sums.rows.empty:
+        return answers, sums, found
+    found = _odd(answers, columns, _first(extremes, sums.rows), limits, gate) + found
+    unit, studies = _units(sums.rows, answers.layout.study)
+    key = sums.key_sums()
+    against, turned, more = _decision(
+        key, answers, columns, layout, unit, studies, gate
+    )
     found += more
-    unit, studies = _units(rows, answers.layout.study)
-    sums = _sums(rows, len(columns), layout)
-    if plan.form is None:
-        turned_rows = np.zeros(len(studies), dtype=bool)
-        proof = evidence(sums, layout, unit, len(studies))
-        none = np.zeros(proof.own.shape, dtype=bool)
-        one, overall = against_rest(proof, layout, none)
-        against = np.asarray(one | overall)
-    else:
-        decision = decide_key(
-            sums, key_plan(plan.form, columns), unit, studies, gate.already_keyed
-        )
-        found += decision.findings
-        turned_rows = np.asarray(decision.turned.any(axis=1))
-        against = np.asarray(decision.against)
     chosen: tuple[object, ...] | None = None
-    if not turned_rows.all():
-        raw = rows[answers.layout.study]
-        chosen = tuple(raw[turned_rows[unit]].drop_duplicates().tolist())
-    turned = plan.reversed if turned_rows.any() else frozenset()
-    answers = replace(answers, turned=turned, turned_in=chosen, limits=limits)
+    if not turned.all():
+        raw = sums.rows[answers.layout.study]
+        chosen = tuple(raw[turned[unit]].drop_duplicates().tolist())
+    answers = replace(
+        answers,
+        turned=plan.reversed if turned.any() else frozenset(),
+        turned_in=chosen,
+        limits=limits,
+    )
     if not any(finding.severity == STOP for finding in found):
-        found += query_against(answers, columns, against, studies)
+        found += query_against(answers, columns, against, studies, sums)
     found.append(not_looked_at())
     found = accepted(found, gate.accept)
     refuse(found)
-    return answers, found
+    return answers, sums, found
+
+
+def _first(ends: pd.DataFrame | None, rows: pd.DataFrame) -> pd.DataFrame:
+    return rows if ends is None else ends
+
+
+def _decision(
+    sums: KeySums,
+    answers: Answers,
+    columns: Sequence[object],
+    layout: KeyLayout,
+    unit: IntArray,
+    studies: Sequence[str],
+    gate: GateOptions,
+) -> tuple[BoolArray, BoolArray, list[Finding]]:
+    """Return what runs against its scale, where the key is applied, and findings."""
+    form = answers.plan.form
+    if form is not None:
+        plan = key_plan(form, columns)
+        decision = decide_key(sums, plan, unit, studies, gate.already_keyed)
+        turned = np.asarray(decision.turned.any(axis=1))
+        return np.asarray(decision.against), turned, decision.findings
+    proof = evidence(sums, layout, unit, len(studies))
+    none = np.zeros(proof.own.shape, dtype=bool)
+    one, overall = against_rest(proof, layout, none)
+    return np.asarray(one | overall), np.zeros(len(studies), dtype=bool), []
+
+
+def _known_ends(
+    answers: Answers,
+    columns: Sequence[object],
+    extremes: pd.DataFrame | None,
+    plan: Plan,
+) -> Ends | None:
+    """Return between what the items of a file lie, where all are whole numbers.
+
+    Only of files, which stay as they are between two queries.
+    """
+    schema = answers.table.schema()
+    kinds = [schema[str(column)] for column in columns]
+    if extremes is None or not answers.stored or answers.layout.long is not None:
+        return None
+    if not all(kind.is_integer() or kind.is_boolean() for kind in kinds):
+        return None
+    low, high = (
+        extremes[[f"{end}{j}" for j in range(len(columns))]]
+        .iloc[0]
+        .fillna(0)
+        .to_numpy(dtype=np.float64)
+        for end in ("low", "high")
+    )
+    flip = np.array([column in answers.besides for column in columns])
+    ends = answers.both_ends
+    found = Ends(
+        low=np.where(flip, ends - high, low),
+        high=np.where(flip, ends - low, high),
+        most=max(1, answers.rows),
+    )
+    how = packed(plan, found)
+    if answers.rows and how and all(len(of) == 1 for of in how.values()):
+        return found
+    # one sample holds fewer than all rows, so that more sums travel together
+    keys = [answers.table[name] for name in answers.keys]
+    sizes = answers.table.group_by(keys).aggregate(n=answers.table.count())
+    most = fetch(sizes.aggregate(most=sizes["n"].max()))["most"].fillna(0)
+    return replace(found, most=max(1, int(most.iloc[0])))
 
 
 def _reversed_besides(
@@ -167,70 +240,6 @@ def _reversed_besides(
         between = (0.0, 0.0) if pd.isna(low) else (float(low), float(high))
     finding = besides_finding(named, between, declared=limits is not None)
     return replace(answers, both_ends=between[0] + between[1]), [finding]
-
-
-def _is_plain(answers: Answers, limits: tuple[float, float] | None) -> bool:
-    """Return whether the sums that alpha needs hold all that the gate asks.
-
-    One scale of named items without a key and a declared range: then one query groups
-    the respondents for both.
-    """
-    plan = answers.plan
-    return (
-        plan.form is None
-        and limits is None
-        and len(plan.scales) == 1
-        and answers.layout.long is None
-        and not answers.turned
-    )
-
-
-def _plain_gate(
-    answers: Answers,
-    columns: Sequence[object],
-    layout: KeyLayout,
-    gate: GateOptions,
-    products: bool,
-) -> tuple[Answers, list[Finding]]:
-    extremes = fetch(_ends_query(answers, columns))
-    found = _odd(answers, columns, extremes, None, gate)
-    answers, more = _reversed_besides(answers, columns, extremes, None)
-    found += more
-    near = origins(answers)
-    query = sums_query(answers, products=products, near=near, with_total=True)
-    rows = fetch(query)
-    if rows.empty:
-        return answers, found
-    # query_summaries counts items as the scale lists them
-    place = {column: j for j, column in enumerate(answers.plan.columns)}
-    at = [place[column] for column in columns]
-    full = rows[rows["c_t0"].to_numpy(dtype=bool)]
-    unit, studies = _units(full, answers.layout.study)
-
-    def table(names: Sequence[str]) -> np.ndarray:
-        return full[list(names)].fillna(0).to_numpy(dtype=np.float64)
-
-    own = table([f"a{j}" for j in at])
-    square = table(["square_t0"])
-    sums = KeySums(
-        n=full["n"].to_numpy(dtype=np.int64),
-        sums=table([f"s{j}" for j in at]),
-        squares=table([f"q{j}" for j in at]),
-        with_own=own,
-        with_all=own,
-        own_squares=square,
-        all_squares=square[:, 0],
-    )
-    answers = replace(answers, turned_in=(), rows=rows)
-    if studies and not any(finding.severity == STOP for finding in found):
-        proof = evidence(sums, layout, unit, len(studies))
-        none = np.zeros(proof.own.shape, dtype=bool)
-        one, overall = against_rest(proof, layout, none)
-        found += query_against(answers, columns, np.asarray(one | overall), studies)
-    found.append(not_looked_at())
-    found = accepted(found, gate.accept)
-    refuse(found)
-    return answers, found
 
 
 def not_looked_at(*, queried: bool = True) -> Finding:
@@ -287,81 +296,10 @@ def _wrong_query(
     return answers.table.group_by(answers.layout.study).aggregate(**asked)
 
 
-def _gate_query(answers: Answers, columns: Sequence[object], layout: KeyLayout) -> Any:
-    """Return the query for the products of each item with the others of its scale.
-
-    Its groups are samples, their complete respondents apart: a filter in every sum
-    would take several times as long.
-    """
-    keys = list(dict.fromkeys(answers.keys))
-    near = origins(answers, columns, as_answered=True)
-    given = {
-        f"x{j}": item_number(answers.table, str(c), answers.codes).cast("float64")
-        - near.get(str(c), 0.0)
-        for j, c in enumerate(columns)
-    }
-    base = answers.table.select(*keys, **given)
-    # an item that is reverse-scored differs from its opposite by a constant
-    signed = {
-        f"z{j}": -base[f"x{j}"] if column in answers.besides else base[f"x{j}"]
-        for j, column in enumerate(columns)
-    }
-    base = base.mutate(**signed)
-    items = [base[f"z{j}"] for j in range(len(columns))]
-
-    def total(chosen: np.ndarray) -> Any:
-        of = [items[j] for j in np.flatnonzero(chosen)]
-        return sum(of[1:], start=of[0]) if of else items[0] * 0
-
-    sums = {f"u{g}": total(layout.members(g)) for g in range(layout.n_groups)}
-    sums |= {"whole": total(~layout.reverse)}
-    base = base.mutate(**sums, every=total(np.ones(len(columns), dtype=bool)))
-    asked: dict[str, Any] = {"n": base.count()}
-    for g in range(layout.n_groups):
-        asked[f"uu{g}"] = (base[f"u{g}"] * base[f"u{g}"]).sum()
-    asked["ww"] = (base["whole"] * base["whole"]).sum()
-    for j, column in enumerate(columns):
-        x, z, own = base[f"x{j}"], base[f"z{j}"], base[f"u{layout.group[j]}"]
-        asked |= {
-            f"s{j}": z.sum(),
-            f"q{j}": (z * z).sum(),
-            f"p{j}": (z * own).sum(),
-        }
-        if layout.n_groups > 1:
-            asked[f"r{j}"] = (z * base["whole"]).sum()
-        if answers.layout.long is not None:
-            # to put a long table into rows once more would take longer
-            origin = near.get(str(column), 0.0)
-            asked |= {f"low{j}": x.min() + origin, f"high{j}": x.max() + origin}
-    groups = [base[name] for name in keys]
-    return base.group_by(groups, waistats_full=_given(base["every"])).aggregate(**asked)
-
-
 def _units(rows: pd.DataFrame, study: str) -> tuple[IntArray, list[str]]:
     texts = as_text(rows[study])
     unit, names = pd.factorize(texts, sort=True)
     return unit.astype(np.int64), [str(name) for name in names]
-
-
-def _sums(rows: pd.DataFrame, m: int, layout: KeyLayout) -> KeySums:
-    full = rows["waistats_full"].to_numpy(dtype=bool)
-
-    def table(names: Sequence[str]) -> np.ndarray:
-        # those who left an item out count as nobody
-        found = rows[list(names)].fillna(0).to_numpy(dtype=np.float64)
-        return np.where(full[:, None], found, 0.0)
-
-    own = table([f"p{j}" for j in range(m)])
-    single = layout.n_groups == 1
-    return KeySums(
-        n=np.where(full, rows["n"].to_numpy(dtype=np.int64), 0),
-        sums=table([f"s{j}" for j in range(m)]),
-        squares=table([f"q{j}" for j in range(m)]),
-        with_own=own,
-        with_all=own if single else table([f"r{j}" for j in range(m)]),
-        own_squares=table([f"uu{g}" for g in range(layout.n_groups)]),
-        all_squares=table(["ww"])[:, 0],
-    )
 
 
 def _odd(
@@ -449,7 +387,7 @@ def _values(
     for column in columns:
         x = item_number(answers.table, str(column), answers.codes).cast("float64")
         base = answers.table.select(x=x)
-        base = base.filter(_given(base["x"]))
+        base = base.filter(is_given(base["x"]))
         counts = fetch(
             base.group_by("x")
             .aggregate(n=base.count())

@@ -59,12 +59,22 @@ class Source:
         a table of the user.
     selected : bool
         Whether it holds only the rows that were asked for.
+    rows : int
+        Rows, 0 where they were not counted.
     """
 
     table: Any
     order: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()
     selected: bool = False
+    rows: int = 0
+
+    @property
+    def stored(self) -> bool:
+        """Whether it is files that know the ends of their columns."""
+        return bool(self.paths) and all(
+            path.suffix.lower() in _PARQUET for path in self.paths
+        )
 
     @property
     def columns(self) -> list[str]:
