@@ -41,7 +41,7 @@ def query_summaries(
     scored = sums.scored(turned)
     origin = np.tile(sums.origin, (len(samples), 1))
     if turned.any():
-        back = sorted({j for of in sums.plan.turned for j in of})
+        back = np.unique([j for of in sums.plan.turned for j in of])
         flip = np.zeros(len(samples), dtype=bool)
         flip[codes[turned]] = True
         origin[np.ix_(flip, back)] = key_ends(answers) - origin[np.ix_(flip, back)]
