@@ -61,7 +61,7 @@ def by(frame: pd.DataFrame, value: str, column: str, scale: float = 100) -> str:
     table = pd.DataFrame({"model": means.index.astype(str)})
     for items, word in (("normal", ""), ("ceiling", " ceiling")):
         for level in frame[column].drop_duplicates():
-            cells = (scale * means[items, level]).map("{:.1f}".format)
+            cells = (scale * means[items, level]).map(tenths)
             table[f"{column} = {level:g}{word}"] = cells.to_numpy()
     return markdown(table)
 
@@ -76,7 +76,12 @@ def mean(frame: pd.DataFrame, method: str, value: str, **where: object) -> float
 
 def percent(value: float) -> str:
     """Return a share in percent."""
-    return f"{100 * value:.1f}%"
+    return f"{tenths(100 * value)}%"
+
+
+def tenths(value: float) -> str:
+    """Write one decimal; halves do not depend on the order in which cells are added."""
+    return f"{round(value, 9):.1f}"
 
 
 def advice(frame: pd.DataFrame) -> str:
@@ -149,7 +154,7 @@ def shares(
     means = frame.pivot_table(value, rows, column, aggfunc=of, observed=True)
     table = means.index.to_frame(index=False).astype(str)
     for level in means.columns:
-        cells = (100 * means[level]).map("{:.1f}".format)
+        cells = (100 * means[level]).map(tenths)
         name = f"{column} = {level:g}" if isinstance(level, int | float) else level
         table[name] = cells.to_numpy()
     return markdown(table)

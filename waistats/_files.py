@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 import warnings
 import zipfile
@@ -461,9 +462,11 @@ def check_file(path: Any) -> Path:
         )
     try:
         found = Path(source).expanduser()
-        exists, folder = found.exists(), found.is_dir()
-        size = found.stat().st_size if exists else 0
-        beside = [p.name for p in found.parent.iterdir()] if not exists else []
+        try:
+            state = found.stat()
+        except FileNotFoundError:
+            state = None
+        beside = [p.name for p in found.parent.iterdir()] if state is None else []
     except (FileNotFoundError, NotADirectoryError):
         raise DataError(
             f"{source}: neither the file nor its folder exists. Check the name."
@@ -477,15 +480,15 @@ def check_file(path: Any) -> Path:
         raise DataError(
             f"{source!r}: cannot be opened ({reason}). Check the name."
         ) from error
-    if folder:
-        raise DataError(f"{source}: is a folder; the name of a file is needed.")
-    if not exists:
+    if state is None:
         raise DataError(
             f"{source}: no such file{near(found.name, beside)}. Check the name and the "
             "folder."
         )
-    if size == 0 and found.is_file():
+    if stat.S_ISDIR(state.st_mode):
+        raise DataError(f"{source}: is a folder; the name of a file is needed.")
+    if state.st_size == 0 and stat.S_ISREG(state.st_mode):
         raise DataError(f"{source}: the file is empty. Choose a file with data.")
-    if not found.is_file() and not found.is_fifo():
+    if not stat.S_ISREG(state.st_mode) and not stat.S_ISFIFO(state.st_mode):
         raise DataError(f"{source}: is not a regular file; a file name is needed.")
     return found

@@ -120,7 +120,8 @@ def test_codes_stop_and_both_ways_out_are_named_options(name):
 def test_named_codes_are_blanks(name):
     found = CALLS[name](coded(scale()), missing_codes=99)
     blank = CALLS[name](coded(scale(), np.nan))
-    np.testing.assert_array_equal(numbers(found), numbers(blank))
+    # numpy adds in another order where memory lies otherwise
+    np.testing.assert_allclose(numbers(found), numbers(blank), rtol=1e-11)
     if name not in ("loading_variation", "spread_covariance"):
         assert "set to missing, as stated (99)" in said(found)
 
@@ -131,7 +132,7 @@ def test_accepted_codes_are_answers_and_it_is_said(name):
     found = CALLS[name](frame, accept="missing_codes")
     with gated():
         expected = CALLS[name](frame)
-    np.testing.assert_array_equal(numbers(found), numbers(expected))
+    np.testing.assert_allclose(numbers(found), numbers(expected), rtol=1e-11)
     if name not in ("loading_variation", "spread_covariance"):
         assert "Accepted by the user" in said(found)
 
