@@ -155,6 +155,7 @@ def plain_head(name: str) -> str:
 _NOUNS = {
     "alpha": ("Coefficient alpha", "α"),
     "kr20": ("KR-20", "KR-20"),
+    "omega": ("Omega", "ω"),
     "omega_total": ("Omega total", "ω"),
     "omega_hierarchical": ("Omega hierarchical", "ωh"),
     "ordinal_alpha": ("Ordinal alpha", "Ordinal α"),
@@ -314,21 +315,20 @@ def column_words(name: str) -> str:
     --------
     >>> column_words("pct_female"), column_words("n_items"), column_words("my_column")
     ('Female (%)', 'Number of items', 'My column')
+    >>> column_words("instrument")
+    'Version'
     """
-    return _titles().get(name) or _DERIVED.get(name) or plain_head(name)
+    return _PRINTED.get(name) or _titles().get(name) or plain_head(name)
 
 
-def head_words(name: str) -> str:
-    """Return what a column is called as a head or a row of a table.
-
-    >>> head_words("instrument"), head_words("pct_female"), head_words("n_items")
-    ('Version', 'Female (%)', 'Number of items')
-    """
-    return "Version" if name == "instrument" else column_words(name)
-
-
-# columns that are made of those of the codebook
-_DERIVED = {"n_options": "Response options", "quality": "Quality (COSMIN)"}
+# columns that are made of those of the codebook, and titles that fit a coding sheet only
+_PRINTED = {
+    "n_options": "Response options",
+    "quality": "Quality (COSMIN)",
+    "instrument": "Version",
+    "administered_as": "Form alone or extracted",
+    "reliability_status": "Reliability reported",
+}
 
 
 def inside_words(name: str) -> str:
@@ -358,4 +358,4 @@ def term_text(name: str) -> str:
 
 def _titled(word: str) -> str:
     """Return a column of the codebook in words, anything else as it is."""
-    return inside_words(word) if word in _titles() else word
+    return inside_words(word) if word in _titles() or word in _PRINTED else word

@@ -45,8 +45,9 @@ from waistats.report.moderators import model_sentence
 from waistats.report.render_html import study_page
 from waistats.report.render_word import study_document
 from waistats.report.sections import study_sections
-from waistats.report.sources import flow_steps
+from waistats.report.sources import flow_steps, search_words
 from waistats.report.text import (
+    answers,
     methods_paragraphs,
     moderators_sentence,
     results_paragraph,
@@ -60,8 +61,8 @@ CASES = Path(__file__).parents[1] / "cases"
 EVERY = [
     "summary", "results", "methods", "intake", "instruments", "flow", "studies", "included",
     "descriptives", "pooled", "parts", "moderators", "spread", "sensitivity",
-    "multiverse", "practice", "excluded", "limitations", "data", "regema", "again",
-    "references",
+    "multiverse", "practice", "excluded", "limitations", "data", "variables", "regema",
+    "again", "references",
 ]  # fmt: skip
 
 
@@ -233,7 +234,86 @@ def test_checklist_without_a_pooled_model():
     items = checklist(study, set(ids))
     assert items[20].status == items[21].status == AUTHOR
     assert "three studies" in items[21].author
-    assert "descriptive only" in study_page(study)
+    # nothing is said of models that were not fitted
+    assert all(items[place].status == AUTHOR for place in (11, 12, 13, 14, 15, 19))
+    prisma = prisma_checklist(study, set(ids))
+    assert all(prisma[place].status == AUTHOR for place in (11, 12, 13, 19, 20))
+    page = study_page(study)
+    assert "Alphas of two studies are too few to be pooled" in page
+    assert "described and not pooled" in page
+    assert "pooled on" not in page
+    assert "Pooled Reliability" not in page
+    assert "Both coefficients of the table are described." in page
+
+
+def test_a_report_of_another_kind_than_alpha_gives_its_answer():
+    table = load_dataset("cesd").assign(coefficient_type="omega", se=0.02)
+    study = generalize(table)
+    row = study.scales.iloc[0]
+    (answer,) = answers(study)
+    assert answer.startswith("Across 9 omega coefficients of the total scale from 9 ")
+    assert f"the mean was {two(row['estimate'])}, 95% CI [" in answer
+    assert answer.rpartition(", the mean")[2] in study_page(study)
+    first, _ = methods_paragraphs(study)
+    assert "pooled on −ln(1 − ρ) (Bonett, 2002);" in first
+    assert "whose variance depends" not in first
+    assert "Variances of omega coefficients come from the standard errors" in first
+    table = next(b for s in study_sections(study, keep={"studies"}) for b in s.blocks)
+    assert table.heads[-1] == "ω"
+    assert study_sections(study, keep={"spread"}) == []
+
+
+def test_other_scales_and_the_rate_of_induction_are_in_the_results():
+    words = results_paragraph(
+        generalize(
+            pd.concat(
+                [
+                    load_dataset("cesd"),
+                    load_dataset("cesd").assign(scale="short", estimate=0.8),
+                ]
+            ).assign(reliability_status="reported_own")
+        )
+    )
+    assert "Of 9 studies that applied the instrument, 0 induced reliability" in words
+    assert (
+        "Pooled apart from these, with 95% CIs: alpha of the short scale .80 [" in words
+    )
+    assert words.count("(k = 9)") == 1
+
+
+def test_the_search_is_told_as_it_was_counted(literature):
+    table = read_coefficients(simulate_literature().table)
+    log = pd.DataFrame(
+        {
+            "decision": ["duplicate"] * 3 + ["not_retrieved"] + ["included"] * 60,
+            "provenance": "SIMULATED",
+        }
+    )
+    study = generalize(table, screening=log)
+    assert search_words(study) == (
+        "The search found 64 records, of which 60 were assessed in full; 60 studies were "
+        "included, of which 24 report a coefficient of their own data."
+    )
+    made = study_sections(study, short=True)
+    words = " ".join(words_of(made))
+    assert search_words(study) in words
+    assert "Of small-study tests, the regression on the standard error has p " in words
+
+
+def test_a_short_table_says_what_it_leaves_out():
+    table = load_dataset("cesd")
+    many = pd.concat(
+        [table.assign(scale=f"s{i:02d}", estimate=0.8) for i in range(20)] + [table]
+    )
+    study = generalize(many)
+    shown = next(
+        b
+        for s in study_sections(study, short=True)
+        for b in s.blocks
+        if isinstance(b, Table)
+    )
+    assert shown.caption == "Pooled Reliability: the 14 Largest of 21 Combinations"
+    assert shown.frame["instrument"].iloc[0] == "All"
 
 
 def test_moderator_model_fills_its_item():
@@ -241,7 +321,7 @@ def test_moderator_model_fills_its_item():
     assert checklist(study, {"moderators"})[20].status == FILLED
     (made,) = study_sections(study, keep={"moderators"})[:1]
     captions = [b.caption for b in made.blocks if isinstance(b, Table)]
-    assert "The Model with year" in captions
+    assert "The Model with Year" in captions
     said = next(t for t in words_of([made]) if t.startswith("The model with year (k"))
     fit = study.moderator_model
     assert study.equation in said
@@ -629,7 +709,7 @@ def test_certainty_counts_what_the_data_tell():
     )
     assert [row["steps"] for row in rows.values()] == [1, 0, 0, None]
     words = " ".join(words_of(study_sections(study, keep={"certainty"})))
-    assert "is at most moderate; indirectness is still to be judged" in words
+    assert "is at most moderate, unless indirectness, which is still to be" in words
     few = table.assign(n=8, estimate=[0.6] * 4 + [0.8] * 5)
     assert [row["steps"] for row in grades(generalize(few))] == [1, 1, 1, None]
     assert study_sections(generalize(load_dataset("cesd")), keep={"certainty"}) == []
@@ -667,7 +747,8 @@ def test_short_report_is_set_as_a_paper(literature, tmp_path):
     assert len(tree.xpath("//figure")) == 1
     assert 1 <= len(tree.xpath("//table")) <= 2
     (copied,) = tree.xpath("//button[@data-copy='p']/../preceding-sibling::p[1]")
-    assert text_of(copied).startswith("The pooled alphas by")
+    assert text_of(copied).startswith("Of 60 studies that applied the instrument, 36 ")
+    assert "The pooled alphas by" in text_of(copied)
     words = len(text_of(tree.find("body")).split())
     assert 800 < words < 2500
 

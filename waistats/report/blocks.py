@@ -199,6 +199,7 @@ def lean(sections: Iterable[Section]) -> list[Section]:
     return [replace(s, blocks=[leaner(b) for b in s.blocks]) for s in sections]
 
 
+_FOOTNOTES = tuple("ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐ")
 # numbers that a note says once where they are the same in every row
 _CONSTANT = {"k_reporting": "reporting", "k_inducing": "inducing"}
 
@@ -221,7 +222,12 @@ def without_repeats(table: TableSpec) -> TableSpec:
     if not gone:
         return table
     columns = tuple(c for c in table.columns if c.name not in gone)
-    return replace(table, columns=columns, notes=(*table.notes, *notes))
+    at = next(
+        (i for i, note in enumerate(table.notes) if note[:1] in _FOOTNOTES),
+        len(table.notes),
+    )
+    all_notes = (*table.notes[:at], *notes, *table.notes[at:])
+    return replace(table, columns=columns, notes=all_notes)
 
 
 def prefixed(sections: Iterable[Section], prefix: str) -> list[Section]:

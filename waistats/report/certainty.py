@@ -25,11 +25,21 @@ def certainty(study: RGStudy) -> list[Section]:
     rows = grades(study)
     known = [r for r in rows if r["steps"] is not None]
     at = min(sum(int(r["steps"]) for r in known), len(LEVELS) - 1)
+    judged = "certainty" in study.author_texts
+    words = (
+        "As far as the data tell, the certainty of the evidence for the overall alpha is "
+        f"{'' if at == 0 else 'at most '}{LEVELS[at]}"
+    )
+    if judged:
+        words += "; the methods say how the authors judge indirectness."
+    else:
+        words += ", unless indirectness, which is still to be judged, lowers it."
     shown = pd.DataFrame(
         {
             "domain": [r["domain"] for r in rows],
             "found": [r["found"] for r in rows],
-            "steps": ["not judged" if r["steps"] is None else _down(r["steps"])
+            "steps": [("see the methods" if judged else "not judged")
+                      if r["steps"] is None else _down(r["steps"])
                       for r in rows],
         }
     )  # fmt: skip
@@ -47,12 +57,6 @@ def certainty(study: RGStudy) -> list[Section]:
             "steps": "Levels down",
         },
     )
-    words = (
-        "As far as the data tell, the certainty of the evidence for the overall alpha is "
-        f"at most {LEVELS[at]}; indirectness is still to be judged."
-    )
-    if "certainty" in study.author_texts:
-        words = f"{study.author_texts.get('certainty')} {words}"
     title = "Certainty of the evidence"
     return [Section("certainty", title, [Paragraph(words), table])]
 

@@ -4,6 +4,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from waistats.report.abstract import abstract_parts
+from waistats.report.text import is_pooled
 from waistats.rg.study import RGStudy
 
 FILLED, PARTLY, AUTHOR = "filled", "partly", "for the author"
@@ -85,7 +86,7 @@ _REGEMA = (
     _Asked("Methods", "Transformation of coefficients, and why", FILLED, "methods"),
     _Asked("Methods", "Statistical model, and why", FILLED, "methods"),
     _Asked("Methods", "Weights and intervals", FILLED, "methods"),
-    _Asked("Methods", "Heterogeneity: Q, I2, tau2, prediction interval", FILLED,
+    _Asked("Methods", "Heterogeneity: Q, I², τ², prediction interval", FILLED,
            "methods"),
     _Asked("Methods", "Moderator models, their tests and explained heterogeneity",
            FILLED, "methods"),
@@ -183,6 +184,9 @@ def checklist(study: RGStudy, sections: Container[str]) -> list[Item]:
         items[10] = _filled(items[10], "quality")
     if study.screening is not None:
         items[18] = _filled(items[18], "flow")
+    if not is_pooled(study):
+        for place in (*range(11, 17), 19):
+            items[place] = _unpooled(items[place])
     if items[20].status == FILLED and study.moderator_model is None:
         said = "a model with several moderators, for an equation"
         items[20] = _changed(items[20], PARTLY, said)
@@ -201,6 +205,9 @@ def prisma_checklist(study: RGStudy, sections: Container[str]) -> list[Item]:
         items[1] = replace(items[1], where="abstract")
     if study.screening is not None:
         items[15] = _filled(items[15], "flow")
+    if not is_pooled(study):
+        for place in (11, 12, 13, 19, 20):
+            items[place] = _unpooled(items[place])
     if "certainty" in sections:
         for place in (14, 21):
             if items[place].status == AUTHOR:
@@ -256,6 +263,11 @@ def _items(
             author = ""
         out.append(Item(str(number), one.part, one.asks, status, where, author))
     return out
+
+
+def _unpooled(item: Item) -> Item:
+    """Return an item that only a model fills, where there is none."""
+    return Item(item.number, item.part, item.asks, AUTHOR, "", _NEEDS["pooled"])
 
 
 def _filled(item: Item, where: str) -> Item:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from waistats._format import count, level
-from waistats._labels import column_words
+from waistats._labels import column_words, kind_words
 from waistats.figures._rows import study_names
 from waistats.io._codebook import fields
 from waistats.practice import practice_table
@@ -150,7 +150,15 @@ _SHOWN = (
 )  # fmt: skip
 
 
-def data(study: RGStudy, prefix: str) -> Section:
+_STATUS = {
+    "reported_own": "own",
+    "induced_precise": "induced, precise",
+    "induced_vague": "induced, vague",
+    "omitted": "not mentioned",
+}
+
+
+def data(study: RGStudy, prefix: str) -> list[Section]:
     """Return the whole table, to be sorted, and what its columns mean."""
     frame = study.coefficients
     names = [c for c in _SHOWN if c in frame and _filled(frame[c])]
@@ -158,6 +166,13 @@ def data(study: RGStudy, prefix: str) -> Section:
     ids = frame["study_id"].astype(str)
     shown = frame[names].assign(study_id=[called.get(name, name) for name in ids])
     shown = shown.head(ROWS).rename(columns={"provenance": "read"})
+    if "coefficient_type" in shown:
+        kinds = shown["coefficient_type"]
+        said = kinds.map(lambda kind: kind_words(str(kind)), na_action="ignore")
+        shown = shown.assign(coefficient_type=said)
+    if "reliability_status" in shown:
+        status = shown["reliability_status"].astype(str)
+        shown = shown.assign(reliability_status=status.map(lambda s: _STATUS.get(s, s)))
     rows = f"{count(len(frame))} Rows"
     caption = f"All {rows} with Their Sources"
     if len(frame) > ROWS:
@@ -180,9 +195,12 @@ def data(study: RGStudy, prefix: str) -> Section:
         Download(data_file(prefix), csv_bytes(frame), words),
         *_covariance(study, prefix),
         table,
-        _variables(frame),
     ]
-    return Section("data", "Data", blocks)
+    # apart from the table, which may need a page on its side
+    return [
+        Section("data", "Data", blocks),
+        Section("variables", "Variables", [_variables(frame)]),
+    ]
 
 
 def _covariance(study: RGStudy, prefix: str) -> list[Block]:

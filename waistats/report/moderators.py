@@ -19,7 +19,8 @@ from waistats.report.text import (
     joined,
     moderators_sentence,
     name_words,
-    why_words,
+    named_tests,
+    titled,
 )
 from waistats.rg.moderators import moderator_term, tested_rows
 from waistats.rg.pooling import likelihood
@@ -37,10 +38,8 @@ def moderators(study: RGStudy) -> list[Section]:
     tested = frame[frame["p_value"].notna()]
     if len(tested):
         blocks.append(Paragraph(moderators_sentence(study)))
-        named = tested["note"].fillna("").astype(str)
-        named = [why_words(study, note) for note in named]
-        blocks.append(screen(tested.assign(note=named)))
-    blocks += _untested(frame[frame["p_value"].isna()])
+        blocks.append(screen(named_tests(study, tested)))
+    blocks += _untested(study, frame[frame["p_value"].isna()])
     levels = study.levels
     pooled = levels[levels["estimate"].notna()] if len(levels) else levels
     # one level alone is no comparison
@@ -60,7 +59,14 @@ def moderators(study: RGStudy) -> list[Section]:
     return [Section("moderators", "Moderators", blocks)]
 
 
-def _untested(frame: pd.DataFrame) -> list[Block]:
+def _untested(study: RGStudy, frame: pd.DataFrame) -> list[Block]:
+    # what is the same in every row is no moderator of these
+    rows = study.main_rows
+    varies = [
+        name not in rows or len(set(rows[name].dropna())) > 1
+        for name in map(str, frame["moderator"])
+    ]
+    frame = frame[varies]
     if len(frame) == 0:
         return []
     notes = frame.groupby("note", sort=False)["moderator"].agg(
@@ -145,6 +151,6 @@ def _model(study: RGStudy) -> list[Block]:
         return []
     return [
         Paragraph(model_sentence(study)),
-        coefficients(model, title=f"The Model with {formula_words(study)}"),
+        coefficients(model, title=f"The Model with {titled(formula_words(study))}"),
         in_alpha(model, title="The Same Model in Units of Alpha"),
     ]

@@ -113,7 +113,7 @@ def instruments(study: RGStudy) -> list[Section]:
             "Item numbers and keys only: the wording of items belongs to the authors."
         )
         blocks.append(Paragraph(words, tone="note"))
-    return [Section("instruments", "Instruments", blocks)]
+    return [Section("instruments", "Versions of the instrument", blocks)]
 
 
 def _known(form: Instrument) -> list[tuple[str, str]]:

@@ -3,11 +3,11 @@
 import pandas as pd
 
 from waistats import figures
-from waistats._labels import kind_words
+from waistats._labels import kind_words, symbol_of
 from waistats.errors import WaistatsError
 from waistats.measures import ALPHA_TYPES
 from waistats.report.blocks import Block, Figure, Paragraph, Section, embed
-from waistats.report.text import opened
+from waistats.report.text import is_pooled, named_tests, not_pooled, titled
 from waistats.rg._part import is_large
 from waistats.rg.descriptives import kinds
 from waistats.rg.pooling import FEWEST_TO_POOL, Pooled, pool
@@ -27,9 +27,11 @@ def pooled(study: RGStudy) -> Section:
     """Return the overall model, its heterogeneity and the pooled cells."""
     blocks: list[Block] = []
     if study.pooled is None:
-        blocks.append(Paragraph(opened(study.sentence())))
+        blocks.append(Paragraph(not_pooled(study)))
     else:
         blocks += _overall(study)
+    if not is_pooled(study):
+        return Section("pooled", "Pooled reliability", blocks)
     if len(study.scales) > 1:
         title = "Pooled Reliability by Scale and Kind of Coefficient"
         blocks.append(cells(study.scales, title=title, conf_level=study.conf_level))
@@ -51,14 +53,16 @@ def overall_table(study: RGStudy) -> Block:
 def _overall(study: RGStudy) -> list[Block]:
     assert study.pooled is not None
     fit = study.pooled.fit
+    # the tables share a page in print; the figure after them may fill one
     blocks: list[Block] = [
         overall_table(study),
-        forest_figure(study.pooled, "forest", "of the Overall Model", study),
         heterogeneity(study, title="Heterogeneity of the Overall Model"),
     ]
     if fit.is_multilevel:
         title = "Where the Heterogeneity of the Overall Model Lies"
         blocks.append(components(fit, title=title))
+    forest = forest_figure(study.pooled, "forest", "of the Overall Model", study)
+    blocks.append(forest)
     blocks.append(
         embed(
             "funnel",
@@ -94,24 +98,33 @@ def parts(study: RGStudy) -> list[Section]:
     checked: list[pd.DataFrame] = []
     used = study.effects[study.effects["yi"].notna()]
     for scale, kind, rows in other_parts(study, used):
-        noun = "alphas" if kind == "alpha" else f"{kind_words(kind)} coefficients"
+        said = kind_words(kind)
+        noun = "alphas" if kind == "alpha" else f"{said} coefficients"
+        noun = "ICCs" if kind == "icc" else noun
         words = f"{noun} of the {scale} scale"
         try:
             made = pool(rows, **study.pool_options)
         except WaistatsError:
             continue
         name = f"forest_{scale}_{kind}".replace(" ", "_")
-        title = _titled(words)
+        title = titled(words)
         blocks.append(forest_figure(made, name, f"of the {title}", study))
         frame = study.screened(rows)
         tested = frame[frame["p_value"].notna()]
         if len(tested):
-            blocks.append(screen(tested, title=f"Moderators of the {title}"))
+            tests = named_tests(study, tested)
+            sign = symbol_of(rows)
+            blocks.append(screen(tests, title=f"Moderators of the {title}", sign=sign))
         if made.n_studies >= CHECKED and not is_large(study):
             checked.append(_checked(made, title))
     if checked:
         blocks.append(_reporting(pd.concat(checked, ignore_index=True)))
-    return [Section("parts", "Every other scale and kind", blocks)] if blocks else []
+    if not blocks:
+        return []
+    title = "Every other scale and kind"
+    if study.pooled is None:
+        title = "Every scale and kind"
+    return [Section("parts", title, blocks)]
 
 
 def _checked(part: Pooled, title: str) -> pd.DataFrame:
@@ -124,11 +137,11 @@ def _checked(part: Pooled, title: str) -> pd.DataFrame:
 
 
 def _reporting(frame: pd.DataFrame) -> Block:
-    """Return the small-study checks of every other scale and kind, side by side."""
+    """Return the small-study checks of other scales and kinds, side by side."""
     return spec(
         frame,
         name="reporting",
-        caption="Small-Study Checks of Every Other Scale and Kind",
+        caption="Small-Study Checks of Other Scales and Kinds",
         notes=[
             f"Of scales and kinds with at least {CHECKED} studies. A test of little power "
             "says little where it does not reject."
@@ -137,14 +150,6 @@ def _reporting(frame: pd.DataFrame) -> Block:
         digits=2,
         groups="part",
         footnotes=("note",),
-    )
-
-
-def _titled(words: str) -> str:
-    """Return words as a title writes them; ICC and the like stay as they are."""
-    return " ".join(
-        word if word in {"of", "the"} or word[:1].isupper() else word.title()
-        for word in words.split(" ")
     )
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 
 from waistats import figures
-from waistats._format import coefficient, count, fixed, interval, level
+from waistats._format import coefficient, count, fixed, interval, level, p_statement
 from waistats.errors import WaistatsError, listing
 from waistats.figures._rows import study_names
 from waistats.report.blocks import Block, Paragraph, Section, embed
 from waistats.report.results import MANY
-from waistats.report.text import number_of, opened, why_not
+from waistats.report.text import joined, number_of, opened, why_not
 from waistats.rg._part import is_large
 from waistats.rg._spread_result import WORDS, SpreadResult
 from waistats.rg.pooling import FEWEST_TO_POOL, pool
@@ -26,6 +26,7 @@ from waistats.tables.sensitivity import (
 # all subsets are few enough to be drawn up to here
 GOSH_UP_TO = 15
 SHOWN = 10
+_NAMED = 6
 # a note to who computes; the report follows it
 _ADVICE = "moderators="
 
@@ -98,7 +99,8 @@ def sensitivity_words(study: RGStudy) -> list[str]:
     rows = study.main_rows
     called = study_names(rows)
     names = [called[s] for s in rows.loc[marked, "study_id"].astype(str).unique()]
-    words.append(f"Influential by the usual rules: {listing(names)}.")
+    called_so = joined(names) if len(names) < _NAMED else listing(names)
+    words.append(f"Influential by the usual rules: {called_so}.")
     rest = rows[~marked].reset_index(drop=True)
     if rest["study_id"].nunique() >= FEWEST_TO_POOL:
         row = pool(rest, **study.pool_options).row()
@@ -113,6 +115,49 @@ def sensitivity_words(study: RGStudy) -> list[str]:
             f"{interval(row['ci_low'], row['ci_high'], two)}."
         )
     return words
+
+
+def reporting_words(study: RGStudy) -> list[str]:
+    """Return what small-study checks found, with what such a test could find."""
+    assert study.pooled is not None
+    frame = study.part.robustness.set_index("check")
+    said = []
+    for name, words in _TESTS.items():
+        row = frame.loc[name] if name in frame.index else None
+        if row is not None and pd.notna(row["p_value"]):
+            said.append(f"{words} {p_statement(float(row['p_value']))}")
+    if not said:
+        return []
+    first = frame.loc[next(name for name in _TESTS if name in frame.index)]
+    power = str(first["note"]).rpartition("; ")[2]
+    if power.startswith("would"):
+        power = f" (the first {power})"
+    elif power.startswith("hardly"):
+        power = f" ({power} here, withheld or not)"
+    else:
+        power = ""
+    text = f"Of small-study tests, {joined(said)}{power}"
+    after = [
+        f"{words} gives {coefficient(float(frame.loc[name, 'estimate']), 2)}"
+        for name, words in _ADJUSTED.items()
+        if name in frame.index and pd.notna(frame.loc[name, "estimate"])
+    ]
+    if after:
+        text += f"; {joined(after)}"
+    return [
+        f"{text}. Since the variance of a transformed alpha depends on the numbers of "
+        "respondents and items alone, an asymmetry says little of selection."
+        if study.measure == "bonett"
+        else f"{text}."
+    ]
+
+
+# tests and adjustments that a paper names
+_TESTS = {
+    "Regression test on the standard error": "the regression on the standard error has",
+    "Rank test": "the rank test",
+}
+_ADJUSTED = {"PET-PEESE": "PET-PEESE", "Trim and fill (L0)": "trim and fill"}
 
 
 def _largest_share(study: RGStudy) -> str:
@@ -194,7 +239,9 @@ def multiverse(study: RGStudy) -> list[Section]:
     if len(found.skipped):
         reasons = found.skipped["reason"].value_counts()
         words = "; ".join(f"{reason} ({k})" for reason, k in reasons.items())
-        blocks.append(Paragraph(f"Specifications without a result: {words}."))
+        words = words.replace("it excludes", "the rule of exclusion excludes")
+        words = words.replace("it leaves", "the rule of exclusion leaves")
+        blocks.append(Paragraph(f"Specifications that were not fitted: {words}."))
     return [Section("multiverse", "Multiverse", blocks)]
 
 
@@ -205,8 +252,10 @@ def _choices(found: Multiverse) -> Block:
     return table.retitled(table.caption, notes)
 
 
-def spread(study: RGStudy) -> Section:
+def spread(study: RGStudy) -> list[Section]:
     """Return the verdict, or in a sentence why there is none."""
+    if study.pooled is None:
+        return []
     title = "Measurement error or score variance?"
     try:
         found = spread_analysis(study.part.main_rows, conf_level=study.conf_level)
@@ -215,7 +264,7 @@ def spread(study: RGStudy) -> Section:
             "Whether alpha differs because scores spread more or because measurement "
             f"error differs cannot be determined here. {why_not(error)}"
         )
-        return Section("spread", title, [why])
+        return [Section("spread", title, [why])]
     sentences = [
         "A higher alpha can mean less error or more spread of true scores (Botella et "
         f"al., 2010). In {found.k} samples with a standard deviation: "
@@ -226,7 +275,7 @@ def spread(study: RGStudy) -> Section:
         *filter(None, [on_part(study).replace("What follows fits", "This fits")]),
     ]
     table = spread_table(found, title="Heterogeneity of Error, of Spread and of Alpha")
-    return Section("spread", title, [Paragraph(" ".join(sentences)), table])
+    return [Section("spread", title, [Paragraph(" ".join(sentences)), table])]
 
 
 def _same_length(study: RGStudy, found: SpreadResult) -> list[str]:

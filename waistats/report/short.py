@@ -3,16 +3,18 @@
 import pandas as pd
 
 from waistats._format import level
+from waistats.figures._rows import study_names
 from waistats.report.blocks import Block, Figure, Listing, Paragraph, Section
 from waistats.report.discussion import declarations
 from waistats.report.limits import limitations
 from waistats.report.moderators import model_sentence
 from waistats.report.opening import descriptives, summary
 from waistats.report.results import forest_figure
-from waistats.report.robustness import on_part, sensitivity_words
-from waistats.report.sources import flow
+from waistats.report.robustness import on_part, reporting_words, sensitivity_words
+from waistats.report.sources import flow, search_words
 from waistats.report.text import (
     methods_paragraphs,
+    named_tests,
     opened,
     own_rows,
     results_paragraph,
@@ -24,6 +26,7 @@ from waistats.tables.moderators import screen
 from waistats.tables.studies import studies
 
 _ROWS = 14  # of a table that leaves room for the rest of a page
+_TESTS = 24
 _LIMITS = 5
 _MOST = 60  # coefficients that a paper lists where nothing is pooled
 # what a paper prints of tests of moderators; the supplement has the rest
@@ -42,9 +45,6 @@ def short_sections(study: RGStudy) -> list[Section]:
     methods = [Paragraph(text) for text in (*words, *methods_paragraphs(study))]
     made.append(Section("methods", "Method", methods))
     made.append(_results(study))
-    if study.screening is not None:
-        made[-1] = Section("results", "Results", [*flow(study)[0].blocks[:1],
-                                                  *made[-1].blocks])  # fmt: skip
     made.append(_limits(study))
     return made + declarations(study)
 
@@ -52,24 +52,30 @@ def short_sections(study: RGStudy) -> list[Section]:
 def main_table(study: RGStudy) -> TableSpec:
     """Return Table 1: the overall model and the cells that could be pooled."""
     rows = study.cells[study.cells["estimate"].notna()]
+    many = len(rows)
     rows = (
         rows.sort_values("k", ascending=False, kind="stable").head(_ROWS).sort_index()
     )
     title = "Pooled Reliability"
+    if many > len(rows):
+        title += f": the {len(rows)} Largest of {many} Combinations"
     if study.pooled is None or len(rows) == 0:
-        return cells(study.cells.head(_ROWS), title=title, conf_level=study.conf_level)
+        return cells(rows, title=title, conf_level=study.conf_level)
     if len(study.cells) == 1:
         return cells(study.summary(), title=title, conf_level=study.conf_level)
     names = [c for c in (*study.by, "coefficient_type") if c in rows]
     overall = study.summary().assign(**dict.fromkeys(names, ""))
-    overall[names[0]] = f"All ({study.main_scale})"
+    overall[names[0]] = "All"
+    if "scale" in names:
+        overall["scale"] = study.main_scale
     overall["coefficient_type"] = "alpha"
     frame = pd.concat([overall[rows.columns], rows], ignore_index=True)
     return cells(frame, title=title, conf_level=study.conf_level)
 
 
 def _results(study: RGStudy) -> Section:
-    blocks: list[Block] = [Paragraph(results_paragraph(study), copied=True)]
+    blocks: list[Block] = [*_search(study)]
+    blocks.append(Paragraph(results_paragraph(study), copied=True))
     if study.pooled is not None or study.cells["estimate"].notna().any():
         blocks.append(main_table(study))
     if study.pooled is not None:
@@ -79,17 +85,29 @@ def _results(study: RGStudy) -> Section:
         tested = study.screen[study.screen["p_value"].notna()]
         if len(tested):
             kept = [name for name in _MODERATORS if name in tested]
-            blocks.append(screen(tested.head(_ROWS)[kept]))
+            title = "Moderators One at a Time"
+            if len(tested) > _TESTS:
+                title += f": the First {_TESTS} of {len(tested)}"
+            shown = named_tests(study, tested.head(_TESTS))[kept]
+            blocks.append(screen(shown, title=title))
         said = model_sentence(study)
         if said:
             blocks.append(Paragraph(said))
         found = opened(study.part.multiverse.sentence())
-        sentences = [*sensitivity_words(study), on_part(study), found]
+        reporting = reporting_words(study)
+        sentences = [*sensitivity_words(study), on_part(study), found, *reporting]
         words = " ".join(filter(None, sentences))
         blocks.append(Paragraph(f"Sensitivity. {words}"))
     else:
         blocks += _described(study)
     return Section("results", "Results", blocks)
+
+
+def _search(study: RGStudy) -> list[Block]:
+    """Return what was found and included, and the flow diagram of the search."""
+    if study.screening is None:
+        return []
+    return [Paragraph(search_words(study)), *flow(study)[0].blocks[:1]]
 
 
 def _described(study: RGStudy) -> list[Block]:
@@ -117,7 +135,10 @@ def _described(study: RGStudy) -> list[Block]:
     title = "The Coefficients"
     if len(rows) > _MOST:
         title += f" (First {_MOST} of {len(rows)})"
-    table = studies(rows.head(_MOST), columns=shown, title=title)
+    called = study_names(rows)
+    ids = [called.get(name, name) for name in rows["study_id"].astype(str)]
+    listed = rows.assign(study_id=ids).head(_MOST)
+    table = studies(listed, columns=shown, title=title)
     drawn = [block for block in descriptives(study).blocks if isinstance(block, Figure)]
     return [table, *drawn]
 

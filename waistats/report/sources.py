@@ -1,15 +1,24 @@
 """Where the coefficients come from: the search, the studies, who induced reliability."""
 
+import re
 from typing import Any
 
 import pandas as pd
 
 from waistats import figures
-from waistats._format import coefficient, count, counted, interval, level, p_statement
+from waistats._format import count, counted, p_statement
 from waistats.errors import WaistatsError
 from waistats.measures import ALPHA_TYPES
 from waistats.report.blocks import Block, Download, Listing, Paragraph, Section, embed
-from waistats.report.text import joined, name_words, opened, own_rows, why_not
+from waistats.report.text import (
+    is_pooled,
+    joined,
+    name_words,
+    opened,
+    own_rows,
+    rate_sentence,
+    why_not,
+)
 from waistats.rg.compare_samples import compare_samples
 from waistats.rg.descriptives import kinds
 from waistats.rg.flow import flow_counts
@@ -59,10 +68,11 @@ def flow_steps(study: RGStudy) -> pd.DataFrame:
             _box("Cannot be pooled", table, valued & ~used, side=True, why=True),
             _box("Can be pooled", table, used),
         ]
-    rows += [
-        _box("Other scales or kinds, pooled separately", table, other, side=True),
-        _box(f"In the overall model ({study.main_scale})", table, last),
-    ]
+    if study.pooled is not None:
+        rows += [
+            _box("Other scales or kinds, pooled separately", table, other, side=True),
+            _box(f"In the overall model ({study.main_scale})", table, last),
+        ]
     frame = pd.DataFrame(rows)
     kept = (frame["studies"] > 0) | ~frame["side"]
     return frame[kept].reset_index(drop=True)
@@ -95,19 +105,20 @@ def flow(study: RGStudy) -> list[Section]:
     """Return the search and the flow of coefficients, as far as they say something."""
     blocks: list[Block] = []
     if study.screening is not None:
-        counts = prisma_counts(study.screening, own_rows(study))
+        counts = prisma_counts(study.screening, study.coefficients)
         drawn = figures.prisma(counts)
         caption = "Flow of Records to the Included Studies"
         note = "After PRISMA 2020 (Page et al., 2021)."
         blocks.append(embed("prisma", drawn, caption, note, simulated=study.simulated))
     steps = flow_steps(study)
+    to = "" if study.pooled is None else " to the Overall Model"
     if len(set(steps["coefficients"])) > 1 or steps["side"].any():
         shown = steps.assign(note=steps["note"].where(steps["side"], ""))
         blocks.append(
             embed(
                 "flow",
                 figures.flow(shown[["box", "side", "note", *COUNTS[:4]]]),
-                "Flow of Studies, Samples, Coefficients and Persons to the Overall Model",
+                f"Flow of Studies, Samples, Coefficients and Persons{to}",
                 "A study or sample with several coefficients may appear in several boxes. "
                 "Persons: the largest n of each sample, added up.",
                 simulated=study.simulated,
@@ -115,12 +126,29 @@ def flow(study: RGStudy) -> list[Section]:
         )
     elif not blocks:
         k = int(steps["coefficients"].iloc[0])
-        blocks.append(
-            Paragraph(
-                f"All {counted(k, 'coefficient')} of the table entered the overall model."
-            )
-        )
+        done = "entered the overall model" if to else "can be pooled"
+        if not is_pooled(study):
+            done = "are described"
+        all_of = "Both" if k == 2 else f"All {count(k)}"
+        blocks.append(Paragraph(f"{all_of} coefficients of the table {done}."))
     return [Section("flow", "Flow of coefficients", blocks)]
+
+
+def search_words(study: RGStudy) -> str:
+    """Return how many records were found, assessed and included, in a sentence."""
+    assert study.screening is not None
+    counts = prisma_counts(study.screening, study.coefficients)
+    n = {key: int(many) for key, many in counts.groupby("key")["n"].sum().items()}
+    studies = n.get("included", 0)
+    text = f"The search found {counted(n.get('identified', 0), 'record')}"
+    if "assessed" in n:
+        text += f", of which {count(n['assessed'])} were assessed in full"
+    given = own_rows(study)["study_id"].nunique()
+    text += f"; {counted(studies, 'study was', 'studies were')} included"
+    if has_screening(study) and given < studies:
+        verb = "reports" if given == 1 else "report"
+        text += f", of which {count(given)} {verb} a coefficient of their own data"
+    return f"{text}."
 
 
 def included(study: RGStudy) -> list[Section]:
@@ -192,6 +220,7 @@ def rated(study: RGStudy) -> list[Section]:
         heading = found.heading()
         for key in found.keys:
             heading = heading.replace(key, key.removesuffix("_id"))
+        heading = re.sub(r"matched by (\w+), (\w+)", r"matched by \1 and \2", heading)
         words = opened(f"{heading}. {_differing(found)}")
         blocks.append(Paragraph(who + words))
         title = (
@@ -214,15 +243,8 @@ def induction(study: RGStudy) -> list[Section]:
     if not has_screening(study):
         return []
     rate = induction_rate(study.coefficients, conf_level=study.conf_level)
-    row = rate.table.iloc[0]
-    limits = interval(row["ci_low"], row["ci_high"], lambda v: coefficient(v, 2))
     blocks: list[Block] = [
-        Paragraph(
-            f"Of {row['k']} studies that applied the instrument, {row['induced']} induced "
-            "reliability from elsewhere or did not mention it: a rate of induction of "
-            f"{coefficient(row['estimate'], 2)}, {level(rate.conf_level)} CI {limits}. "
-            f"{_closing(rate)}".strip()
-        ),
+        Paragraph(f"{rate_sentence(rate)} {_closing(rate)}".strip()),
         induction_table(rate),
     ]
     try:

@@ -6,11 +6,20 @@ from typing import Any
 
 import pandas as pd
 
-from waistats._format import coefficient, count, fixed, interval, level, p_statement
+from waistats._format import (
+    coefficient,
+    count,
+    counted,
+    fixed,
+    interval,
+    level,
+    p_statement,
+)
 from waistats._labels import decimals, inside_words, kind_words, term_text
 from waistats.figures._rows import study_names
 from waistats.measures import ALPHA_TYPES, status_of
 from waistats.rg.descriptives import kinds
+from waistats.rg.induction import induction_rate
 from waistats.rg.pooling import FEWEST_TO_POOL
 from waistats.rg.study import RGStudy
 
@@ -34,7 +43,8 @@ BIAS_WORDS = {
     "exact": ", less the bias of that scale by the exact distribution of alpha for "
     "normal parallel items",
 }
-_NAMES = {"pct_female": "percentage of women", "instrument": "version"}
+_NAMES = {"pct_female": "percentage of women"}
+_FEWEST = {3: "three"}.get(FEWEST_TO_POOL, str(FEWEST_TO_POOL))
 # what a reliability is good enough for, by the most common convention
 USES = {
     0.70: "early stages of research",
@@ -49,6 +59,8 @@ I2_WORDS = (
 )
 _START = re.compile(r"(^|[.!?]\s+)(?=\d)")
 _SHOWN = 6
+# values of other scales and kinds that a paragraph names
+_MOST = 8
 
 
 def own_rows(study: RGStudy) -> pd.DataFrame:
@@ -120,7 +132,7 @@ def value_and_limits(row: Any, shown: str) -> str:
 def answers(study: RGStudy) -> list[str]:
     """Return what a reader wants to know first: forms and raters, then all of them."""
     if study.pooled is None:
-        return [opened(study.sentence())]
+        return [not_pooled(study)]
     return [
         text
         for text in (
@@ -131,6 +143,87 @@ def answers(study: RGStudy) -> list[str]:
         )
         if text
     ]
+
+
+def not_pooled(study: RGStudy) -> str:
+    """Return what is pooled where there is no overall model of alphas, or why nothing."""
+    used = study.effects[study.effects["yi"].notna()]
+    alphas = kinds(used).isin(ALPHA_TYPES)
+    found = study.scales[study.scales["estimate"].notna()]
+    said = []
+    if alphas.any():
+        studies = int(used.loc[alphas, "study_id"].nunique())
+        number = {1: "one study", 2: "two studies"}.get(studies)
+        said.append(
+            f"Alphas of {number} are too few to be pooled; they are described only."
+            if number
+            else f"No scale has alphas of {_FEWEST} studies; they are described only."
+        )
+    for _, row in found.iterrows():
+        said.append(
+            f"Across {counted(row['k'], f'{_kind(row)} coefficient')}{_of_scale(row)} "
+            f"from {counted(row['k_studies'], 'study')} "
+            f"(N = {count(row['n'])}, summed over coefficients), the mean was "
+            f"{value_and_limits(row, level(study.conf_level))}."
+        )
+    if not found.empty or said:
+        return " ".join(said)
+    return (
+        f"Fewer than {_FEWEST} studies give the same kind of coefficient of the same "
+        "scale; the coefficients are described only."
+    )
+
+
+def _of_scale(row: Any) -> str:
+    return f" of the {row['scale']} scale" if "scale" in row else ""
+
+
+def _kind(row: Any) -> str:
+    return kind_words(str(row["coefficient_type"]))
+
+
+def _others(study: RGStudy) -> str:
+    """Return the pooled values of other scales and kinds of coefficients."""
+    found = study.scales[study.scales["estimate"].notna()]
+    alpha = found["coefficient_type"].isin(ALPHA_TYPES)
+    main = alpha
+    if "scale" in found:
+        main = alpha & (found["scale"].astype(str) == study.main_scale)
+    found = found[~main]
+    if len(found) == 0:
+        return ""
+    shown = level(study.conf_level)
+    words = []
+    for _, row in found.head(_MOST).iterrows():
+        digits = number_of([row["estimate"], row["ci_high"]])
+        value, low, high = (
+            coefficient(float(row[c]), digits)
+            for c in ("estimate", "ci_low", "ci_high")
+        )
+        text = f"{_kind(row)}{_of_scale(row)} {value} [{low}, {high}] (k = {row['k']})"
+        words.append(text)
+    more = len(found) - len(words)
+    rest = f"; {more} more are in the table of scales" if more else ""
+    return f"Pooled apart from these, with {shown} CIs: {'; '.join(words)}{rest}."
+
+
+def _induced(study: RGStudy) -> str:
+    """Return how many studies induced reliability; empty where the table does not say."""
+    if "reliability_status" not in study.effects:
+        return ""
+    rate = induction_rate(study.coefficients, conf_level=study.conf_level)
+    return rate_sentence(rate)
+
+
+def rate_sentence(rate: Any) -> str:
+    """Return a rate of induction as a paper states it."""
+    row = rate.table.iloc[0]
+    limits = interval(row["ci_low"], row["ci_high"], lambda v: coefficient(v, 2))
+    return (
+        f"Of {counted(row['k'], 'study')} that applied the instrument, {row['induced']} "
+        "induced reliability from elsewhere or did not mention it: a rate of induction of "
+        f"{coefficient(row['estimate'], 2)}, {level(rate.conf_level)} CI {limits}."
+    )
 
 
 def _of_cells(study: RGStudy) -> str:
@@ -153,7 +246,7 @@ def _of_cells(study: RGStudy) -> str:
 def answer_sentences(study: RGStudy) -> list[str]:
     """Return the pooled alphas, what is expected elsewhere, and the moderators."""
     if study.pooled is None:
-        return [opened(study.sentence())]
+        return [not_pooled(study)]
     said = [_of_cells(study), *_mean(study), moderators_sentence(study)]
     return [text for text in said if text]
 
@@ -355,11 +448,27 @@ def joined(words: Iterable[str]) -> str:
 
 def why_words(study: RGStudy, why: str) -> str:
     """Return a reason in which a study has the name that it has elsewhere."""
-    for identifier, called in study_names(study.main_rows).items():
+    for identifier, called in study_names(study.effects).items():
         for text in (f"study {identifier} ", f"{identifier} "):
             if why.startswith(f"{text}alone"):
                 return f"{called} {why.removeprefix(text)}"
     return why
+
+
+def named_tests(study: RGStudy, tests: pd.DataFrame) -> pd.DataFrame:
+    """Return tests of moderators whose notes have the names of studies."""
+    notes = tests["note"].fillna("").astype(str)
+    return tests.assign(note=[why_words(study, note) for note in notes])
+
+
+def titled(words: str) -> str:
+    """Return words as a title writes them; ICC and the like stay as they are."""
+    return " ".join(
+        word
+        if word in {"and", "of", "the"} or word[:1].isupper()
+        else "–".join(part[:1].upper() + part[1:] for part in word.split("–"))
+        for word in words.split(" ")
+    )
 
 
 def formula_words(study: RGStudy) -> str:
@@ -406,22 +515,50 @@ def other_kinds(study: RGStudy) -> dict[str, int]:
     return {kind_words(str(name)): int(k) for name, k in sorted(counts.items())}
 
 
+def is_pooled(study: RGStudy) -> bool:
+    """Return whether anything is pooled: the overall model, or another kind or cell."""
+    return study.pooled is not None or bool(study.scales["estimate"].notna().any())
+
+
 def methods_paragraphs(study: RGStudy) -> list[str]:
     """Return the methods of the analysis as a paper states them."""
-    shown = level(study.conf_level)
     opening = (
         "This is a reliability generalization study (Vacha-Haase, 1998) of "
         f"{of_title(study)}, reported by the REGEMA checklist (Sánchez-Meca et al., "
-        f"2021). Coefficients were pooled on {SCALE_WORDS[study.measure]}"
-        f"{BIAS_WORDS[study.bias]}; larger values mean higher reliability. They were "
-        "weighted by the inverse of their variance; estimates and the ends of intervals "
-        "were back-transformed to the scale of alpha."
+        "2021). "
     )
+    if not is_pooled(study):
+        return [
+            f"{opening}Fewer than {_FEWEST} studies give the same kind of coefficient of "
+            "the same scale, so the coefficients are described and not pooled; nothing "
+            "was tested."
+        ]
+    shown = level(study.conf_level)
+    others = study.scales[study.scales["estimate"].notna()]
+    others = others[~others["coefficient_type"].isin(ALPHA_TYPES)]
+    letter = "α" if study.pooled is not None else "ρ"
+    words = SCALE_WORDS[study.measure].replace("α", letter)
+    if study.pooled is None:
+        words = words.partition(", whose")[0]
+        words = words.replace("the scale of alpha itself", "their own scale")
+    opening += (
+        f"Coefficients were pooled on {words}"
+        f"{BIAS_WORDS[study.bias] if study.pooled is not None else ''}; larger values mean "
+        "higher reliability. They were weighted by the inverse of their variance; "
+        "estimates and the ends of intervals were back-transformed to the scale of "
+        f"{'alpha' if study.pooled is not None else 'the coefficients'}."
+    )
+    if len(others):
+        names = joined(dict.fromkeys(map(kind_words, others["coefficient_type"])))
+        opening += (
+            f" Variances of {names} coefficients come from the standard errors or "
+            "intervals printed with them, or from their own sampling distributions."
+        )
     closing = (
         f"Heterogeneity is described by tau, the {shown} prediction interval for the "
         f"true reliability of a new population{_prediction(study)}, Q and I2. Totals "
         "and subscales, and kinds of coefficients, were never pooled together. Cells of "
-        f"fewer than {FEWEST_TO_POOL} studies are described only. {_tested(study)}"
+        f"fewer than {_FEWEST} studies are described only. {_tested(study)}"
     )
     if study.pooled is not None:
         closing += (
@@ -440,13 +577,27 @@ def _tested(study: RGStudy) -> str:
     )
     many = int(study.screen["p_value"].notna().sum())
     if not many:
-        return (
-            f"Moderators were to be tested where the data allow it ({needs}); none was."
+        text = (
+            f"Moderators were to be tested where the data allow it ({needs}); none was"
         )
-    text = f"Moderators were tested one at a time, {needs}"
-    if many == 1:
-        return f"{text}."
-    return f"{text}; p values are adjusted for the number of tests (Holm, 1979)."
+    else:
+        text = f"Moderators were tested one at a time, {needs}"
+    if many > 1:
+        text += "; p values are adjusted for the number of tests (Holm, 1979)"
+    if study.moderator_model is not None:
+        text += f". {_together(study)}"
+    return f"{text}."
+
+
+def _together(study: RGStudy) -> str:
+    """Return that moderators were also tested in one model."""
+    words = formula_words(study)
+    many = " and " in words
+    if not many:
+        return f"A model with {words} gives the predictive equation"
+    return (
+        f"One model with {words} tests them together and gives the predictive equation"
+    )
 
 
 def _prediction(study: RGStudy) -> str:
@@ -492,8 +643,9 @@ def _model(study: RGStudy) -> list[str]:
     )
     if study.pooled.robust is not None:
         parts.append(
-            "Its confidence interval is cluster-robust (CR2 with Satterthwaite’s degrees "
-            "of freedom; Pustejovsky & Tipton, 2018)."
+            "Its confidence interval and tests of moderators are cluster-robust (CR2 with "
+            "Satterthwaite’s degrees of freedom, or those of Hotelling’s T²; Pustejovsky & "
+            "Tipton, 2018)."
         )
     else:
         parts.append(
@@ -510,6 +662,13 @@ def _model(study: RGStudy) -> list[str]:
 def results_paragraph(study: RGStudy) -> str:
     """Return the result as the paragraph of a paper."""
     if study.pooled is None:
-        return opened(study.sentence())
-    parts = [_of_cells(study), _overall(study), I2_WORDS, moderators_sentence(study)]
+        return not_pooled(study)
+    parts = [
+        _induced(study),
+        _of_cells(study),
+        _overall(study),
+        I2_WORDS,
+        _others(study),
+        moderators_sentence(study),
+    ]
     return " ".join(part for part in parts if part)

@@ -132,7 +132,7 @@ def unmatched_rows(
 # What belongs to the coder or copies the source word by word.
 _NOT_CODED = frozenset(
     {"coder", "coder2", "date", "note", "evidence", "quote_location", "confidence",
-     "page", "title", "authors", "source_url", "seen_in", "provenance"}
+     "page", "title", "authors", "source_url", "seen_in", "provenance", "status"}
 )  # fmt: skip
 _COLUMNS = (
     "variable", "kind", "k", "k_one_blank", "agreement", "coefficient", "estimate",

@@ -40,7 +40,7 @@ def robustness(fit: Model, *, thresholds: Sequence[float] = THRESHOLDS) -> pd.Da
     checks: list[tuple[str, Callable[[], tuple[Any, ...]]]] = [
         ("Regression test on the standard error", lambda: _egger(fit)),
         (
-            "Regression test on 1/sqrt(n)",
+            "Regression test on 1/√n",
             lambda: _egger(fit, predictor="inverse_sqrt_n"),
         ),
         ("Rank test", lambda: _rank(fit)),
@@ -99,7 +99,7 @@ def _pet_peese(fit: Model) -> tuple[Any, ...]:
 def _filled(fit: Model) -> tuple[Any, ...]:
     result = trim_and_fill(fit)
     words = _words(
-        f"{result.k0} filled on the {result.side}", _thinned(fit, result.original)
+        f"filled on the {result.side}: {result.k0}", _thinned(fit, result.original)
     )
     return _alpha(fit, result.fit.estimate), np.nan, np.nan, words
 

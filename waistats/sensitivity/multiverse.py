@@ -223,7 +223,7 @@ _OPTIONS = {
     ("measure", "bonett-corrected"): "Bonett, bias removed",
     ("measure", "fisher-z"): "Fisher z",
     ("measure", OWN_SCALE): "alpha itself",
-    ("model", "CE"): "common effect (CE)",
+    ("model", "CE"): "common effect",
     ("model", "unweighted"): "random effects, unweighted",
     ("model", "n-weighted"): "random effects, weighted by n",
     ("model", "varying-coefficient"): "varying coefficient",
@@ -254,7 +254,7 @@ def option_words(choice: str, option: str) -> str:
     """Return what an option of a choice is called in print.
 
     >>> option_words("model", "CE"), option_words("model", "REML")
-    ('common effect (CE)', 'random effects (REML)')
+    ('common effect', 'random effects (REML)')
     """
     words = _OPTIONS.get((choice, option))
     if words is None and choice == "model":

@@ -8,7 +8,7 @@ import pandas as pd
 
 from waistats._format import counted, fixed, interval, level
 from waistats._labels import (
-    head_words,
+    column_words,
     heterogeneity_text,
     kind_words,
     model_text,
@@ -143,7 +143,7 @@ def cells(
         sign = "Estimate" if sign == "Reliability" else sign
     groups = None
     if "moderator" in frame:
-        names = [head_words(str(name)) for name in frame["moderator"]]
+        names = [column_words(str(name)) for name in frame["moderator"]]
         shown = shown.assign(moderator=names)
         groups = "moderator"
     return spec(
@@ -228,13 +228,13 @@ def moderators(
     )
     named = [
         "Baseline",
-        *(head_words(str(name)) for name in frame["variable"].iloc[1:]),
+        *(column_words(str(name)) for name in frame["variable"].iloc[1:]),
     ]
     shown = frame.assign(value=["–", *frame["value"].iloc[1:]], variable=named)
     shown["change"] = shown["change"].where(shown.index > 0)
     notes = [
         f"Baseline: {base}. Change = difference from the baseline; numbers are raised "
-        "by one standard deviation. CI = confidence interval of the value itself.",
+        "by one standard deviation. Intervals are of the value itself.",
         f"Test of moderators: {statistic_text(model.omnibus)}.",
         simulated(model),
     ]

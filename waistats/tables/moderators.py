@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from waistats._labels import (
-    head_words,
+    column_words,
 )
 from waistats.rg.as_model import of_study
 from waistats.tables._build import (
@@ -38,7 +38,9 @@ def levels(study: Any, *, title: str = "Pooled Reliability by Moderator") -> Tab
     return cells(frame, title=title, conf_level=conf_level)
 
 
-def screen(study: Any, *, title: str = "Moderators One at a Time") -> TableSpec:
+def screen(
+    study: Any, *, title: str = "Moderators One at a Time", sign: str = "α"
+) -> TableSpec:
     """Tabulate tests of single moderators, of a study or its ``screen``.
 
     Parameters
@@ -47,6 +49,8 @@ def screen(study: Any, *, title: str = "Moderators One at a Time") -> TableSpec:
         The study, or its ``screen``.
     title : str
         Title.
+    sign : str
+        What the coefficients are called in the head of their change.
 
     Returns
     -------
@@ -59,11 +63,12 @@ def screen(study: Any, *, title: str = "Moderators One at a Time") -> TableSpec:
     )
     conf_level = of_study(study, "conf_level", 0.95)
     shown = frame.drop(columns=["kind", "tau2", "explains", "why"], errors="ignore")
-    names = [head_words(str(name)) for name in shown["moderator"]]
+    names = [column_words(str(name)) for name in shown["moderator"]]
     shown = shown.assign(moderator=names)
     blank = [c for c in shown if c not in _ALWAYS and not _filled(shown[c])]
     shown = shown.drop(columns=blank)
     slopes = "slope" in shown
+    undefined = shown["R2"].isna().any() if "R2" in shown else False
     return spec(
         shown[[c for c in _SCREEN if c in shown]],
         name="screen",
@@ -71,17 +76,20 @@ def screen(study: Any, *, title: str = "Moderators One at a Time") -> TableSpec:
         notes=[
             "F tests of models with one moderator; p adjusted by Holm’s method.",
             "b = slope on the scale of pooling." if slopes else "",
-            "The change in α is that of one standard deviation more, from the mean."
+            f"The change in {sign} is that of one standard deviation more, from the mean."
             if "change" in shown
             else "",
             "The number of items enters as its logarithm."
             if slopes and "Number of items" in names
             else "",
+            "R2 is not defined where there is no heterogeneity to explain."
+            if undefined
+            else "",
             simulated(frame),
         ],
         coefficients=False,
         conf_level=conf_level,
-        heads={"statistic": "*F*"},
+        heads={"statistic": "*F*", "change": f"Change in {sign}"},
         footnotes=("note", "model"),
     )
 
@@ -90,7 +98,7 @@ _ALWAYS = {"moderator", "k", "statistic", "df", "p_value", "p_adjusted", "R2"}
 
 
 _SCREEN = (
-    "moderator", "k", "k_studies", "k_missing", "n_levels", "slope", "slope_se",
+    "moderator", "k", "n_levels", "slope", "slope_se",
     "slope_ci_low",
     "slope_ci_high", "change", "statistic", "df", "df_denominator", "p_value",
     "p_adjusted", "Q_E", "Q_E_df", "Q_E_p", "R2", "note", "model",
@@ -138,4 +146,4 @@ def correlates(frame: Any, *, title: str = "Bivariate Correlations") -> TableSpe
 def _characteristic(name: str) -> str:
     """Return a number in words, or a level of a category."""
     column, equals, level = name.partition(" = ")
-    return f"{head_words(column)}{equals}{level}"
+    return f"{column_words(column)}{equals}{level}"

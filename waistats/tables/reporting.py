@@ -7,7 +7,6 @@ import pandas as pd
 
 from waistats._labels import (
     column_words,
-    head_words,
 )
 from waistats.figures._rows import coefficient_table, study_names
 from waistats.rg.coders import CoderAgreement
@@ -80,7 +79,7 @@ def induction(
     """
     frame = rate.table
     shown = frame.drop(columns=["induced", "se"], errors="ignore")
-    by = [head_words(str(v)) if v else "All" for v in shown["by"]]
+    by = [column_words(str(v)) if v else "All" for v in shown["by"]]
     shown = shown.assign(by=by)
     return spec(
         shown,
@@ -90,6 +89,7 @@ def induction(
         conf_level=rate.conf_level,
         heads={
             "by": "By",
+            "omitted": "Not mentioned",
             "estimate": "Rate",
             "reported_own": "Reported",
             "induced_precise": "Induced, precise",

@@ -39,6 +39,10 @@ def _refits(
     elif "se" in result or "estimate" not in result:
         raise DataError("The frame must be on the alpha scale: back_transform=True.")
     shown = frame.drop(columns=["Q", "Q_p"], errors="ignore")
+    parts = [c for c in shown if str(c).startswith("sigma2_")]
+    levels = {
+        c: f"σ² ({column_words(str(c).removeprefix('sigma2_')).lower()})" for c in parts
+    }
     return spec(
         shown,
         name=id,
@@ -46,7 +50,7 @@ def _refits(
         notes=[note],
         coefficients=alpha,
         conf_level=conf_level,
-        heads={"estimate": sign, "omitted": "Without", "added": "Adding"},
+        heads={"estimate": sign, "omitted": "Without", "added": "Adding", **levels},
         digits=3,
     )
 

@@ -186,6 +186,9 @@ def characteristics(
     sizes = np.bincount(codes[codes >= 0], minlength=len(studies))
     columns_of["coefficients"] = [str(size) for size in sizes]
     alphas = np.isin(kinds_of(table), list(ALPHA_TYPES))
+    sign = "α"
+    if not alphas.any():
+        alphas, sign = np.ones(len(table), dtype=bool), symbol_of(table)
     columns_of["alpha"] = _spoken(
         table.loc[alphas, "estimate"], "estimate", codes[alphas], len(studies)
     )
@@ -195,13 +198,13 @@ def characteristics(
         name="characteristics",
         caption=title,
         notes=[
-            "Ranges where a study has several values; α of all its scales.",
+            f"Ranges where a study has several values; {sign} of all its scales.",
             simulated(table),
         ],
         heads={
             "n": "*n*",
             "coefficients": "Coefficients",
-            "alpha": "α",
+            "alpha": sign,
             **{c: column_words(c) for c in names if c not in LABELS},
         },
         numbers=("n", "coefficients", "alpha", "year", "mean_age", "pct_female"),
