@@ -200,7 +200,7 @@ def open_project(folder: Path, number: int = 1) -> Choices:
     try:
         told = json.loads(saved.read_text(encoding="utf-8-sig"))
         version, hashes = told.pop("waistats_app"), told.pop("as_saved")
-        choices = made(Choices, told)
+        choices: Choices = made(Choices, told)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{APP}: is not what the app saved. Remove it to open the folder by its "

@@ -134,4 +134,5 @@ def _pooled(ax: "Axes", result: Any, row: pd.Series) -> np.ndarray:
         ncols=2,
         borderaxespad=0.2,
     )
-    return row[names].to_numpy(dtype=float)
+    drawn: np.ndarray = row[names].to_numpy(dtype=float)
+    return drawn

@@ -126,7 +126,8 @@ def _filled(result: Any) -> BoolArray:
     table = result.effects.table
     if "filled" not in table:
         return np.zeros(len(table), dtype=bool)
-    return table["filled"].to_numpy(dtype=bool)
+    filled: BoolArray = table["filled"].to_numpy(dtype=bool)
+    return filled
 
 
 def _contours(

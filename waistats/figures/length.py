@@ -109,7 +109,8 @@ def _fitted(ax: "Axes", model: Any, items: np.ndarray, grid: np.ndarray) -> np.n
         inside, line["ci_low"], line["ci_high"], color="#f6c9a8", linewidth=0, zorder=0
     )
     ax.plot(inside, line["estimate"], color=style.VERMILION, label="Fitted, log length")
-    return line[["ci_low", "ci_high"]].to_numpy()
+    limits: np.ndarray = line[["ci_low", "ci_high"]].to_numpy()
+    return limits
 
 
 def _items_axis(ax: "Axes", items: np.ndarray, width: float) -> None:

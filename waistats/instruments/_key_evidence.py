@@ -73,7 +73,8 @@ class KeyLayout:
 
     def members(self, group: int) -> BoolArray:
         """Return the unreversed items of a subscale."""
-        return (self.group == group) & ~self.reverse
+        chosen: BoolArray = (self.group == group) & ~self.reverse
+        return chosen
 
 
 def key_sums(values: FloatArray, codes: IntArray, k: int, layout: KeyLayout) -> KeySums:

@@ -62,7 +62,8 @@ def signs_within(
 
 def pairwise_covariance(values: FloatArray) -> FloatArray:
     """Return the covariance matrix of the items, each pair from its own answers."""
-    return pd.DataFrame(values).cov().fillna(0.0).to_numpy()
+    covariance: FloatArray = pd.DataFrame(values).cov().fillna(0.0).to_numpy()
+    return covariance
 
 
 def item_signs(covariance: FloatArray, expected: Sequence[BoolArray]) -> ItemSigns:
@@ -95,9 +96,9 @@ def _rest_correlation(covariance: FloatArray, against: BoolArray) -> FloatArray:
     oriented = signs[:, None] * signed
     rest = oriented.sum() - 2 * oriented.sum(axis=1) + np.diag(covariance)
     scale = np.sqrt(np.clip(np.diag(covariance) * rest, 0, None))
-    return np.divide(
-        with_rest, scale, out=np.full(len(scale), np.nan), where=scale > 1e-12
-    )
+    correlation: FloatArray = np.full(len(scale), np.nan)
+    np.divide(with_rest, scale, out=correlation, where=scale > 1e-12)
+    return correlation
 
 
 def file_state(

@@ -445,11 +445,13 @@ def scale_scores(values: FloatArray, *, max_missing: float, method: str) -> Floa
     n_answered = answered.sum(axis=-1)
     sums = np.where(answered, values, 0.0).sum(axis=-1)
     enough = (n_answered > 0) & ((n_items - n_answered) <= max_missing * n_items + 1e-9)
-    means = np.divide(sums, n_answered, out=np.full(sums.shape, np.nan), where=enough)
+    none: FloatArray = np.full(sums.shape, np.nan)
+    means: FloatArray = np.divide(sums, n_answered, out=none, where=enough)
     if method == "mean":
         return means
     # a complete sum stays the exact sum of whole numbers
-    return np.where(n_answered == n_items, sums, means * n_items)
+    exact: FloatArray = np.where(n_answered == n_items, sums, means * n_items)
+    return exact
 
 
 def score(

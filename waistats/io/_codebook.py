@@ -165,12 +165,15 @@ class Field:
 
 def codebook() -> dict[str, Any]:
     """Return the data package: resources, their fields, sources and licences."""
-    return data_json("datapackage.json")
+    package: dict[str, Any] = data_json("datapackage.json")
+    return package
 
 
 def resource(name: str) -> dict[str, Any]:
     """Return the description of one bundled file."""
-    known = {entry["name"]: entry for entry in codebook()["resources"]}
+    known: dict[str, dict[str, Any]] = {
+        entry["name"]: entry for entry in codebook()["resources"]
+    }
     if name not in known:
         raise DataError(
             f"{name!r} is not in the codebook{near(name, known)}; there are "

@@ -180,7 +180,8 @@ def _plain_strings(cells: Iterable[Any]) -> set[str]:
 def filled_cells(cells: "pd.Series[Any]") -> BoolArray:
     """Return which cells of a column hold anything."""
     if is_numeric_dtype(cells.dtype):
-        return cells.notna().to_numpy(dtype=bool)
+        filled: BoolArray = cells.notna().to_numpy(dtype=bool)
+        return filled
     given = cells.tolist()
     known = {text: not is_missing(text) for text in _plain_strings(given)}
     return np.array(

@@ -295,7 +295,8 @@ def _odd_lengths(rows: Rows) -> BoolArray:
         )
         for i in firsts
     ]
-    return np.array(odd, dtype=bool)[codes]
+    wrong: BoolArray = np.array(odd, dtype=bool)[codes]
+    return wrong
 
 
 def _distinct(*columns: Sequence[Any] | FloatArray) -> tuple[np.ndarray, list[int]]:
@@ -315,12 +316,13 @@ def _row_limits(rows: Rows) -> FloatArray:
     numbers = np.column_stack([rows.numbers(name) for name in names])
     forms, scales = rows.texts("instrument"), rows.folded("scale")
     codes, firsts = _distinct(forms, scales, *numbers.T)
-    limits = np.empty((len(firsts), 3))
+    limits: FloatArray = np.empty((len(firsts), 3))
     for j, i in enumerate(firsts):
         facts = dict(zip(names, numbers[i].tolist(), strict=True))
         facts |= {"scale": scales[i]}
         limits[j] = score_limits(bundled_forms().get(forms[i]), facts)
-    return limits[codes]
+    of_rows: FloatArray = limits[codes]
+    return of_rows
 
 
 def _odd_means(rows: Rows, limits: FloatArray) -> BoolArray:
@@ -330,9 +332,9 @@ def _odd_means(rows: Rows, limits: FloatArray) -> BoolArray:
     with np.errstate(invalid="ignore"):
         fits = (items * low <= mean) & (mean <= items * high)
         of_items = (low <= mean) & (mean <= high)
-    return ~np.isnan(mean) & (
-        ~fits | (rows.equal("score_metric", "item_mean") & ~of_items)
-    )
+    outside = ~fits | (rows.equal("score_metric", "item_mean") & ~of_items)
+    odd: BoolArray = ~np.isnan(mean) & outside
+    return odd
 
 
 def _odd_spreads(rows: Rows, limits: FloatArray) -> BoolArray:
@@ -342,7 +344,7 @@ def _odd_spreads(rows: Rows, limits: FloatArray) -> BoolArray:
     """
     low, high, items = limits.T
     sd = rows.numbers("score_sd")
-    odd = sd == 0
+    odd: BoolArray = sd == 0
     with np.errstate(invalid="ignore", divide="ignore"):
         for factor in (np.ones(len(rows)), items):
             mean = rows.numbers("score_mean") / factor

@@ -60,7 +60,8 @@ class Rows:
         if name not in self.frame:
             return np.full(len(self), np.nan)
         values = pd.to_numeric(self.frame[name], errors="coerce")
-        return values.to_numpy(dtype=float, na_value=np.nan)
+        numbers: FloatArray = values.to_numpy(dtype=float, na_value=np.nan)
+        return numbers
 
     def texts(self, name: str) -> list[str]:
         """Return a column as stripped texts; ``""`` where it is blank or absent."""
@@ -91,7 +92,8 @@ class Rows:
         if name not in self.frame:
             return np.zeros(len(self), dtype=bool)
         if is_numeric_dtype(self.frame[name].dtype):
-            return self.frame[name].notna().to_numpy(dtype=bool)
+            filled: BoolArray = self.frame[name].notna().to_numpy(dtype=bool)
+            return filled
         return np.array([text != "" for text in self.texts(name)], dtype=bool)
 
     def yes(self, name: str) -> BoolArray:

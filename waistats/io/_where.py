@@ -267,7 +267,7 @@ def _compare(
     texts = cells.astype(object).map(
         lambda cell: None if pd.isna(cell) else str(cell).strip()
     )
-    missing = texts.isna().to_numpy() | (texts == "").to_numpy(dtype=bool)
+    missing: np.ndarray = texts.isna().to_numpy() | (texts == "").to_numpy(dtype=bool)
     if of.sign == "missing":
         return missing
     numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64)
@@ -275,7 +275,7 @@ def _compare(
     if labels:
         named = [labels.get(cell) for cell in cells.astype(object)]
         words = pd.Series(named, index=cells.index, dtype=object).fillna(texts)
-    equal = np.zeros(len(cells), dtype=bool)
+    equal: np.ndarray = np.zeros(len(cells), dtype=bool)
     for value in of.values:
         if isinstance(value, float):
             equal |= numbers == value
@@ -283,11 +283,14 @@ def _compare(
             equal |= (texts == value).to_numpy(dtype=bool)
             equal |= (words == value).to_numpy(dtype=bool)
     if of.sign in ("==", "in"):
-        return equal & ~missing
+        chosen: np.ndarray = equal & ~missing
+        return chosen
     if of.sign == "!=":
-        return ~equal & ~missing
+        chosen = ~equal & ~missing
+        return chosen
     value = of.values[0]
     if not isinstance(value, float) or np.isnan(numbers[~missing]).any():
         raise words_by_size(of)
     with np.errstate(invalid="ignore"):
-        return np.asarray(SIZES[of.sign](numbers, value)) & ~missing
+        chosen = np.asarray(SIZES[of.sign](numbers, value)) & ~missing
+    return chosen

@@ -27,7 +27,9 @@ def alpha_points(source: Any) -> FloatArray:
             "transformed "
             "back to alpha. effect_sizes() adds the column 'measure'."
         )
-    return pooled_row(source, back_transform=True)[list(POINTS)].to_numpy(dtype=float)
+    row = pooled_row(source, back_transform=True)
+    points: FloatArray = row[list(POINTS)].to_numpy(dtype=float)
+    return points
 
 
 def numbers(name: str, values: Any) -> FloatArray:

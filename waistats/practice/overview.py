@@ -147,7 +147,8 @@ def _row(name: str, values: FloatArray) -> tuple[Any, ...]:
 
 
 def _sem(sd: FloatArray, share: FloatArray) -> FloatArray:
-    return standard_error_of_measurement(sd, share)
+    sem: FloatArray = standard_error_of_measurement(sd, share)
+    return sem
 
 
 def _for_width(

@@ -132,4 +132,6 @@ def _calibrated(model: FittedModel, center: FloatArray, cuts: FloatArray) -> Flo
     keep = np.sqrt(model.tau2 / (model.tau2 + vi))
     around = keep * (yi - model.design.X @ model.beta)
     values = center[:, None, None] + around
-    return np.mean(values > transform(cuts, str(model.measure))[:, None], axis=-1)
+    limits = transform(cuts, str(model.measure))[:, None]
+    shares: FloatArray = np.mean(values > limits, axis=-1)
+    return shares

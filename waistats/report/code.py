@@ -340,7 +340,8 @@ LIBRARIES = (
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
     """Return a table as the bytes of its CSV file, unrounded, safe in a spreadsheet."""
-    return guarded(frame).to_csv(index=False, lineterminator="\n").encode("utf-8")
+    text: str = guarded(frame).to_csv(index=False, lineterminator="\n")
+    return text.encode("utf-8")
 
 
 def data_hash(frame: pd.DataFrame) -> str:

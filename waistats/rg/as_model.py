@@ -32,13 +32,13 @@ def as_model(result: Any) -> Model:
 
 @as_model.register(MetaResult)
 @as_model.register(MultilevelResult)
-def _(result: Any) -> Model:
+def _(result: Model) -> Model:
     return result
 
 
 @as_model.register(Pooled)
 @as_model.register(TrimAndFill)
-def _(result: Any) -> Model:
+def _(result: Pooled | TrimAndFill) -> Model:
     return result.fit
 
 

@@ -42,7 +42,8 @@ def number_column(table: pd.DataFrame, name: str) -> np.ndarray:
     if name not in table:
         return np.full(len(table), np.nan)
     values = pd.to_numeric(table[name], errors="coerce")
-    return values.to_numpy(dtype=float, na_value=np.nan)
+    numbers: np.ndarray = values.to_numpy(dtype=float, na_value=np.nan)
+    return numbers
 
 
 def row_statuses(table: pd.DataFrame, *, assume: str | None = None) -> list[str]:
