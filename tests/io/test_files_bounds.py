@@ -15,6 +15,7 @@ import pytest
 
 from waistats import check_coefficients, reliability_by_study
 from waistats.errors import DataError
+from waistats.io._files import FORMATS
 from waistats.io.readers import read_coefficients, read_responses
 
 FRAME = pd.DataFrame(
@@ -32,21 +33,43 @@ def seconds(call) -> float:
     return time.process_time() - start
 
 
-@pytest.mark.parametrize("kind", ["por", "xpt", "feather", "zsav", "parquet"])
-def test_further_kinds_are_read(tmp_path, kind):
-    path = tmp_path / f"a.{kind}"
-    if kind == "por":
-        pyreadstat.write_por(FRAME.rename(columns=str.upper), path)
-    elif kind == "xpt":
-        pyreadstat.write_xport(FRAME, path)
-    elif kind == "feather":
-        FRAME.to_feather(path)
-    elif kind == "parquet":
-        FRAME.to_parquet(path)
-    else:
-        pyreadstat.write_sav(FRAME, path, compress=True)
-    read = read_responses(path).rename(columns=str.lower)
+WRITERS = {
+    ".csv": lambda path: FRAME.to_csv(path, index=False),
+    ".xlsx": lambda path: FRAME.to_excel(path, index=False),
+    ".sav": lambda path: pyreadstat.write_sav(FRAME, path),
+    ".zsav": lambda path: pyreadstat.write_sav(FRAME, path, compress=True),
+    ".por": lambda path: pyreadstat.write_por(FRAME.rename(columns=str.upper), path),
+    ".dta": lambda path: pyreadstat.write_dta(FRAME, path),
+    ".xpt": lambda path: pyreadstat.write_xport(FRAME, path),
+    ".parquet": lambda path: FRAME.to_parquet(path),
+    ".feather": lambda path: FRAME.to_feather(path),
+}
+# nothing at hand writes these
+UNWRITTEN = {".sas7bdat"}
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("named", [True, False])
+def test_every_kind_is_read(tmp_path, kind, named, monkeypatch):
+    path = tmp_path / f"a{kind}"
+    WRITERS[kind](path)
+    source = path
+    if not named:
+        if kind == ".por":
+            pytest.skip("a portable file is known by its name alone")
+        monkeypatch.setattr(
+            sys, "stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes()))
+        )
+        source = "-"
+    read = read_responses(source).rename(columns=str.lower)
     pd.testing.assert_frame_equal(read, FRAME, check_dtype=False)
+
+
+def test_no_format_is_forgotten():
+    """A format that can be read is written and read here."""
+    formats = [form.endings for form in FORMATS if not form.optional]
+    lost = [ends for ends in formats if not {*WRITERS, *UNWRITTEN} & set(ends)]
+    assert lost == []
 
 
 def test_open_documents_are_read(tmp_path):

@@ -3,8 +3,8 @@
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,7 +15,7 @@ from waistats._files import check_file
 from waistats._frames import as_frame, is_frame
 from waistats.errors import DataError, ModelError
 from waistats.io._delimited import read_delimited
-from waistats.io._labelled import SAS, SPSS, STATA, guarded, read_labelled
+from waistats.io._labelled import guarded, read_labelled
 from waistats.io._table import (
     RawTable,
     clean_names,
@@ -27,11 +27,6 @@ from waistats.io._workbook import read_other_sheet, read_workbook
 
 Source: TypeAlias = str | os.PathLike[str] | pd.DataFrame
 
-TEXT = (".csv", ".tsv", ".tab", ".txt", ".dat")
-_EXCEL = (".xlsx", ".xlsm")
-_OTHER_SHEETS = (".xls", ".xlsb", ".ods")
-_ARROW = (".parquet", ".pq", ".feather", ".arrow")
-KINDS = (*TEXT, *_EXCEL, *SPSS, *STATA, *SAS, *_ARROW)
 _OTHERS = {
     ".numbers": "Export it as .xlsx or .csv.",
     ".rds": "Write it as .csv or .parquet in R.",
@@ -48,27 +43,59 @@ _OTHERS = {
     ".zip": "Unpack it.",
     ".7z": "Unpack it.",
 }
-# First bytes by which a file is known whatever its name says.
-_SIGNATURES = (
-    (b"PK\x03\x04", ".xlsx"),
-    (b"$FL2", ".sav"),
-    (b"$FL3", ".zsav"),
-    (b"<stata_dta>", ".dta"),
-    (b"PAR1", ".parquet"),
-    (b"ARROW1", ".feather"),
-    (b"HEADER RECORD*******LIBRARY HEADER RECORD", ".xpt"),
-    (b"\xd0\xcf\x11\xe0", ".xls"),
-)
-# Kinds that share a signature, and need not be named by it.
-_ALIKE = (
-    {".xlsx", ".xlsm"},
-    {".xlsx", ".xlsb"},
-    {".xlsx", ".ods"},
-    {".sav", ".zsav"},
-    {".feather", ".arrow"},
-    {".parquet", ".pq"},
-)
 STANDARD_INPUT = "-"
+
+
+# Bytes at the start of a file by which its format is known, whatever its name says.
+_START = 64
+_OPEN_DOCUMENT = b"application/vnd.oasis.opendocument.spreadsheet"
+# of versions 5 and 8
+_TRANSPORT = b"HEADER RECORD*******LIB"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A file as it was given, and how it is to be read.
+
+    ``content`` is the whole file where its format is read whole, else its start.
+    """
+
+    source: str
+    path: Path
+    kind: str
+    content: bytes
+    sheet: str | None
+    encoding: str | None
+    skip_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format of files: its endings, its reader, and what can be asked of it.
+
+    Attributes
+    ----------
+    endings : tuple of str
+        Endings of names, in lower case.
+    read : callable
+        What makes a raw table of a `Given`.
+    starts : sequence of (bytes, str)
+        First bytes of such files, and the ending that goes with them.
+    sheets, rows_above : bool
+        Whether a sheet can be named, and whether rows above the names can be skipped.
+    whole : bool
+        Whether the reader takes the bytes of the file instead of its path.
+    optional : bool
+        Whether it needs a library that is not installed with waistats.
+    """
+
+    endings: tuple[str, ...]
+    read: Callable[[Given], RawTable]
+    starts: Sequence[tuple[bytes, str]] = ()
+    sheets: bool = False
+    rows_above: bool = False
+    whole: bool = False
+    optional: bool = False
 
 
 def read_table(
@@ -124,7 +151,8 @@ def _read_file(
     if not found.is_file():
         return _read_stream(source, _content(source, found), sheet, encoding, skip_rows)
     kind = found.suffix.lower()
-    if kind not in (*KINDS, *_OTHER_SHEETS):
+    form = _FORMAT_OF.get(kind)
+    if form is None:
         advice = _OTHERS.get(kind, f"Save it as one of {', '.join(KINDS)}.")
         if kind == ".json" and _holds_sums(found):
             advice = (
@@ -132,27 +160,27 @@ def _read_file(
                 f"{command('reliability_by_study')} makes a table of coefficients of it."
             )
         raise DataError(f"{source}: files ending {kind!r} cannot be read. {advice}")
-    if sheet is not None and kind not in (*_EXCEL, *_OTHER_SHEETS):
+    if sheet is not None and not form.sheets:
         raise DataError(
             f"{source}: {option('sheet')} is for Excel files; leave it out."
         )
-    if skip_rows and kind not in (*TEXT, *_EXCEL, *_OTHER_SHEETS):
+    if skip_rows and not form.rows_above:
         raise DataError(
             f"{source}: {option('skip_rows')} is for text files and sheets; files "
             f"ending {kind!r} have no rows above their names. Leave it out."
         )
-    whole = kind in (*TEXT, *_EXCEL, *_OTHER_SHEETS)
-    content = _content(source, found, None if whole else 64)
-    _refuse_misnamed(source, kind, content[:64])
-    if kind in TEXT:
-        return read_delimited(source, content, encoding=encoding, skip_rows=skip_rows)
-    if kind in _EXCEL:
-        return read_workbook(source, content, sheet=sheet, skip_rows=skip_rows)
-    if kind in _OTHER_SHEETS:
-        return read_other_sheet(source, content, sheet=sheet, skip_rows=skip_rows)
-    if kind in _ARROW:
-        return _named_rows(source, _arrow(source, found, kind))
-    return _labelled_file(source, found, kind, encoding=encoding)
+    content = _content(source, found, None if form.whole else _START)
+    _refuse_misnamed(source, kind, form, content[:_START])
+    given = Given(
+        source=source,
+        path=found,
+        kind=kind,
+        content=content,
+        sheet=sheet,
+        encoding=encoding,
+        skip_rows=skip_rows,
+    )
+    return form.read(given)
 
 
 _GIVEN: dict[int, bytes] = {}
@@ -190,13 +218,23 @@ def _read_stream(
     if not content:
         raise DataError(f"{source}: the file is empty. Choose a file with data.")
     kind = next((k for sign, k in _SIGNATURES if content.startswith(sign)), ".csv")
-    if kind == ".xlsx":
-        if b"application/vnd.oasis.opendocument.spreadsheet" in content[:200]:
-            named = f"{source}.ods"
-            return read_other_sheet(named, content, sheet=sheet, skip_rows=skip_rows)
-        return read_workbook(source, content, sheet=sheet, skip_rows=skip_rows)
-    if kind == ".csv":
-        return read_delimited(source, content, encoding=encoding, skip_rows=skip_rows)
+    if kind == ".xlsx" and _OPEN_DOCUMENT in content[:200]:
+        kind = ".ods"
+    form = _FORMAT_OF[kind]
+    if form.whole:
+        # its kind may be a guess, and is not named
+        named = f"{source}.ods" if kind == ".ods" else source
+        return form.read(
+            Given(
+                source=named,
+                path=Path(named),
+                kind=kind,
+                content=content,
+                sheet=sheet,
+                encoding=encoding,
+                skip_rows=skip_rows,
+            )
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"input{kind}"
         path.write_bytes(content)
@@ -210,10 +248,10 @@ def _holds_sums(path: Path) -> bool:
         return b'"waistats response summaries"' in stream.read(200)
 
 
-def _refuse_misnamed(source: str, kind: str, start: bytes) -> None:
+def _refuse_misnamed(source: str, kind: str, form: Format, start: bytes) -> None:
+    own = tuple(sign for sign, _ in form.starts)
     for signature, true in _SIGNATURES:
-        alike = kind == true or {kind, true} in _ALIKE
-        if start.startswith(signature) and not alike:
+        if start.startswith(signature) and signature not in own:
             raise DataError(
                 f"{source}: ends in {kind} but holds a {true} file. Rename it to "
                 f"{true}."
@@ -261,32 +299,35 @@ def _named_rows(source: str, frame: pd.DataFrame) -> RawTable:
     return table
 
 
-def _arrow(source: str, path: Path, kind: str) -> pd.DataFrame:
+def _arrow(given: Given, kind: str, read: Callable[[Path], Any]) -> RawTable:
     from waistats._frames import frame_of_arrow
 
-    def sound(table: Any) -> Any:
+    def frame() -> pd.DataFrame:
+        table = read(given.path)
         table.validate(full=True)  # also that its texts are UTF-8
-        return table
+        return frame_of_arrow(table)
 
-    def read() -> pd.DataFrame:
-        if kind in (".parquet", ".pq"):
-            import pyarrow.parquet as parquet
-
-            return frame_of_arrow(sound(parquet.ParquetFile(path).read()))
-        import pyarrow.feather as feather
-
-        return frame_of_arrow(sound(feather.read_table(path)))
-
-    named = "Parquet" if kind in (".parquet", ".pq") else "Feather"
-    return guarded(source, named, read)
+    return _named_rows(given.source, guarded(given.source, kind, frame))
 
 
-def _labelled_file(
-    source: str, path: Path, kind: str, *, encoding: str | None
-) -> RawTable:
+def _parquet(given: Given) -> RawTable:
+    import pyarrow.parquet as parquet
+
+    return _arrow(given, "Parquet", lambda path: parquet.ParquetFile(path).read())
+
+
+def _feather(given: Given) -> RawTable:
+    import pyarrow.feather as feather
+
+    return _arrow(given, "Feather", feather.read_table)
+
+
+def _labelled(given: Given) -> RawTable:
     """Return an SPSS, Stata or SAS file; user-missing codes are missing."""
-    frame, meta, notes = read_labelled(source, path, kind, encoding=encoding)
-    table = _named_rows(source, frame)
+    frame, meta, notes = read_labelled(
+        given.source, given.path, given.kind, encoding=given.encoding
+    )
+    table = _named_rows(given.source, frame)
     names = {str(name): str(name).strip() for name in meta.column_names}
     return replace(
         table,
@@ -301,3 +342,56 @@ def _labelled_file(
         },
         notes=notes,
     )
+
+
+def _text(given: Given) -> RawTable:
+    return read_delimited(
+        given.source,
+        given.content,
+        encoding=given.encoding,
+        skip_rows=given.skip_rows,
+    )
+
+
+def _excel(given: Given) -> RawTable:
+    return read_workbook(
+        given.source, given.content, sheet=given.sheet, skip_rows=given.skip_rows
+    )
+
+
+def _other_sheet(given: Given) -> RawTable:
+    return read_other_sheet(
+        given.source, given.content, sheet=given.sheet, skip_rows=given.skip_rows
+    )
+
+
+_ZIP = b"PK\x03\x04"
+_SHEETS = {"sheets": True, "rows_above": True, "whole": True}
+TEXT = (".csv", ".tsv", ".tab", ".txt", ".dat")
+PARQUET = (".parquet", ".pq")
+# The one list of what can be read: a new format is a line of it. What a file holds is
+# told by the first that fits.
+FORMATS = (
+    Format(TEXT, _text, rows_above=True, whole=True),
+    Format((".xlsx", ".xlsm"), _excel, [(_ZIP, ".xlsx")], **_SHEETS),
+    Format((".sav", ".zsav"), _labelled, [(b"$FL2", ".sav"), (b"$FL3", ".zsav")]),
+    Format((".por",), _labelled),
+    Format((".dta",), _labelled, [(b"<stata_dta>", ".dta")]),
+    Format((".sas7bdat",), _labelled),
+    Format((".xpt",), _labelled, [(_TRANSPORT, ".xpt")]),
+    Format(PARQUET, _parquet, [(b"PAR1", ".parquet")]),
+    Format((".feather", ".arrow"), _feather, [(b"ARROW1", ".feather")]),
+    Format(
+        (".xls",),
+        _other_sheet,
+        [(b"\xd0\xcf\x11\xe0", ".xls")],
+        optional=True,
+        **_SHEETS,
+    ),
+    Format(
+        (".xlsb", ".ods"), _other_sheet, [(_ZIP, ".xlsx")], optional=True, **_SHEETS
+    ),
+)
+KINDS = tuple(end for form in FORMATS if not form.optional for end in form.endings)
+_FORMAT_OF = {end: form for form in FORMATS for end in form.endings}
+_SIGNATURES = dict(pair for form in FORMATS for pair in form.starts).items()

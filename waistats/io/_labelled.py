@@ -11,9 +11,6 @@ import pandas as pd
 from waistats._caller import option
 from waistats.errors import DataError
 
-SPSS = (".sav", ".zsav", ".por")
-STATA = (".dta",)
-SAS = (".sas7bdat", ".xpt")
 # The reader of pyreadstat and the program of each kind.
 _READERS = {
     ".sav": ("read_sav", "SPSS"),
@@ -72,7 +69,7 @@ def read_labelled(
     reader = getattr(pyreadstat, name)
     # a transport file has no missing codes of the user; of a portable file they are
     # missing in any case
-    options = {} if kind in (*SAS, ".por") else {"user_missing": False}
+    options = {} if kind in (".sas7bdat", ".xpt", ".por") else {"user_missing": False}
 
     def read(encoding: str | None = encoding) -> Any:
         if _stata_variables(path) * _LEAST_NAME > path.stat().st_size:

@@ -24,14 +24,13 @@ from waistats._identifiers import MISSING_WORDS, column_names, identifiers
 from waistats.errors import DataError, ModelError, listing
 from waistats.io._delimited import find_names
 from waistats.io._exports import recognise
-from waistats.io._files import STANDARD_INPUT, TEXT
+from waistats.io._files import PARQUET, STANDARD_INPUT, TEXT
 from waistats.io._numbers import MISSING_NUMBERS
 from waistats.io._table import clean_names
 from waistats.io.readers import read_answers
 
 # names that no item of a questionnaire has
 FILE, ROW = "waistats_file", "waistats_row"
-_PARQUET = (".parquet", ".pq")
 # Bytes of text up to which files are read in memory, where every check is at hand.
 _WHOLE = 8_000_000
 # Bytes of files that are read in memory where their cells need care.
@@ -169,7 +168,7 @@ def _is_queried(suffix: str, files: Sequence[Path], reading: Reading) -> bool:
         return False
     if any(value not in (None, (), 0) for value in reading.options.values()):
         return False
-    if suffix in _PARQUET:
+    if suffix in PARQUET:
         return True
     sizes = [_size(path) for path in files]
     return suffix in TEXT and None not in sizes and sum(filter(None, sizes)) > _WHOLE
@@ -294,7 +293,7 @@ def _queried(files: Sequence[Path]) -> Source | None:
     """Return files as a query; None where they need to be read with more care."""
     import ibis
 
-    parquet = files[0].suffix.lower() in _PARQUET
+    parquet = files[0].suffix.lower() in PARQUET
     heads = [] if parquet else [_head(path) for path in files]
     if any(head is None or head != heads[0] for head in heads):
         return None
