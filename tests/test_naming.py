@@ -13,7 +13,6 @@ PACKAGE, TESTS = ROOT / "waistats", ROOT / "tests"
 TOGETHER = {
     "app": "app/test_page.py",
     "cli": "cli/test_app.py",
-    "figures": "figures/test_figures.py",
     "project": "project/test_project.py",
     "report": "report/test_report.py",
     "tables": "tables/test_tables.py",

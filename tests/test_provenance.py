@@ -1,7 +1,9 @@
 """SIMULATED data are called SIMULATED in every frame, print, figure and table."""
 
 import inspect
+import runpy
 from functools import cached_property
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -338,33 +340,16 @@ WITHOUT = {
     *("loading_variation", "range_change", "decision_words"),
 }
 
-FIGURES = {
-    "baujat": lambda m, **o: figures.baujat(m.fit, **o),
-    "box": lambda m, **o: figures.box(m.coefficients, **o),
-    "bubble": lambda m, **o: figures.bubble(m.by_year, **o),
-    "caterpillar": lambda m, **o: figures.caterpillar(m.multilevel, **o),
-    "cells": lambda m, **o: figures.cells(m.study.cells, **o),
-    "cumulative": lambda m, **o: figures.cumulative(m.fit, **o),
-    "flow": lambda m, **o: figures.flow(w.flow_counts(m.sheet), **o),
-    "forest": lambda m, **o: figures.forest(m.fit, **o),
-    "forest of a study": lambda m, **o: figures.forest(m.study, **o),
-    "funnel": lambda m, **o: figures.funnel(m.fit, **o),
-    "funnel of a filled model": lambda m, **o: figures.funnel(m.filled, **o),
-    "gosh": lambda m, **o: figures.gosh(m.gosh, **o),
-    "influence": lambda m, **o: figures.influence(m.fit, **o),
-    "influence of a frame": lambda m, **o: figures.influence(w.influence(m.fit), **o),
-    "items": lambda m, **o: figures.items(w.item_statistics(m.items), **o),
-    "leave_one_out": lambda m, **o: figures.leave_one_out(
-        w.leave_one_out(m.fit, back_transform=True), **o
-    ),
-    "length": lambda m, **o: figures.length(m.lengths, **o),
-    "multiverse": lambda m, **o: figures.multiverse(m.multiverse, **o),
-    "prisma": lambda m, **o: figures.prisma(w.prisma_counts(m.log), **o),
-    "qq": lambda m, **o: figures.qq(m.fit, **o),
-    "radial": lambda m, **o: figures.radial(m.fit, **o),
-    "shrinkage": lambda m, **o: figures.shrinkage(m.fit, **o),
-    "traffic_light": lambda m, **o: figures.traffic_light(m.rated, **o),
-}
+
+def examples_of_figures():
+    """Return the examples of every figure, which stand in the figure's test."""
+    found = {}
+    for path in sorted((Path(__file__).parent / "figures").glob("test_*.py")):
+        found |= runpy.run_path(str(path)).get("EXAMPLES", {})
+    return found
+
+
+FIGURES = examples_of_figures()
 
 TABLES = {
     "agreement": lambda m: tables.agreement(w.compare_coders(m.sheet, m.sheet)),

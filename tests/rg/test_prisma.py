@@ -1,37 +1,9 @@
 import pandas as pd
 import pytest
+from search_log import log
 
-from waistats import figures
 from waistats.errors import DataError
 from waistats.rg.prisma import prisma_counts
-
-
-def log(**columns):
-    """A SIMULATED log of a search: 40 records of databases, 6 by other methods."""
-    decisions = (
-        ["duplicate"] * 8
-        + ["automation"] * 2
-        + ["excluded_screening"] * 15
-        + ["not_retrieved"] * 3
-        + ["excluded_full_text"] * 5
-        + ["included"] * 7
-    )
-    frame = pd.DataFrame({"decision": decisions})
-    frame["source"] = ["PsycINFO"] * 22 + ["Scopus"] * 18
-    frame["source_type"] = "database"
-    frame["reason"] = ""
-    frame.loc[frame["decision"] == "excluded_full_text", "reason"] = [
-        "no alpha", "no alpha", "another form", "no alpha", "",
-    ]  # fmt: skip
-    others = pd.DataFrame(
-        {
-            "decision": ["not_retrieved", "excluded_full_text"] + ["included"] * 4,
-            "source": "",
-            "source_type": ["citation"] * 4 + ["website"] * 2,
-            "reason": "",
-        }
-    )
-    return pd.concat([frame, others], ignore_index=True).assign(**columns)
 
 
 def counts(frame, stream):
@@ -107,15 +79,3 @@ def test_unknown_decisions_and_sources_are_named_together():
         prisma_counts(bad)
     with pytest.raises(DataError, match="the column 'decision'"):
         prisma_counts(bad.drop(columns="decision"))
-
-
-def test_figure_draws_every_box_and_says_all_of_it():
-    frame = prisma_counts(log(source_type=["previous"] * 3 + ["database"] * 43))
-    axes = figures.prisma(frame.assign(provenance="SIMULATED"))
-    texts = " ".join(t.get_text() for t in axes.texts).replace("\u00a0", " ")
-    for row in frame.itertuples():
-        assert f"(n = {row.n})" in texts
-        assert row.box in axes.alt_text
-    assert "SIMULATED" in axes.alt_text
-    with pytest.raises(DataError, match="prisma_counts"):
-        figures.prisma(frame.drop(columns="key"))
