@@ -21,9 +21,14 @@ def no_figures_left_open():
 
 
 def pytest_ignore_collect(collection_path):
-    """Import for doctests only the modules that have some."""
+    """Import for doctests only the modules that have some.
+
+    The examples of figures are run by the page of the gallery, which is made of them.
+    """
     path = Path(collection_path)
     if path.suffix == ".py" and path.is_relative_to(PACKAGE):
+        if path.parent == PACKAGE / "figures":
+            return True
         return ">>>" not in path.read_text(encoding="utf-8") or None
     return None
 

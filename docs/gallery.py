@@ -1,12 +1,29 @@
 """Write the gallery of figures: ``python docs/gallery.py``, then ``run_pages.py``.
 
-Each figure has the call that draws it. `docs/run_pages.py docs/gallery.md` runs the
+What each figure answers and the call that draws it stand in its docstring; the list of
+figures in the reference is written, too. `docs/run_pages.py docs/gallery.md` runs the
 calls and puts the pictures into ``docs/images``.
 """
 
+import doctest
+import inspect
 from pathlib import Path
 
+from waistats import figures
+
 PAGE = Path(__file__).with_name("gallery.md")
+REFERENCE = PAGE.parent / "reference" / "figures.rst"
+REFERENCE_OPENING = """Figures
+=======
+
+Every figure takes a result and returns matplotlib Axes; ``ax=None`` makes a new figure.
+`figures.save` writes reproducible files.
+
+.. currentmodule:: waistats
+
+.. autosummary::
+   :nosignatures:
+"""
 
 OPENING = """# Gallery
 
@@ -31,130 +48,67 @@ def show(ax, name):
 ```
 """
 
-# name of the figure, what it answers, lines before it, what it draws
-FIGURES = (
-    (
-        "forest",
-        "What did each study find, and what is the pooled result?",
-        "",
-        "fit",
-    ),
-    (
-        "caterpillar",
-        "The same for many studies, sorted, without their names.",
-        "",
-        "study.overall",
-    ),
-    (
-        "cells",
-        "Which versions, raters and scales have been studied, and with what results?",
-        "",
-        "study.cells",
-    ),
-    (
-        "box",
-        "How do coefficients spread within raters and scales?",
-        "usable = wai[wai['status'] == 'poolable']",
-        "usable, by=['rater', 'scale']",
-    ),
-    (
-        "flow",
-        "What happened to each study and coefficient?",
-        "",
-        "ws.flow_counts(wai)",
-    ),
-    (
-        "prisma",
-        "What happened to each record of the search? (SIMULATED log)",
-        "import pandas as pd\n\n"
-        "said = ['duplicate'] * 3 + ['excluded_screening'] * 9 + ['included'] * 6\n"
-        "log = pd.DataFrame({'decision': said, 'source': 'PsycINFO'})\n"
-        "log['provenance'] = 'SIMULATED'",
-        "ws.prisma_counts(log)",
-    ),
-    (
-        "traffic_light",
-        "How sound is each study's analysis of reliability? (SIMULATED sheet)",
-        "sheet = ws.read_coefficients(ws.simulate_literature(9, seed=3).table)\n"
-        "rated = sheet.assign(\n"
-        "    unidim_checked=[True, False, None] * 3,\n"
-        "    per_subscale_reported=[True, True, False] * 3,\n"
-        ")",
-        "rated",
-    ),
-    ("funnel", "Do small studies differ from large ones?", "", "fit"),
-    ("radial", "How far is each study from the mean, given its precision?", "", "fit"),
-    (
-        "baujat",
-        "Which studies contribute most to heterogeneity, and which influence the mean?",
-        "",
-        "fit",
-    ),
-    ("qq", "Are the residuals normal?", "", "fit"),
-    ("influence", "What would change without each study?", "", "ws.influence(fit)"),
-    (
-        "leave_one_out",
-        "What is the pooled value without each study?",
-        "",
-        "ws.leave_one_out(fit, back_transform=True)",
-    ),
-    (
-        "cumulative",
-        "How does the pooled value change as studies are added, smallest first?",
-        "",
-        "ws.cumulative(fit, order='n', back_transform=True)",
-    ),
-    (
-        "gosh",
-        "What are the results of every subset of the studies?",
-        "",
-        "ws.gosh(fit)",
-    ),
-    (
-        "multiverse",
-        "What are the results of every defensible choice of method?",
-        "",
-        "ws.multiverse(cesd)",
-    ),
-    (
-        "bubble",
-        "How does reliability change with a characteristic of the studies?",
-        "by_size = ws.fit_meta(cesd, '~ np.log(n)')",
-        "by_size, 'n'",
-    ),
-    ("length", "Do longer forms have higher coefficients?", "", "study"),
-    (
-        "shrinkage",
-        "How does the model shrink each study's coefficient?",
-        "",
-        "fit",
-    ),
-    (
-        "items",
-        "Which items agree with the others? (SIMULATED answers)",
-        "answers = ws.simulate_responses(\n"
-        "    'WAI-SR', studies=1, n=200, reliability=0.9, seed=1\n"
-        ")\n"
-        "items = answers.filter(like='wai')",
-        "ws.item_statistics(items)",
-    ),
+# the order of the page; what is not named here follows by its name
+ORDER = (
+    *("forest", "caterpillar", "cells", "box", "flow", "prisma", "traffic_light"),
+    *("funnel", "radial", "baujat", "qq", "influence", "leave_one_out", "cumulative"),
+    *("gosh", "multiverse", "bubble", "length", "shrinkage", "items"),
 )
+NOT_DRAWN = ("alt_text", "render", "save")
+
+
+def names() -> list[str]:
+    """Return the figures in the order of the page."""
+    known = [name for name in figures.__all__ if name not in NOT_DRAWN]
+    return sorted(
+        known, key=lambda n: (ORDER.index(n) if n in ORDER else len(ORDER), n)
+    )
+
+
+def shown(name: str) -> tuple[str, str]:
+    """Return what a figure answers and the code that draws it, from its docstring."""
+    text = inspect.getdoc(getattr(figures, name)) or ""
+    question = " ".join(text.split("\n\n")[1].split())
+    opening = OPENING.splitlines()
+    lines = [
+        line
+        for example in doctest.DocTestParser().get_examples(text)
+        for line in example.source.splitlines()
+        if line not in opening
+    ]
+    drawn = lines.pop().removeprefix("axes = ")
+    lines.append(f'show({drawn}, "{picture(name)}")')
+    code = "\n".join(lines)
+    if "SIMULATED" in code or "simulate_" in code:
+        question += " (SIMULATED data)"
+    return question, code
+
+
+def picture(name: str) -> str:
+    """Return the name of a figure's picture."""
+    return f"gallery-{name.replace('_', '-')}"
 
 
 def gallery() -> str:
     """Return the page, without the pictures."""
     parts = [OPENING]
-    for name, question, before, drawn in FIGURES:
-        picture = f"gallery-{name.replace('_', '-')}"
-        lines = [before] if before else []
-        lines.append(f"show(ws.figures.{name}({drawn}), '{picture}')")
-        code = "\n".join(lines).replace("'", '"')
+    for name in names():
+        question, code = shown(name)
         parts.append(
             f"## `{name}`\n\n{question}\n\n```python\n{code}\n```\n\n"
-            f"![{question}](images/{picture}.png)\n"
+            f"![{question}](images/{picture(name)}.png)\n"
         )
     return "\n".join(parts)
 
 
+def reference() -> str:
+    """Return the page of the reference that lists the figures."""
+    listed = [*names(), "save", "render", "alt_text"]
+    summary = "\n".join(f"   figures.{name}" for name in listed)
+    each = "\n".join(f".. autofunction:: waistats.figures.{name}" for name in listed)
+    return f"{REFERENCE_OPENING}\n{summary}\n\n{each}\n"
+
+
 if __name__ == "__main__":
     PAGE.write_text(gallery(), encoding="utf-8")
+    REFERENCE.write_text(reference(), encoding="utf-8")

@@ -23,6 +23,8 @@ _NAMED = 5
 def baujat(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     r"""Draw each coefficient's part in the heterogeneity and in the result.
 
+    Which studies contribute most to heterogeneity, and which influence the mean?
+
     Parameters
     ----------
     result : MetaResult or RGStudy
@@ -44,6 +46,13 @@ def baujat(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     References
     ----------
     .. [1] Baujat, B., et al. (2002). Statistics in Medicine, 21, 2641-2652.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> cesd = ws.effect_sizes(ws.load_dataset("cesd"))
+    >>> fit = ws.fit_meta(cesd)
+    >>> axes = ws.figures.baujat(fit)
     """
     model = check_meta(as_independent(result), "baujat")
     x, y = baujat_values(model)

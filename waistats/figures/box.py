@@ -35,6 +35,8 @@ def box(
 ) -> "Axes":
     """Draw the coefficients of each cell: points, boxes and violins.
 
+    How do coefficients spread within raters and scales?
+
     Parameters
     ----------
     data : DataFrame, RGStudy, MetaResult or MultilevelResult
@@ -51,6 +53,13 @@ def box(
         Every coefficient is a point, on the plain alpha scale. A cell of 5 or more has
         a box (quartiles, whiskers to 1.5 box lengths), one of 10 or more a violin. Rows
         without an estimate are not drawn; the alternative text says how many.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> wai = ws.load_dataset("wai")
+    >>> usable = wai[wai["status"] == "poolable"]
+    >>> axes = ws.figures.box(usable, by=["rater", "scale"])
     """
     from matplotlib.ticker import MaxNLocator
 

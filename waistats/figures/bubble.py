@@ -40,6 +40,8 @@ def bubble(
 ) -> "Axes":
     """Draw coefficients against a moderator, with the fitted line and its bands.
 
+    How does reliability change with a characteristic of the studies?
+
     Parameters
     ----------
     result : MetaResult or MultilevelResult
@@ -58,6 +60,13 @@ def bubble(
         Areas show weights. The band is the confidence interval of the mean, the dashed
         lines are the prediction interval; other moderators stand at their mean or first
         level. A category gets a mean with both intervals for each level.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> cesd = ws.effect_sizes(ws.load_dataset("cesd"))
+    >>> by_size = ws.fit_meta(cesd, "~ np.log(n)")
+    >>> axes = ws.figures.bubble(by_size, "n")
     """
     model = _with(as_model(result), moderator)
     name = moderator or _only(model)

@@ -26,6 +26,8 @@ def caterpillar(
 ) -> "Axes":
     """Draw the coefficients in the order of their size, with intervals.
 
+    The same for many studies, sorted, without their names.
+
     Parameters
     ----------
     result : MetaResult, MultilevelResult or RGStudy
@@ -41,6 +43,13 @@ def caterpillar(
         The smallest coefficient at the bottom; behind them the pooled mean with its
         confidence band and its prediction interval. Of more than 1,000 coefficients,
         each line is the mean of neighbours in that order, with their mean interval.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> wai = ws.load_dataset("wai")
+    >>> study = ws.generalize(wai)
+    >>> axes = ws.figures.caterpillar(study.overall)
     """
     given, result = result, as_model(result)
     row = None if result.has_moderators else pooled_row(given, prediction=prediction)

@@ -28,6 +28,8 @@ def cells(
 ) -> "Axes":
     """Draw a map of the cells of a study.
 
+    Which versions, raters and scales have been studied, and with what results?
+
     Parameters
     ----------
     data : RGStudy or DataFrame
@@ -43,6 +45,13 @@ def cells(
     Axes
         Darker cells are more reliable; a cell without colour has too few studies to
         pool, an empty one none.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> wai = ws.load_dataset("wai")
+    >>> study = ws.generalize(wai)
+    >>> axes = ws.figures.cells(study.cells)
     """
     frame = of_study(data, "cells", data)
     frame = _one_kind(frame)

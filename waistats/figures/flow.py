@@ -23,6 +23,8 @@ _LINE, _PAD, _GAP = 0.145, 0.07, 0.24  # inches
 def flow(boxes: Any, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the way from the literature to the pooled coefficients.
 
+    What happened to each study and coefficient?
+
     Parameters
     ----------
     boxes : mapping or DataFrame
@@ -41,11 +43,9 @@ def flow(boxes: Any, *, ax: "Axes | None" = None) -> "Axes":
 
     Examples
     --------
-    >>> from waistats.figures import flow
-    >>> ax = flow({"Found": {"studies": 60}, "Induced": {"studies": 22, "side": True},
-    ...            "Pooled": {"studies": 38, "coefficients": 51}})
-    >>> len(ax.patches) - 2
-    3
+    >>> import waistats as ws
+    >>> wai = ws.load_dataset("wai")
+    >>> axes = ws.figures.flow(ws.flow_counts(wai))
     """
     entries = _entries(boxes)
     main = [e for e in entries if not e["side"]]

@@ -230,6 +230,8 @@ def forest(
 ) -> "Axes":
     """Draw every coefficient with its interval, and what they pool to.
 
+    What did each study find, and what is the pooled result?
+
     Parameters
     ----------
     result : MetaResult, MultilevelResult or RGStudy
@@ -259,14 +261,10 @@ def forest(
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from waistats import effect_sizes, fit_meta
-    >>> from waistats.figures import forest
-    >>> table = pd.DataFrame(
-    ...     {"study_id": ["A", "B", "C"], "estimate": [.91, .79, .88],
-    ...      "n": [84, 54, 120], "n_items": [36, 12, 12]})
-    >>> forest(fit_meta(effect_sizes(table))).get_xlabel()
-    'Coefficient alpha (spaced on the Bonett scale)'
+    >>> import waistats as ws
+    >>> cesd = ws.effect_sizes(ws.load_dataset("cesd"))
+    >>> fit = ws.fit_meta(cesd)
+    >>> axes = ws.figures.forest(fit)
     """
     model = as_model(result)
     rows = study_rows(model, labels)

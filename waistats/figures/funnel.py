@@ -34,6 +34,8 @@ def funnel(
 ) -> "Axes":
     """Draw coefficients against their standard errors.
 
+    Do small studies differ from large ones?
+
     Parameters
     ----------
     result : MetaResult, MultilevelResult, RGStudy or TrimAndFill
@@ -51,6 +53,13 @@ def funnel(
     Axes
         Standard errors run downwards. The dashed lines hold, at the level of the
         model, the coefficients expected around the mean without heterogeneity.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> cesd = ws.effect_sizes(ws.load_dataset("cesd"))
+    >>> fit = ws.fit_meta(cesd)
+    >>> axes = ws.figures.funnel(fit)
     """
     if len(thresholds) > len(_SHADES):
         raise ModelError(

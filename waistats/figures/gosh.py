@@ -28,6 +28,8 @@ def gosh(
 ) -> "Axes":
     """Draw the pooled value and I² of all subsets of the coefficients, or studies.
 
+    What are the results of every subset of the studies?
+
     Parameters
     ----------
     result : MetaResult, MultilevelResult, RGStudy or GoshResult
@@ -45,6 +47,13 @@ def gosh(
     Axes
         Darker places hold more subsets (on a logarithmic scale); the histograms above
         and to the right are its ``child_axes``.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> cesd = ws.effect_sizes(ws.load_dataset("cesd"))
+    >>> fit = ws.fit_meta(cesd)
+    >>> axes = ws.figures.gosh(ws.gosh(fit))
     """
     cloud = result
     if not isinstance(result, GoshResult):

@@ -39,6 +39,8 @@ _NAMED, _LETTERS = 3, 24
 def influence(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     """Draw outlier and influence diagnostics of every coefficient.
 
+    What would change without each study?
+
     Parameters
     ----------
     result : MetaResult, MultilevelResult, RGStudy or DataFrame
@@ -52,6 +54,13 @@ def influence(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     Axes
         The frame of the panels; they are its ``child_axes``. Influential coefficients,
         by the rules of `waistats.influence`, are marked and named below.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> cesd = ws.effect_sizes(ws.load_dataset("cesd"))
+    >>> fit = ws.fit_meta(cesd)
+    >>> axes = ws.figures.influence(ws.influence(fit))
     """
     frame, labels = _frame(result)
     flagged = frame["influential"].to_numpy(dtype=bool)

@@ -27,6 +27,8 @@ def items(
 ) -> "Axes":
     """Draw what each item is like and what it adds to the scale.
 
+    Which items agree with the others?
+
     Parameters
     ----------
     statistics : DataFrame
@@ -42,6 +44,15 @@ def items(
         The frame of the panels, its ``child_axes``: answers at the floor and at the
         ceiling, item-rest correlations, and alpha without the item; the last are
         omitted where there is no room.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> answers = ws.simulate_responses(
+    ...     "WAI-SR", studies=1, n=200, reliability=0.9, seed=1
+    ... )
+    >>> items = answers.filter(like="wai")
+    >>> axes = ws.figures.items(ws.item_statistics(items))
     """
     if not isinstance(statistics, pd.DataFrame):
         raise DataError("A frame from item_statistics() is needed.")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def length(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     """Draw coefficients against the number of items.
 
+    Do longer forms have higher coefficients?
+
     Parameters
     ----------
     result : MetaResult, MultilevelResult or RGStudy
@@ -38,6 +40,13 @@ def length(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         at the geometric mean length; where lengths differ, the line and band are the
         fitted effect of the logarithm of length. Where they part, longer forms have
         not simply more of the same items.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> wai = ws.load_dataset("wai")
+    >>> study = ws.generalize(wai)
+    >>> axes = ws.figures.length(study)
     """
     model = as_model(result)
     table = model.effects.table

@@ -25,6 +25,8 @@ _ROW, _TOP, _LEAST = 0.145, 2.0, 0.8  # inches: a row of choices, the curve
 def multiverse(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the pooled alpha of every specification above the choices that made it.
 
+    What are the results of every defensible choice of method?
+
     Parameters
     ----------
     result : Multiverse
@@ -38,6 +40,12 @@ def multiverse(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         The frame of two panels, its ``child_axes``: the specifications in the order of
         their estimates with intervals, and a mark a choice. Choices with one option
         are omitted; the thresholds are lines.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> cesd = ws.effect_sizes(ws.load_dataset("cesd"))
+    >>> axes = ws.figures.multiverse(ws.multiverse(cesd))
     """
     if not isinstance(result, Multiverse):
         raise ModelError(

@@ -31,6 +31,8 @@ _PHASES = {"Identification": ("identified",), "Included": ("included",)} | {
 def prisma(counts: pd.DataFrame, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the flow diagram of PRISMA 2020.
 
+    What happened to each record of the search?
+
     Parameters
     ----------
     counts : DataFrame
@@ -43,6 +45,15 @@ def prisma(counts: pd.DataFrame, *, ax: "Axes | None" = None) -> "Axes":
     Axes
         A column for databases and registers, one for other methods and one for a
         previous version where there are any; bands name the phases.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> import pandas as pd
+    >>> said = ["duplicate"] * 3 + ["excluded_screening"] * 9 + ["included"] * 6
+    >>> log = pd.DataFrame({"decision": said, "source": "PsycINFO"})
+    >>> log["provenance"] = "SIMULATED"
+    >>> axes = ws.figures.prisma(ws.prisma_counts(log))
     """
     if not isinstance(counts, pd.DataFrame) or not set(COLUMNS) <= set(counts):
         raise DataError("prisma() draws the frame of prisma_counts().")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 def qq(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     r"""Draw studentized deleted residuals against normal quantiles.
 
+    Are the residuals normal?
+
     Parameters
     ----------
     result : MetaResult, MultilevelResult or RGStudy
@@ -38,6 +40,13 @@ def qq(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     -----
     The band has the quantiles of order statistics,
     :math:`\Phi^{-1}(B_{q;\,i,\,k+1-i})`, point by point and without simulation.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> cesd = ws.effect_sizes(ws.load_dataset("cesd"))
+    >>> fit = ws.fit_meta(cesd)
+    >>> axes = ws.figures.qq(fit)
     """
     model = as_model(result)
     residual = influence(model)["rstudent"].to_numpy(dtype=float)

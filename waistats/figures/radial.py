@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 def radial(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     r"""Draw coefficients by their precision and their distance from the pooled value.
 
+    How far is each study from the mean, given its precision?
+
     Parameters
     ----------
     result : MetaResult, MultilevelResult or RGStudy
@@ -43,6 +45,13 @@ def radial(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     References
     ----------
     .. [1] Galbraith, R. F. (1988). Technometrics, 30, 271-281.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> cesd = ws.effect_sizes(ws.load_dataset("cesd"))
+    >>> fit = ws.fit_meta(cesd)
+    >>> axes = ws.figures.radial(fit)
     """
     model = as_model(result)
     check_mean(model, "radial")

@@ -33,6 +33,8 @@ def leave_one_out(
 ) -> "Axes":
     """Draw the pooled value without each study in turn.
 
+    What is the pooled value without each study?
+
     Parameters
     ----------
     result : MetaResult, MultilevelResult, RGStudy or DataFrame
@@ -48,6 +50,13 @@ def leave_one_out(
     -------
     Axes
         The line and band are the pooled value of all studies, where it is known.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> cesd = ws.effect_sizes(ws.load_dataset("cesd"))
+    >>> fit = ws.fit_meta(cesd)
+    >>> axes = ws.figures.leave_one_out(ws.leave_one_out(fit, back_transform=True))
     """
     order = check_option("order", order, ("input", "estimate"))
 
@@ -80,6 +89,8 @@ def cumulative(
 ) -> "Axes":
     """Draw the pooled value as studies are added one by one.
 
+    How does the pooled value change as studies are added, smallest first?
+
     Parameters
     ----------
     result : MetaResult, MultilevelResult, RGStudy or DataFrame
@@ -94,6 +105,13 @@ def cumulative(
     -------
     Axes
         The last row is the pooled value of all studies.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> cesd = ws.effect_sizes(ws.load_dataset("cesd"))
+    >>> fit = ws.fit_meta(cesd)
+    >>> axes = ws.figures.cumulative(ws.cumulative(fit, order="n", back_transform=True))
     """
 
     def make(model: Any, **options: Any) -> pd.DataFrame:

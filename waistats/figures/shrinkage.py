@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def shrinkage(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     r"""Draw reported coefficients above the model's estimates of their true values.
 
+    How does the model shrink each study's coefficient?
+
     Parameters
     ----------
     result : MetaResult, MultilevelResult or RGStudy
@@ -34,6 +36,13 @@ def shrinkage(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     Notes
     -----
     The estimates are those of `FittedModel.true_values`.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> cesd = ws.effect_sizes(ws.load_dataset("cesd"))
+    >>> fit = ws.fit_meta(cesd)
+    >>> axes = ws.figures.shrinkage(fit)
     """
     model = as_model(result)
     y = model.effects.yi

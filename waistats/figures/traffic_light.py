@@ -30,6 +30,8 @@ _HEADS = {**STANDARDS, "quality": "Overall (worst score counts)"}
 def traffic_light(data: Any, *, ax: "Axes | None" = None) -> "Axes":
     """Draw how studies are rated by COSMIN's standards of internal consistency.
 
+    How sound is each study's analysis of reliability?
+
     Parameters
     ----------
     data : DataFrame, RGStudy, MetaResult or MultilevelResult
@@ -42,6 +44,16 @@ def traffic_light(data: Any, *, ax: "Axes | None" = None) -> "Axes":
     Axes
         One row per study and one light per standard, with a sign for readers without
         colour; of more than 40 studies the share of each grade.
+
+    Examples
+    --------
+    >>> import waistats as ws
+    >>> sheet = ws.read_coefficients(ws.simulate_literature(9, seed=3).table)
+    >>> rated = sheet.assign(
+    ...     unidim_checked=[True, False, None] * 3,
+    ...     per_subscale_reported=[True, True, False] * 3,
+    ... )
+    >>> axes = ws.figures.traffic_light(rated)
     """
     table = coefficient_table(data)
     if not has_quality(table):

@@ -72,7 +72,7 @@ class Source:
     def stored(self) -> bool:
         """Whether it is files that know the ends of their columns."""
         return bool(self.paths) and all(
-            path.suffix.lower() in _PARQUET for path in self.paths
+            path.suffix.lower() in PARQUET for path in self.paths
         )
 
     @property
