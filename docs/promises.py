@@ -439,7 +439,7 @@ def page() -> str:
                 f"{100 * (0.95 * 0.05 / runs) ** 0.5:.1f} points; the tables show "
                 "means of at least 18 cells.",
                 "The script spreads its cells over the processors with joblib; with the "
-                "word `dask` it gives them to dask (`pip install waistats[cluster]`), to a "
+                'word `dask` it gives them to dask (`pip install ".[cluster]"`), to a '
                 "cluster of its own on this machine or, where `DASK_SCHEDULER_ADDRESS` "
                 "names one, to another. Seeds belong to cells, so that all print the same "
                 "numbers. `small` is a trial of half a minute, the cells of 5 and 10 "

@@ -247,6 +247,8 @@ def test_version_and_help(capsys):
     assert run("--version") == 0
     assert "waistats 0.2.0" in capsys.readouterr().out
     assert run("--help") == 0
+    # each command is told in a line that a terminal of 80 columns does not cut
+    assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
 
 
 def test_workbook_from_a_spreadsheet(tmp_path, capsys):

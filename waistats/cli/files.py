@@ -26,7 +26,7 @@ def check(
     given: Typed,
     columns: Columns = None,
 ) -> None:
-    """List errors and warnings in a file of responses or of coefficients."""
+    """List errors in a file of responses or of coefficients."""
     if str(file) == "-":
         with _kept_input() as kept:
             _check(kept, columns, given)
@@ -145,7 +145,7 @@ def template(
     ] = False,
     force: Force = False,
 ) -> None:
-    """Write a coding sheet, empty or with the reading queue, with lists and codebook."""
+    """Write a coding sheet, empty or with the reading queue."""
     from waistats.rg.coding import write_template
     from waistats.rg.texts import write_texts_template
 

@@ -24,7 +24,7 @@ def app(
         typer.Option("--browser/--no-browser", help="Open the page in the browser."),
     ] = True,
 ) -> None:
-    """Open the app: the same analyses by pointing, on this machine only.
+    """Open the app: the same analyses by pointing.
 
     Prints the address, which holds a token; stop it with Ctrl-C.
     """

@@ -52,7 +52,7 @@ def alpha(
     ] = None,
     force: Force = False,
 ) -> None:
-    """Compute the reliability of every study in a file of item responses."""
+    """Compute the reliability of each study from item responses."""
     from waistats.reliability.by_study.api import reliability_by_study
     from waistats.reliability.by_study.summaries import ResponseSummaries
     from waistats.rg.computed import has_covariance, write_reliability

@@ -46,7 +46,7 @@ def retrace(
     ] = None,
     force: Force = False,
 ) -> None:
-    """Find the analyses that reproduce the published results of a study."""
+    """Find the analyses that give a study's published results."""
     from waistats._files import new_folder, write_csv
     from waistats.errors import DataError
     from waistats.io.readers import read_coefficients

@@ -34,7 +34,7 @@ def start(
     force: Force = False,
     word: Word = False,
 ) -> None:
-    """Go from a file to the report, asking only what the file does not say."""
+    """Go from a file to the report; only what is missing is asked."""
     from waistats.intake.session import begin
 
     answers = _in_advance(answer)

@@ -38,7 +38,7 @@ from waistats.errors import DataError
 def reproduce(
     output: Output = DEFAULT_OUTPUT, force: Force = False, word: Word = False
 ) -> None:
-    """Run the main job: published WAI coefficients, a SIMULATED study, a check."""
+    """Run the main job on published and SIMULATED data."""
     from waistats._files import new_folder
     from waistats.cli.reproduce import (
         Reproduction,
@@ -138,7 +138,7 @@ def generalize(
     force: Force = False,
     word: Word = False,
 ) -> None:
-    """Run a reliability generalization study on tables of coefficients."""
+    """Pool tables of coefficients, explain, and write the report."""
     from waistats._files import new_folder
     from waistats.errors import check_option
     from waistats.figures._style import FORMATS
@@ -266,7 +266,7 @@ def predict(
         bool, typer.Option("--force", help="Replace the output file.")
     ] = False,
 ) -> None:
-    """Predict the reliability of a new sample from tables of coefficients."""
+    """Predict the reliability of a new sample."""
     from waistats._files import write_csv
     from waistats.practice import predict_reliability
     from waistats.rg.combine import read_tables

@@ -29,7 +29,7 @@ def summarize(
         bool, typer.Option("--force", help="Replace the output file.")
     ] = False,
 ) -> None:
-    """Write sums of item responses, to be sent instead of individual answers."""
+    """Write sums of answers, to be sent instead of the answers."""
     from waistats._format import frame_text
     from waistats.errors import DataError, visible
     from waistats.reliability.by_study.summaries import summarize_responses
