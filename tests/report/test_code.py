@@ -170,6 +170,20 @@ def test_moderators_of_dependent_coefficients(tmp_path):
     np.testing.assert_allclose(found["se"], frame["se"], rtol=2e-3)
 
 
+def test_several_moderators_of_dependent_coefficients_are_tested_at_once(tmp_path):
+    rows = load_dataset("mibs").assign(first=lambda t: (t["year"] < 2015).astype(int))
+    study = generalize(rows, "~ year + first")
+    code = r_code(study)
+    wald = code.rpartition("Wald_test")[2]
+    assert "constrain_zero(2:3)" in wald
+    test = f"Wald_test{wald}".strip()
+    wanted = {"F": f"({test})$Fstat", "df": f"({test})$df_denom"}
+    found = run_r(code, wanted, tmp_path)
+    ours = study.moderator_model.omnibus
+    np.testing.assert_allclose(found["F"], ours.statistic, rtol=2e-3)
+    np.testing.assert_allclose(found["df"], ours.df_denominator, rtol=2e-3)
+
+
 def test_names_that_r_would_read_otherwise(tmp_path):
     table = load_dataset("cesd")
     table["study_id"] = [f'a"b\\n{i}\n' for i in range(len(table))]

@@ -519,27 +519,37 @@ def written(
 def report(choices: Choices, kind: str, theme: str = "colour") -> bytes:
     """Return a report of the study, its tables or its figures as the bytes of a file."""
     from waistats.report.folder import write_study
+    from waistats.report.render_html import write_report
 
     tell("Pooling", 0.05)
     study = study_of(choices)
+    command = _call(choices)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "waistats-report"
         folder.mkdir()
         if kind in ("report", "short", "word", "word_short"):
             tell("Writing the report", 0.2)
             file = folder / FILES[kind]
-            study.report(file, short=kind.endswith("short"))
+            short = kind.endswith("short")
+            write_report(study, file, short=short, call=_call(choices, short=short))
             return file.read_bytes()
         if kind == "tables":
             tell("Writing tables", 0.2)
             _write_tables(study, folder / "tables")
             return pack(folder / "tables")
         tell("Writing report, tables and figures", 0.2)
-        command = "\n".join(
-            study_commands(sources_of(choices), choices.generalize.study)
-        )
         write_study(study, folder, command, word=True, short=True, theme=theme)
         return pack(folder / "figures" if kind == "figures" else folder)
+
+
+def _call(choices: Choices, *, short: bool = True) -> str:
+    """Return the commands of a study as a colophon gives them; Python where none can."""
+    sources, asked = sources_of(choices), choices.generalize.study
+    reports = ("--short",) if short else ()
+    lines = study_commands(sources, asked, report=reports)
+    if lines and not lines[0].startswith("#"):
+        return "\n".join(lines)
+    return study_python(sources, asked, report=False).strip()
 
 
 def _write_tables(study: RGStudy, folder: Path) -> None:

@@ -9,6 +9,7 @@ import platform
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import pandas as pd
 
@@ -297,12 +298,24 @@ def _moderators(study: RGStudy) -> list[str]:
             "mod",
             "library(clubSandwich)  # the tests that this report gives",
             'coef_test(mod, vcov = "CR2", cluster = dat$study_id)',
+            *_together(model),
         ]
     return [
         *lines,
         f'mod <- rma(yi, vi, mods = {formula}, data = dat, method = "{_method(study)}",',
         f'           test = "knha", {_CONTROL})',
         "mod",
+    ]
+
+
+def _together(model: Any) -> list[str]:
+    """Return the test of several terms at once; one term has its own test."""
+    terms = len(model.design.names)
+    if terms < 3 or model.design.names[0] != "Intercept":
+        return []
+    return [
+        f'Wald_test(mod, constrain_zero(2:{terms}), vcov = "CR2",',
+        '          cluster = dat$study_id, test = "HTZ")',
     ]
 
 

@@ -163,8 +163,12 @@ def write_report(
     *,
     force: bool = True,
     short: bool = False,
+    call: str = "",
 ) -> Path:
-    """Write the report of a study; the file appears whole or not at all."""
+    """Write the report of a study; the file appears whole or not at all.
+
+    ``call`` is what the colophon says that the user did.
+    """
     target = Path(path)
     kind = target.suffix.lower()
     if kind not in {".html", ".htm", ".docx"}:
@@ -172,7 +176,7 @@ def write_report(
             f"{target}: a report is a page (.html) or a Word document (.docx); the name "
             f"ends in {target.suffix or 'neither'}."
         )
-    call = "RGStudy.report(short=True)" if short else "RGStudy.report()"
+    call = call or ("RGStudy.report(short=True)" if short else "RGStudy.report()")
     content = (
         study_document(study, call, short=short)
         if kind == ".docx"
