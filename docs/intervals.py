@@ -24,6 +24,7 @@ from waistats.reliability._intervals import (
     normal_theory_se,
     wald_limits,
 )
+from waistats.reliability._jackknife import alphas_without_each, jackknife_limits
 from waistats.reliability._moments import (
     alpha_gradient,
     alpha_influence,
@@ -67,6 +68,10 @@ def limits_by_formula(values: FloatArray) -> dict[str, Limits]:
     alpha = alpha_of(covariance)
     normal = normal_theory_se(covariance, alpha_gradient(covariance), n)
     adf = np.sqrt(influence_variance(alpha_influence(values)))
+    ends = [
+        jackknife_limits(alphas_without_each(sample), float(a), 0.95, "raw")[1:]
+        for sample, a in zip(values, alpha, strict=True)
+    ]
     return {
         "Feldt": feldt_limits(alpha, n, m),
         "Bonett": bonett_limits(alpha, n, m),
@@ -76,6 +81,7 @@ def limits_by_formula(values: FloatArray) -> dict[str, Limits]:
         "normal-theory, log": wald_limits(alpha, normal, scale="bonett"),
         "ADF": wald_limits(alpha, adf),
         "ADF, log": wald_limits(alpha, adf, scale="bonett"),
+        "jackknife": (np.array(ends)[:, 0], np.array(ends)[:, 1]),
     }
 
 
@@ -184,7 +190,7 @@ def advice(found: pd.DataFrame) -> str:
     """Return which interval to trust when, with the coverages behind it."""
     means = found.groupby("answers", sort=False)[methods(found)].mean()
     small = found[found["n"] == min(SIZES)].groupby("answers", sort=False)
-    adf_small = small["ADF"].mean()
+    adf_small, jackknife_small = small["ADF"].mean(), small["jackknife"].mean()
     strong = list(ANSWERS)[-1]
     lines = [
         "* **Answers that spread over the scale:** the formulas of Feldt, Bonett and "
@@ -195,10 +201,14 @@ def advice(found: pd.DataFrame) -> str:
         f"the formulas cover {means.loc['5-point, ceiling', 'Feldt']:.1f}% and "
         f"{means.loc[strong, 'Feldt']:.1f}%, whatever n. ADF covers "
         f"{means.loc['5-point, ceiling', 'ADF']:.1f}% and {means.loc[strong, 'ADF']:.1f}%.",
-        f"* **Fewer than about 60 respondents:** ADF is short "
+        '* **The jackknife** (`ci="jackknife"`: alpha without each respondent, t on n - 1) '
+        f"stays near its level in every condition: {found['jackknife'].min():.1f}% to "
+        f"{found['jackknife'].max():.1f}%, also where few answers meet a ceiling "
+        f"({jackknife_small[strong]:.1f}% with {min(SIZES)} respondents). It needs the "
+        "answers.",
+        f"* **Fewer than about 150 respondents:** ADF is short "
         f"({adf_small['normal']:.1f}% with {min(SIZES)} normal answers, "
-        f"{adf_small[strong]:.1f}% with a strong ceiling), and no interval is right "
-        "where few answers meet a ceiling.",
+        f"{adf_small[strong]:.1f}% with a strong ceiling), and so is the bootstrap.",
         "* **Normal-theory** (psych's) allows items of different covariances, but no "
         "ceiling.",
         "* **Bias correction** of Bonett's interval, and the log scale for the ADF and "

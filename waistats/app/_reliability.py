@@ -22,9 +22,10 @@ INTERVALS: Mapping[str, str] = {
     "hakstian-whalen": "Hakstian–Whalen",
     "adf": "Distribution-free",
     "normal-theory": "Normal theory",
+    "jackknife": "Jackknife",
     "bootstrap": "Bootstrap",
     "fisher-z": "Fisher's z",
-    "auto": "Distribution-free, else bootstrap",
+    "auto": "Distribution-free, else jackknife",
 }
 MISSING: Mapping[str, str] = {
     "listwise": "Complete answers only",

@@ -1,6 +1,7 @@
 """Tests of two alphas: of separate samples, and of one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from waistats.reliability._comparison import AlphaComparison
 from waistats.reliability._many_alphas import (
     jackknife_covariance,
     log_alpha_without_each,
+    normal_covariance,
 )
+from waistats.reliability._paired_alphas import paired_difference_limits
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._two_alphas import (
     TwoAlphas,
@@ -42,6 +45,7 @@ def compared(
     correlation: float | None,
     conf_level: float,
 ) -> AlphaComparison:
+    """Return two alphas compared by the method asked for, or the default."""
     if not paired:
         if correlation is not None:
             raise ModelError(
@@ -55,10 +59,12 @@ def compared(
     if method in ("jackknife", "influence") and any(published):
         raise ModelError(
             f"method={method!r} needs the items of both alphas; with estimates alone "
-            "use method='feldt' and correlation=."
+            "use method='normal-theory' and correlation=."
         )
-    if method == "feldt" or any(published):
-        return _feldt_paired(first, second, correlation, conf_level)
+    if method in ("feldt", "normal-theory") or any(published):
+        one, two, r = _with_correlation(first, second, correlation)
+        test = _feldt_paired if method == "feldt" else _normal_paired
+        return test(one, two, r, conf_level)
     if method == "influence":
         return _influence_paired(first, second, conf_level)
     return _jackknife_paired(first, second, conf_level)
@@ -169,15 +175,16 @@ def matched_df(n1: int, m1: int, n2: int, m2: int) -> tuple[float, float]:
     return df1, df2
 
 
-def _feldt_paired(
-    first: Any, second: Any, correlation: float | None, conf_level: float
-) -> AlphaComparison:
+def _with_correlation(
+    first: Any, second: Any, correlation: float | None
+) -> tuple[ReliabilityEstimate, ReliabilityEstimate, float]:
+    """Return two alphas of the same people and the correlation of their totals."""
     published = [isinstance(x, ReliabilityEstimate) for x in (first, second)]
     if correlation is None:
         if any(published):
             raise ModelError(
-                "Feldt's test of alphas of the same people needs correlation=, the "
-                "correlation of the two totals, or the items of both."
+                "alphas of the same people need correlation=, the correlation of the two "
+                "totals, or the items of both."
             )
         first, second, correlation = shared(first, second)
     one, two = alpha_of(first), alpha_of(second)
@@ -187,9 +194,74 @@ def _feldt_paired(
         )
     if not -1 < correlation < 1:
         raise DataError(f"correlation must lie between -1 and 1; got {correlation:g}.")
+    return one, two, correlation
+
+
+def _normal_paired(
+    one: ReliabilityEstimate,
+    two: ReliabilityEstimate,
+    correlation: float,
+    conf_level: float,
+) -> AlphaComparison:
+    if one.n < 3:
+        raise DataError("at least 3 respondents are needed to compare two alphas.")
+    r = np.array([[1.0, correlation], [correlation, 1.0]])
+    items = np.array([one.n_items, two.n_items], dtype=float)
+    return _by_covariance(
+        one,
+        two,
+        normal_covariance(float(one.n), items, r),
+        f"Dependent samples: normal theory, r of the totals {correlation:.3f}.",
+        conf_level,
+    )
+
+
+def _by_covariance(
+    one: ReliabilityEstimate,
+    two: ReliabilityEstimate,
+    covariance: FloatArray,
+    method: str,
+    conf_level: float,
+) -> AlphaComparison:
+    """Return the t test of -ln(1 - alpha) with limits of ratio and difference."""
+    se = _se_of_difference(covariance)
+    if not se > 0:
+        raise DataError("the difference of the alphas does not vary; it is not tested.")
+    n = int(one.n)
+    first, second = (-np.log1p(-x.estimate) for x in (one, two))
+    # -ln(1 - a1) + ln(1 - a2) is the log of the ratio
+    difference = float(first - second)
+    t = difference / se
+    half = special.stdtrit(n - 1, (1 + conf_level) / 2) * se
+    apart = paired_difference_limits((first, second), covariance, n - 1, conf_level)
+    return AlphaComparison(
+        estimate_1=one.estimate,
+        estimate_2=two.estimate,
+        ratio=float(np.exp(difference)),
+        ci_low=float(np.exp(difference - half)),
+        ci_high=float(np.exp(difference + half)),
+        statistic=float(t),
+        df=float(n - 1),
+        df2=np.nan,
+        p_value=float(2 * special.stdtr(n - 1, -abs(t))),
+        method=method,
+        conf_level=conf_level,
+        difference_low=apart[0],
+        difference_high=apart[1],
+    )
+
+
+def _feldt_paired(
+    one: ReliabilityEstimate,
+    two: ReliabilityEstimate,
+    correlation: float,
+    conf_level: float,
+) -> AlphaComparison:
     n = one.n
     rest = 4 * (1 - one.estimate) * (1 - two.estimate) * (1 - correlation**2)
-    t = (one.estimate - two.estimate) * np.sqrt(n - 2) / np.sqrt(rest)
+    difference, se = one.estimate - two.estimate, np.sqrt(rest / (n - 2))
+    t = difference / se
+    half = float(special.stdtrit(n - 2, (1 + conf_level) / 2) * se)
     return AlphaComparison(
         estimate_1=one.estimate,
         estimate_2=two.estimate,
@@ -202,6 +274,8 @@ def _feldt_paired(
         p_value=float(2 * special.stdtr(n - 2, -abs(t))),
         method=f"Dependent samples: Feldt (1980), r of the totals {correlation:.3f}.",
         conf_level=conf_level,
+        difference_low=difference - half,
+        difference_high=difference + half,
     )
 
 
@@ -236,78 +310,36 @@ def _jackknife_paired(first: Any, second: Any, conf_level: float) -> AlphaCompar
         raise DataError(
             "the two alphas come from the same answers; their difference is 0."
         )
-    a, b = alpha_of(one), alpha_of(two)
-    n = a.n
-    difference = np.log1p(-b.estimate) - np.log1p(-a.estimate)
-    without = log_alpha_without_each(one) - log_alpha_without_each(two)
-    se = float(np.sqrt(jackknife_covariance([without])[0, 0]))
-    if not se > 0:
-        raise DataError("the difference of the alphas does not vary; it is not tested.")
-    return _paired_test(
-        (a.estimate, b.estimate),
-        float(difference),
-        se,
-        n,
-        conf_level,
-        method="Dependent samples: jackknife of -ln(1 - alpha), t.",
+    covariance = jackknife_covariance(
+        [log_alpha_without_each(one), log_alpha_without_each(two)]
     )
+    how = "Dependent samples: jackknife of -ln(1 - alpha), t."
+    return _by_covariance(alpha_of(one), alpha_of(two), covariance, how, conf_level)
 
 
 def _influence_paired(first: Any, second: Any, conf_level: float) -> AlphaComparison:
     found = alpha_covariance({"first": first, "second": second})
-    one, two = (float(a) for a in found.estimate)
-    v = found.bonett
     n = int(found.n_shared[0, 1])
     if n < 3:
         raise DataError(
             f"the two alphas share {counted(n, 'respondent')}; compare them with "
             "paired=False."
         )
-    # -ln(1 - a1) + ln(1 - a2) is the log of the ratio
-    difference = np.log((1 - two) / (1 - one))
-    se = np.sqrt(v[0, 0] + v[1, 1] - 2 * v[0, 1])
-    if not se > 0:
+    if not _se_of_difference(found.bonett) > 0:
         raise DataError(
             "the two alphas come from the same answers; their difference is 0."
         )
-    return _paired_test(
-        (one, two),
-        float(difference),
-        float(se),
-        n,
-        conf_level,
-        method="Dependent samples: distribution-free covariance, Bonett scale.",
-        notes=_small_sample_note(n),
-    )
+    one, two = (replace(alpha_of(x), n=n) for x in (first, second))
+    how = "Dependent samples: distribution-free covariance, Bonett scale."
+    compared = _by_covariance(one, two, found.bonett, how, conf_level)
+    return replace(compared, notes=_small_sample_note(n))
 
 
-def _paired_test(
-    estimates: tuple[float, float],
-    difference: float,
-    se: float,
-    n: int,
-    conf_level: float,
-    *,
-    method: str,
-    notes: tuple[str, ...] = (),
-) -> AlphaComparison:
-    """Return the t test of a difference on the Bonett scale, n - 1 df."""
-    t = difference / se
-    half = special.stdtrit(n - 1, (1 + conf_level) / 2) * se
-    return AlphaComparison(
-        estimate_1=estimates[0],
-        estimate_2=estimates[1],
-        ratio=float(np.exp(difference)),
-        ci_low=float(np.exp(difference - half)),
-        ci_high=float(np.exp(difference + half)),
-        statistic=float(t),
-        df=float(n - 1),
-        df2=np.nan,
-        p_value=float(2 * special.stdtr(n - 1, -abs(t))),
-        method=method,
-        conf_level=conf_level,
-        notes=notes,
-    )
+def _se_of_difference(covariance: FloatArray) -> float:
+    variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+    # rounding may leave less than nothing of two that are the same
+    scale = float(covariance[0, 0] + covariance[1, 1])
+    return float(np.sqrt(variance)) if variance > 1e-14 * scale else 0.0
 
 
 def _small_sample_note(n: int) -> tuple[str, ...]:

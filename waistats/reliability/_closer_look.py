@@ -239,6 +239,7 @@ def look_at_interval(
             example=f"{ratio:.2f}",
             text=f"{text}; the sampling variance of alpha is about {ratio:.1f} times "
             f"what the {ci} interval assumes",
-            advice=f"Use {option('ci', 'adf')} or {option('ci', 'bootstrap')}.",
+            advice=f"Use {option('ci', 'jackknife')} or, with 150 respondents and more, "
+            f"{option('ci', 'adf')}.",
         )
     ]

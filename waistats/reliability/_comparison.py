@@ -1,12 +1,18 @@
-"""What a comparison of alphas returns."""
+"""What a comparison of alphas found: of two, or of three and more."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from waistats._adjusted import adjusted_p
 from waistats._format import Result, coefficient, counted, interval, level, p_statement
 from waistats.provenance import marked, of_simulated
+
+# more pairs than this are not printed
+_MOST_PAIRS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -104,6 +110,12 @@ class AlphasComparison(Result):
         Of the test that all are equal.
     method : str
         Which test, in words.
+    pairs : DataFrame
+        One row per pair: both terms, the difference of the alphas and the ratio as
+        :class:`AlphaComparison` has them, the p value, and that after Holm's correction.
+        Limits are simultaneous (Bonferroni).
+    conf_level : float
+        Confidence level of all limits together.
     simulated : bool
         Whether the responses of any are SIMULATED.
     notes : tuple of str
@@ -118,6 +130,8 @@ class AlphasComparison(Result):
     df2: float
     p_value: float
     method: str
+    pairs: pd.DataFrame
+    conf_level: float = 0.95
     simulated: bool = False
     notes: tuple[str, ...] = ()
 
@@ -145,5 +159,48 @@ class AlphasComparison(Result):
         )
 
     def closing(self) -> str:
-        """Return the method and the notes."""
-        return "\n".join([self.method, *self.notes])
+        """Return the method, the pairs and the notes."""
+        lines = [self.method]
+        if len(self.pairs) > _MOST_PAIRS:
+            lines.append(f"{len(self.pairs)} pairs of alphas: see pairs.")
+        else:
+            lines.append(
+                f"Differences with simultaneous {level(self.conf_level)} limits "
+                "(Bonferroni), p by Holm:"
+            )
+            lines += [_pair_line(row) for row in self.pairs.to_dict("records")]
+        return "\n".join([*lines, *self.notes])
+
+
+def _pair_line(row: Mapping[str, Any]) -> str:
+    limits = ""
+    if not np.isnan(row["difference_low"]):
+        limits = f" {interval(row['difference_low'], row['difference_high'])}"
+    return (
+        f"{row['term_1']} - {row['term_2']}: {coefficient(row['difference'])}{limits}, "
+        f"{p_statement(row['p_adjusted'])}"
+    )
+
+
+def pair_frame(
+    found: Mapping[tuple[int, int], AlphaComparison], simulated: bool
+) -> pd.DataFrame:
+    """Return one row per pair of alphas, p values adjusted by Holm's method."""
+    rows = []
+    for (i, j), two in found.items():
+        rows.append(
+            {
+                "term_1": f"alpha{i + 1}",
+                "term_2": f"alpha{j + 1}",
+                "difference": two.estimate_1 - two.estimate_2,
+                "difference_low": two.difference_low,
+                "difference_high": two.difference_high,
+                "ratio": two.ratio,
+                "ci_low": two.ci_low,
+                "ci_high": two.ci_high,
+                "p_value": two.p_value,
+            }
+        )
+    frame = pd.DataFrame(rows)
+    frame["p_adjusted"] = adjusted_p(frame["p_value"].to_numpy(), "holm")
+    return marked(frame, simulated)

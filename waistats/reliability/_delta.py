@@ -17,10 +17,11 @@ from waistats.reliability._bootstrap import (
     check_resamples,
 )
 from waistats.reliability._intervals import wald_limits
+from waistats.reliability._jackknife import jackknife_limits
 from waistats.reliability._moments import influence_variance
 from waistats.reliability._sample import Sample
 
-DELTA_INTERVALS = ("adf", "normal-theory", "bootstrap")
+DELTA_INTERVALS = ("adf", "normal-theory", "jackknife", "bootstrap")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,8 @@ def delta_spread(
         return Spread()
     if request.ci == "bootstrap":
         return resampled_spread(sample, estimate, gradient, function, request)
+    if request.ci == "jackknife":
+        return jackknife_spread(sample, estimate, function, request)
     notes: tuple[str, ...] = ()
     if request.ci == "normal-theory":
         se = sample.normal_se(gradient)
@@ -138,6 +141,40 @@ class Resampling(Protocol):
         self, function: Callable[[FloatArray], FloatArray], n_resamples: int, seed: Seed
     ) -> FloatArray:
         """Return a function of the moments in each resample."""
+
+    def without_each(self, function: Callable[[FloatArray], FloatArray]) -> FloatArray:
+        """Return a function of the moments without each respondent."""
+
+
+def jackknife_spread(
+    sample: Resampling,
+    estimate: float,
+    function: Callable[[FloatArray], FloatArray],
+    request: IntervalRequest,
+) -> Spread:
+    """Return standard error and limits from leaving out one respondent at a time."""
+    return spread_without_each(sample.without_each(function), estimate, request)
+
+
+def spread_without_each(
+    without: FloatArray, estimate: float, request: IntervalRequest
+) -> Spread:
+    """Return standard error and limits from a coefficient without each respondent."""
+    most = np.inf if request.scale == "raw" else 1.0
+    lost = int((~(without < most)).sum())
+    if lost:
+        who = (
+            "one respondent" if lost == 1 else f"{lost} of the respondents, one by one"
+        )
+        note = (
+            f"Without {who} the coefficient is not defined, so there is no jackknife "
+            f"interval; {option('ci', 'bootstrap')} leaves such cases out."
+        )
+        return Spread(notes=(note,))
+    se, low, high = jackknife_limits(
+        without, estimate, request.conf_level, request.scale
+    )
+    return Spread(se=se, ci_low=low, ci_high=high, ci="jackknife")
 
 
 def resampled_spread(

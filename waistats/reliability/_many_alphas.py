@@ -8,6 +8,8 @@ from scipy import special
 from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import DataError
+from waistats.measures import bonett_bias
+from waistats.reliability._jackknife import alphas_without_each
 
 
 def cube_root_test(
@@ -53,28 +55,54 @@ def cube_root_test(
     return statistic, df, float(special.chdtrc(df, statistic))
 
 
+def normal_covariance(
+    n: float, n_items: FloatArray, correlation: FloatArray
+) -> FloatArray:
+    r"""Return the covariance (K, K) of -ln(1 - a) of parallel normal items of n people.
+
+    Notes
+    -----
+    :math:`1-a` is the mean square of the errors over that of the totals. With errors that
+    are independent between scales (no items in common) the variance is
+    :math:`2m/((m-1)(n-1))` and the covariance :math:`2r^2/(n-2)`, r of the totals. Feldt's
+    (1980) test leaves out the errors' part, :math:`2/((m-1)(n-1))` of each.
+    """
+    found = 2 * correlation**2 / (n - 2)
+    np.fill_diagonal(found, 2 / (n - 2) + 2 / ((n_items - 1) * (n - 1)))
+    return found
+
+
+def independent_test(
+    alpha: FloatArray, n: FloatArray, n_items: FloatArray
+) -> tuple[float, int, float]:
+    r"""Return chi-square, df and p of equal alphas from the law of each -ln(1 - a).
+
+    Notes
+    -----
+    For parallel normal items :math:`-\ln(1-a)` has the variance
+    :math:`\psi'((n-1)/2)+\psi'((n-1)(m-1)/2)`; bias removed, weighted squared deviations
+    from the weighted mean follow chi-square on K - 1.
+    """
+    first, second = (n - 1) / 2, (n - 1) * (n_items - 1) / 2
+    variance = special.polygamma(1, first) + special.polygamma(1, second)
+    y = -np.log1p(-alpha) + bonett_bias(n, n_items, "exact")
+    mean = (y / variance).sum() / (1 / variance).sum()
+    statistic = float(((y - mean) ** 2 / variance).sum())
+    df = len(alpha) - 1
+    return statistic, df, float(special.chdtrc(df, statistic))
+
+
 def _harmonic(values: FloatArray) -> FloatArray:
     return np.full(len(values), len(values) / (1 / values).sum())
 
 
 def log_alpha_without_each(values: FloatArray) -> FloatArray:
-    """Return -ln(1 - alpha) (n,) of complete values (n, m) without each respondent.
-
-    Sums without one respondent follow from those with all, so this is one pass.
-    """
-    n, m = values.shape
-    centred = values - values.mean(axis=0)
-    total = centred.sum(axis=1) ** 2
-    squares = np.einsum("ij,ij->i", centred, centred)
-    share = n / (n - 1)
-    items = squares.sum() - share * squares
-    whole = total.sum() - share * total
-    safe = np.where(whole > 1e-12 * items, whole, np.nan)
-    rest = 1 - m / (m - 1) * (1 - items / safe)
+    """Return -ln(1 - alpha) (n,) of complete values (n, m) without each respondent."""
+    rest = 1 - alphas_without_each(values)
     if not np.all(rest > 0):
         raise DataError(
             "without one of the respondents an alpha is 1 or not defined, so the "
-            "jackknife has no variance; use method='feldt'."
+            "jackknife has no variance; use method='normal-theory'."
         )
     found: FloatArray = -np.log(rest)
     return found

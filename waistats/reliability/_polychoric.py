@@ -36,6 +36,8 @@ class Polychoric:
         Cells without a respondent in the tables of answers that do occur.
     converged : ndarray of bool of shape (pairs,)
         False where a correlation ran to plus or minus one.
+    correct : float
+        Count that was put into empty cells.
     """
 
     correlation: FloatArray
@@ -45,6 +47,7 @@ class Polychoric:
     tables: FloatArray
     empty_cells: int
     converged: BoolArray
+    correct: float = 0.0
 
 
 def bivariate_normal_cdf(h: FloatArray, k: FloatArray, rho: FloatArray) -> FloatArray:
@@ -285,6 +288,7 @@ def polychoric(
         tables=tables,
         empty_cells=empty,
         converged=converged,
+        correct=correct,
     )
 
 

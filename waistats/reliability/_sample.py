@@ -30,6 +30,11 @@ from waistats.reliability._bootstrap import (
 from waistats.reliability._em import Likelihood, em_moments, fit_likelihood
 from waistats.reliability._intervals import normal_theory_se
 from waistats.reliability._items import ItemsLike, Responses
+from waistats.reliability._jackknife import (
+    alphas_without_each,
+    weights_without_each,
+    without_each,
+)
 from waistats.reliability._moments import (
     Moments,
     against_scale,
@@ -124,18 +129,34 @@ class Sample:
             return resampled_alphas(self.values, n_resamples, seed)
         if self.missing == "listwise":
             return function(resampled_covariances(self.values, n_resamples, seed))
-        found = []
-        for weights in resampled_counts(len(self.values), n_resamples, seed):
-            if self.likelihood is None:
-                found.append(function(reweighted_pairwise(self.values, weights)))
-            else:
-                covariances = np.zeros((len(weights), self.n_items, self.n_items))
-                varies = self.moments.item_variance > 0
-                covariances[:, np.outer(varies, varies)] = _reweighted_em(
-                    self.likelihood, weights
-                ).reshape(len(weights), -1)
-                found.append(function(covariances))
-        return np.concatenate(found)
+        counts = resampled_counts(len(self.values), n_resamples, seed)
+        return np.concatenate([self._reweighted(function, block) for block in counts])
+
+    def without_each(self, function: Callable[[FloatArray], FloatArray]) -> FloatArray:
+        """Return a function of covariances (B, m, m) without each respondent (n,).
+
+        NaN where it is not defined without one of them.
+        """
+        self._need_values("ci='jackknife'")
+        if self.missing == "listwise" and function is alpha_of:
+            return alphas_without_each(self.values)
+        if self.missing == "listwise":
+            return without_each(self.values, function)
+        blocks = weights_without_each(len(self.values), self.n_items**2)
+        return np.concatenate([self._reweighted(function, block) for block in blocks])
+
+    def _reweighted(
+        self, function: Callable[[FloatArray], FloatArray], weights: FloatArray
+    ) -> FloatArray:
+        """Return the function with each respondent counted so often (b, n)."""
+        if self.likelihood is None:
+            return function(reweighted_pairwise(self.values, weights))
+        covariances = np.zeros((len(weights), self.n_items, self.n_items))
+        varies = self.moments.item_variance > 0
+        covariances[:, np.outer(varies, varies)] = _reweighted_em(
+            self.likelihood, weights
+        ).reshape(len(weights), -1)
+        return function(covariances)
 
     def _need_values(self, what: str) -> None:
         if len(self.values) == 0:

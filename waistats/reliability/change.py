@@ -406,7 +406,7 @@ def reliability_of_change(
     first, second : DataFrame or array_like of shape (n, m)
         Keyed items of the same people on both occasions; frames with different indexes
         are matched by index.
-    ci : {"adf", "normal-theory", "bootstrap"}
+    ci : {"adf", "normal-theory", "jackknife", "bootstrap"}
         The interval; None for none.
     conf_level, scale, kind, n_resamples, seed, missing_codes, accept
         As in :func:`cronbach_alpha`.

@@ -46,7 +46,7 @@ def stratified_alpha(
         Keyed items of each scale, such as task, bond and goal; no item in two scales.
     weights : mapping of str to float, optional
         Weights of the scale sums in the total; 1 by default.
-    ci : {"adf", "normal-theory", "bootstrap"}
+    ci : {"adf", "normal-theory", "jackknife", "bootstrap"}
         The interval; None for none.
     conf_level, missing, scale, kind, n_resamples, seed, missing_codes, accept
         As in :func:`cronbach_alpha`.

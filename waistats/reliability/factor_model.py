@@ -116,7 +116,7 @@ def omega_from_model(
         at least three factors.
     orthogonal : bool
         Whether factors are uncorrelated.
-    ci : {"adf", "normal-theory", "bootstrap"}
+    ci : {"adf", "normal-theory", "jackknife", "bootstrap"}
         The interval; None for none. ``"adf"`` is robust: it needs no normal answers.
     conf_level : float
         Confidence level.

@@ -43,7 +43,7 @@ def greatest_lower_bound(
         Keyed responses.
     matrix : {"covariance", "correlation"}
         Bound for the sum of the items, or of the standardized items.
-    ci : {"adf", "normal-theory", "bootstrap"}
+    ci : {"adf", "normal-theory", "jackknife", "bootstrap"}
         The interval, of the bound in the population; None for none.
     conf_level : float
         Confidence level.

@@ -17,7 +17,12 @@ from waistats.reliability._categorical import (
     loading_derivatives,
     person_scores,
 )
-from waistats.reliability._delta import IntervalRequest, Spread, bootstrap_spread
+from waistats.reliability._delta import (
+    IntervalRequest,
+    Spread,
+    bootstrap_spread,
+    spread_without_each,
+)
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._polychoric import Polychoric
 from waistats.reliability.omega import (
@@ -30,6 +35,7 @@ from waistats.reliability.ordinal import (
     OrdinalSample,
     chosen,
     ordinal_sample,
+    parts_without_each,
     resampled_parts,
 )
 
@@ -70,9 +76,8 @@ def omega_categorical(
     smooth : bool
         Whether a matrix of polychoric correlations that is not positive semidefinite is
         changed to the nearest that is, or refused.
-    ci : {"auto", "adf", "bootstrap"}
-        The interval; None for none. ``"adf"`` is from influence functions; ``"auto"``
-        resamples instead where a category is rare and respondents are few.
+    ci : {"auto", "adf", "jackknife", "bootstrap"}
+        The interval, as in :func:`ordinal_alpha`; None for none.
     conf_level : float
         Confidence level.
     missing : {"listwise", "pairwise"}
@@ -124,8 +129,9 @@ def omega_categorical(
     The delta method carries the errors of thresholds, correlations and loadings; the
     weights are taken as fixed. Coverage of 95 % intervals in SIMULATED answers with 58 %
     at the ceiling and 4 % in the lowest category: ``"adf"`` .83 and .85 at n = 60 and 150,
-    ``"bootstrap"`` .91 and .90, which ``"auto"`` takes there; with five even categories and
-    n = 200 ``"adf"`` .94.
+    ``"jackknife"``, which ``"auto"`` takes there, .94, .93, .94 and .97 at n = 40, 60, 100
+    and 150, ``"bootstrap"`` .91, .94 and .96 at 60, 100 and 150; with five even categories
+    and n = 200 ``"adf"`` .94.
 
     References
     ----------
@@ -151,7 +157,7 @@ def omega_categorical(
         n_resamples=n_resamples,
         seed=seed,
     )
-    request.check(("auto", "adf", "bootstrap"))
+    request.check(("auto", "adf", "jackknife", "bootstrap"))
     kind = check_option("kind", kind, ("normal", "percentile"))
     ordinal = ordinal_sample(
         items,
@@ -187,8 +193,12 @@ def omega_categorical(
     request = chosen(request, ordinal)
     request, refusal = without_delta(request, problems + ordinal.problems)
     spread = Spread()
+    omega = _function(weights, denominator)
     if request.ci == "bootstrap":
-        spread = _bootstrap(ordinal, estimate, request, _function(weights, denominator))
+        spread = _bootstrap(ordinal, estimate, request, omega)
+    elif request.ci == "jackknife":
+        without = omega(*parts_without_each(ordinal.fit))
+        spread = spread_without_each(without, estimate, request)
     elif request.ci == "adf":
         moved = loading_derivatives(r, weights, lam)
         if denominator == "model":

@@ -111,7 +111,7 @@ def omega_hierarchical(
     method : {"minres", "ml"}, optional
         Extraction of the exploratory factors; minres by default. The bifactor model is
         fitted by maximum likelihood.
-    ci : {"adf", "normal-theory", "bootstrap"}
+    ci : {"adf", "normal-theory", "jackknife", "bootstrap"}
         The interval; None for none.
     conf_level : float
         Confidence level.

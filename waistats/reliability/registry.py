@@ -24,7 +24,7 @@ from waistats.reliability.omega_hierarchical import omega_hierarchical
 from waistats.reliability.ordinal import ordinal_alpha, ordinal_omega
 from waistats.reliability.split_half import split_half
 
-ORDINAL_INTERVALS = ("adf", "bootstrap", "auto")
+ORDINAL_INTERVALS = ("adf", "jackknife", "bootstrap", "auto")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from math import comb
 
 import numpy as np
 
+from waistats._caller import option
 from waistats._format import coefficient, counted
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
@@ -312,7 +313,7 @@ def split_half(
         Of standardized items, as psych's ``splitHalf``, or of the items.
     n_samples : int
         Random splits above 20 items; up to 20 all are tried.
-    ci : {"adf", "normal-theory", "fisher-z", "bootstrap"}
+    ci : {"adf", "normal-theory", "fisher-z", "jackknife", "bootstrap"}
         The interval; None for none. ``"fisher-z"`` is that of the correlation of the
         halves, for one split and the Spearman-Brown formula.
     conf_level : float
@@ -509,10 +510,11 @@ def _spread(
     if request.ci == "fisher-z":
         return _fisher_z(form, sample, r, gradient, request)
     slow = form.formula == "spearman-brown" and len(form.halves) > _MOST_RESAMPLED
-    if request.ci == "bootstrap" and slow:
+    if request.ci in ("bootstrap", "jackknife") and slow:
         raise ModelError(
             f"the mean of {len(form.halves)} Spearman-Brown values cannot be resampled "
-            "in reasonable time. Use formula='guttman', ci='adf', or name the halves."
+            f"in reasonable time. Use {option('formula', 'guttman')}, "
+            f"{option('ci', 'adf')}, or name the halves."
         )
     return delta_spread(sample, estimate, gradient, form.many, request)
 
@@ -526,8 +528,9 @@ def _fisher_z(
 ) -> Spread:
     if len(form.halves) > 1 or form.formula != "spearman-brown":
         raise ModelError(
-            "ci='fisher-z' is for one split and formula='spearman-brown'. Name the "
-            "halves, or use ci='adf'."
+            f"{option('ci', 'fisher-z')} is for one split and "
+            f"{option('formula', 'spearman-brown')}. Name the halves, or use "
+            f"{option('ci', 'adf')}."
         )
     n = int(sample.moments.n)
     if n < 4:

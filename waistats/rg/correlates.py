@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._adjusted import adjusted_p
 from waistats._format import Result, counted, fixed, p_statement
 from waistats._frames import as_frame
 from waistats._renamed import renamed
@@ -18,7 +19,6 @@ from waistats.meta._design import build_design
 from waistats.meta._distributions import critical
 from waistats.meta._formula import parse_formula
 from waistats.provenance import is_simulated, marked, of_simulated
-from waistats.rg._adjusted import adjusted_p
 from waistats.rg.compare_samples import on_one_metric
 
 # What a coefficient table may say of a study, in the order of the report.

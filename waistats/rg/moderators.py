@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._adjusted import adjusted_p
 from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError, DataError, ModelError, listing
 from waistats.meta._fits import Fits
@@ -18,7 +19,6 @@ from waistats.meta.multilevel.fit import fit_nested
 from waistats.meta.multilevel.result import Model
 from waistats.meta.results import MetaResult
 from waistats.provenance import is_simulated, marked
-from waistats.rg._adjusted import adjusted_p
 from waistats.rg.compare_samples import on_one_metric
 from waistats.rg.pooling import POOLED, cell_row, likelihood, method_note
 from waistats.rg.quality import has_quality, rate_quality

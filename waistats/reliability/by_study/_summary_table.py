@@ -100,8 +100,8 @@ def _possible(
         raise ModelError(f"{request.name} {needs}.")
     if request.missing != "listwise":
         raise ModelError(f"{option('missing', request.missing)} {needs}.")
-    if request.ci == "bootstrap":
-        raise ModelError(f"{option('ci', 'bootstrap')} {needs}.")
+    if request.ci in ("bootstrap", "jackknife"):
+        raise ModelError(f"{option('ci', request.ci)} {needs}.")
     fourth = summaries.moments == 4
     if request.measure and not (request.name == _ALPHA and fourth):
         what = f"the sampling covariance of {request.name}"

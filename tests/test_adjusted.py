@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from waistats.rg._adjusted import adjusted_p
+from waistats._adjusted import adjusted_p
 
 
 @pytest.mark.parametrize("method", ["holm", "fdr_bh"])
