@@ -98,8 +98,7 @@ def parts(study: RGStudy) -> list[Section]:
     checked: list[pd.DataFrame] = []
     used = study.effects[study.effects["yi"].notna()]
     for scale, kind, rows in other_parts(study, used):
-        said = kind_words(kind)
-        noun = "alphas" if kind == "alpha" else f"{said} coefficients"
+        noun = "alphas" if kind == "alpha" else kind_words(kind) + " coefficients"
         noun = "ICCs" if kind == "icc" else noun
         words = f"{noun} of the {scale} scale"
         try:

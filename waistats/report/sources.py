@@ -130,7 +130,7 @@ def flow(study: RGStudy) -> list[Section]:
         if not is_pooled(study):
             done = "are described"
         all_of = "Both" if k == 2 else f"All {count(k)}"
-        blocks.append(Paragraph(f"{all_of} coefficients of the table {done}."))
+        blocks.append(Paragraph(all_of + f" coefficients of the table {done}."))
     return [Section("flow", "Flow of coefficients", blocks)]
 
 

@@ -170,7 +170,7 @@ def _decision(
     studies: Sequence[str],
     gate: GateOptions,
 ) -> tuple[BoolArray, BoolArray, list[Finding]]:
-    """Return what runs against its scale, where the key is applied, and findings."""
+    """Return items keyed the wrong way, where the key is applied, and findings."""
     form = answers.plan.form
     if form is not None:
         plan = key_plan(form, columns)

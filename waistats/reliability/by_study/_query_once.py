@@ -213,7 +213,7 @@ def packed(plan: Plan, ends: Ends) -> dict[int, list[Pack]] | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sums:
-    """Sums of the items as they are in the file, one row a sample and pattern.
+    """Sums of the items as they are in the file, one row per sample and pattern.
 
     Attributes
     ----------
