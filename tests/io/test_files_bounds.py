@@ -12,6 +12,7 @@ import openpyxl
 import pandas as pd
 import pyreadstat
 import pytest
+from hostile import run
 
 from waistats import check_coefficients, reliability_by_study
 from waistats.errors import DataError
@@ -289,4 +290,67 @@ def test_more_columns_than_spss_holds_are_refused_at_once(tmp_path, read):
     start = time.process_time()
     with pytest.raises(DataError, match="60,000 columns, but at most 32,767"):
         read(path)
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("part", "before", "inserted"),
+    [
+        ("xl/worksheets/sheet1.xml", b"<row", b"<a>" * 10**6 + b"</a>" * 10**6),
+        ("xl/worksheets/sheet1.xml", b"</sheetData", b"<c/>" * 8_000_000),
+        ("xl/worksheets/sheet1.xml", b"</sheetData", b"<row/>" * 4_000_000),
+        ("xl/workbook.xml", b"<sheets", b"<a>" * 2 * 10**6 + b"</a>" * 2 * 10**6),
+        ("xl/_rels/workbook.xml.rels", b"<Relationship ", b"<a/>" * 3 * 10**6),
+    ],
+)
+def test_a_workbook_that_no_program_writes_is_refused_at_once(
+    tmp_path, part, before, inserted
+):
+    """Nested, or nothing but empty cells, in a small file: below 5 s on any machine."""
+    book = openpyxl.Workbook()
+    book.active.append(["study_id", "estimate", "n", "n_items"])
+    book.active.append(["A", 0.9, 80, 12])
+    book.save(tmp_path / "plain.xlsx")
+    path = tmp_path / "odd.xlsx"
+    with (
+        zipfile.ZipFile(tmp_path / "plain.xlsx") as old,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for info in old.infolist():
+            content = old.read(info)
+            if info.filename == part:
+                at = content.index(before)
+                content = content[:at] + inserted + content[at:]
+            new.writestr(info.filename, content)
+    start = time.process_time()
+    with pytest.raises(DataError, match=r"as no spreadsheet program|claims 1,048,577"):
+        read_coefficients(path)
+    assert time.process_time() - start < 5
+
+
+def test_check_reads_a_file_of_answers_once_and_a_wide_one_in_seconds(
+    tmp_path, monkeypatch, capsys
+):
+    """A file of 8,000 items is refused in the time that reading takes."""
+    import waistats.io.readers as readers
+
+    read = []
+
+    def counted(*given, **options):
+        read.append(given)
+        return inner(*given, **options)
+
+    inner = readers.read_table
+    monkeypatch.setattr(readers, "read_table", counted)
+    path = tmp_path / "wide.csv"
+    names = [f"q{i}" for i in range(1, 8001)]
+    rows = [
+        ",".join(["A", *(str(i % 5 + 1 + k % 2) for i in range(8000))])
+        for k in range(20)
+    ]
+    path.write_text("\n".join([",".join(["study", *names]), *rows]))
+    start = time.process_time()
+    assert run("check", path) == 2
+    assert "at most 5,000" in capsys.readouterr().err
+    assert len(read) == 1
     assert time.process_time() - start < 5

@@ -44,9 +44,11 @@ def _kept_input() -> Iterator[Path]:
 
 
 def _check(file: Path, columns: str | None, given: Typed) -> None:
-    kind = "coefficients" if columns is not None else _kind(file, given)
+    kind, answers = (
+        ("coefficients", None) if columns is not None else _kind(file, given)
+    )
     if columns is None and (given.options or kind == "responses"):
-        _check_responses(file, given)
+        _check_responses(file, answers, given)
     else:
         _check_coefficients(file, columns, given, known=kind != "unknown")
 
@@ -55,23 +57,26 @@ def _called(file: Path) -> str:
     return "standard input" if file.name == _INPUT else str(file)
 
 
-def _kind(file: Path, given: Typed) -> str:
-    """Return what a file holds: responses, coefficients or unknown."""
+def _kind(file: Path, given: Typed) -> tuple[str, Any]:
+    """Return what a file holds: responses, coefficients or unknown; and its frame."""
     from waistats.errors import WaistatsError
     from waistats.intake.recognize import kind_of
 
     try:
-        return kind_of(read_file(file, given))
+        read = read_file(file, given)
+        return kind_of(read), read
     except WaistatsError:
         # the check of coefficients says what cannot be read
-        return "coefficients"
+        return "coefficients", None
 
 
-def _check_responses(file: Path, given: Typed) -> None:
+def _check_responses(file: Path, answers: Any, given: Typed) -> None:
     from waistats.errors import visible
     from waistats.reliability.inspect import inspect_responses
 
-    found = inspect_responses(read_file(file, given), **given.options)
+    if answers is None:
+        answers = read_file(file, given)  # which says why it cannot be read
+    found = inspect_responses(answers, **given.options)
     print(visible(found.heading()))
     for line in found.sentences():
         print(visible(line))

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,8 @@ def parse_number(value: Any, style: NumberStyle) -> tuple[float, str]:
     return (number, "") if math.isfinite(number) else (math.nan, "infinite")
 
 
+# answers repeat over columns, too; a word that is kept is a string of another type
+@lru_cache(maxsize=8192, typed=True)
 def _parse_text(value: str, style: NumberStyle) -> tuple[float, str]:
     text = value.strip().translate(_SIGNS)
     if _INFINITE.fullmatch(text):

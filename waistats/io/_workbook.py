@@ -23,6 +23,12 @@ from waistats.io._table import RawTable, table_of_cells
 # Beyond these a workbook holds formatting or a bomb, not coefficients or responses.
 _MOST_CELLS = 30_000_000
 _MOST_BYTES = 300_000_000
+# what lists the sheets is small, a sheet is not nested, and its cells hold something
+_MOST_LISTED = 10_000_000
+_DEEPEST = 100
+_MOST_EMPTY = 3_000_000
+_LEAST_FILLED = 0.02
+_MOST_ROWS = 1_048_576  # of any sheet
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _OFFICE = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _NO_BOOK = (
@@ -143,6 +149,13 @@ def _claims(source: str, name: str, rows: int, columns: int) -> str:
     )
 
 
+def _unlike(source: str, what: str) -> str:
+    return (
+        f"{source}: {what} is built as no spreadsheet program builds it. It may be "
+        "damaged: open it in a spreadsheet program and save the data as .csv."
+    )
+
+
 def _pages(source: str, archive: zipfile.ZipFile) -> list[_Page]:
     """Return the sheets with cells, those that are shown first."""
     from xml.etree import ElementTree
@@ -155,8 +168,10 @@ def _pages(source: str, archive: zipfile.ZipFile) -> list[_Page]:
     # all sheets are not read, but what every sheet needs is
     shared = [n for n in needed if not n.startswith("xl/worksheets/")]
     _refuse_large(source, sum(sizes[name] for name in shared))
-    targets: dict[str, str] = {}
     rels = "xl/_rels/workbook.xml.rels"
+    if max(sizes[book], sizes.get(rels, 0)) > _MOST_LISTED:
+        raise DataError(_unlike(source, "its list of sheets"))
+    targets: dict[str, str] = {}
     if rels in sizes:
         for link in ElementTree.fromstring(archive.read(rels)):
             target = str(link.get("Target", ""))
@@ -185,13 +200,19 @@ def _scan(source: str, archive: zipfile.ZipFile, page: _Page) -> _Facts:
     """Return what a sheet holds, from its text as a stream."""
     _refuse_large(source, archive.getinfo(page.path).file_size)
     facts = _Facts()
-    row = column = 0
+    row = column = depth = tags = 0
     row_hidden = row_filled = inside = formula = filled = text_result = False
     where = ""
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         nonlocal row, column, row_hidden, row_filled, inside, formula, filled
-        nonlocal where, text_result
+        nonlocal where, text_result, depth, tags
+        depth += 1
+        tags += 1
+        if depth > _DEEPEST or (
+            tags % _MOST_EMPTY == 0 and facts.cells < tags * _LEAST_FILLED
+        ):
+            raise DataError(_unlike(source, f"sheet {page.name!r}"))
         tag = tag.rpartition(":")[2]
         if tag == "c":
             where = attributes.get("r", "")
@@ -206,6 +227,8 @@ def _scan(source: str, archive: zipfile.ZipFile, page: _Page) -> _Facts:
             formula = True
         elif tag == "row":
             row = int(attributes.get("r", row + 1))
+            if row > _MOST_ROWS:
+                raise DataError(_claims(source, page.name, row, facts.columns))
             column = 0
             row_hidden = attributes.get("hidden") in ("1", "true")
             row_filled = False
@@ -218,7 +241,8 @@ def _scan(source: str, archive: zipfile.ZipFile, page: _Page) -> _Facts:
             filled = True
 
     def end(tag: str) -> None:
-        nonlocal inside, row_filled
+        nonlocal inside, row_filled, depth
+        depth -= 1
         tag = tag.rpartition(":")[2]
         if tag in ("v", "t"):
             inside = False

@@ -5,6 +5,7 @@ Which columns make which scale, and which of them are reverse-scored.
 Which respondents make a sample: study, and columns that split it.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -161,16 +162,17 @@ def _check(chosen: dict[str, tuple[object, ...]], known: Sequence[object]) -> No
     if not chosen:
         raise ModelError(f"{option('scales')} names no scale.")
     names = list(known)
+    held = set(names)
     for scale, columns in chosen.items():
         absent = [
-            f"{c!r}{near(str(c), map(str, names))}" for c in columns if c not in names
+            f"{c!r}{near(str(c), map(str, names))}" for c in columns if c not in held
         ]
         if absent:
             raise DataError(
                 f"scale {scale}: no column {listing(absent)}; the columns are "
                 f"{listing(names, 20)}."
             )
-        twice = [c for c in dict.fromkeys(columns) if columns.count(c) > 1]
+        twice = [c for c, n in Counter(columns).items() if n > 1]
         if twice:
             raise DataError(f"scale {scale}: {listing(twice)} named more than once.")
         if len(columns) < 2:
