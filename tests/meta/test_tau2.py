@@ -178,7 +178,7 @@ def test_pieces_and_threads_change_nothing(monkeypatch):
     y, v = batch_of("random", 20, 3000, rng)
     X = np.ones((20, 1))
     whole = many.fit_batch(y, v, X, "REML", "knapp-hartung")
-    monkeypatch.setattr(many, "CHUNK", 20 * 101)
+    monkeypatch.setattr(many, "PIECE", 20 * 101)
     for threads in (1, 2, 5):
         pieces = many.in_chunks(y, v, X, "REML", "knapp-hartung", threads)
         np.testing.assert_allclose(pieces.tau2, whole.tau2, rtol=1e-9, atol=1e-13)

@@ -156,6 +156,24 @@ def weighted_fit(
     return Weighted(w=w, u=u, r=r, b=b, A=A, C=C)
 
 
+def studies_used(v: FloatArray) -> FloatArray:
+    """Return how many studies enter each fit, of shape (B,)."""
+    if v.max(initial=0.0) < np.inf:
+        return np.full(v.shape[1], float(len(v)))
+    return np.isfinite(v).sum(0).astype(float)
+
+
+def without_fit(
+    y: FloatArray, v: FloatArray, X: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the coefficients (p, B) at tau2 = 0 and the residuals, 0 where undefined."""
+    start = weighted_fit(y, v, X, np.zeros(y.shape[1]))
+    b, r = start.b, start.r
+    if not np.isfinite(b).all():
+        r[~np.isfinite(r)] = 0.0
+    return b, r
+
+
 def trace_P(X: FloatArray, fit: Weighted, w2: FloatArray) -> FloatArray:
     """Return tr P, of shape (B,); ``w2`` is the squared weights."""
     return fit.w.sum(0) - trace(fit.C, cross(X, w2))

@@ -1,33 +1,53 @@
 """Heterogeneity variance of one mean in floats, by the rules of `_tau2_search`.
 
-On arrays of one number those rules cost ten times the sums over the coefficients. Tests
-hold both to the same answers.
+On arrays of one number those rules cost ten times the sums over the coefficients. The
+parts of the score, its steps and its bounds are those of `_score`; tests hold both to the
+same answers.
 """
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from waistats._typing import FloatArray
 from waistats.meta._linalg import is_mean
+from waistats.meta._score import (
+    CLOSE,
+    MARGIN,
+    falls_beyond,
+    mean_parts,
+    parabola,
+    rise_before,
+)
+from waistats.meta._tau2_search import MAX_ITERATIONS, PATIENCE
 
-MAX_ITERATIONS = 200
+Sums = tuple[float, float, float]
 TINY = float(np.finfo(float).tiny)
-# points on which the step of a likelihood is looked at first, and how many times the
-# smallest variance they may reach
-COARSE, WIDEST = 7, 1e6
+
+
+@dataclass(slots=True)
+class At:
+    """What `_score.Parts` are of one data set."""
+
+    q1: float
+    q2: float
+    q3: float
+    t1: float
+    t2: float
+    scale: float
+    sums: tuple[Sums, Sums, Sums]
 
 
 @dataclass(slots=True)
 class Alone:
-    """The heterogeneity variance of one data set, as a batch of one in `Tau2`."""
+    """A heterogeneity variance and the sums of w, wy and wy^2 there."""
 
     tau2: float
-    converged: bool
+    k: int
     n_iter: int
-    climbs: bool
+    at_zero: At
+    sums: Sums
 
 
 def one_mean(
@@ -36,144 +56,118 @@ def one_mean(
     """Return the effects and variances of a batch of one mean, (k,) each, else None."""
     if y.shape[1] != 1 or v.shape[1] != 1 or not is_mean(X):
         return None
-    used = np.isfinite(v[:, 0])
-    count = np.count_nonzero(used)
-    if count == len(used):
-        return (y[:, 0], v[:, 0]) if count > 1 else None
-    return (y[used, 0], v[used, 0]) if count > 1 else None
+    y, v = y[:, 0], v[:, 0]
+    if not v.max() < math.inf:
+        used = np.isfinite(v)
+        y, v = y[used], v[used]
+    return (y, v) if len(y) > 1 else None
 
 
-def hedges_alone(y: FloatArray, v: FloatArray) -> float:
-    """Return Hedges' estimate before it is cut at 0."""
-    k = len(y)
-    r = y - np.add.reduce(y) / k
-    return float(r @ r) / (k - 1) - float(np.add.reduce(v)) / k
+class Data:
+    """One data set, and the zero that is sought."""
+
+    def __init__(
+        self, r: FloatArray, v: FloatArray, target: float | None, *, restricted: bool
+    ) -> None:
+        self.v, self.target, self.restricted = v, target, restricted
+        self.k = len(v)
+        self.columns = np.empty((self.k, 3))
+        self.columns[:, 0] = 1.0
+        self.columns[:, 1] = r
+        np.multiply(r, r, out=self.columns[:, 2])
+        self.powers = np.empty((3, self.k))
+
+    def at(self, tau2: float) -> At:
+        """Return the parts of the score."""
+        w, w2, w3 = self.powers
+        np.add(self.v, tau2, out=w)
+        np.reciprocal(w, out=w)
+        np.multiply(w, w, out=w2)
+        np.multiply(w, w2, out=w3)
+        one, two, three = (self.powers @ self.columns).tolist()
+        s1 = one[0]
+        if not s1 * s1 / self.k > TINY:
+            raise FloatingPointError
+        sums = ((*one,), (*two,), (*three,))
+        q1, q2, q3, t1, t2 = mean_parts(sums, restricted=self.restricted)
+        if self.restricted:
+            t2 = max(t2, t1 * t1 / (self.k - 1), TINY)
+        return At(q1, q2, q3, t1, t2, self.k / s1, sums)
+
+    def rises(self, at: At) -> bool:
+        """Return whether tau2 must be larger."""
+        return at.q2 > at.t1 if self.target is None else at.q1 > self.target
+
+    def step(self, at: At) -> float:
+        """Return the step of `Score.step`."""
+        if self.target is not None:
+            return (at.q1 / self.target - 1) * at.q1 / at.q2
+        _, b, c, inside = parabola(at.q2, at.q3, at.t1, at.t2)
+        if (b <= 0 and c > 0) or not inside >= 0:
+            return math.nan
+        return -2 * c / (b + math.sqrt(inside))
+
+    def hedges(self) -> float:
+        """Return Hedges' estimate before it is cut at 0."""
+        r = self.columns[:, 1]
+        total = float(np.add.reduce(r))
+        ss = float(np.add.reduce(self.columns[:, 2])) - total * total / self.k
+        return ss / (self.k - 1) - float(np.add.reduce(self.v)) / self.k
 
 
-def _step_alone(
-    method: str, y: FloatArray, v: FloatArray, t: float, target: float
-) -> tuple[float, float]:
-    """Return the scoring step of one mean, and the scale that it is judged by."""
-    k = len(y)
-    w = 1 / (v + t)
-    s1 = float(np.add.reduce(w))
-    if not s1 * s1 / k > TINY:
-        return math.nan, math.nan
-    r = y - float(w @ y) / s1
-    u = w * r
-    scale = k / s1
-    if method == "REML":
-        w2 = w * w
-        s2 = float(np.add.reduce(w2))
-        return _reml(float(u @ u), s1, s2, float(w2 @ w), target), scale
-    if method == "ML":
-        return (float(u @ u) - s1) / float(w @ w), scale
-    return (float(u @ r) / target - 1) * scale, scale
+def alone(
+    r: FloatArray, v: FloatArray, target: float | None, *, restricted: bool
+) -> Alone | None:
+    """Return the zero that is sought, or None where that is for `_tau2_search`.
+
+    That is so where a likelihood is not proven to have one maximum, or where the
+    numbers leave the range of floats. Effects are residuals of the fit at tau2 = 0.
+    """
+    data = Data(r, v, target, restricted=restricted)
+    try:
+        return _alone(data)
+    except (FloatingPointError, ZeroDivisionError, OverflowError):
+        return None
 
 
-def _reml(uu: float, s1: float, s2: float, s3: float, target: float) -> float:
-    """Return the REML step from y'PPy and the sums of powers of the weights."""
-    mean = s2 / s1
-    tr_p, tr_pp = s1 - mean, s2 + mean * mean - 2 * s3 / s1
-    return (uu - tr_p) / max(tr_pp, tr_p * tr_p / target, TINY)
-
-
-def zero_alone(
-    y: FloatArray,
-    v: FloatArray,
-    method: str,
-    target: float,
-    *,
-    start: float,
-    told: float = 0.0,
-    near: tuple[float, float] | None = None,
-    low: float = 0.0,
-    high: float = math.inf,
-    climbs: bool = False,
-) -> Alone:
-    """Find the zero of the step by the rule of `find_zero`."""
-    fold, _ = _step_alone(method, y, v, told, target)
-    first = fold
-    if not math.isfinite(fold):
-        return Alone(math.nan, False, 0, False)
-    climbs = climbs or fold > 0
-    t = fold if start <= 0 and climbs else max(start, 0.0)
-    if near is not None and math.isfinite(near[1]):
-        told, fold = near
-    answer, n_iter = 0.0, 0
-    converged = not t > 0
-    while not converged and n_iter < MAX_ITERATIONS:
-        n_iter += 1
-        f, scale = _step_alone(method, y, v, t, target)
-        if not math.isfinite(f):
-            answer = math.nan
-            break
-        if f > 0:
-            climbs, low = True, t
+def _alone(data: Data) -> Alone | None:
+    zero = data.at(0.0)
+    likelihood, climbs = data.target is None, data.rises(zero)
+    single = not likelihood or falls_beyond(zero.q1, zero.t1, zero.t2) > 0
+    if not climbs:
+        return Alone(0.0, data.k, 0, zero, zero.sums[0]) if single else None
+    t = data.hedges()
+    if likelihood and not t > zero.scale:
+        t = data.step(zero)
+    if not 0 < t < math.inf:
+        t = zero.scale
+    low, high = 0.0, math.inf
+    for n_iter in range(1, min(PATIENCE, MAX_ITERATIONS) + 1):
+        at = data.at(t)
+        if data.rises(at):
+            low = t
         else:
             high = t
-        rise, run = f - fold, t - told
-        slope = rise / run if run else math.nan
-        new = t - f / slope if slope else math.nan
-        if new <= 0 and slope < 0 and not climbs:
-            new = 0.0
-        if not slope < 0 or (new <= low and climbs) or new >= high:
-            new = (low + high) / 2 if math.isfinite(high) else 2 * t + abs(f)
-        ground = f <= 0 and not climbs and t <= 1e-14 * scale
-        tight = abs(f) <= 1e-13 * scale or high - low < 4e-16 * high
-        close = abs(new - t) <= 1e-8 * scale and abs(f) <= 1e-7 * scale
-        if ground or tight or close:
-            answer = 0.0 if ground else t if tight else new
-            converged = True
-        told, fold, t = t, f, new
-    if not converged and not math.isnan(answer):
-        # rounding can keep the last steps just above their tolerance
-        f, scale = _step_alone(method, y, v, t, target)
-        answer, converged = t, abs(f) <= 1e-7 * scale
-    return Alone(answer, converged, n_iter, first > 0)
+        x = data.step(at)
+        new = t + x
+        if abs(x) <= CLOSE * at.scale:
+            if not single and not _is_single(at, t, zero):
+                return None
+            return Alone(max(new, 0.0), data.k, n_iter, zero, _moved(at, max(x, -t)))
+        if not low < new < high:
+            new = (low + high) / 2 if high < math.inf else 2 * t + at.scale
+        t = new
+    return None
 
 
-def highest_alone(
-    y: FloatArray, v: FloatArray, method: str, target: float
-) -> Alone | None:
-    """Return the highest maximum of a likelihood where its step changes sign once.
+def _is_single(at: At, tau2: float, zero: At) -> bool:
+    room = rise_before(tau2, zero.t1, at.q2, at.q3)
+    lack = (at.q2 / at.t1 - 1) * zero.t1 / at.q2
+    covered = room > MARGIN and -lack <= MARGIN * room
+    return covered and falls_beyond(at.q1, at.t1, at.t2) > 0
 
-    None where it does so more often, so that there may be several maxima: that is for
-    `highest_maximum`.
-    """
-    k = len(y)
-    smallest = float(np.minimum.reduce(v))
-    r = y - np.add.reduce(y) / k
-    top = max(4 * float(r @ r) / k, smallest)
-    if not top <= WIDEST * smallest:
-        return None
-    ratio = (30 * top / smallest) ** (1 / (COARSE - 1))
-    points = [0.0, *(smallest / 30 * ratio**j for j in range(COARSE))]
-    w = np.reciprocal(np.add.outer(points, v))
-    s1 = np.add.reduce(w, 1)
-    u = y - (w @ y / s1)[:, None]
-    u *= w
-    w2 = w * w
-    powers = (
-        np.einsum("pk,pk->p", u, u).tolist(),
-        s1.tolist(),
-        np.add.reduce(w2, 1).tolist(),
-        np.einsum("pk,pk->p", w2, w).tolist(),
-    )
-    if not min(powers[2]) > TINY:
-        return None
-    if method == "REML":
-        steps = [_reml(*sums, target) for sums in zip(*powers, strict=True)]
-    else:
-        steps = [(uu - one) / two for uu, one, two, _ in zip(*powers, strict=True)]
-    up = [step > 0 for step in steps]
-    turns = sum(one != other for one, other in pairwise(up))
-    if not math.isfinite(sum(steps)) or turns > 1 or up[-1] or (turns and not up[0]):
-        return None
-    if not turns:
-        return zero_alone(y, v, method, target, start=0.0)
-    last = sum(up) - 1
-    left, right = points[last], points[last + 1]
-    above, below = steps[last], steps[last + 1]
-    between = left + (right - left) * above / (above - below)
-    return zero_alone(y, v, method, target, start=between, near=(left, above))
+
+def _moved(at: At, x: float) -> Sums:
+    one, two, three = at.sums
+    s, a, c = (p - x * (q - x * r) for p, q, r in zip(one, two, three, strict=True))
+    return s, a, c

@@ -19,10 +19,26 @@ from waistats.errors import (
     check_option,
     listing,
 )
-from waistats.meta._linalg import CHUNK, cross, trace_P, weighted_fit
+from waistats.meta._linalg import (
+    cross,
+    is_mean,
+    studies_used,
+    weighted_fit,
+    without_fit,
+)
 from waistats.meta._prediction import PREDICTIONS, mean_limits
-from waistats.meta.tau2 import ESTIMATORS, check_method, estimate_tau2
+from waistats.meta._score import centred_mean
+from waistats.meta._tau2_alone import Alone
+from waistats.meta.tau2 import (
+    ESTIMATORS,
+    check_method,
+    estimate,
+    estimate_alone,
+    new_score,
+)
 
+# coefficients of a piece of a batch: fewer cost more calls, more leave the cache
+PIECE = 60_000
 SMALL_SAMPLE = ("knapp-hartung", "wald", "knapp-hartung-adhoc")
 
 
@@ -65,32 +81,60 @@ def fit_batch(
     thorough: bool = True,
 ) -> Batch:
     """Fit data sets (k, B) with design (k, p) or (k, p, B); left out is ``v = inf``."""
-    p = X.shape[1]
-    k = np.isfinite(v).sum(0).astype(float)
+    if (alone := estimate_alone(y, v, X, method)) is not None:
+        return _batch_of_one(*alone, small_sample)
+    k = studies_used(v)
+    df = k - X.shape[1]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        start = weighted_fit(y, v, X, np.zeros(y.shape[1]))
         # tau2 does not depend on the fitted part; without it sums lose no digits
-        finite = np.isfinite(start.r)
-        residual = start.r if finite.all() else np.where(finite, start.r, 0.0)
-        # some start from the spread of the effects themselves
-        found = estimate_tau2(
-            y if ESTIMATORS[method].of_effects else residual,
-            v,
-            X,
-            method,
-            thorough=thorough,
-        )
-        Q = start.rss
-        typical = (k - p) / trace_P(X, start, start.w**2)
-        tau2 = found.tau2
-        if method == "CE":
-            I2 = 100 * np.maximum((Q - (k - p)) / Q, 0)
-            H2 = Q / (k - p)
+        if is_mean(X):
+            fitted, stacked = centred_mean(y, v)
+            score = new_score(stacked[1], stacked[0], X, k, method)
+            score.stacked = stacked
         else:
+            y, v = np.ascontiguousarray(y), np.ascontiguousarray(v)
+            fitted, residual = without_fit(y, v, X)
+            # some start from the spread of the effects themselves
+            of_effects = ESTIMATORS[method].of_effects
+            score = new_score(y if of_effects else residual, v, X, k, method)
+        at_zero = score.at(np.zeros(y.shape[1]))
+        found = estimate(score, at_zero, method, thorough)
+        Q, tau2 = at_zero.q1, found.tau2
+        if method == "CE":
+            I2 = 100 * np.maximum((Q - df) / Q, 0)
+            H2 = Q / df
+        else:
+            typical = df / score.trace_P(at_zero)
             I2, H2 = 100 * tau2 / (tau2 + typical), tau2 / typical + 1
-        final = weighted_fit(residual, v, X, tau2)
-        cov = final.C * scale_factor(final.rss, k - p, small_sample)
-    return Batch(start.b + final.b, cov, tau2, Q, I2, H2, k, found.converged, final.rss)
+        if score.is_mean:
+            sums = found.sums
+            s1, a1, c1 = score.level(tau2) if sums is None else sums
+            beta = (a1 / s1)[None]
+            cov, rss = (1 / s1)[None, None], c1 - beta[0] * a1
+        else:
+            final = weighted_fit(residual, v, X, tau2)
+            beta, cov, rss = final.b, final.C, final.rss
+        cov = cov * scale_factor(rss, df, small_sample)
+    return Batch(fitted + beta, cov, tau2, Q, I2, H2, k, found.converged, rss)
+
+
+def _batch_of_one(mean: float, found: Alone, small_sample: str) -> Batch:
+    """Return the fit of one mean from what its search ended with."""
+    (s1, a1, c1), zero = found.sums, found.at_zero
+    df = found.k - 1
+    typical = df / (zero.sums[0][0] - zero.sums[1][0] / zero.sums[0][0])
+    rss = np.array([c1 - a1 * a1 / s1])
+    return Batch(
+        np.array([[mean + a1 / s1]]),
+        scale_factor(rss, df, small_sample)[None, None] / s1,
+        np.array([found.tau2]),
+        np.array([zero.q1]),
+        np.array([100 * found.tau2 / (found.tau2 + typical)]),
+        np.array([found.tau2 / typical + 1]),
+        np.array([float(found.k)]),
+        np.array([True]),
+        rss,
+    )
 
 
 def full_rank(X: FloatArray, used: BoolArray) -> BoolArray:
@@ -126,21 +170,15 @@ def in_chunks(
 ) -> Batch:
     """Fit a large batch in cache-sized pieces, on one thread per core."""
     k, size = y.shape
-    width = max(1, CHUNK // max(k, 1))
+    # the pieces do not depend on the machine, so that its results do not either
+    width = max(1, PIECE // max(k, 1))
     workers = threads or os.cpu_count() or 1
-    # two threads on a middling batch beat one piece; the pieces do not depend on the
-    # machine, so that its results do not either
-    if ESTIMATORS[method].iterative and size < 2 * width and size * k > 8_000:
-        width = -(-size // 2)
     edges = range(0, size, width)
 
     def piece(start: int) -> Batch:
         cut = slice(start, start + width)
         design = X if X.ndim == 2 else X[:, :, cut]
-        part_y, part_v = (
-            np.ascontiguousarray(y[:, cut]),
-            np.ascontiguousarray(v[:, cut]),
-        )
+        part_y, part_v = y[:, cut], v[:, cut]
         return fit_batch(
             part_y, part_v, design, method, small_sample, thorough=thorough
         )

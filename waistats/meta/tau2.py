@@ -17,20 +17,15 @@ from waistats.meta._linalg import (
     ols_sums,
     ols_trace_PVPV,
     spread,
+    studies_used,
     trace_P,
     trace_PP,
     weighted_fit,
+    without_fit,
 )
-from waistats.meta._tau2_alone import hedges_alone, one_mean, zero_alone
-from waistats.meta._tau2_search import (
-    Tau2,
-    better_of_zero,
-    find_zero,
-    highest_maximum,
-    moments,
-    new_search,
-    of_one,
-)
+from waistats.meta._score import Parts, Score
+from waistats.meta._tau2_alone import Alone, alone, one_mean
+from waistats.meta._tau2_search import Tau2, find_zero, hedges, highest_maximum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +35,8 @@ class Estimator:
     Attributes
     ----------
     estimate : callable
-        ``(y, v, X, k, thorough)`` of a batch -> `Tau2`, with k the studies used, (B,).
+        ``(score, at_zero, thorough)`` of a batch -> `Tau2`, with the parts of the score
+        at tau2 = 0.
     standard_error : callable or None
         ``(y, v, X, tau2)`` of one data set, y and v (k, 1) -> its standard error, from
         expected information or the variance of its quadratic form, as in metafor.
@@ -50,97 +46,59 @@ class Estimator:
         Whether it estimates residual heterogeneity, given moderators.
     of_effects : bool
         Whether it needs the effects themselves; others see residuals only.
+    restricted : bool
+        Whether the likelihood in question is REML's.
+    target : callable or None
+        Degrees of freedom -> what y'Py must be; None for a likelihood or a closed form.
     """
 
-    estimate: Callable[[FloatArray, FloatArray, FloatArray, FloatArray, bool], Tau2]
+    estimate: Callable[[Score, Parts, bool], Tau2]
     standard_error: (
         Callable[[FloatArray, FloatArray, FloatArray, float], float] | None
     ) = None
     iterative: bool = False
     moderators: bool = True
     of_effects: bool = False
+    restricted: bool = True
+    target: Callable[[FloatArray], FloatArray] | None = None
 
 
 def _found(tau2: FloatArray) -> Tau2:
     return Tau2(tau2, np.isfinite(tau2), 0, tau2 > 0)
 
 
-def _none(
-    y: FloatArray, v: FloatArray, X: FloatArray, k: FloatArray, thorough: bool
-) -> Tau2:
-    return _found(np.zeros(y.shape[1]))
+def _none(score: Score, at_zero: Parts, thorough: bool) -> Tau2:
+    return _found(np.zeros(len(score.k)))
 
 
-def _hedges(
-    y: FloatArray, v: FloatArray, X: FloatArray, k: FloatArray, thorough: bool
-) -> Tau2:
-    return _found(np.maximum(moments(y, v, X, k - X.shape[1]), 0))
+def _hedges(score: Score, at_zero: Parts, thorough: bool) -> Tau2:
+    return _found(np.maximum(hedges(score.y, score.v, score.X, score.df), 0))
 
 
-def _sidik_jonkman(
-    y: FloatArray, v: FloatArray, X: FloatArray, k: FloatArray, thorough: bool
-) -> Tau2:
-    tau2 = spread(y, v)
-    return _found(tau2 * weighted_fit(y, v, X, tau2).rss / (k - X.shape[1]))
+def _sidik_jonkman(score: Score, at_zero: Parts, thorough: bool) -> Tau2:
+    tau2 = spread(score.y, score.v)
+    rss = weighted_fit(score.y, score.v, score.X, tau2).rss
+    return _found(tau2 * rss / score.df)
 
 
-def _dersimonian_laird(
-    y: FloatArray, v: FloatArray, X: FloatArray, k: FloatArray, thorough: bool
-) -> Tau2:
-    fit = weighted_fit(y, v, X, np.zeros(y.shape[1]))
-    excess = fit.rss - (k - X.shape[1])
-    return _found(np.maximum(excess / trace_P(X, fit, fit.w**2), 0))
+def _dersimonian_laird(score: Score, at_zero: Parts, thorough: bool) -> Tau2:
+    return _found(np.maximum((at_zero.q1 - score.df) / at_zero.t1, 0))
 
 
 def _hunter_schmidt(
-    y: FloatArray,
-    v: FloatArray,
-    X: FloatArray,
-    k: FloatArray,
-    thorough: bool,
-    *,
-    corrected: bool,
+    score: Score, at_zero: Parts, thorough: bool, *, corrected: bool
 ) -> Tau2:
-    fit = weighted_fit(y, v, X, np.zeros(y.shape[1]))
-    rss = fit.rss * k / (k - X.shape[1]) if corrected else fit.rss
-    return _found(np.maximum((rss - k) / fit.w.sum(0), 0))
+    rss = at_zero.q1 * score.k / score.df if corrected else at_zero.q1
+    return _found(np.maximum((rss - score.k) * at_zero.scale / score.k, 0))
 
 
-def _likelihood(
-    y: FloatArray,
-    v: FloatArray,
-    X: FloatArray,
-    k: FloatArray,
-    thorough: bool,
-    *,
-    method: str,
-) -> Tau2:
-    df = k - X.shape[1]
-    search = new_search(y, v, X, k, df)
-    if thorough:
-        return highest_maximum(search, method, df)
-    result = find_zero(search, method, moments(y, v, X, df))
-    result.tau2 = better_of_zero(y, v, X, result, method)
-    return result
+def _likelihood(score: Score, at_zero: Parts, thorough: bool) -> Tau2:
+    return highest_maximum(score, at_zero, thorough=thorough)
 
 
-def _solved(
-    y: FloatArray,
-    v: FloatArray,
-    X: FloatArray,
-    k: FloatArray,
-    thorough: bool,
-    *,
-    median: bool = False,
-) -> Tau2:
-    """Solve y'Py = k - p, or the median of its distribution."""
-    df = k - X.shape[1]
-    target = chi2_ppf(0.5, df) if median else df
-    if (alone := one_mean(y, v, X)) is not None:
-        start = hedges_alone(*alone)
-        return of_one(zero_alone(*alone, "PM", float(target[0]), start=start))
-    search = new_search(y, v, X, k, target)
-    return find_zero(search, "PM", moments(y, v, X, df))
+def _solved(score: Score, at_zero: Parts, thorough: bool) -> Tau2:
+    """Solve y'Py = the target."""
+    return find_zero(score, hedges(score.y, score.v, score.X, score.df), at_zero)
 
 
 def _se_reml(y: FloatArray, v: FloatArray, X: FloatArray, tau2: float) -> float:
@@ -210,7 +168,17 @@ def _se_hunter_schmidt(
     return (k / (k - p) if corrected else 1.0) * form / weights
 
 
-_SOLVED = Estimator(estimate=_solved, standard_error=_se_solved, iterative=True)
+def _itself(df: FloatArray) -> FloatArray:
+    return df
+
+
+def _median(df: FloatArray) -> FloatArray:
+    return np.asarray(chi2_ppf(0.5, df), dtype=float)
+
+
+_SOLVED = Estimator(
+    estimate=_solved, standard_error=_se_solved, iterative=True, target=_itself
+)
 
 ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
     {
@@ -231,21 +199,23 @@ ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
             estimate=_sidik_jonkman, standard_error=_se_sidik_jonkman, of_effects=True
         ),
         "ML": Estimator(
-            estimate=partial(_likelihood, method="ML"),
+            estimate=_likelihood,
             standard_error=_se_ml,
             iterative=True,
+            restricted=False,
         ),
         "REML": Estimator(
-            estimate=partial(_likelihood, method="REML"),
+            estimate=_likelihood,
             standard_error=_se_reml,
             iterative=True,
         ),
         "EB": _SOLVED,
         "PM": _SOLVED,
         "PMM": Estimator(
-            estimate=partial(_solved, median=True),
+            estimate=_solved,
             standard_error=_se_solved,
             iterative=True,
+            target=_median,
         ),
         "SJIT": _SOLVED,
     }
@@ -278,9 +248,9 @@ def estimate_tau2(
     method : str
         A name of `METHODS`.
     thorough : bool, default True
-        Look for the highest maximum of a likelihood where sampling variances differ
-        more than fourfold; without it the maximum nearest to the HE estimate is taken,
-        as by metafor, which is another one in about 1 of 5,000 data sets.
+        Look for the highest maximum of a likelihood where its score does not prove that
+        there is one; without it the maximum nearest to the HE estimate is taken, as by
+        metafor, which is another one in about 1 of 5,000 data sets.
 
     Returns
     -------
@@ -299,22 +269,72 @@ def estimate_tau2(
     :math:`y'Py=\chi^2_{k-p,.5}`. All are cut at 0, as in metafor. metafor stops SJIT
     at a tolerance on its way to 0; here it is at its limit, which is PM's solution.
     """
-    k_used = np.isfinite(v).sum(0).astype(float)
-    p = X.shape[1]
-    enough = k_used > p
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        estimator = ESTIMATORS[method]
-        k = np.where(enough, k_used, p + 1.0) if estimator.iterative else k_used
-        result = estimator.estimate(y, v, X, k, thorough)
-    result.tau2 = np.where(enough, result.tau2, np.where(k_used == p, 0.0, np.nan))
-    result.converged = result.converged | ~enough
+        if (single := estimate_alone(y, v, X, method)) is not None:
+            return of_one(single[1])
+        if not ESTIMATORS[method].of_effects:
+            y = without_fit(y, v, X)[1]
+        score = new_score(y, v, X, studies_used(v), method)
+        return estimate(score, score.at(np.zeros(y.shape[1])), method, thorough)
+
+
+def of_one(found: Alone) -> Tau2:
+    """Return what was found for one mean as a batch of one."""
+    climbs = found.tau2 > 0 or found.n_iter > 0
+    return Tau2(
+        np.array([found.tau2]), np.array([True]), found.n_iter, np.array([climbs])
+    )
+
+
+def new_score(
+    y: FloatArray, v: FloatArray, X: FloatArray, k: FloatArray, method: str
+) -> Score:
+    """Return what an estimator searches, with k the studies used, (B,)."""
+    entry = ESTIMATORS[method]
+    target = None if entry.target is None else entry.target(k - X.shape[1])
+    return Score(y=y, v=v, X=X, k=k, restricted=entry.restricted, target=target)
+
+
+def estimate_alone(
+    y: FloatArray, v: FloatArray, X: FloatArray, method: str
+) -> tuple[float, Alone] | None:
+    """Return the mean at tau2 = 0 and the estimate of a batch of one mean.
+
+    None where that is for `estimate`.
+    """
+    entry = ESTIMATORS[method]
+    if not entry.iterative or (pair := one_mean(y, v, X)) is None:
+        return None
+    y, v = pair
+    w = 1 / v
+    mean = float(w @ y) / float(np.add.reduce(w))
+    target = None
+    if entry.target is not None:
+        target = float(entry.target(np.array(len(y) - 1.0)))
+    found = alone(y - mean, v, target, restricted=entry.restricted)
+    return None if found is None else (mean, found)
+
+
+def estimate(score: Score, at_zero: Parts, method: str, thorough: bool) -> Tau2:
+    """Estimate as `estimate_tau2` does, from the score and its parts at tau2 = 0."""
+    estimator, k, p = ESTIMATORS[method], score.k, score.X.shape[1]
+    enough = k > p
+    every = bool(enough.all())
+    if estimator.iterative and not every:
+        score.k = np.where(enough, k, p + 1.0)
+    result = estimator.estimate(score, at_zero, thorough)
+    if not every:
+        result.tau2 = np.where(enough, result.tau2, np.where(k == p, 0.0, np.nan))
+        result.converged = result.converged | ~enough
+        result.sums = None
     return result
 
 
 def solve_Q(y: FloatArray, v: FloatArray, X: FloatArray, target: FloatArray) -> Tau2:
     """Solve y'Py = target for the heterogeneity variance, 0 where y'P(0)y is below."""
-    k = np.isfinite(v).sum(0).astype(float)
     rss, tr_pv = ols_sums(y, v, X)
     start = (rss - tr_pv) / target
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return find_zero(new_search(y, v, X, k, target), "PM", start)
+        residual, k = without_fit(y, v, X)[1], studies_used(v)
+        score = Score(y=residual, v=v, X=X, k=k, restricted=True, target=target)
+        return find_zero(score, start, score.at(np.zeros(y.shape[1])))
