@@ -37,13 +37,14 @@ def test_generalize_writes_a_folder(mibs, tmp_path, capsys):
     code = run(
         "generalize", mibs, "--columns", "alpha=estimate", "--moderators", "~ year",
         "--output", out, "--short", "--figure-format", "svg,png", "--theme", "grey",
+        "--forest-columns", "year,estimate",
     )  # fmt: skip
     assert code == 0
     printed = capsys.readouterr().out
     assert "report.html, report-short.html, " in printed
     assert "does not name its instrument" not in printed
     short = (out / "report-short.html").read_text(encoding="utf-8")
-    assert "--figure-format svg,png --theme grey --short" in short
+    assert "--theme grey --forest-columns year,estimate --short" in short
     assert "these scores" not in short
     assert "alpha = .755, 95% CI [.695, .803]" in printed
     page = (out / "report.html").read_text(encoding="utf-8")
@@ -60,6 +61,10 @@ def test_generalize_writes_a_folder(mibs, tmp_path, capsys):
     wrong = ("generalize", mibs, "--columns", "alpha=estimate", "--figure-format")
     assert run(*wrong, "gif") == 2
     assert "--figure-format must be" in capsys.readouterr().err
+    assert run(*wrong[:-1], "--forest-by", "yaer") == 2
+    assert (
+        "--forest-by: the coefficients have no column 'yaer'" in capsys.readouterr().err
+    )
     forced = run(
         "generalize", mibs, "--columns", "alpha=estimate", "--output", out, "--force"
     )

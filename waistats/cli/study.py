@@ -134,6 +134,17 @@ def generalize(
     theme: Annotated[
         str, typer.Option(help="Style of the figure files: colour, grey or apa.")
     ] = "colour",
+    forest_columns: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns beside the forest plots: n, n_items, estimate, weight and any "
+            "column of the table, separated by commas."
+        ),
+    ] = None,
+    forest_by: Annotated[
+        str | None,
+        typer.Option(help="Column whose groups the forest plots show and compare."),
+    ] = None,
     output: Output = DEFAULT_OUTPUT,
     force: Force = False,
     word: Word = False,
@@ -146,6 +157,7 @@ def generalize(
     from waistats.io._files import read_table
     from waistats.io.readers import read_coefficients
     from waistats.report.folder import write_study
+    from waistats.report.forest import checked_forest
     from waistats.rg.combine import read_tables
     from waistats.rg.descriptives import CELL
     from waistats.rg.generalize import generalize as run
@@ -180,6 +192,7 @@ def generalize(
         texts=texts,
         missing_moderators=missing_moderators,
     )
+    forest = checked_forest(study, names_of(forest_columns), forest_by)
     with new_folder(output, force=force) as folder, progress(1, "report") as bar:
         options = {
             "--columns": columns,
@@ -208,6 +221,8 @@ def generalize(
             "--missing-words": missing_words,
             "--figure-format": figure_format if figure_format != "svg" else None,
             "--theme": theme if theme != "colour" else None,
+            "--forest-columns": forest_columns,
+            "--forest-by": forest_by,
         }
         call = as_typed("generalize", files, options)
         write_study(
@@ -218,6 +233,7 @@ def generalize(
             short=short,
             formats=formats,
             theme=theme,
+            forest=forest,
         )
         bar.update()
     print(study)

@@ -182,6 +182,10 @@ def fit_beside(
     return Beside(head, shown, columns, left, right + 0.05)
 
 
+# inches that a plot of a page's width keeps at least
+_NARROW = 1.6
+
+
 def _labels(
     labels: Sequence[str],
     own: BoolArray,
@@ -197,6 +201,9 @@ def _labels(
     beside_left = sum(w for w, c in zip(wide, kept, strict=True) if c[1] == 0)
     need = text_width([head, *texts[own]], size)
     others = text_width(texts[~own], size, bold=True) - beside_left
+    if need > room and width >= 5:
+        # a narrower plot says the same; a name cut short may say nothing
+        room = min(need, width - sum(wide) - _NARROW)
     label_width = min(max(need, others), max(room, _LABEL))
     if others > label_width + 0.01:
         texts = np.array([_brief(text) for text in texts], dtype=object)

@@ -36,13 +36,16 @@ from waistats.figures._axes import (
     to_alpha,
 )
 from waistats.figures._hover import hover
-from waistats.figures._labels import Texts, draw_beside, fit_beside
+from waistats.figures._labels import Beside, Texts, draw_beside, fit_beside
 from waistats.figures._rows import by_value, check_column, study_rows
 from waistats.figures._style import wrap
+from waistats.meta._design import build_design
 from waistats.meta._formula import in_formula
-from waistats.meta.fit import fit_meta
-from waistats.meta.results import MetaResult
+from waistats.meta.fit import fit_design
+from waistats.meta.multilevel.fit import fit_levels
+from waistats.meta.multilevel.result import Model
 from waistats.rg.as_model import as_model, pooled_row
+from waistats.sensitivity._refit import check_model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -126,13 +129,14 @@ def _grouped(
     """Return the lines of each group with its diamond, and the test of groups."""
     table = result.effects.table
     check_column(table, by)
+    groups = group_values(table, by)
     fit = fit_groups(result, by)
-    levels = list(dict.fromkeys(table[by]))
-    if isinstance(table[by].dtype, pd.CategoricalDtype):
-        levels = [c for c in table[by].cat.categories if c in levels]
-    new = pd.DataFrame({by: pd.Series(levels, dtype=table[by].dtype)})
+    levels = list(dict.fromkeys(groups))
+    if isinstance(groups.dtype, pd.CategoricalDtype):
+        levels = [c for c in groups.cat.categories if c in levels]
+    new = pd.DataFrame({by: pd.Series(levels, dtype=groups.dtype)})
     predicted = fit.predict(new, back_transform=False)
-    group = table[by].to_numpy()
+    group = groups.to_numpy()
     lines: list[tuple[Any, ...]] = []
     for value, row in zip(levels, predicted.itertuples(), strict=True):
         own = rows[np.isin(rows.index, np.flatnonzero(group == value))]
@@ -144,24 +148,55 @@ def _grouped(
     return lines[:-1], f"Difference between groups: {statistic_text(fit.omnibus)}"
 
 
-def fit_groups(result: Any, by: str) -> MetaResult:
+# the group of rows without a value
+_NO_VALUE = "not reported"
+
+
+def group_values(table: pd.DataFrame, by: str) -> pd.Series:
+    """Return the group of each row; rows without a value are a group of their own."""
+    values = table[by]
+    blank = values.isna() | (values.astype(str).str.strip() == "")
+    if not blank.any():
+        return values
+    return values.astype(object).astype(str).where(~blank, _NO_VALUE)
+
+
+def fit_groups(result: Any, by: str) -> Model:
     """Return the model of a fit with one moderator more: its groups."""
-    if not isinstance(result, MetaResult) or result.has_moderators:
+    if check_model(result, "by=").has_moderators:
         raise ModelError(
-            "by= needs a model from fit_meta() without moderators; it fits the groups "
-            "itself."
+            "by= needs a model without moderators; it fits the groups itself."
         )
-    if result.effects.table[by].nunique() < 2:
+    table = result.effects.table
+    groups = group_values(table, by)
+    if groups.nunique() < 2:
         raise ModelError(f"by={by!r} has one group only; leave by= out.")
-    return fit_meta(
-        result.effects.table,
-        f"~ C({in_formula(by)})",
+    design = build_design(f"~ C({in_formula(by)})", table.assign(**{by: groups}))
+    if result.is_multilevel:
+        return fit_levels(
+            result.effects,
+            design,
+            result.V,
+            result.levels,
+            list(result.codes),
+            method=result.method,
+            small_sample=result.small_sample,
+            conf_level=result.conf_level,
+            fits=result.deferred.fits,
+        )
+    return fit_design(
+        result.effects,
+        design,
         method=result.method,
         small_sample=result.small_sample,
         conf_level=result.conf_level,
+        fits=result.deferred.fits,
     )
 
 
+# columns that a forest plot has by itself, and those that it shows by default
+OWN = ("estimate", "weight")
+COLUMNS = ("n", "n_items", "estimate", "weight")
 _HEADS = {"n": "n", "n_items": "Items", "weight": "Weight"}
 
 
@@ -173,7 +208,7 @@ def forest_columns(
 
 
 def _known(result: Any, name: str) -> bool:
-    if name in ("estimate", "weight"):
+    if name in OWN:
         return True
     if name in ("n", "n_items"):
         return name in result.effects.table
@@ -225,7 +260,7 @@ def forest(
     by: str | None = None,
     order: str = "input",
     labels: str | Sequence[str] | None = None,
-    columns: Sequence[str] = ("n", "n_items", "estimate", "weight"),
+    columns: Sequence[str] = COLUMNS,
     prediction: str | None = None,
 ) -> "Axes":
     """Draw every coefficient with its interval, and what they pool to.
@@ -242,7 +277,8 @@ def forest(
         fit are omitted, the last first.
     by : str, optional
         A column whose groups get a heading, a diamond each and a test of their
-        differences, from a model with that moderator and one tau2.
+        differences, from a model with that moderator and the same heterogeneity in all
+        groups. Rows without a value are a group of their own.
     order : str, default "input"
         ``"input"``, ``"estimate"``, ``"precision"``, or a column to sort by.
     labels : str or sequence of str, optional
@@ -273,7 +309,14 @@ def forest(
     )
     lines, foot = forest_lines(model, rows, row_of_mean, by=by, order=order)
     own = ax is None
+    own_rows = (lines["kind"] == "study").to_numpy()
+    found = forest_columns(model, lines, columns)
     with style.drawing():
+        if own:
+            size = min(style.SMALL, 72 * _ROW * 0.72)
+            width = style.PAGE - 0.1
+            texts = fit_beside(list(lines["label"]), own_rows, found, width, size)
+            foot += _omitted(found, texts)
         height = _ROW * (len(lines) + 1) + 0.32 + _LINE * (1 + len(foot))
         ax = style.new_axes(ax, style.PAGE, height)
         width, room = style.inches(ax)
@@ -284,8 +327,6 @@ def forest(
         extra = _LINE * (2 + below.count("\n") + (width < style.PAGE / 2))
         row = _ROW if own else max(room - extra, 0.1) / (len(lines) + 1)
         size = min(style.SMALL, 72 * row * 0.72)
-        own_rows = (lines["kind"] == "study").to_numpy()
-        found = forest_columns(model, lines, columns)
         texts = fit_beside(list(lines["label"]), own_rows, found, width, size)
         style.reserve(ax, texts.left, texts.right, extra)
         length = max(width - texts.left - texts.right, 0.5)
@@ -300,6 +341,13 @@ def forest(
         ax.spines["left"].set_visible(False)
         describe(ax, _alt(model, rows, by, lines, row_of_mean), of=result, own=own)
     return ax
+
+
+def _omitted(found: list[Texts], texts: Beside) -> list[str]:
+    """Return which columns had no room, in a sentence; empty for none."""
+    shown = [column.name for column in texts.columns]
+    lost = [head for head, _, _ in found if head not in shown]
+    return [f"No room for the columns: {', '.join(lost)}."] if lost else []
 
 
 def _limits(lines: pd.DataFrame) -> tuple[float, float]:

@@ -52,7 +52,11 @@ def _key(value: Any) -> Hashable:
         if value.dtype == object:
             return tuple(value.tolist())
         data = np.ascontiguousarray(value)
-        return value.shape, value.dtype.str, blake2b(data, digest_size=16).digest()
+        return (
+            value.shape,
+            value.dtype.str,
+            blake2b(data.tobytes(), digest_size=16).digest(),
+        )
     if sparse.issparse(value):
         rows = sparse.csr_array(value)
         return rows.shape, *map(_key, (rows.data, rows.indices, rows.indptr))

@@ -92,8 +92,12 @@ def python_code(
     study: RGStudy,
     file: str = "coefficients.csv",
     covariance: str = "covariance.csv",
+    layout: str = "",
 ) -> str:
-    """Return Python that runs the same study on the coefficients of a file."""
+    """Return Python that runs the same study on the coefficients of a file.
+
+    ``layout`` holds further arguments of `RGStudy.report`, each after a comma.
+    """
     options = []
     before, table = "", f'read_coefficients("{file}")'
     if study.V is not None:
@@ -148,7 +152,7 @@ def python_code(
         f"    {table},\n"
         f"{arguments})\n"
         "print(study)\n"
-        'study.report("report.html")\n'
+        f'study.report("report.html"{layout})\n'
     )
 
 

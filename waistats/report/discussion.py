@@ -30,6 +30,7 @@ from waistats.report.code import (
     python_code,
     r_code,
 )
+from waistats.report.forest import DEFAULT, Forest
 from waistats.report.limits import limitations
 from waistats.report.sources import ROWS
 from waistats.report.text import own_rows
@@ -285,7 +286,7 @@ def _listed(items: list[Item], name: str, note: str, titles: dict[str, str]) -> 
     )
 
 
-def again(study: RGStudy, prefix: str) -> Section:
+def again(study: RGStudy, prefix: str, forest: Forest = DEFAULT) -> Section:
     """Return the code that makes the analysis again."""
     file = data_file(prefix)
     r = r_code(study)
@@ -296,7 +297,7 @@ def again(study: RGStudy, prefix: str) -> Section:
             "versions of the software and the SHA-256 of the table."
         ),
         Code(
-            python_code(study, file, f"{prefix}covariance.csv"),
+            python_code(study, file, f"{prefix}covariance.csv", forest.code()),
             "The whole study in Python.",
         ),
     ]

@@ -9,6 +9,7 @@ from waistats._files import new_file, write_csv
 from waistats.practice import practice_table
 from waistats.provenance import marked
 from waistats.report.blocks import Section, figures_of
+from waistats.report.forest import DEFAULT, Forest
 from waistats.report.render_html import study_page
 from waistats.report.render_word import study_document
 from waistats.report.sections import study_sections
@@ -95,16 +96,17 @@ def write_study(
     short: bool = False,
     formats: Sequence[str] = FORMATS,
     theme: str = "colour",
+    forest: Forest = DEFAULT,
 ) -> None:
     """Write the page, tables and figures of one study into a folder.
 
     The short report comes with the full one, which is its supplement.
     """
-    sections = study_sections(study)
+    sections = study_sections(study, forest=forest)
     write_parts(study, sections, folder, formats=formats, theme=theme)
     made = {"report": sections}
     if short:
-        made["report-short"] = study_sections(study, short=True)
+        made["report-short"] = study_sections(study, short=True, forest=forest)
     for name, these in made.items():
         page = folder / f"{name}.html"
         text = study_page(study, call, these)

@@ -11,7 +11,7 @@ from waistats.errors import WaistatsError
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel.fit import fit_multilevel
 from waistats.report.blocks import Block, Listing, Paragraph, Section, embed
-from waistats.report.results import MANY
+from waistats.report.forest import MANY
 from waistats.report.text import (
     equation_words,
     formula_words,

@@ -19,6 +19,7 @@ from waistats.report.blocks import (
     numbered,
 )
 from waistats.report.code import colophon
+from waistats.report.forest import DEFAULT, Forest, checked_forest
 from waistats.report.render_word import study_document
 from waistats.report.sections import study_sections
 from waistats.report.text import study_title
@@ -147,12 +148,15 @@ def study_page(
     sections: Sequence[Section] | None = None,
     *,
     short: bool = False,
+    forest: Forest = DEFAULT,
 ) -> str:
     """Return the report of one study as HTML."""
     return render_page(
         study_title(study),
         [],
-        study_sections(study, short=short) if sections is None else sections,
+        study_sections(study, short=short, forest=forest)
+        if sections is None
+        else sections,
         colophon([study.coefficients], call),
     )
 
@@ -164,6 +168,8 @@ def write_report(
     force: bool = True,
     short: bool = False,
     call: str = "",
+    forest_columns: Sequence[str] | None = None,
+    forest_by: str | None = None,
 ) -> Path:
     """Write the report of a study; the file appears whole or not at all.
 
@@ -176,11 +182,13 @@ def write_report(
             f"{target}: a report is a page (.html) or a Word document (.docx); the name "
             f"ends in {target.suffix or 'neither'}."
         )
-    call = call or ("RGStudy.report(short=True)" if short else "RGStudy.report()")
+    forest = checked_forest(study, forest_columns, forest_by)
+    given = (", short=True" if short else "") + forest.code()
+    call = call or f"RGStudy.report({given.removeprefix(', ')})"
     content = (
-        study_document(study, call, short=short)
+        study_document(study, call, short=short, forest=forest)
         if kind == ".docx"
-        else study_page(study, call, short=short).encode("utf-8")
+        else study_page(study, call, short=short, forest=forest).encode("utf-8")
     )
     with new_file(target, force=force) as work:
         work.write_bytes(content)

@@ -16,6 +16,7 @@ from waistats.report.blocks import (
     numbered,
 )
 from waistats.report.code import colophon
+from waistats.report.forest import DEFAULT, Forest
 from waistats.report.sections import study_sections
 from waistats.report.text import study_title
 from waistats.rg.study import RGStudy
@@ -75,12 +76,15 @@ def study_document(
     sections: Sequence[Section] | None = None,
     *,
     short: bool = False,
+    forest: Forest = DEFAULT,
 ) -> bytes:
     """Return the report of one study as a Word file."""
     return render_document(
         study_title(study),
         [],
-        study_sections(study, short=short) if sections is None else sections,
+        study_sections(study, short=short, forest=forest)
+        if sections is None
+        else sections,
         colophon([study.coefficients], call),
     )
 

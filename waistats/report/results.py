@@ -6,7 +6,8 @@ from waistats import figures
 from waistats._labels import kind_words, symbol_of
 from waistats.errors import WaistatsError
 from waistats.measures import ALPHA_TYPES
-from waistats.report.blocks import Block, Figure, Paragraph, Section, embed
+from waistats.report.blocks import Block, Paragraph, Section, embed
+from waistats.report.forest import DEFAULT, Forest, forest_figure
 from waistats.report.text import is_pooled, named_tests, not_pooled, titled
 from waistats.rg._part import is_large
 from waistats.rg.descriptives import kinds
@@ -17,19 +18,17 @@ from waistats.tables._build import spec
 from waistats.tables.models import cells, components, heterogeneity
 from waistats.tables.moderators import screen
 
-# beyond this many rows a forest plot fills more than a page
-MANY = 40
 # studies from which tests of small-study effects are of use
 CHECKED = 10
 
 
-def pooled(study: RGStudy) -> Section:
+def pooled(study: RGStudy, forest: Forest = DEFAULT) -> Section:
     """Return the overall model, its heterogeneity and the pooled cells."""
     blocks: list[Block] = []
     if study.pooled is None:
         blocks.append(Paragraph(not_pooled(study)))
     else:
-        blocks += _overall(study)
+        blocks += _overall(study, forest)
     if not is_pooled(study):
         return Section("pooled", "Pooled reliability", blocks)
     if len(study.scales) > 1:
@@ -50,7 +49,7 @@ def overall_table(study: RGStudy) -> Block:
     return cells(study.summary(), title=title, conf_level=study.conf_level)
 
 
-def _overall(study: RGStudy) -> list[Block]:
+def _overall(study: RGStudy, forest: Forest) -> list[Block]:
     assert study.pooled is not None
     fit = study.pooled.fit
     # the tables share a page in print; the figure after them may fill one
@@ -61,8 +60,9 @@ def _overall(study: RGStudy) -> list[Block]:
     if fit.is_multilevel:
         title = "Where the Heterogeneity of the Overall Model Lies"
         blocks.append(components(fit, title=title))
-    forest = forest_figure(study.pooled, "forest", "of the Overall Model", study)
-    blocks.append(forest)
+    blocks.append(
+        forest_figure(study.pooled, "forest", "of the Overall Model", study, forest)
+    )
     blocks.append(
         embed(
             "funnel",
@@ -83,16 +83,7 @@ def _overall(study: RGStudy) -> list[Block]:
     return blocks
 
 
-def forest_figure(part: Pooled, name: str, of: str, study: RGStudy) -> Figure:
-    """Return the forest plot of a pooled model, a caterpillar plot of many rows."""
-    many = part.fit.k > MANY
-    draw = figures.caterpillar if many else figures.forest
-    kind = "Caterpillar Plot" if many else "Forest Plot"
-    note = f"Model: {part.model}."
-    return embed(name, draw(part), f"{kind} {of}", note, simulated=study.simulated)
-
-
-def parts(study: RGStudy) -> list[Section]:
+def parts(study: RGStudy, forest: Forest = DEFAULT) -> list[Section]:
     """Return a forest plot and moderators for every other scale and kind."""
     blocks: list[Block] = []
     checked: list[pd.DataFrame] = []
@@ -107,7 +98,7 @@ def parts(study: RGStudy) -> list[Section]:
             continue
         name = f"forest_{scale}_{kind}".replace(" ", "_")
         title = titled(words)
-        blocks.append(forest_figure(made, name, f"of the {title}", study))
+        blocks.append(forest_figure(made, name, f"of the {title}", study, forest))
         frame = study.screened(rows)
         tested = frame[frame["p_value"].notna()]
         if len(tested):

@@ -8,7 +8,7 @@ from waistats._format import coefficient, count, fixed, interval, level, p_state
 from waistats.errors import WaistatsError, listing
 from waistats.figures._rows import study_names
 from waistats.report.blocks import Block, Paragraph, Section, embed
-from waistats.report.results import MANY
+from waistats.report.forest import MANY
 from waistats.report.text import joined, number_of, opened, why_not
 from waistats.rg._part import is_large
 from waistats.rg._spread_result import WORDS, SpreadResult

@@ -25,6 +25,7 @@ from waistats.report.discussion import (
     limits,
     practice,
 )
+from waistats.report.forest import DEFAULT, Forest
 from waistats.report.moderators import moderators
 from waistats.report.opening import (
     background,
@@ -52,14 +53,17 @@ def study_sections(
     keep: Container[str] | None = None,
     level: int = 2,
     short: bool = False,
+    forest: Forest = DEFAULT,
 ) -> list[Section]:
     """Return the sections of a study's report.
 
     ``prefix`` keeps the ids of several studies on one page apart; ``keep`` names the
-    parts to make, all by default; ``short`` makes those of a paper.
+    parts to make, all by default; ``short`` makes those of a paper; ``forest`` says how
+    forest plots are drawn.
     """
-    made = short_sections(study) if short else _full(study, prefix, keep)
-    made = lean(made)
+    made = lean(
+        short_sections(study, forest) if short else _full(study, prefix, keep, forest)
+    )
     works = cited(words_of(made))
     if works:
         made.append(Section("references", "References", [Listing(works)]))
@@ -68,7 +72,9 @@ def study_sections(
     return [replace(section, level=level) for section in prefixed(made, prefix)]
 
 
-def _full(study: RGStudy, prefix: str, keep: Container[str] | None) -> list[Section]:
+def _full(
+    study: RGStudy, prefix: str, keep: Container[str] | None, forest: Forest
+) -> list[Section]:
     steps: dict[str, Part] = {
         "summary": summary,
         "abstract": abstract,
@@ -83,8 +89,8 @@ def _full(study: RGStudy, prefix: str, keep: Container[str] | None) -> list[Sect
         "certainty": certainty,
         "induction": induction,
         "descriptives": descriptives,
-        "pooled": pooled,
-        "parts": parts,
+        "pooled": lambda s: pooled(s, forest),
+        "parts": lambda s: parts(s, forest),
         "moderators": moderators,
         "spread": spread,
         "sensitivity": sensitivity,
@@ -107,5 +113,5 @@ def _full(study: RGStudy, prefix: str, keep: Container[str] | None) -> list[Sect
         titles = {s.id: s.title for s in made} | {"colophon": "Colophon"}
         made.append(checklists(study, titles))
     if keep is None or "again" in keep:
-        made.append(again(study, prefix))
+        made.append(again(study, prefix, forest))
     return made

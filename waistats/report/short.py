@@ -6,10 +6,10 @@ from waistats._format import level
 from waistats.figures._rows import study_names
 from waistats.report.blocks import Block, Figure, Listing, Paragraph, Section
 from waistats.report.discussion import declarations
+from waistats.report.forest import DEFAULT, Forest, forest_figure
 from waistats.report.limits import limitations
 from waistats.report.moderators import model_sentence
 from waistats.report.opening import descriptives, summary
-from waistats.report.results import forest_figure
 from waistats.report.robustness import on_part, reporting_words, sensitivity_words
 from waistats.report.sources import flow, search_words
 from waistats.report.text import (
@@ -36,7 +36,7 @@ _MODERATORS = (
 )  # fmt: skip
 
 
-def short_sections(study: RGStudy) -> list[Section]:
+def short_sections(study: RGStudy, forest: Forest = DEFAULT) -> list[Section]:
     """Return answer, methods, results, moderators, sensitivity and limits."""
     made = [summary(study)]
     texts = study.author_texts
@@ -44,7 +44,7 @@ def short_sections(study: RGStudy) -> list[Section]:
     words = [texts.get(key) for key in told if key in texts]
     methods = [Paragraph(text) for text in (*words, *methods_paragraphs(study))]
     made.append(Section("methods", "Method", methods))
-    made.append(_results(study))
+    made.append(_results(study, forest))
     made.append(_limits(study))
     return made + declarations(study)
 
@@ -73,14 +73,14 @@ def main_table(study: RGStudy) -> TableSpec:
     return cells(frame, title=title, conf_level=study.conf_level)
 
 
-def _results(study: RGStudy) -> Section:
+def _results(study: RGStudy, forest: Forest) -> Section:
     blocks: list[Block] = [*_search(study)]
     blocks.append(Paragraph(results_paragraph(study), copied=True))
     if study.pooled is not None or study.cells["estimate"].notna().any():
         blocks.append(main_table(study))
     if study.pooled is not None:
         blocks.append(
-            forest_figure(study.pooled, "forest", "of the Overall Model", study)
+            forest_figure(study.pooled, "forest", "of the Overall Model", study, forest)
         )
         tested = study.screen[study.screen["p_value"].notna()]
         if len(tested):

@@ -1,5 +1,6 @@
 """A reliability generalization study: its tables, models and what they rest on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -431,7 +432,13 @@ class RGStudy(Result):
         return f'<div class="waistats">{head}{table}{notes}</div>'
 
     def report(
-        self, path: str | Path, *, force: bool = True, short: bool = False
+        self,
+        path: str | Path,
+        *,
+        force: bool = True,
+        short: bool = False,
+        forest_columns: Sequence[str] | None = None,
+        forest_by: str | None = None,
     ) -> Path:
         """Write the report of the study as one self-contained page, or to Word.
 
@@ -444,6 +451,13 @@ class RGStudy(Result):
             Replace a file that is there.
         short : bool, default False
             Write four to six pages in the form of a paper instead of everything.
+        forest_columns : sequence of str, optional
+            Columns of text beside the forest plots, as ``columns`` of
+            `figures.forest`: ``"n"``, ``"n_items"``, ``"estimate"``, ``"weight"`` and any
+            column of the coefficients.
+        forest_by : str, optional
+            A column whose groups have a heading and a pooled value each in the forest
+            plots, and a test of their differences.
 
         Returns
         -------
@@ -455,8 +469,16 @@ class RGStudy(Result):
         DataError
             If the file name ends otherwise, or the file cannot be written.
         ModelError
-            If python-docx is needed and not installed.
+            If python-docx is needed and not installed, or a column for the forest
+            plots is not among those of the coefficients.
         """
         from waistats.report.render_html import write_report
 
-        return write_report(self, path, force=force, short=short)
+        return write_report(
+            self,
+            path,
+            force=force,
+            short=short,
+            forest_columns=forest_columns,
+            forest_by=forest_by,
+        )

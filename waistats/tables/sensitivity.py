@@ -8,7 +8,7 @@ import pandas as pd
 from waistats._format import coefficient, count, counted, fixed, interval, percent
 from waistats._labels import column_words, plain_head, statistic_text, symbol
 from waistats.errors import DataError, ModelError
-from waistats.figures.forest import fit_groups
+from waistats.figures.forest import fit_groups, group_values
 from waistats.measures import back_transform
 from waistats.rg._spread_result import SpreadResult
 from waistats.rg.as_model import as_model, left_out_by
@@ -150,11 +150,12 @@ def subgroups(result: Any, by: str, *, title: str | None = None) -> TableSpec:
     model = as_model(result)
     fit = fit_groups(model, by)
     table = model.effects.table
-    groups = list(dict.fromkeys(table[by]))
-    new = pd.DataFrame({by: pd.Series(groups, dtype=table[by].dtype)})
+    values = group_values(table, by)
+    groups = list(dict.fromkeys(values))
+    new = pd.DataFrame({by: pd.Series(groups, dtype=values.dtype)})
     frame = fit.predict(new).drop(columns="provenance", errors="ignore")
     frame.insert(0, by, [str(group) for group in groups])
-    frame.insert(1, "k", [int((table[by] == group).sum()) for group in groups])
+    frame.insert(1, "k", [int((values == group).sum()) for group in groups])
     return spec(
         frame.reset_index(drop=True),
         name="subgroups",
