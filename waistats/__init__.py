@@ -1,11 +1,9 @@
 """Reliability generalization of the Working Alliance Inventory."""
 
-import inspect
+from types import FunctionType
 from typing import Any
 
 import lazy_loader
-
-from waistats._signature import shorten
 
 # __init__.pyi lists the public names; each is loaded when it is first asked for, so
 # that a script that reads a file does not pay for models, figures and reports
@@ -16,7 +14,9 @@ __version__ = "0.2.0"
 
 def __getattr__(name: str) -> Any:
     made = _load(name)
-    if inspect.isfunction(made):
+    if isinstance(made, FunctionType):
+        from waistats._signature import shorten
+
         shorten(made)
     globals()[name] = made
     return made

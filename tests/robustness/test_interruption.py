@@ -223,3 +223,46 @@ def test_a_job_is_stopped_at_its_end(tmp_path):
     if held(target) != OLD:
         assert sorted(held(target)) == ["coefficients.csv", "covariance.csv"]
         assert held(target)["coefficients.csv"].count("\n") == 9
+
+
+@signals
+@pytest.mark.parametrize("when", ["typer", "waistats.cli.study", "waistats.errors"])
+def test_a_stop_while_the_program_loads_ends_it_without_a_word(when):
+    """SIGINT at the import of a module, as in the first tenths of a second."""
+    script = f"""
+import signal, sys
+
+class Stop:
+    def find_spec(self, name, path=None, target=None):
+        if name == {when!r}:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Stop())
+sys.argv = ["waistats", "--help"]
+from waistats.__main__ import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        preexec_fn=hear,
+        check=False,
+    )
+    assert done.returncode in INTERRUPTED
+    assert done.stderr == done.stdout == ""
+
+
+@signals
+def test_a_stop_while_options_are_put_together_is_heard(monkeypatch, capsys):
+    """Before a command runs, the program stops as it does within one."""
+    import typer
+
+    from waistats.cli import app
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(typer.main, "get_command", stop)
+    assert app.main(["--help"]) == 130
+    assert "Interrupted" in capsys.readouterr().err

@@ -208,8 +208,9 @@ def as_program() -> None:
 
     set_shield(unless_stopped)
     signal.signal(signal.SIGTERM, stop)
-    # a job in the background is told to hear no SIGINT
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # a job in the background is told to hear no SIGINT; while the program was loaded,
+    # the system answered it
+    if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_DFL):
         signal.signal(signal.SIGINT, stop)
     warnings.showwarning = warn
     for stream in (sys.stdout, sys.stderr):

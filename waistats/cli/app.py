@@ -48,15 +48,16 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, 2 for bad input, 130."""
-    if arguments is None:
-        as_program()
-    command = typer.main.get_command(app)
+
+    def run() -> object:
+        if arguments is None:
+            as_program()
+        # to put the options together takes a while, in which a signal may come
+        command = typer.main.get_command(app)
+        return command.main(args=arguments, prog_name="waistats", standalone_mode=False)
+
     with calling(TERMINAL):
-        code = guarded(
-            lambda: command.main(
-                args=arguments, prog_name="waistats", standalone_mode=False
-            )
-        )
+        code = guarded(run)
     if arguments is None:
         leave_quietly()
     return code
