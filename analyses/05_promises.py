@@ -3,7 +3,7 @@
 Question: how often do intervals cover and tests err, by model, measure and design?
 Reads: nothing; all studies are SIMULATED (promises_simulation.py says how).
 Writes: output/05_promises.csv, output/05_promises.svg; with ``dependent``
-        output/05_promises_dependent.csv; with ``single``
+        output/05_promises_dependent.csv and output/05_promises_levels.csv; with ``single``
         output/05_promises_prediction.csv and output/05_promises_probability.csv.
 
 ``05_promises.py [runs] [dask] [small] [dependent | single]``: 1,000 runs per cell by

@@ -7,6 +7,7 @@ copula of a given correlation. n is log-uniform from 30 to 300, one per study.
 """
 
 import os
+from functools import partial
 from itertools import product
 
 import joblib
@@ -26,7 +27,12 @@ SPREADS = ((0.0, 0.0), (0.1, 0.1), (0.3, 0.1), (0.1, 0.3), (0.6, 0.2))
 ERRORS = ((0.6, 0.6), (0.6, None))
 # moderators and small-study checks take several fits a run: in these cells only
 TESTED = (0.3, 0.1)
+# the lowest of many cells are low by chance, too: what covers less is tried again
+AGAIN, TIMES = 0.935, 5
 LEVEL = 0.05
+# probabilities: studies, and the true probabilities that are asked for
+ASKED = (4, 8, 20)
+TRUE = np.round(np.linspace(0.01, 0.99, 50), 4)
 
 
 def counts(studies: int, pattern: str) -> np.ndarray:
@@ -107,10 +113,10 @@ def kept(table, spread, assumed, *, tested):
     return found
 
 
-def cell(setting, seed, runs):
+def cell(setting, seed, runs, *, tests=True):
     """Return one row for one setting: means over runs, and how many there were."""
     studies, pattern, spread, (correlation, assumed) = setting
-    tested = spread == TESTED
+    tested = tests and spread == TESTED
     rng = np.random.default_rng(seed)
     rows, lost = [], 0
     for _ in range(runs):
@@ -130,6 +136,50 @@ def cell(setting, seed, runs):
     return facts | pd.DataFrame(rows).mean().to_dict() | {"lost": lost, "runs": runs}
 
 
+def by_tenth(facts, values, true):
+    """Return rows of one kind of probabilities, (runs, asked): sums by tenths stated.
+
+    ``true`` are the true probabilities, of all or of those of .5 and more (``half``).
+    """
+    tenth = np.minimum(np.floor(10 * values), 9)
+    rows = []
+    for part, inside in (("all", true > 0), ("half", true >= 0.5)):
+        for level in np.unique(tenth[:, inside]):
+            chosen = (tenth == level) & inside
+            rows.append(
+                facts
+                | {
+                    "true": part,
+                    "tenth": int(level),
+                    "count": int(chosen.sum()),
+                    "stated": values[chosen].mean(),
+                    "share": np.broadcast_to(true, values.shape)[chosen].mean(),
+                }
+            )
+    return rows
+
+
+def probability(setting, seed, runs):
+    """Return rows of one cell: probabilities of a new study's coefficient, by tenths."""
+    studies, pattern, spread, (correlation, assumed) = setting
+    rng = np.random.default_rng(seed)
+    alphas = -np.expm1(-(MEAN - np.hypot(*spread) * stats.norm.ppf(TRUE)))
+    stated = []
+    for _ in range(runs):
+        table = draw(rng, studies, pattern, spread, correlation)
+        fit = ws.fit_multilevel(table, within_correlation=assumed)
+        stated.append(ws.threshold_probability(fit, alphas))
+    facts = {
+        "studies": studies,
+        "coefficients": pattern,
+        "tau": spread[0],
+        "omega": spread[1],
+        "assumed": np.nan if assumed is None else assumed,
+        "runs": runs,
+    }
+    return by_tenth(facts, np.array(stated), TRUE)
+
+
 def spread_out(function, settings, runs, entropy, name):
     """Return a row, or a list of rows, a setting: over the processors, always the same."""
     seeds = np.random.SeedSequence(entropy).spawn(len(settings))
@@ -145,13 +195,39 @@ def spread_out(function, settings, runs, entropy, name):
 def simulate(runs, *, small=False):
     """Return the rows of dependent coefficients."""
     settings = list(product(STUDIES, ("equal", "unequal"), SPREADS, ERRORS))
+    settings = settings[::12] if small else settings
+    frame = spread_out(cell, settings, runs, 20261128, "dependent")
+    return with_repeats(frame, settings)
+
+
+def with_repeats(frame, settings):
+    """Return rows with columns ``again_``: low cells with more and other literatures."""
+    names = ["ci_coverage", "pi_coverage"]
+    low = np.flatnonzero(frame[names].min(axis=1) < AGAIN)
+    out = frame.assign(again_runs=np.nan, **{f"again_{name}": np.nan for name in names})
+    if len(low):
+        runs = TIMES * int(frame["runs"].iloc[0])
+        untested = partial(cell, tests=False)
+        found = spread_out(
+            untested, [settings[i] for i in low], runs, 20261203, "again"
+        )
+        for name in ("runs", *names):
+            out.loc[low, f"again_{name}"] = found[name].to_numpy()
+    return out
+
+
+def probabilities(runs, *, small=False):
+    """Return the rows of probabilities, where true values vary."""
+    settings = list(product(ASKED, ("equal", "unequal"), SPREADS[1:], ERRORS))
     return spread_out(
-        cell, settings[::12] if small else settings, runs, 20261128, "dependent"
+        probability, settings[::12] if small else settings, runs, 20261201, "levels"
     )
 
 
 def write(folder, runs, end, *, small=False):
-    """Write the table to a folder, and print the coverage by studies."""
+    """Write both tables to a folder, and print the coverage by studies."""
     frame = simulate(runs, small=small).assign(provenance="SIMULATED")
     frame.to_csv(folder / f"05_promises_dependent{end}.csv", index=False)
+    rows = probabilities(runs, small=small).assign(provenance="SIMULATED")
+    rows.to_csv(folder / f"05_promises_levels{end}.csv", index=False)
     print(frame.pivot_table("ci_coverage", "studies", "coefficients").round(3))

@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from promises_dependent import ITEMS, MEAN, spread_out
+from promises_dependent import ITEMS, MEAN, TRUE, by_tenth, spread_out
 from scipy import stats
 
 import waistats as ws
@@ -21,10 +21,9 @@ SIZES = {
     "large": (200, 300, 500),
 }
 KINDS = ("confidence-distribution", "metafor")
-# probabilities: studies, tau, and the true probabilities that are asked for
+# probabilities: studies and tau
 ASKED = (5, 8, 10, 15, 20, 30, 50)
 ASKED_TAUS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
-TRUE = np.round(np.linspace(0.01, 0.99, 50), 4)
 
 
 def draw(rng, k, tau, size, runs):
@@ -76,22 +75,10 @@ def probability(setting, seed, runs):
         stated["plug-in"].append(ask(fit, alphas, include_uncertainty=False))
         center, sd = w @ effects / w.sum(), np.sqrt(tau**2 + 1 / w.sum())
         stated["known tau"].append(stats.norm.sf(cuts, center, sd))
+    facts = {"k": k, "tau": tau, "n": size, "runs": runs}
     rows = []
     for name, values in stated.items():
-        values = np.array(values)
-        tenth = np.minimum(np.floor(10 * values), 9)
-        for part, inside in (("all", TRUE > 0), ("half", TRUE >= 0.5)):
-            for level in np.unique(tenth[:, inside]):
-                chosen = (tenth == level) & inside
-                rows.append(
-                    {
-                        "k": k, "tau": tau, "n": size, "kind": name, "true": part,
-                        "tenth": int(level), "count": int(chosen.sum()),
-                        "stated": values[chosen].mean(),
-                        "share": np.broadcast_to(TRUE, values.shape)[chosen].mean(),
-                        "runs": runs,
-                    }
-                )  # fmt: skip
+        rows += by_tenth(facts | {"kind": name}, np.array(values), TRUE)
     return rows
 
 

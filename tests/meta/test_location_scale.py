@@ -227,3 +227,18 @@ def test_what_cannot_be_fitted():
         fit_location_scale(data.assign(yi=1.0), scale="~ g")
     with pytest.raises(ModelError, match="needs an intercept and covariates"):
         _ = fit_location_scale(data).scale_likelihood_ratio
+
+
+def test_repeated_studies_are_noted():
+    table = pd.DataFrame(
+        {
+            "study_id": list("ABCDABCD"), "rater": ["client", "observer"] * 4,
+            "yi": [2.1, 1.2, 2.4, 2.9, 1.9, 1.6, 2.6, 3.1], "vi": 0.02,
+        }
+    )  # fmt: skip
+    fit = fit_location_scale(table, scale="~ rater")
+    (note,) = fit.notes
+    assert note.startswith("4 studies give more than one coefficient")
+    assert note in str(fit)
+    alone = fit_location_scale(table.assign(study_id=list("ABCDEFGH")), scale="~ rater")
+    assert alone.notes == ()

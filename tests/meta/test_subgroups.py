@@ -101,3 +101,26 @@ def test_errors(bcg):
     with pytest.raises(ModelError, match=r"no variance of their own: z"):
         fit_subgroups(lonely, "alloc")
     assert fit_subgroups(lonely, "alloc", tau2="common").to_frame()["k"].min() == 1
+
+
+def test_notes_of_the_groups_reach_the_result():
+    """SIMULATED: studies in both groups; a group of equal alphas; groups of two."""
+    table = pd.DataFrame(
+        {
+            "study_id": list("ABCDABCD"), "rater": ["client"] * 4 + ["observer"] * 4,
+            "estimate": [0.85] * 4 + [0.80, 0.93, 0.70, 0.95], "n": 100, "n_items": 12,
+        }
+    )  # fmt: skip
+    found = fit_subgroups(effect_sizes(table), "rater")
+    shared, own = found.notes[:2]
+    assert shared.startswith("4 studies give more than one coefficient")
+    assert own.startswith("rater client: These coefficients are less variable")
+    assert all(note in str(found) for note in found.notes)
+    common = fit_subgroups(effect_sizes(table), "rater", tau2="common")
+    assert common.notes[0] == shared
+    two = table.assign(study_id=list("ABCDEFGH")).iloc[[0, 1, 4, 5]]
+    few = fit_subgroups(
+        effect_sizes(two.assign(estimate=[0.8, 0.9, 0.7, 0.95])), "rater"
+    )
+    assert few.between.df_denominator < 4
+    assert "fewer than 4: it cannot show a difference" in few.notes[-1]

@@ -194,3 +194,20 @@ def test_what_cannot_be_averaged():
         fit_varying_coefficient(SETS, conf_level=95)
     with pytest.raises(ModelError, match="at least 2"):
         fit_varying_coefficient(SETS.head(1))
+
+
+def test_repeated_studies_and_mixed_scales_are_noted():
+    table = pd.DataFrame(
+        {
+            "study_id": list("ABCABC"), "scale": ["total"] * 3 + ["task"] * 3,
+            "estimate": [0.9, 0.85, 0.8, 0.88, 0.92, 0.79], "n": 80, "n_items": 12,
+        }
+    )  # fmt: skip
+    sizes = table.assign(n=[60, 80, 100, 120, 140, 160])
+    for fit in (
+        fit_varying_coefficient(table),
+        fit_varying_coefficient(sizes, "~ n"),
+    ):
+        assert any("more than one coefficient" in note for note in fit.notes)
+        assert any("Scales are pooled together" in note for note in fit.notes)
+        assert all(note in str(fit) for note in fit.notes)

@@ -521,10 +521,12 @@ def test_unequal_loadings_look_like_error_and_the_correction_undoes_it():
 
 def test_compensated_needs_a_test_of_spread():
     result = SimpleNamespace
-    alpha = result(Q_p=0.5, conf_level=0.95)
+    alpha = result(Q_p=0.5, Q_df=9, conf_level=0.95)
     error = result(Q_p=0.001)
     wide, narrow = result(Q_p=0.01), result(Q_p=0.4)
     assert judge(alpha, wide, error, None, 0.2) == "compensated"
+    few = result(Q_p=0.5, Q_df=3, conf_level=0.95)
+    assert judge(few, wide, error, None, 0.2) == "unclear"
     assert judge(alpha, narrow, error, None, 0.2) == "unclear"
 
 
@@ -535,3 +537,38 @@ def test_loading_variation_of_many_people():
     assert loading_variation(people) == pytest.approx(13 / 132, rel=0.1)
     with pytest.raises(DataError, match="same sign"):
         loading_variation(people * np.where(np.arange(12) == 3, -1, 1))
+
+
+def test_equal_alphas_give_a_slope_of_none_or_say_that_there_is_no_maximum():
+    """Alphas of .85 in all samples: their variance of none stopped the search."""
+    found = 0
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        table = pd.DataFrame(
+            {
+                "study_id": list("ABCDEFGH"), "estimate": 0.85, "n_items": 12,
+                "n": rng.integers(40, 200, 8), "score_sd": rng.uniform(6, 12, 8),
+            }
+        )  # fmt: skip
+        options = {"score_metric": "sum", "response_min": 1, "response_max": 5}
+        try:
+            result = spread_analysis(table, **options)
+        except ConvergenceError:
+            continue
+        found += 1
+        assert result.slope_low < result.slope < result.slope_high
+        assert result.slope == pytest.approx(0, abs=0.02)
+    assert found >= 2
+
+
+def test_four_samples_make_no_verdict():
+    table = pd.DataFrame(
+        {
+            "study_id": list("ABCD"), "estimate": [0.95, 0.60, 0.90, 0.70], "n": 200,
+            "n_items": 12, "score_sd": [8.0, 9.0, 8.5, 9.5],
+        }
+    )  # fmt: skip
+    found = spread_analysis(table, score_metric="sum", response_min=1, response_max=5)
+    assert found.error.Q_p < 0.001
+    assert found.finding == "unclear"
+    assert "differs across" not in str(found)

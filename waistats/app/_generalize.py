@@ -277,7 +277,10 @@ def _moderators(made: Studied, said: str) -> Tag:
                 heads={"p_adjusted": "adjusted p"},
                 marked=list(marks[tested]),
                 note="Set off: explains differences between studies, by the adjusted p "
-                "and by what these studies can tell apart.",
+                "and by what these studies can tell apart."
+                if marks.any()
+                else "None is set off: no moderator was shown to explain differences, by "
+                "the adjusted p and by what these studies can tell apart.",
                 tight=True,
             )
         )
@@ -290,7 +293,7 @@ def _moderators(made: Studied, said: str) -> Tag:
                 table(_without_empty(rest), f"Described only{said}"),
             )
         )
-    return card("What explains the differences?", *parts)
+    return card("Do moderators explain differences?", *parts)
 
 
 def _model_rows(model: pd.DataFrame) -> pd.DataFrame:

@@ -60,7 +60,7 @@ def ui() -> Any:
     return TagList(
         tags.p(
             "Pool coefficients of many studies, your own and published ones together, and "
-            "see what explains their differences.",
+            "test what may explain their differences.",
             class_="intro",
         ),
         card(

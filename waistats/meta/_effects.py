@@ -255,7 +255,7 @@ def independence_notes(
         if len(scales) > 1:
             notes.append(
                 f"Scales are pooled together: {listing(scales)}. A total and its "
-                "subscales share items; fit one scale at a time, or make scale a "
+                "subscales share items. Fit one scale at a time, or make scale a "
                 "moderator."
             )
     return tuple(notes)

@@ -14,6 +14,7 @@ from waistats.meta._distributions import critical
 from waistats.meta.heterogeneity import typical_variance
 
 if TYPE_CHECKING:
+    from waistats.meta.multilevel.result import MultilevelResult
     from waistats.meta.results import FittedModel, MetaResult
 
 PAGE = "docs/promises.md"
@@ -52,11 +53,83 @@ def prediction_coverage(k: int, ratio: float) -> tuple[float, float]:
     return own, old
 
 
-def probability_gap(k: int) -> tuple[int, float]:
-    """Return simulated studies near k, and the largest gap of stated probabilities."""
-    table = measured()["probability"]
-    near = nearest_k(k, [row["k"] for row in table])
-    return near, next(row["gap"] for row in table if row["k"] == near)
+def probability_notes(fit: "FittedModel") -> tuple[str, ...]:
+    """Return how far stated probabilities were off where the true ones were known."""
+    name, many = "probability", fit.k
+    if fit.is_multilevel:
+        name, many = "probability_levels", fit.n_clusters
+    table = measured()[name]
+    column = next(iter(table[0]))
+    near = nearest_k(many, [row[column] for row in table])
+    row = next(row for row in table if row[column] == near)
+    several = " that give several coefficients" if fit.is_multilevel else ""
+    off, *low = (coefficient(abs(gap), 2) for gap in (row["gap"], *row["half"]))
+    return (
+        f"Probabilities were within {off} of the true ones on average in simulations of "
+        f"{near} studies{several}; where at least half of the populations exceed the "
+        f"threshold, those stated as .50 to .60 were {low[0]} too low and those stated as "
+        f".60 to .70 {low[1]} too low ({PAGE}).",
+    )
+
+
+def mean_notes(fit: "MetaResult") -> tuple[str, ...]:
+    """Return that intervals of a mean cover less than they say, as simulated.
+
+    Simulated were sizes of samples that are alike (20 to 50) and unequal (20 to 300);
+    the nearer is taken, by the spread of the logarithms of the variances.
+    """
+    if fit.has_moderators or fit.weights is not None or fit.conf_level != 0.95:
+        return ()
+    method = "CE" if fit.method == "CE" else "random"
+    spread = float(np.log(fit.effects.vi).std())
+    rows = [
+        row
+        for row in measured()["mean"]
+        if (row["measure"], row["method"], row["test"])
+        == (fit.measure, method, fit.small_sample)
+    ]
+    if not rows or fit.k < 3:
+        return ()
+    near = nearest_k(fit.k, [row["k"] for row in rows])
+    row = min(
+        (row for row in rows if row["k"] == near),
+        key=lambda row: abs(row["log_spread"] - spread),
+    )
+    if not row["low"] < LEAST:
+        return ()
+    return (
+        f"In simulations of {near} studies with sizes of samples that differ about as "
+        f"these, 95% intervals of this kind covered {percent(100 * row['low'])} to "
+        f"{percent(100 * row['high'])} of true means, by heterogeneity ({PAGE}).",
+    )
+
+
+def level_notes(fit: "MultilevelResult", what: str) -> tuple[str, ...]:
+    """Return that intervals of a model with several levels hold less than they say.
+
+    Parameters
+    ----------
+    fit : MultilevelResult
+        The model.
+    what : {"ci", "pi"}
+        The intervals of the mean, or of predictions.
+    """
+    if fit.has_moderators or fit.small_sample == "wald" or fit.conf_level != 0.95:
+        return ()
+    table = measured()["levels"]
+    near = nearest_k(fit.n_clusters, [row["studies"] for row in table])
+    low, high = next(row[what] for row in table if row["studies"] == near)
+    if fit.n_clusters < 3 or not low < LEAST:
+        return ()
+    kind, held = {
+        "ci": ("intervals of this kind covered", "true means"),
+        "pi": ("prediction intervals of this kind held", "new coefficients"),
+    }[what]
+    return (
+        f"In simulations of {near} studies that give several coefficients, 95% {kind} "
+        f"{percent(100 * low)} to {percent(100 * high)} of {held}, by heterogeneity and by "
+        f"what the model knew of the errors ({PAGE}).",
+    )
 
 
 def prediction_notes(fit: "MetaResult") -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Two correlated outcomes per study: restricted likelihood with known sampling blocks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ from scipy import optimize
 
 from waistats._format import counted
 from waistats._typing import FloatArray
+from waistats.errors import ConvergenceError
 from waistats.meta._unstructured import climb as climb_forms, entries
 
 GRID = 16
@@ -147,6 +149,21 @@ def climb(
     return climb_forms(lambda theta: evaluate(data, theta), shape, start, name)
 
 
+def _highest(
+    data: Bivariate, shape: FloatArray, starts: Sequence[FloatArray]
+) -> tuple[float, FloatArray]:
+    """Return the highest of the maxima that are reached; an error if none is."""
+    found = []
+    for start in starts:
+        try:
+            found.append(climb(data, shape, start))
+        except ConvergenceError as error:
+            lost = error
+    if not found:
+        raise lost
+    return max(found, key=lambda one: one[0])
+
+
 # Sigma = L L' with phi the lower triangle of L
 _WHOLE = np.array(
     [
@@ -170,7 +187,8 @@ def _excess(data: Bivariate) -> FloatArray:
     k, p = data.X.shape
     total = (rest**2).sum(axis=0) / max(k - p, 1)
     known = np.diagonal(data.V, axis1=1, axis2=2).mean(axis=0)
-    return np.maximum(total - known, 0.05 * total)
+    # a search that starts at no variance stays there
+    return np.maximum(total - known, 0.05 * np.maximum(total, known))
 
 
 def maximise(data: Bivariate) -> BivariateFit:
@@ -181,8 +199,7 @@ def maximise(data: Bivariate) -> BivariateFit:
         for rho in (-0.7, 0.0, 0.7)
         for a, b in ((1.0, 1.0), (0.2, 1.0), (1.0, 0.2))
     ]
-    found = [climb(data, _WHOLE, start) for start in starts]
-    _, phi = max(found, key=lambda one: one[0])
+    _, phi = _highest(data, _WHOLE, starts)
     theta = entries(_WHOLE, phi)
     # the edge is reached to rounding only
     gone = theta[[0, 2]] < NO_VARIANCE
@@ -206,7 +223,7 @@ def slope_likelihood(data: Bivariate, slope: float) -> float:
         np.array([0.3 * own, sd[0]]),
         np.array([own, 0.2 * sd[0]]),
     )
-    return max(climb(data, shape, start)[0] for start in starts) + data.constant
+    return _highest(data, shape, starts)[0] + data.constant
 
 
 def no_slope_likelihood(data: Bivariate) -> float:

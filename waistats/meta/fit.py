@@ -203,13 +203,14 @@ def fit_design(
     if method == "CE" and small_sample != "wald":
         said.append(
             "Knapp-Hartung with a common-effect model scales its standard error by the "
-            "observed heterogeneity; small_sample='wald' gives the model's own."
+            "observed heterogeneity. small_sample='wald' gives the model's own."
         )
     elif adhoc:
         said.append(
             f"These coefficients are less variable than sampling error predicts (Q = "
             f"{fixed(Q, 2)} on {k - p} df), so the Knapp-Hartung standard error would be "
-            "too small; the plain one is used, which is knapp-hartung-adhoc."
+            "too small; the plain one is used, the ad hoc form of Knapp and Hartung's. "
+            "It is small_sample='knapp-hartung-adhoc'."
         )
     return MetaResult(
         tau2=tau2,

@@ -22,7 +22,12 @@ from waistats.errors import (
 )
 from waistats.meta._coef_table import coefficient_frame
 from waistats.meta._design import Design, build_design, term_names
-from waistats.meta._effects import Effects, OfEffects, usable_effects
+from waistats.meta._effects import (
+    Effects,
+    OfEffects,
+    independence_notes,
+    usable_effects,
+)
 from waistats.meta._linalg import weighted_fit
 from waistats.meta._log_variance import LogVarianceFit, maximise
 from waistats.meta._predict import as_asked, prediction_frame
@@ -260,7 +265,13 @@ class LocationScaleResult(OfEffects):
             lines.append(
                 f"{counted(len(self.excluded), 'coefficient')} excluded; see .excluded."
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.notes])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the model takes for granted of its rows."""
+        variables = (*self.location.variables, *self.scale.variables)
+        return independence_notes(self.effects, variables)
 
 
 def fit_location_scale(

@@ -39,7 +39,7 @@ from waistats.meta._prediction import (
     calibrated,
     predictive,
 )
-from waistats.meta._promises import bias_notes, prediction_notes
+from waistats.meta._promises import bias_notes, mean_notes, prediction_notes
 from waistats.meta._wald import TestResult as TestResult, likelihood_ratio, wald_test
 from waistats.meta.heterogeneity import intervals_frame, profile_Q, typical_variance
 from waistats.provenance import marked, of_simulated
@@ -446,6 +446,11 @@ class MetaResult(FittedModel):
     """
 
     weights: FloatArray | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of the model and of its intervals."""
+        return (*super(MetaResult, self).notes, *mean_notes(self))
 
     @property
     def is_multilevel(self) -> Literal[False]:

@@ -1,12 +1,13 @@
 """Pooled reliability of subgroups, and whether they differ."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from waistats._format import Result, frame_text
+from waistats._format import Result, fixed, frame_text
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import (
@@ -19,8 +20,9 @@ from waistats.errors import (
 )
 from waistats.measures import back_transform
 from waistats.meta._distributions import chi2_sf, f_sf
-from waistats.meta._effects import usable_effects
+from waistats.meta._effects import Effects, independence_notes, usable_effects
 from waistats.meta._prediction import PREDICTIONS
+from waistats.meta._verdict import SMALLEST_DF, enough_df
 from waistats.meta.fit import fit_meta
 from waistats.meta.results import MetaResult, TestResult
 from waistats.provenance import marked, of_simulated
@@ -50,6 +52,8 @@ class SubgroupResult(Result):
         The scale.
     simulated : bool
         Whether the effects are SIMULATED.
+    notes : tuple of str
+        What a reader must know of the rows, the groups' models and the test.
     """
 
     by: str
@@ -60,6 +64,7 @@ class SubgroupResult(Result):
     measure: str | None
     conf_level: float
     simulated: bool
+    notes: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per group, on the model's scale."""
@@ -102,11 +107,12 @@ class SubgroupResult(Result):
         )
 
     def closing(self) -> str:
-        """Return the groups on the alpha scale."""
-        if not self.measure:
-            return ""
-        shown = self.predict().drop(columns="provenance", errors="ignore")
-        return f"On the alpha scale:\n{frame_text(shown, 3)}"
+        """Return the groups on the alpha scale, and notes."""
+        lines = list(self.notes)
+        if self.measure:
+            shown = self.predict().drop(columns="provenance", errors="ignore")
+            lines.insert(0, f"On the alpha scale:\n{frame_text(shown, 3)}")
+        return "\n".join(lines)
 
 
 def fit_subgroups(
@@ -197,7 +203,30 @@ def fit_subgroups(
         measure=used.measure,
         conf_level=conf_level,
         simulated=used.simulated,
+        notes=_notes(used, by, fits, between),
     )
+
+
+def _notes(
+    used: Effects, by: str, fits: Mapping[str, MetaResult], between: TestResult
+) -> tuple[str, ...]:
+    """Return what the rows share, each model's own notes, and a test of few df."""
+    shared = independence_notes(used, (by,))
+    notes = list(shared)
+    for name, fit in fits.items():
+        # what the rows of a group share is said of all rows
+        own = tuple(note for note in fit.notes if note not in _of_rows(fit, by))
+        notes += own if name == "all" else [f"{by} {name}: {note}" for note in own]
+    if not enough_df(between.df_denominator):
+        notes.append(
+            f"The test between groups has {fixed(between.df_denominator, 1)} degrees of "
+            f"freedom, fewer than {SMALLEST_DF}: it cannot show a difference."
+        )
+    return tuple(notes)
+
+
+def _of_rows(fit: MetaResult, by: str) -> tuple[str, ...]:
+    return independence_notes(fit.effects, (*fit.design.variables, by))
 
 
 def _separate(

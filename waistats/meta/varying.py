@@ -19,7 +19,12 @@ from waistats.measures import ALPHA_TYPES, effect_sizes
 from waistats.meta._coef_table import coefficient_frame
 from waistats.meta._design import Design, build_design, term_names
 from waistats.meta._distributions import critical
-from waistats.meta._effects import Effects, OfEffects, usable_effects
+from waistats.meta._effects import (
+    Effects,
+    OfEffects,
+    independence_notes,
+    usable_effects,
+)
 from waistats.meta._predict import as_asked, prediction_frame
 from waistats.meta._wald import TestResult, wald_test
 from waistats.provenance import marked, of_simulated
@@ -147,7 +152,12 @@ class VaryingMeans(OfEffects):
         lines.append(
             "It describes these studies only; there is no prediction interval."
         )
-        return "\n".join([*lines, *_left_out(self.effects)])
+        return "\n".join([*lines, *_left_out(self.effects), *self.notes])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the means take for granted of their rows."""
+        return independence_notes(self.effects, () if self.by is None else (self.by,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -235,8 +245,13 @@ class VaryingRegression(OfEffects):
         return f"{title}\n\n{test}\n\nModel Results (bonett scale):"
 
     def closing(self) -> str:
-        """Return what was excluded."""
-        return "\n".join(_left_out(self.effects))
+        """Return what was excluded, and notes."""
+        return "\n".join([*_left_out(self.effects), *self.notes])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the regression takes for granted of its rows."""
+        return independence_notes(self.effects, self.design.variables)
 
 
 def _contrast_name(weights: Mapping[str, float]) -> str:

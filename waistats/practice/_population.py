@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import coefficient, counted, fixed
+from waistats._format import counted, fixed
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
@@ -26,8 +26,8 @@ from waistats.meta._prediction import (
     Distribution,
     Student,
 )
-from waistats.meta._promises import PAGE, probability_gap
-from waistats.meta.results import FittedModel, MetaResult
+from waistats.meta._promises import PAGE, probability_notes
+from waistats.meta.results import FittedModel
 from waistats.practice._source import check_range, numbers
 from waistats.rg.as_model import as_model
 from waistats.rg.pooling import FEWEST_TO_POOL, Pooled, main_rows, pool
@@ -347,16 +347,32 @@ class Predictive:
         low, high = spread.limits(self.rows, conf_level, extra)
         return back_transform(low, self.measure), back_transform(high, self.measure)
 
-    def probability_notes(self) -> list[str]:
-        """Return how far calibrated probabilities were off when it was tried."""
-        own = self.asked or self.prediction == "metafor"
-        if own or not isinstance(self.model, MetaResult) or self.model.method == "CE":
+    def prediction_notes(self) -> list[str]:
+        """Return what the default prediction interval holds, where that must be said."""
+        if self.prediction != DEFAULT_PREDICTION or self.model.has_moderators:
             return []
-        near, gap = probability_gap(self.model.k)
-        return [
-            f"Probabilities were within {coefficient(gap)} of the true ones on average "
-            f"in simulations of {near} studies ({PAGE})."
-        ]
+        return list(self.model.prediction_notes())
+
+    def probability_notes(self, *, uncertainty: bool = True) -> list[str]:
+        """Return how far probabilities were off when it was tried, or were not tried."""
+        if self.model.method == "CE":
+            return []
+        if not uncertainty:
+            return [
+                "Probabilities take the mean and the heterogeneity for known: with few "
+                "studies they look far too sure."
+            ]
+        if self.prediction == "metafor":
+            return [
+                "Probabilities are those of metafor's prediction interval, which takes the "
+                "heterogeneity for known; they are not calibrated."
+            ]
+        if self.asked and not self.model.is_multilevel:
+            return [
+                "Probabilities are those of the prediction interval, not the calibrated "
+                f"ones: those of .90 and more were about .05 too high ({PAGE})."
+            ]
+        return list(probability_notes(self.model))
 
     def above(
         self, threshold: FloatArray, *, observed: bool, uncertainty: bool

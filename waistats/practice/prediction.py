@@ -230,8 +230,8 @@ def predict_reliability(
     ends = {"ci": confidence, "pi": (low, high), "observed": observed}
     for name, (lower, upper) in ends.items():
         ends[name] = _shown(name, lower, upper, notes)
-    if include_uncertainty:
-        notes += spread.probability_notes()
+    notes += spread.prediction_notes()
+    notes += spread.probability_notes(uncertainty=include_uncertainty)
     return ReliabilityPrediction(
         estimate=back_transform(spread.center, back),
         ci_low=ends["ci"][0],
@@ -255,6 +255,13 @@ def predict_reliability(
     )
 
 
+_LIMITS = {
+    "ci": "Confidence limits",
+    "pi": "Prediction limits",
+    "observed": "Limits for the alpha that a sample shows",
+}
+
+
 def _shown(
     name: str, low: FloatArray, high: FloatArray, notes: list[str]
 ) -> tuple[FloatArray, FloatArray]:
@@ -262,8 +269,8 @@ def _shown(
     wide = high - low > WIDEST
     if wide.any():
         notes.append(
-            f"Limits {name}_low and {name}_high that are more than {WIDEST:g} apart are "
-            "withheld: there are too few studies."
+            f"{_LIMITS[name]} that are more than {WIDEST:g} apart are withheld: there are "
+            "too few studies."
         )
     return np.where(wide, np.nan, low), np.where(wide, np.nan, high)
 

@@ -71,9 +71,11 @@ def _quality(study: RGStudy) -> str:
 
 
 def _synthesis(study: RGStudy) -> str:
-    model = "A common-effect model" if study.method == "CE" else "Random-effects models"
+    dependent = study.pooled is not None and study.pooled.dependent
+    common = study.method == "CE" and not dependent
+    model = "A common-effect model" if common else "Random-effects models"
     text = f"{model} of coefficients on {SHORT_SCALE[study.measure]}"
-    if study.pooled is not None and study.pooled.dependent:
+    if dependent:
         text += ", with three levels where studies give several coefficients"
     return f"{text}; means and intervals are on the scale of alpha."
 

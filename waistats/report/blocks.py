@@ -8,6 +8,7 @@ from typing import Any
 from waistats.figures._alt import is_marked, mark_simulated
 from waistats.figures._style import alt_text, drawing, figure_of, render
 from waistats.provenance import SIMULATED
+from waistats.report._paper import for_paper
 from waistats.tables._spec import Link, TableSpec
 
 Table = TableSpec
@@ -191,15 +192,23 @@ def said_simulated(sections: Iterable[Section]) -> list[Section]:
 
 
 def lean(sections: Iterable[Section]) -> list[Section]:
-    """Return sections whose tables leave out columns that repeat or never change."""
+    """Return sections whose tables leave out columns that repeat or never change.
+
+    Their notes are those of a paper.
+    """
 
     def leaner(block: Block) -> Block:
-        return without_repeats(block) if isinstance(block, TableSpec) else block
+        if not isinstance(block, TableSpec):
+            return block
+        said = [note for note in map(for_paper, block.notes) if note.strip(_MARKS)]
+        return without_repeats(block.retitled(block.caption, said))
 
     return [replace(s, blocks=[leaner(b) for b in s.blocks]) for s in sections]
 
 
 _FOOTNOTES = tuple("ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐ")
+# a footnote of which nothing is left but its letter
+_MARKS = "".join((*_FOOTNOTES, " "))
 # numbers that a note says once where they are the same in every row
 _CONSTANT = {"k_reporting": "reporting", "k_inducing": "inducing"}
 

@@ -4,6 +4,7 @@ import pandas as pd
 
 from waistats._format import counted
 from waistats.measures import ALPHA_TYPES
+from waistats.report._paper import for_paper
 from waistats.report.text import own_rows
 from waistats.rg.descriptives import kinds
 from waistats.rg.study import RGStudy
@@ -32,7 +33,8 @@ def _size(study: RGStudy, used: pd.Series) -> list[str]:
             f"Only {counted(k, 'coefficient')} can be pooled; intervals and "
             "heterogeneity are imprecise, and few moderators can be examined."
         )
-    small = int((study.cells["note"] != "").sum())
+    few = study.cells["estimate"].isna() | (study.cells["model"] == "three levels, t")
+    small = int(few.sum())
     if small:
         many = len(study.cells)
         of = "The only cell has" if many == 1 else f"All {counted(many, 'cell')} have"
@@ -113,8 +115,8 @@ def _values(table: pd.DataFrame, used: pd.Series) -> list[str]:
 
 def _model(study: RGStudy) -> list[str]:
     out = []
-    if study.pooled is not None and study.pooled.note:
-        out.append(f"Overall model: {study.pooled.note.rstrip('.')}.")
+    if study.pooled is not None and (said := for_paper(study.pooled.note)):
+        out.append(f"Overall model: {said.rstrip('.')}.")
     assumed = study.within_correlation is None and study.V is None
     if study.pooled is not None and study.pooled.dependent and assumed:
         out.append(

@@ -10,6 +10,7 @@ from waistats._labels import statistic_text
 from waistats.errors import WaistatsError
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel.fit import fit_multilevel
+from waistats.report._paper import for_paper
 from waistats.report.blocks import Block, Listing, Paragraph, Section, embed
 from waistats.report.forest import MANY
 from waistats.report.text import (
@@ -73,10 +74,15 @@ def _untested(study: RGStudy, frame: pd.DataFrame) -> list[Block]:
         lambda names: joined(map(name_words, names))
     )
     items = [
-        f"{names[:1].upper()}{names[1:]}: {str(note).removeprefix('descriptive only: ')}."
+        f"{names[:1].upper()}{names[1:]}: "
+        f"{for_paper(_reason(study, str(note))) or 'not estimable'}."
         for note, names in notes.items()
     ]
     return [Paragraph("Moderators that were not tested, and why:"), Listing(items)]
+
+
+def _reason(study: RGStudy, note: str) -> str:
+    return why_words(study, note.removeprefix("descriptive only: "))
 
 
 def _drawn(study: RGStudy, row: pd.Series) -> list[Block]:
@@ -137,10 +143,15 @@ def model_sentence(study: RGStudy) -> str:
         return ""
     share = model.R2
     r2 = "" if share is None or pd.isna(share) else f", R2 = {percent(share, 1)}"
+    own = ""
+    if model.is_multilevel and (who := model.decided_by()):
+        who = why_words(study, f"{who} alone").removesuffix(" alone")
+        own = f", the model’s own test, since {who} alone determines a contrast"
     return (
         f"The model with {formula_words(study)} (k = {model.k}): "
-        f"{statistic_text(model.omnibus)}{r2}; residual heterogeneity Q({model.Q_df}) = "
-        f"{fixed(model.Q, 2)}, {p_statement(model.Q_p)}, tau2 = {fixed(model.tau2, 3)}. "
+        f"{statistic_text(model.omnibus)}{own}{r2}; residual heterogeneity "
+        f"Q({model.Q_df}) = {fixed(model.Q, 2)}, {p_statement(model.Q_p)}, "
+        f"tau2 = {fixed(model.tau2, 3)}. "
         f"Predictive equation: {equation_words(study)}."
     )
 

@@ -7,6 +7,7 @@ from waistats._format import MISSING, coefficient
 from waistats.errors import WaistatsError, listing
 from waistats.instruments.forms import Instrument, get_instrument
 from waistats.measures import ALPHA_TYPES
+from waistats.report._paper import for_paper
 from waistats.report.blocks import (
     Block,
     Card,
@@ -87,7 +88,8 @@ def intake(study: RGStudy) -> list[Section]:
     said = [*study.intake, *others]
     if not said:
         return []
-    return [Section("intake", "Decisions at intake", [Listing(said)])]
+    words = [for_paper(text) or text for text in said]
+    return [Section("intake", "Decisions at intake", [Listing(words)])]
 
 
 def instruments(study: RGStudy) -> list[Section]:

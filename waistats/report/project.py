@@ -9,7 +9,7 @@ from waistats.errors import WaistatsError
 from waistats.report.blocks import Block, Paragraph, Section, embed
 from waistats.report.code import colophon
 from waistats.report.render_html import render_page
-from waistats.report.text import study_title
+from waistats.report.text import study_title, why_not
 from waistats.rg.study import RGStudy
 from waistats.sensitivity.deletion import cumulative
 from waistats.tables._build import spec
@@ -91,7 +91,7 @@ def _over_time(study: RGStudy, rows: pd.DataFrame) -> list[Block]:
         model = study.pooled.independent
         drawn = figures.cumulative(cumulative(model, values, back_transform=True))
     except WaistatsError as error:
-        return [Paragraph(str(error))]
+        return [Paragraph(why_not(error))]
     word = "date of search" if order == "search" else "year"
     return [
         embed(

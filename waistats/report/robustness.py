@@ -7,6 +7,7 @@ from waistats import figures
 from waistats._format import coefficient, count, fixed, interval, level, p_statement
 from waistats.errors import WaistatsError, listing
 from waistats.figures._rows import study_names
+from waistats.report._paper import for_paper
 from waistats.report.blocks import Block, Paragraph, Section, embed
 from waistats.report.forest import MANY
 from waistats.report.text import joined, number_of, opened, why_not
@@ -27,8 +28,6 @@ from waistats.tables.sensitivity import (
 GOSH_UP_TO = 15
 SHOWN = 10
 _NAMED = 6
-# a note to who computes; the report follows it
-_ADVICE = "moderators="
 
 
 def sensitivity(study: RGStudy) -> list[Section]:
@@ -271,7 +270,7 @@ def spread(study: RGStudy) -> list[Section]:
         f"{WORDS[found.finding]}",
         *_same_length(study, found),
         found.caution,
-        *(note for note in found.notes if _ADVICE not in note),
+        *filter(None, map(for_paper, found.notes)),
         *filter(None, [on_part(study).replace("What follows fits", "This fits")]),
     ]
     table = spread_table(found, title="Heterogeneity of Error, of Spread and of Alpha")

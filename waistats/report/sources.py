@@ -9,6 +9,7 @@ from waistats import figures
 from waistats._format import count, counted, p_statement
 from waistats.errors import WaistatsError
 from waistats.measures import ALPHA_TYPES
+from waistats.meta._verdict import enough_df
 from waistats.report.blocks import Block, Download, Listing, Paragraph, Section, embed
 from waistats.report.text import (
     is_pooled,
@@ -265,21 +266,26 @@ def _compared(found: pd.DataFrame, conf_level: float) -> list[Block]:
     tested = found[found["p_value"].notna()]
     if len(tested) == 0:
         return []
-    differ = tested[tested["p_value"] < 1 - conf_level]
+    # an odds ratio and a standardized difference have a normal, whatever their samples
+    samples = tested["k_reporting"] + tested["k_inducing"]
+    df = tested["df"].astype(float).fillna(samples - 2)
+    told = df.map(enough_df)
+    differ = tested[(tested["p_adjusted"] < 1 - conf_level) & told]
     # a variable can differ in its mean and in its spread, or at several levels
-    least = differ.groupby(["variable", "level"], sort=False)["p_value"].min()
+    least = differ.groupby(["variable", "level"], sort=False)["p_adjusted"].min()
     words = [
         " ".join(filter(None, [name_words(name), said.strip()]))
-        + f" ({p_statement(p)})"
+        + f" (adjusted {p_statement(p)})"
         for (name, said), p in least.items()
     ]
     sentence = (
         "Inducing samples differ from reporting ones in "
         + joined(words)
-        + "; p values "
-        "are not adjusted. An induced coefficient need not hold for them."
+        + "; p values are adjusted for the number of differences (Holm, 1979). An induced "
+        "coefficient need not hold for them."
         if words
-        else "Inducing samples do not differ detectably from reporting ones in the "
-        "characteristics in the table."
+        else "No difference of inducing from reporting samples was shown in the "
+        "characteristics in the table, after adjustment for their number (Holm, 1979); "
+        "that does not show that they are alike."
     )
     return [Paragraph(sentence), comparison(found, conf_level=conf_level)]

@@ -18,9 +18,11 @@ from waistats._format import (
 from waistats._labels import decimals, inside_words, kind_words, term_text
 from waistats.figures._rows import study_names
 from waistats.measures import ALPHA_TYPES, status_of
+from waistats.meta._verdict import enough_df
+from waistats.report._paper import for_paper
 from waistats.rg.descriptives import kinds
 from waistats.rg.induction import induction_rate
-from waistats.rg.pooling import FEWEST_TO_POOL
+from waistats.rg.pooling import FEWEST_TO_POOL, likelihood
 from waistats.rg.study import RGStudy
 
 SCALE_WORDS = {
@@ -292,7 +294,7 @@ def _mean(study: RGStudy) -> list[str]:
         f"studies (N = {count(row['n'])} respondents, summed over coefficients), the "
         f"mean alpha was {two(row['estimate'])}{limits}."
     ]
-    if study.method != "CE" and pd.notna(row["pi_low"]):
+    if study.pooled.fit.method != "CE" and pd.notna(row["pi_low"]):
         sentences.append(
             f"The true alpha of a new population is expected between "
             f"{two(row['pi_low'])} and {two(row['pi_high'])} ({shown} prediction "
@@ -311,17 +313,20 @@ def _overall(study: RGStudy) -> str:
         return coefficient(value, digits)
 
     sentences = _mean(study)
-    if study.method != "CE":
+    if fit.method != "CE":
         said = (
             f"The standard deviation of true values was tau = {fixed(fit.tau2**0.5, 3)}"
         )
         sentences.append(f"{said}{_on_scale(study)}.")
     differ = (
-        "Reliability differed between samples more than sampling error explains"
-        if fit.Q_p < 1 - study.conf_level
-        else "The coefficients did not differ detectably more than sampling error "
-        "explains"
+        "The coefficients did not differ detectably more than sampling error explains"
     )
+    if not enough_df(fit.Q_df):
+        differ = "So few coefficients do not tell whether reliability differs"
+    elif fit.Q_p < 1 - study.conf_level:
+        differ = (
+            "Reliability differed between samples more than sampling error explains"
+        )
     sentences.append(
         f"{differ}, Q({fit.Q_df}) = {fixed(fit.Q, 2)}, {p_statement(fit.Q_p)}, "
         f"I2 = {fixed(fit.I2, 1)}%."
@@ -332,9 +337,8 @@ def _overall(study: RGStudy) -> str:
             "Taking all coefficients as independent would give "
             f"{two(other['estimate'])} {interval(other['ci_low'], other['ci_high'], two)}."
         )
-    if study.pooled.note:
-        sentences.append(study.pooled.note)
-    return " ".join(sentences)
+    sentences.append(for_paper(study.pooled.note))
+    return " ".join(filter(None, sentences))
 
 
 def _on_scale(study: RGStudy) -> str:
@@ -397,13 +401,15 @@ def moderators_sentence(study: RGStudy) -> str:
         return "No moderator has enough studies to be tested."
     many = len(tested)
     found = holding(study)
+    plain = tested["why"].astype(str).str.startswith("no difference")
+    decided = plain | tested["explains"].astype(bool)
+    rest = [
+        f"{name_words(row['moderator'])} ({why_words(study, row['why'])})"
+        for _, row in tested[~decided].iterrows()
+    ]
+    undecided = f" Undecided: {'; '.join(rest)}." if rest else ""
     if len(found) == 0:
-        plain = tested["why"].astype(str).str.startswith("no difference")
         names = joined(name_words(name) for name in tested.loc[plain, "moderator"])
-        rest = [
-            f"{name_words(row['moderator'])} ({why_words(study, row['why'])})"
-            for _, row in tested[~plain].iterrows()
-        ]
         after = " after adjustment for the number of tests" if many > 1 else ""
         if many == 1:
             head = f"One moderator was tested, {names or 'without a decision'}"
@@ -419,7 +425,7 @@ def moderators_sentence(study: RGStudy) -> str:
             )
             head += f"differences{after}."
             head += f" No difference was shown by {names}." if names else ""
-        return f"{head} Undecided: {'; '.join(rest)}." if rest else head
+        return f"{head}{undecided}"
     words = [
         f"{name_words(row['moderator'])} ({direction(row)}adjusted "
         f"{p_statement(row['p_adjusted'])})"
@@ -430,7 +436,7 @@ def moderators_sentence(study: RGStudy) -> str:
     verb = "explains" if len(words) == 1 else "explain"
     return (
         f"Of {many} moderators tested one at a time, {joined(words)} {verb} "
-        "differences after adjustment for the number of tests."
+        f"differences after adjustment for the number of tests.{undecided}"
     )
 
 
@@ -447,7 +453,8 @@ def joined(words: Iterable[str]) -> str:
 
 
 def why_words(study: RGStudy, why: str) -> str:
-    """Return a reason in which a study has the name that it has elsewhere."""
+    """Return a reason in which studies and moderators have the names of elsewhere."""
+    why = _SAME.sub(_in_words, why)
     for identifier, called in study_names(study.effects).items():
         for text in (f"study {identifier} ", f"{identifier} "):
             if why.startswith(f"{text}alone"):
@@ -469,6 +476,17 @@ def titled(words: str) -> str:
         else "–".join(part[:1].upper() + part[1:] for part in word.split("–"))
         for word in words.split(" ")
     )
+
+
+_SAME = re.compile(
+    r"(not distinguishable from|the same contrast as|tested once, under) "
+    r"(.+?)(?= in these rows|[;,]|$)"
+)
+
+
+def _in_words(found: re.Match[str]) -> str:
+    names = " and ".join(name_words(name) for name in found[2].split(" and "))
+    return f"{found[1]} {names}"
 
 
 def formula_words(study: RGStudy) -> str:
@@ -612,20 +630,47 @@ def _prediction(study: RGStudy) -> str:
     return " (with the uncertainty of the heterogeneity variance in it)"
 
 
+def _estimator(study: RGStudy) -> str:
+    """Return the estimators that were used, by the levels of the models."""
+    cited = {"REML": "REML (Viechtbauer, 2005)"}
+    three = likelihood(study.method)
+    own = cited.get(study.method, study.method)
+    if study.pooled is None or not study.pooled.dependent or three == study.method:
+        return own
+    return f"{own} in models of one level and by {cited[three]} in those of three"
+
+
+def _common_effect(study: RGStudy) -> str:
+    """Return that the effect was taken as common, and where it could not be."""
+    if study.pooled is None or not study.pooled.dependent:
+        return "A common-effect model was fitted."
+    return (
+        "Common-effect models were fitted where no study gives two coefficients, else "
+        f"models of three levels by {likelihood(study.method)}."
+    )
+
+
 def _model(study: RGStudy) -> list[str]:
     """Return what was fitted, and how intervals are made."""
     parts = []
     if study.method == "CE":
-        parts.append("A common-effect model was fitted.")
+        parts.append(_common_effect(study))
     else:
-        by = " (Viechtbauer, 2005)" if study.method == "REML" else ""
         parts.append(
             "Random-effects models were fitted, since populations differ in reliability; "
-            f"the heterogeneity variance was estimated by {study.method}{by}."
+            f"the heterogeneity variance was estimated by {_estimator(study)}."
         )
     knapp = "Intervals and tests use t with Knapp and Hartung’s variance"
     if study.pooled is None or not study.pooled.dependent:
-        return [*parts, f"{knapp} (Knapp & Hartung, 2003)."]
+        fit = None if study.pooled is None else study.pooled.fit
+        adhoc = fit is not None and fit.small_sample == "knapp-hartung-adhoc"
+        form = (
+            ", in the overall model in its ad hoc form, which is never smaller than the "
+            "variance of the model"
+            if adhoc
+            else ""
+        )
+        return [*parts, f"{knapp} (Knapp & Hartung, 2003){form}."]
     three = study.pooled.fit
     assert three.is_multilevel
     correlation = study.within_correlation

@@ -9,6 +9,7 @@ import pandas as pd
 from waistats._format import Result, counted, fixed, interval, level, p_statement
 from waistats._typing import FloatArray
 from waistats.meta._distributions import chi2_sf
+from waistats.meta._verdict import enough_df
 from waistats.meta.bivariate import (
     BivariateFit,
     slope_of,
@@ -25,7 +26,7 @@ DESCRIPTIVE_K = 10
 
 WORDS = {
     "homogeneous": "No difference between the alphas was shown beyond sampling error, so "
-    "there is nothing to explain.",
+    "whether spread or error makes them differ cannot be told.",
     "spread": "Differences in alpha reflect score spread, not measurement quality: the "
     "heterogeneity of error variance is clearly less than that of alpha, and alpha rises "
     "with the score variance.",
@@ -209,12 +210,14 @@ def judge(
 ) -> str:
     """Return the finding.
 
-    No finding rests on a test that is not significant: error or score variance differs
-    where its Q test says so; alpha rises with spread where the slope's interval lies
+    No finding rests on a test that is not significant, or on fewer than 4 degrees of
+    freedom: error or score variance differs where its Q test says so; alpha rises with spread where the slope's interval lies
     above 0; errors are called similar only where their heterogeneity is clearly less than
     that of transformed alpha; "compensated" needs the tests of error and of spread.
     """
     level_of_test = 1 - alpha.conf_level
+    if not enough_df(alpha.Q_df):
+        return "unclear"
     if error.Q_p < level_of_test:
         if alpha.Q_p >= level_of_test:
             return "compensated" if spread.Q_p < level_of_test else "unclear"
@@ -234,7 +237,7 @@ def cautions(error: MetaResult, table: pd.DataFrame) -> list[str]:
     items = pd.to_numeric(table["n_items"], errors="coerce").unique()
     if len(items) > 1 and "n_items" not in error.design.variables:
         notes.append(
-            "Forms of different length have different errors for that reason alone; "
+            "Forms of different length have different errors for that reason alone. "
             "moderators='~ np.log(n_items)' takes that out."
         )
     limit = 1 - error.conf_level

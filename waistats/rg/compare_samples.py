@@ -17,6 +17,7 @@ from waistats.instruments.forms import bundled_forms
 from waistats.io._plausibility import score_limits
 from waistats.measures import EXCLUDED, OWN
 from waistats.provenance import is_simulated, marked
+from waistats.rg._adjusted import adjusted_p
 from waistats.rg.descriptives import NOT_STATED
 from waistats.rg.induction import (
     STATUSES,
@@ -86,7 +87,7 @@ CATEGORIES = ("setting", "sample_type", "rater", "instrument")
 COLUMNS = (
     "variable", "level", "measure", "k_reporting", "k_inducing", "mean_reporting",
     "sd_reporting", "mean_inducing", "sd_inducing", "estimate", "se", "df",
-    "ci_low", "ci_high", "p_value", "note",
+    "ci_low", "ci_high", "p_value", "p_adjusted", "note",
 )  # fmt: skip
 _FEWEST = 2
 
@@ -116,7 +117,7 @@ def compare_samples(
         category), ``measure``, ``k_reporting, k_inducing`` (samples with a value),
         ``mean_reporting, sd_reporting, mean_inducing, sd_inducing`` (means over
         samples; shares for a level), ``estimate, se, df, ci_low, ci_high, p_value,
-        note``.
+        p_adjusted`` (for the number of differences, by Holm), ``note``.
 
     Raises
     ------
@@ -139,8 +140,9 @@ def compare_samples(
     Score means and SDs are made comparable across forms as per cent of the possible
     (POMP) where every sample tells its answers (or is of a bundled form); else they are
     compared as they are, and ``note`` says so. ``n`` enters as its logarithm, and is
-    ``n_sample`` where n is blank. If means and spreads do not differ, generalizing the
-    reported reliability to the inducing samples is the more credible.
+    ``n_sample`` where n is blank. Where the intervals leave room for small differences
+    of means and spreads only, generalizing the reported reliability to the inducing
+    samples is the more credible; a test that does not reject shows no such thing.
 
     Examples
     --------
@@ -163,7 +165,12 @@ def compare_samples(
         rows += _numbers(name, samples, induced, conf_level)
     for name in samples.attrs["categories"]:
         rows += _levels(name, samples[name], induced, conf_level)
-    return marked(pd.DataFrame(rows, columns=list(COLUMNS)), is_simulated(table))
+    out = pd.DataFrame(rows, columns=list(COLUMNS))
+    tested = out["p_value"].notna().to_numpy()
+    if tested.any():
+        values = out.loc[tested, "p_value"].to_numpy(dtype=float)
+        out.loc[tested, "p_adjusted"] = adjusted_p(values, "holm")
+    return marked(out, is_simulated(table))
 
 
 def _samples(table: pd.DataFrame, variables: Sequence[str] | None) -> pd.DataFrame:

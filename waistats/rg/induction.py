@@ -187,7 +187,7 @@ class InductionRate(Result):
     def closing(self) -> str:
         """Return the trend over the years in a sentence."""
         if self.trend is None:
-            return f"No trend over the years: {self.trend_note}."
+            return f"A trend over the years was not estimated: {self.trend_note}."
         slope = self.trend.iloc[1]
         return (
             f"Trend over the years (logistic regression): log odds "

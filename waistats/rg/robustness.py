@@ -57,6 +57,8 @@ def robustness(fit: Model, *, thresholds: Sequence[float] = THRESHOLDS) -> pd.Da
             rows.append((name, *check()))
         except (ModelError, ConvergenceError) as error:
             words = str(error).split(". ")[0].rstrip(".")
+            # the name of the function is for who calls it
+            words = words.removeprefix("threshold_selection: ")
             rows.append((name, np.nan, np.nan, np.nan, words))
     return marked(pd.DataFrame(rows, columns=list(COLUMNS)), fit.effects.simulated)
 

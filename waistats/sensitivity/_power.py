@@ -122,10 +122,16 @@ def power_of(
     rng = np.random.default_rng(seed)
     draw = _several if result.is_multilevel else _single
     found = [rejects(draw(result, at, runs, rng)) for at in (-np.inf, cut)]
-    size, power = (float((p < LEVEL)[np.isfinite(p)].mean()) for p in found)
+    size, power = map(_rejected, found)
     return Power(
         power=power, size=size, threshold=threshold, share=share, runs=runs, seed=seed
     )
+
+
+def _rejected(p: FloatArray) -> float:
+    """Return the share of p values below the level; NaN where there are none."""
+    known = p[np.isfinite(p)]
+    return float((known < LEVEL).mean()) if len(known) else float("nan")
 
 
 def _reported(

@@ -90,11 +90,14 @@ def pooled(results: Any, *, title: str = "Pooled Reliability") -> TableSpec:
         rows.append(row | {"tau2": model.tau2, "I2": model.I2})
     frame = pd.DataFrame(rows)
     first = next(iter(models.values()))
+    said = {name: _of_pooled(result) for name, result in results_of.items()}
     heads = {"model": "", "estimate": symbol(first)}
     fits = dict.fromkeys(model_text(model) for model in models.values())
     if len(fits) > 1:
         fits = {f"{name}: {model_text(model)}": None for name, model in models.items()}
     notes = [*fits, left_out(first) if len(models) == 1 else ""]
+    for name, own in said.items():
+        notes += [f"{name}: {note}" if name else note for note in own]
     notes.append(simulated(*models.values()))
     return spec(
         frame,
@@ -105,6 +108,23 @@ def pooled(results: Any, *, title: str = "Pooled Reliability") -> TableSpec:
         conf_level=first.conf_level,
         heads=heads,
     )
+
+
+def _of_pooled(result: Any) -> tuple[str, ...]:
+    """Return what a reader must know of a pooled result, its prediction included."""
+    if isinstance(result, FittedModel):
+        return (*result.notes, *result.prediction_notes())
+    return tuple(getattr(result, "notes", ()))
+
+
+def _said(model: FittedModel) -> list[str]:
+    """Return the notes of a model with its terms in words."""
+    text = "\n".join(model.notes)
+    for name in sorted(model.design.names, key=len, reverse=True):
+        # a plain word may stand in a note for itself
+        if not name.isalpha():
+            text = text.replace(name, term_text(name))
+    return text.split("\n")
 
 
 def cells(
@@ -185,7 +205,8 @@ def coefficients(result: Any, *, title: str = "Model Coefficients") -> TableSpec
     if isinstance(model, FittedModel):
         if model.has_moderators:
             notes.append(f"Test of moderators: {statistic_text(model.omnibus)}.")
-        notes += [f"{heterogeneity_text(model)}.", left_out(model), simulated(model)]
+        notes += [f"{heterogeneity_text(model)}.", left_out(model), *_said(model)]
+        notes.append(simulated(model))
     frame = model.to_frame()
     frame["term"] = [term_text(str(term)) for term in frame["term"]]
     statistic = "*t*" if frame["df"].notna().any() else "*z*"

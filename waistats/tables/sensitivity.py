@@ -337,6 +337,7 @@ def practice(frame: pd.DataFrame, *, title: str = "Implications for Use") -> Tab
         caption=title,
         notes=[
             "Range: at the lower and the upper end of the prediction interval of alpha.",
+            *frame.attrs.get("notes", ()),
             simulated(frame),
         ],
         heads={"range": "Range"},

@@ -14,7 +14,7 @@ from waistats.meta._contrasts import Contrasts, model_contrasts
 from waistats.meta._design import term_names
 from waistats.meta._distributions import chi2_ppf, chi2_sf, f_sf
 from waistats.meta._prediction import PREDICTIONS, Distribution, Student
-from waistats.meta._promises import bias_notes
+from waistats.meta._promises import bias_notes, level_notes
 from waistats.meta._verdict import enough_df
 from waistats.meta.heterogeneity import intervals_frame
 from waistats.meta.multilevel._blocks import connect, padded_rows
@@ -121,8 +121,16 @@ class MultilevelResult(FittedModel):
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of the model and of its intervals."""
         if "notes" not in self._memory:
-            self._memory["notes"] = (*interval_notes(self), *bias_notes(self))
+            self._memory["notes"] = (
+                *interval_notes(self),
+                *bias_notes(self),
+                *level_notes(self, "ci"),
+            )
         return (*self.fit_notes, *self._memory["notes"])
+
+    def prediction_notes(self) -> tuple[str, ...]:
+        """Return what a reader must know of the default prediction interval."""
+        return level_notes(self, "pi")
 
     def sandwich(self) -> Sandwich | None:
         """Return what robust intervals are made of; None with a single cluster."""
