@@ -209,7 +209,7 @@ def test_why_there_is_no_trend(status, year, note):
     rate = induction_rate(sheet(status, year=list(year)), by=())
     assert rate.trend is None
     assert note in rate.trend_note
-    assert f"No trend over the years: {note}" in str(rate)
+    assert f"A trend over the years was not estimated: {note}" in str(rate)
 
 
 @pytest.mark.parametrize(

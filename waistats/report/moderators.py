@@ -22,6 +22,7 @@ from waistats.report.text import (
     name_words,
     named_tests,
     titled,
+    why_words,
 )
 from waistats.rg.moderators import moderator_term, tested_rows
 from waistats.rg.pooling import likelihood

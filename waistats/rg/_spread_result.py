@@ -211,9 +211,10 @@ def judge(
     """Return the finding.
 
     No finding rests on a test that is not significant, or on fewer than 4 degrees of
-    freedom: error or score variance differs where its Q test says so; alpha rises with spread where the slope's interval lies
-    above 0; errors are called similar only where their heterogeneity is clearly less than
-    that of transformed alpha; "compensated" needs the tests of error and of spread.
+    freedom: error or score variance differs where its Q test says so; alpha rises with
+    spread where the slope's interval lies above 0; errors are called similar only where
+    their heterogeneity is clearly less than that of transformed alpha; "compensated"
+    needs the tests of error and of spread.
     """
     level_of_test = 1 - alpha.conf_level
     if not enough_df(alpha.Q_df):
