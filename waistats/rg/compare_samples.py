@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
+from waistats._adjusted import adjusted_p
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, listing, near
@@ -17,7 +18,6 @@ from waistats.instruments.forms import bundled_forms
 from waistats.io._plausibility import score_limits
 from waistats.measures import EXCLUDED, OWN
 from waistats.provenance import is_simulated, marked
-from waistats.rg._adjusted import adjusted_p
 from waistats.rg.descriptives import NOT_STATED
 from waistats.rg.induction import (
     STATUSES,
