@@ -187,3 +187,98 @@ def test_what_deletion_supposes_is_measured():
         assert "missing completely at random" in note
         assert ".848 listwise and .862 pairwise instead of .867" in note
     assert not any("completely at random" in note for note in found["em"].notes)
+
+
+def near_two_to_the_52(seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Return SIMULATED answers, and the same with a constant that float64 just holds."""
+    rng = np.random.default_rng(seed)
+    latent = rng.normal(size=(50, 1)) + rng.normal(size=(50, 5))
+    answers = np.clip(np.round(3 + latent), 1, 5)
+    return answers, answers + 2.0**52
+
+
+@pytest.mark.parametrize(
+    ("function", "options"),
+    [
+        (w.cronbach_alpha, {}),
+        (w.cronbach_alpha, {"ci": "adf"}),
+        (w.cronbach_alpha, {"ci": "jackknife"}),
+        (w.cronbach_alpha, {"ci": "bootstrap", "n_resamples": 200}),
+        (w.cronbach_alpha, {"missing": "pairwise"}),
+        (w.cronbach_alpha, {"missing": "em"}),
+        (w.standardized_alpha, {}),
+        (w.omega_total, {}),
+        (w.omega_total, {"missing": "em"}),
+        (w.split_half, {}),
+        (w.greatest_lower_bound, {}),
+    ],
+)
+def test_a_constant_changes_nothing_however_large(function, options):
+    """The mean of such numbers is rounded; alpha was .965 instead of .765."""
+    answers, large = near_two_to_the_52()
+    if "missing" in options:
+        answers[3, 1] = answers[8, 2] = large[3, 1] = large[8, 2] = np.nan
+    one, two = function(answers, **options), function(large, **options)
+    assert two.estimate == pytest.approx(one.estimate, abs=1e-10)
+    assert two.se == pytest.approx(one.se, rel=1e-7)
+    assert (two.ci_low, two.ci_high) == pytest.approx(
+        (one.ci_low, one.ci_high), rel=1e-7
+    )
+
+
+def test_a_constant_changes_nothing_elsewhere():
+    answers, large = near_two_to_the_52()
+    one, two = w.item_statistics(answers), w.item_statistics(large)
+    for column in ("sd", "skew", "item_rest_correlation", "alpha_if_dropped"):
+        np.testing.assert_allclose(two[column], one[column], rtol=1e-10)
+    one, two = (w.intraclass_correlation(x) for x in (answers, large))
+    np.testing.assert_allclose(
+        two.to_frame().select_dtypes("number"), one.to_frame().select_dtypes("number")
+    )
+
+
+def test_numbers_too_small_to_square_are_refused():
+    answers, _ = near_two_to_the_52()
+    with pytest.raises(DataError, match=r"their squares are lost\. Multiply them"):
+        w.cronbach_alpha(answers * 1e-150)
+
+
+@pytest.mark.parametrize("ci", ["jackknife", "bootstrap"])
+def test_what_is_left_out_may_leave_nothing(ci):
+    """No warning escapes where some resamples have no coefficient."""
+    rng = np.random.default_rng(3)
+    three = np.round(rng.normal(size=(3, 4)) * 2)
+    odd = np.vstack([np.full((30, 4), 3.0), [[1.0, 2.0, 3.0, 4.0]]])
+    opposite = np.column_stack([np.arange(9.0), -np.arange(9.0) + (np.arange(9) == 4)])
+    for items in (three, odd, opposite):
+        for function in (w.cronbach_alpha, w.standardized_alpha, w.split_half):
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                try:
+                    found = function(items, ci=ci, n_resamples=100)
+                except WaistatsError:
+                    continue
+            assert found.estimate <= 1
+
+
+def test_a_total_that_does_not_vary_has_no_halves():
+    items = np.array([[1.0, 5], [2, 4], [5, 1], [3, 3], [4, 2]])
+    with pytest.raises(DataError, match="does not vary"):
+        w.split_half(np.hstack([items, items]))
+
+
+def test_categorical_omega_of_items_without_a_factor():
+    signs = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    with pytest.raises(WaistatsError, match="not identified"):
+        w.omega_categorical(np.tile(signs, (10, 1)))
+    odd = np.vstack([np.full((30, 4), 3.0), [[1.0, 2.0, 3.0, 4.0]]])
+    notes = w.omega_categorical(odd).notes
+    assert any("at its limit of one" in note for note in notes)
+    rng = np.random.default_rng(2)
+    chance = np.digitize(rng.normal(size=(200, 5)), [-1, 0, 1])
+    for function in (w.omega_categorical, w.ordinal_omega):
+        try:
+            notes = function(chance).notes
+        except WaistatsError:
+            continue
+        assert any("can be chance alone" in note for note in notes)

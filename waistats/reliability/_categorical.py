@@ -11,7 +11,7 @@ import numpy as np
 from scipy import special
 
 from waistats._typing import BoolArray, FloatArray
-from waistats.errors import ConvergenceError
+from waistats.errors import ConvergenceError, DataError
 from waistats.reliability._polychoric import (
     LARGEST,
     Polychoric,
@@ -117,7 +117,8 @@ def fit_one_factor(r: FloatArray, weights: FloatArray) -> OneFactor:
         hessian = off * lam[:, :, None] * lam[:, None, :]
         diagonal = (off @ (lam**2)[..., None])[..., 0]
         # Gauss-Newton: the second derivatives without residuals
-        hessian[:, index, index] = diagonal * (1 + damping[:, None])
+        # an item whose weights meet loadings of zero has nothing on its diagonal
+        hessian[:, index, index] = diagonal * (1 + damping[:, None]) + 1e-10
         step = np.linalg.solve(hessian, slope[..., None])[..., 0]
         new = lam + step
         found = _misfit(batch, off, new)
@@ -220,7 +221,8 @@ def green_yang(
     whole = categorical_variances(thresholds, correlation)
     index = np.arange(m)
     whole[..., index, index] = own_variances(thresholds)
-    found: FloatArray = true / whole.sum(axis=(-1, -2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: FloatArray = true / whole.sum(axis=(-1, -2))
     return found
 
 
@@ -243,6 +245,11 @@ def green_yang_gradient(
     whole = categorical_variances(thresholds, correlation)
     whole[index, index] = own_variances(thresholds)
     top, bottom = true.sum(), whole.sum()
+    if not bottom > 1e-12 * np.trace(whole):
+        raise DataError(
+            "the sum of the answers has no variance by these polychoric correlations, so "
+            "categorical omega is not defined. Check the keys of the items (audit_keys)."
+        )
     omega = float(top / bottom)
     slope_true = _by_correlation(thresholds, model)
     slope_whole = _by_correlation(thresholds, correlation)

@@ -153,15 +153,20 @@ def jackknife_spread(
     request: IntervalRequest,
 ) -> Spread:
     """Return standard error and limits from leaving out one respondent at a time."""
-    return spread_without_each(sample.without_each(function), estimate, request)
+    # a coefficient that is not defined without someone is NaN, and said below
+    with np.errstate(divide="ignore", invalid="ignore"):
+        without = sample.without_each(function)
+    return spread_without_each(without, estimate, request)
 
 
 def spread_without_each(
     without: FloatArray, estimate: float, request: IntervalRequest
 ) -> Spread:
     """Return standard error and limits from a coefficient without each respondent."""
-    most = np.inf if request.scale == "raw" else 1.0
-    lost = int((~(without < most)).sum())
+    usable = np.isfinite(without)
+    if request.scale == "bonett":
+        usable &= without < 1
+    lost = int((~usable).sum())
     if lost:
         who = (
             "one respondent" if lost == 1 else f"{lost} of the respondents, one by one"
@@ -185,7 +190,9 @@ def resampled_spread(
     request: IntervalRequest,
 ) -> Spread:
     """Return standard error and limits from resamples of the respondents."""
-    replicates = sample.replicates(function, request.n_resamples, request.seed)
+    # a resample in which the coefficient is not defined is NaN, and counted
+    with np.errstate(divide="ignore", invalid="ignore"):
+        replicates = sample.replicates(function, request.n_resamples, request.seed)
     influence = sample.influence(gradient) if request.kind == "bca" else None
     return bootstrap_spread(replicates, estimate, request, influence)
 

@@ -193,6 +193,12 @@ def _refuse_infinite(responses: Responses) -> None:
     # two passes without new memory; only where they fail is it worth a search
     low, high = values.min(initial=0.0), values.max(initial=0.0)
     if low >= -LARGEST and high <= LARGEST:
+        if 0 < max(high, -low) < 1 / LARGEST:
+            raise DataError(
+                f"responses must not be as small as these (none is above {1 / LARGEST:g} "
+                "in size): their squares are lost. Multiply them by a constant; "
+                "coefficients do not change."
+            )
         return
     where = np.argwhere(np.abs(values) > LARGEST)
     if len(where) == 0:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import special
 
 from waistats._typing import FloatArray
-from waistats.reliability._moments import alpha_from_variances
+from waistats.reliability._moments import alpha_from_variances, centred
 
 # values of covariance matrices held at once, about 30 MB
 _BLOCK = 4_000_000
@@ -21,9 +21,9 @@ def alphas_without_each(values: FloatArray) -> FloatArray:
     where the total no longer varies.
     """
     n, m = values.shape
-    centred = values - values.mean(axis=0)
-    total = centred.sum(axis=1) ** 2
-    squares = np.einsum("ij,ij->i", centred, centred)
+    away = centred(values)[1]
+    total = away.sum(axis=1) ** 2
+    squares = np.einsum("ij,ij->i", away, away)
     share = n / (n - 1)
     items = squares.sum() - share * squares
     whole = total.sum() - share * total
@@ -46,12 +46,12 @@ def without_each(values: FloatArray, function: CoefficientOf) -> FloatArray:
         NaN where the coefficient is not defined.
     """
     n, m = values.shape
-    centred = values - values.mean(axis=0)
-    whole = centred.T @ centred
+    away = centred(values)[1]
+    whole = away.T @ away
     found = []
     size = max(1, _BLOCK // m**2)
     for start in range(0, n, size):
-        part = centred[start : start + size]
+        part = away[start : start + size]
         own = part[:, :, None] * part[:, None, :]
         found.append(function((whole - n / (n - 1) * own) / (n - 2)))
     return np.concatenate(found)

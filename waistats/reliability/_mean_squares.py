@@ -40,6 +40,8 @@ def mean_squares(values: FloatArray) -> MeanSquares:
     """Return the mean squares of complete ratings (n targets, k raters)."""
     n, k = values.shape
     centred = values - values.mean()
+    # the mean of large numbers is rounded
+    centred = centred - centred.mean()
     by_target = centred.mean(axis=1)
     by_rater = centred.mean(axis=0)
     residual = centred - by_target[:, None] - by_rater

@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 from waistats._format import Result, fixed, interval, p_statement
 from waistats._typing import FloatArray
 from waistats.reliability._factor_structure import FactorStructure
+from waistats.reliability._moments import centred
 from waistats.reliability._sample import Sample
 from waistats.reliability._structure import Structure, StructureFit
 
@@ -162,18 +163,18 @@ def robust_trace(
     need no matrix of fourth moments (Satorra & Bentler, 1994).
     """
     n = len(values)
-    centred = values - values.mean(axis=0)
+    away = centred(values)[1]
     w = np.linalg.inv(structure.matrix(parameters))
     slopes = structure.derivatives(parameters)
     around = w @ slopes @ w
     information = np.einsum("aij,bij->ab", slopes, around, optimize=True) / 2
     m = len(w)
-    pairs = (centred[:, :, None] * centred[:, None, :]).reshape(n, m * m)
+    pairs = (away[:, :, None] * away[:, None, :]).reshape(n, m * m)
     scores = pairs @ around.reshape(len(around), m * m).T / 2
     scores -= scores.mean(axis=0)
     meat = scores.T @ scores / n
     bread = np.linalg.pinv(information, rcond=1e-12, hermitian=True)
-    distance = np.einsum("ij,jk,ik->i", centred, w, centred, optimize=True)
+    distance = np.einsum("ij,jk,ik->i", away, w, away, optimize=True)
     ws = w @ s
     saturated = ((distance**2).mean() - np.trace(ws @ ws)) / 2
     trace = float(saturated - np.trace(bread @ meat))

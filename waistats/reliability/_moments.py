@@ -70,10 +70,23 @@ def mean_and_covariance(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     if n < 2:
         lead = values.shape[:-2]
         return np.full((*lead, m), np.nan), np.full((*lead, m, m), np.nan)
-    mean = values.mean(axis=-2)
-    centred = values - mean[..., None, :]
-    products = np.swapaxes(centred, -1, -2) @ centred
+    mean, away = centred(values)
+    products = np.swapaxes(away, -1, -2) @ away
     return mean, products / (n - 1)
+
+
+def centred(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return means (..., m) and deviations (..., n, m) from them, also of large numbers.
+
+    The mean of numbers near 1e15 is rounded to some tenths; its rounding is the mean of
+    the deviations, and taken off where the first respondent shows that it may matter.
+    """
+    mean = values.mean(axis=-2)
+    away = values - mean[..., None, :]
+    if away.size and np.abs(away[..., 0, :]).max() < 1e-8 * np.abs(mean).max():
+        rest = away.mean(axis=-2)
+        mean, away = mean + rest, away - rest[..., None, :]
+    return mean, away
 
 
 def listwise_moments(values: FloatArray) -> Moments:
@@ -265,9 +278,9 @@ def alpha_influence(values: FloatArray) -> FloatArray:
         Influences; they sum to zero. NaN where the total does not vary.
     """
     n, m = values.shape[-2:]
-    centred = values - values.mean(axis=-2, keepdims=True)
-    total = centred.sum(axis=-1)
-    squares = np.einsum("...ij,...ij->...i", centred, centred)
+    away = centred(values)[1]
+    total = away.sum(axis=-1)
+    squares = np.einsum("...ij,...ij->...i", away, away)
     with np.errstate(invalid="ignore", divide="ignore"):
         item_sum = squares.sum(axis=-1, keepdims=True) / (n - 1)
         variance = (total**2).sum(axis=-1, keepdims=True) / (n - 1)
@@ -304,9 +317,9 @@ def _strain_terms(values: FloatArray) -> FloatArray:
     n, m = part.shape
     if n < 10:
         return np.empty(0)
-    centred = part - part.mean(axis=0)
-    squares = np.einsum("ij,ij->i", centred, centred)
-    total = (centred @ np.ones(m)) ** 2
+    away = centred(part)[1]
+    squares = np.einsum("ij,ij->i", away, away)
+    total = (away @ np.ones(m)) ** 2
     item_sum, variance = squares.sum(), total.sum()
     if not variance > 1e-12 * item_sum:
         return np.empty(0)
@@ -332,8 +345,8 @@ def gradient_influence(values: FloatArray, gradient: FloatArray) -> FloatArray:
     ndarray, shape (n,)
         ``c'Gc - mean(c'Gc)`` with c the centred responses; it sums to zero.
     """
-    centred = values - values.mean(axis=0)
-    form = np.einsum("ij,jk,ik->i", centred, gradient, centred, optimize=True)
+    away = centred(values)[1]
+    form = np.einsum("ij,jk,ik->i", away, gradient, away, optimize=True)
     influence: FloatArray = form - form.mean()
     return influence
 

@@ -400,13 +400,15 @@ def _notes(
 
 
 def _em(values: FloatArray, names: tuple[str, ...]) -> tuple[Moments, Likelihood]:
-    varies = np.nanmax(values, axis=0) > np.nanmin(values, axis=0)
+    # from the lowest answers, so that sums of large numbers lose nothing
+    lowest = np.nanmin(values, axis=0)
+    varies = np.nanmax(values, axis=0) > lowest
     likelihood = fit_likelihood(
-        values[:, varies], tuple(np.asarray(names)[varies].tolist())
+        (values - lowest)[:, varies], tuple(np.asarray(names)[varies].tolist())
     )
     n, m = values.shape
-    mean = np.nanmax(values, axis=0)
-    mean[varies] = likelihood.mean
+    mean = lowest.copy()
+    mean[varies] += likelihood.mean
     covariance = np.zeros((m, m))
     # divisor n - 1, so that complete data give the sample covariance
     covariance[np.ix_(varies, varies)] = likelihood.covariance * n / (n - 1)

@@ -35,6 +35,7 @@ from waistats.reliability._items import ItemsLike
 from waistats.reliability._moments import (
     alpha_gradient,
     alpha_of,
+    centred,
     correlation,
     standardized_alpha_gradient,
     standardized_alpha_of,
@@ -225,10 +226,10 @@ def _strain_note(sample: Sample, ci: str) -> tuple[str, ...]:
     words = strain_words(*variance_strain(values))
     if not words:
         return _end_note(values, ci)
-    centred = values - values.mean(axis=0)
-    second = (centred**2).mean(axis=0)
+    away = centred(values)[1]
+    second = (away**2).mean(axis=0)
     varies = second > 0
-    fourth = (centred[:, varies] ** 4).mean(axis=0)
+    fourth = (away[:, varies] ** 4).mean(axis=0)
     kurtosis = float((fourth / second[varies] ** 2).mean() - 3)
     return (
         f"{words} (mean excess kurtosis of the items {kurtosis:.1f}), so the {ci} "
@@ -239,10 +240,12 @@ def _strain_note(sample: Sample, ci: str) -> tuple[str, ...]:
 
 def _end_note(values: FloatArray, ci: str) -> tuple[str, ...]:
     """Return that answers at one end shorten an interval, where few cannot show it."""
+    if len(values) >= _MANY:
+        return ()
     low, high = values.min(), values.max()
     end = max(float((values == x).mean()) for x in (low, high))
     binary = ((values == low) | (values == high)).all()
-    if end < _AT_ONE_END or binary or len(values) >= _MANY:
+    if end < _AT_ONE_END or binary:
         return ()
     return (
         f"{percent(100 * end, 0)} of the answers are at one end of the scale. With 69% "

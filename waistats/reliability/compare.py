@@ -259,7 +259,9 @@ def _pairs(
     each = 1 - (1 - conf_level) / len(pairs)
     found = {}
     for i, j in pairs:
-        r = float(correlation[i, j]) if method == "normal-theory" else None
+        r = None
+        if method == "normal-theory" and correlation is not None:
+            r = float(correlation[i, j])
         paired = method != "exact"
         found[i, j] = compared(given[i], given[j], paired, method, r, each)
     return found

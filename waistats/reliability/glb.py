@@ -156,9 +156,15 @@ def bounds_of(covariances: FloatArray) -> FloatArray:
 
     NaN where a matrix is not positive definite.
     """
-    found = largest_uniquenesses(covariances, tolerance=1e-9)
-    bound = 1 - found.uniquenesses.sum(axis=-1) / covariances.sum(axis=(-2, -1))
-    return np.where(found.converged, bound, np.nan)
+    variances = np.diagonal(covariances, axis1=-2, axis2=-1)
+    varies = (variances > 1e-12 * variances.max(axis=-1, keepdims=True)).all(axis=-1)
+    usable = covariances[varies]
+    bounds = np.full(covariances.shape[:-2], np.nan)
+    if len(usable):
+        found = largest_uniquenesses(usable, tolerance=1e-9)
+        bound = 1 - found.uniquenesses.sum(axis=-1) / usable.sum(axis=(-2, -1))
+        bounds[varies] = np.where(found.converged, bound, np.nan)
+    return bounds
 
 
 def _bias_note(n: int) -> tuple[str, ...]:

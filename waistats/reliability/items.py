@@ -124,12 +124,16 @@ def item_statistics(
     covariance = sample.moments.covariance
     at_floor = _share(values == low, count)
     at_ceiling = _share(values == high, count)
+    # from the lowest answers, so that sums of large numbers lose nothing
+    lowest = np.nanmin(values, axis=0, initial=np.inf, where=~np.isnan(values))
+    lowest = np.where(np.isfinite(lowest), lowest, 0.0)
+    above = values - lowest
     frame = pd.DataFrame(
         {
             "item": list(names),
-            "mean": _moment(values, count),
-            "sd": np.sqrt(_spread(values, count)),
-            "skew": _skew(values, count),
+            "mean": lowest + _moment(above, count),
+            "sd": np.sqrt(_spread(above, count)),
+            "skew": _skew(above, count),
             "share_at_floor": at_floor,
             "share_at_ceiling": at_ceiling,
             "missing": len(values) - count,

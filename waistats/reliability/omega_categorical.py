@@ -28,6 +28,7 @@ from waistats.reliability._polychoric import Polychoric
 from waistats.reliability.omega import (
     FactorReliability,
     opposite,
+    uncorrelated,
     wald_spread,
     without_delta,
 )
@@ -214,6 +215,7 @@ def omega_categorical(
         se = float(np.sqrt((influence**2).sum())) / n
         spread = wald_spread(estimate, se, request)
     problems += opposite(lam, names)
+    problems += uncorrelated(r, int(ordinal.sample.moments.n))
     fitted = "diagonally weighted" if method == "dwls" else "unweighted"
     over = "polychoric" if denominator == "observed" else "model's"
     notes = ordinal.notes + problems + refusal + spread.notes

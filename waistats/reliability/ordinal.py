@@ -41,6 +41,7 @@ from waistats.reliability.omega import (
     improper,
     loading_frame,
     opposite,
+    uncorrelated,
     wald_spread,
     without_delta,
 )
@@ -501,6 +502,7 @@ def ordinal_omega(
     request = chosen(request, ordinal)
     request, refusal = without_delta(request, problems + ordinal.problems)
     problems += opposite(fit.loadings[:, 0], ordinal.sample.names)
+    problems += uncorrelated(r, int(ordinal.sample.moments.n))
     gradient = form.correlation_gradient(r, fit)
     spread = _spread(ordinal, estimate, gradient, form.many, request)
     fitted = "minimum residuals" if method == "minres" else "maximum likelihood"

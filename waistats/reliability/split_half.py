@@ -28,6 +28,7 @@ from waistats.reliability._items import ItemsLike
 from waistats.reliability._moments import correlation
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import Sample, refuse_impossible, varying_sample
+from waistats.reliability.alpha import no_total_variance
 from waistats.reliability.omega import through_correlation
 
 Halves = str | tuple[Sequence[str], Sequence[str]] | None
@@ -379,6 +380,8 @@ def split_half(
     sample = varying_sample(items, missing, missing_codes=missing_codes, accept=accept)
     s = sample.moments.covariance
     r = correlation(s) if matrix == "correlation" else s
+    if not abs(r.sum()) > 1e-12 * np.trace(r):
+        raise DataError(f"{no_total_variance(int(sample.moments.n))}.")
     guttman, splits = split_values(r, n_samples=n_samples, seed=seed)
     value = _VALUES[formula]
     every = guttman if formula == "guttman" else value(r, splits)
