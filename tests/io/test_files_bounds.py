@@ -354,3 +354,39 @@ def test_check_reads_a_file_of_answers_once_and_a_wide_one_in_seconds(
     assert "at most 5,000" in capsys.readouterr().err
     assert len(read) == 1
     assert time.process_time() - start < 5
+
+
+def compound(directory: bytes) -> bytes:
+    """Return the head of an old Excel file, put together by hand, and its directory."""
+    head = bytearray(b"\xff" * 512)
+    head[:32] = (
+        bytes.fromhex("d0cf11e0a1b11ae1")
+        + bytes(16)
+        + bytes.fromhex("3e000300feff0900")
+    )
+    numbers = (6, 0, 0, 1, 1, 0, 4096, 2**32 - 2, 0, 2**32 - 2, 0, 0)
+    head[32:80] = b"".join(number.to_bytes(4, "little") for number in numbers)
+    table = (2**32 - 3).to_bytes(4, "little") + (2**32 - 2).to_bytes(4, "little")
+    return bytes(head) + table + b"\xff" * 504 + directory
+
+
+@pytest.mark.parametrize("size", [0, 72, 200])
+def test_a_damaged_old_workbook_is_refused_in_our_words_alone(tmp_path, capfd, size):
+    """Its reader prints where it broke, past Python's error stream."""
+    pytest.importorskip("python_calamine")
+    path = tmp_path / "old.xls"
+    path.write_bytes(compound(b"\1" * size))
+    with pytest.raises(DataError, match="may be damaged"):
+        read_responses(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_an_open_document_with_a_broken_list_of_parts_is_refused(tmp_path):
+    pytest.importorskip("python_calamine")
+    path = tmp_path / "a.ods"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("contänt.xml", "<a/>")
+    # the name's flag says UTF-8, and its bytes are not
+    path.write_bytes(path.read_bytes().replace("ä".encode(), b"\xf4x"))
+    with pytest.raises(DataError, match="may be damaged"):
+        read_responses(path)

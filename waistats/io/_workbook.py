@@ -6,12 +6,15 @@ have no saved value. Only then are the values read, and only as far as cells are
 """
 
 import io
+import os
 import posixpath
 import re
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
@@ -88,20 +91,22 @@ def read_other_sheet(
             f"{source}: {refusal}, or install python-calamine (pip install "
             "'waistats[spreadsheets]')."
         ) from None
-    if zipfile.is_zipfile(io.BytesIO(content)):
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            _refuse_large(source, sum(part.file_size for part in archive.infolist()))
     try:
-        book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
-        name = _sheet_name(source, list(book.sheet_names), sheet)
-        page = book.get_sheet_by_name(name)
-        height, width = page.total_height, page.total_width
-        if height * width > _MOST_CELLS:
-            raise DataError(_claims(source, name, height, width))
-        rows = [
-            [None if cell == "" else cell for cell in row]
-            for row in page.to_python(skip_empty_area=False)
-        ]
+        if zipfile.is_zipfile(io.BytesIO(content)):
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                sizes = [part.file_size for part in archive.infolist()]
+            _refuse_large(source, sum(sizes))
+        with _unheard():
+            book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+            name = _sheet_name(source, list(book.sheet_names), sheet)
+            page = book.get_sheet_by_name(name)
+            height, width = page.total_height, page.total_width
+            if height * width > _MOST_CELLS:
+                raise DataError(_claims(source, name, height, width))
+            rows = [
+                [None if cell == "" else cell for cell in row]
+                for row in page.to_python(skip_empty_area=False)
+            ]
     except DataError:
         raise
     except BaseException as error:
@@ -112,6 +117,23 @@ def read_other_sheet(
             f"{source}: {refusal}: it may be damaged or encrypted."
         ) from error
     return _table(source, name, rows, skip_rows)
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Drop what a library prints about its own failure besides raising it."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # a program without an error stream
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
