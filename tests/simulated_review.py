@@ -9,8 +9,8 @@ import pandas as pd
 from waistats.datasets.simulated_studies import simulate_literature
 from waistats.rg.texts import KEYS
 
-_NAMES = ("Adler", "Baker", "Castro", "Dubois", "Eriksen", "Fischer", "García", "Huang",
-          "Ivanov", "Jansen", "Kim", "López", "Müller", "Novak", "Okafor", "Patel")  # fmt: skip
+_NAMES = ("Adler", "Baker", "Castro", "Dubois", "Eriksen", "Fischer", "Huang",
+          "Ivanov", "Jansen", "López", "Müller", "Novak", "Okafor")  # fmt: skip
 _LANGUAGES = {"USA": "English", "Germany": "German", "Spain": "Spanish"}
 _RATES = {"reported_own": 0.55, "induced_precise": 0.15, "induced_vague": 0.1,
           "omitted": 0.2}  # fmt: skip

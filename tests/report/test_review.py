@@ -79,8 +79,7 @@ def test_the_same_things_are_counted_once(study, sections):
 
 
 def test_the_text_has_no_word_of_the_program_and_none_twice(sections):
-    words = [w for w in words_of(sections)]
-    for text in words:
+    for text in words_of(sections):
         assert not re.search(r"\b(\w+) \1\b", text, re.I), text
         assert not re.search(r"(?:^|[.!?] )\d", text), text
         assert "_id" not in text, text
