@@ -7,7 +7,7 @@ import pytest
 from simulated_review import simulated_review
 
 from waistats import generalize, read_coefficients
-from waistats.report.blocks import Code, words_of
+from waistats.report.blocks import Code, Table, words_of
 from waistats.report.sections import study_sections
 
 PAGE = Path(__file__).parents[2] / "docs" / "checklist.md"
@@ -85,6 +85,10 @@ def test_the_text_has_no_word_of_the_program_and_none_twice(sections):
         assert "_id" not in text, text
         assert "Instrument " not in text, text
         assert "docs/" not in text, text
+    tables = [b for s in sections for b in s.blocks if isinstance(b, Table)]
+    wide = [table.note.count("this prediction interval holds") for table in tables]
+    # once alone, and once beside what else is said of a row
+    assert 1 <= max(wide) <= 2
     codes = [b for s in sections for b in s.blocks if isinstance(b, Code)]
     assert len(codes) == 3
 
@@ -95,4 +99,6 @@ def test_the_short_report_is_of_one_piece(study):
     assert "90 studies were included, of which" in words
     assert "The model with number of items and rater (k = " in words
     assert "Of small-study tests, " in words
-    assert len(words.split()) < 1_700
+    # one note for all rows whose prediction intervals are wide
+    assert words.count("this prediction interval holds") <= 2
+    assert len(words.split()) < 1_900

@@ -2,6 +2,8 @@
 
 import re
 
+import pandas as pd
+
 # what only a program's user can read: code, options, functions, pages of the docs
 CODE = re.compile(
     r"`|\b[A-Za-z_]\w*=[\w'\"(\[]|\b(?!(?:exp|log|tanh|sqrt)\()[a-z]\w{2,}\(|\bdocs/|(?<![\w-])--[a-z]|"
@@ -31,3 +33,27 @@ def for_paper(note: str) -> str:
         if not (CODE.search(sentence) or _ORDER.match(sentence))
     ]
     return " ".join(kept)
+
+
+_WIDE = re.compile(
+    r"If tau is as small as estimated, this prediction interval holds ([\d.]+)% of new "
+    r"populations, as simulated; that of metafor, [^.]*?\[[^\]]*\] and holds "
+    r"[\d.]+%(?: \(docs/[\w.]+\))?\."
+)
+
+
+def with_shared_notes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return pooled rows whose notes on wide prediction intervals are one note.
+
+    Each row has its own number in the result; a table says their range once.
+    """
+    notes = frame["note"].fillna("").astype(str)
+    held = [float(share) for note in notes for share in _WIDE.findall(note)]
+    if len(held) < 2:
+        return frame
+    ends = " to ".join(dict.fromkeys(f"{x:g}" for x in (min(held), max(held))))
+    text = (
+        "If tau is as small as estimated, this prediction interval holds more than 95% of "
+        f"new populations ({ends}% as simulated)."
+    )
+    return frame.assign(note=[_WIDE.sub(text, note) for note in notes])

@@ -5,7 +5,7 @@ import pandas as pd
 from waistats._format import counted
 from waistats.measures import ALPHA_TYPES
 from waistats.report._paper import for_paper
-from waistats.report.text import own_rows
+from waistats.report.text import is_pooled, own_rows
 from waistats.rg.descriptives import kinds
 from waistats.rg.study import RGStudy
 
@@ -32,6 +32,8 @@ def _size(study: RGStudy, used: pd.Series) -> list[str]:
         out.append(
             f"Only {counted(k, 'coefficient')} can be pooled; intervals and "
             "heterogeneity are imprecise, and few moderators can be examined."
+            if is_pooled(study)
+            else f"With {counted(k, 'coefficient')} nothing is pooled."
         )
     few = study.cells["estimate"].isna() | (study.cells["model"] == "three levels, t")
     small = int(few.sum())
@@ -78,14 +80,13 @@ def _reports(table: pd.DataFrame, used: pd.Series) -> list[str]:
         second = (table["provenance"].astype(str) == "secondary") & used
         if second.any():
             out.append(
-                f"Of the pooled coefficients, {int(second.sum())} were taken from a "
-                "source other than their own report."
+                f"{_of(second, used)} taken from a source other than their own report."
             )
         own = (table["provenance"].astype(str) == "computed") & used
         if own.any():
             out.append(
-                f"Of the pooled coefficients, {int(own.sum())} were computed by the coder "
-                "from open answers; no published value of them is in the table."
+                f"{_of(own, used)} computed by the coder from open answers; no published "
+                "value of them is in the table."
             )
     if "reliability_status" not in table:
         out.append(
@@ -93,6 +94,14 @@ def _reports(table: pd.DataFrame, used: pd.Series) -> list[str]:
             "own, so the rate of reliability induction is not known."
         )
     return out
+
+
+def _of(some: pd.Series, used: pd.Series) -> str:
+    """Return how many of the coefficients that can be pooled something is said of."""
+    few, many = int(some.sum()), int(used.sum())
+    if few == many > 1:
+        return f"{'Both' if many == 2 else f'All {many}'} coefficients were"
+    return f"Of {counted(many, 'coefficient')}, {few} {'was' if few == 1 else 'were'}"
 
 
 def _values(table: pd.DataFrame, used: pd.Series) -> list[str]:

@@ -10,7 +10,7 @@ from waistats._labels import statistic_text
 from waistats.errors import WaistatsError
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel.fit import fit_multilevel
-from waistats.report._paper import for_paper
+from waistats.report._paper import for_paper, with_shared_notes
 from waistats.report.blocks import Block, Listing, Paragraph, Section, embed
 from waistats.report.forest import MANY
 from waistats.report.text import (
@@ -49,6 +49,7 @@ def moderators(study: RGStudy) -> list[Section]:
     pooled = pooled[several.astype(bool)]
     if len(pooled):
         title = "Pooled Reliability by Level of Each Categorical Moderator"
+        pooled = with_shared_notes(pooled)
         blocks.append(cells(pooled, title=title, conf_level=study.conf_level))
     for _, row in holding(study).iterrows():
         blocks += _drawn(study, row)

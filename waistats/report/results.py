@@ -6,6 +6,7 @@ from waistats import figures
 from waistats._labels import kind_words, symbol_of
 from waistats.errors import WaistatsError
 from waistats.measures import ALPHA_TYPES
+from waistats.report._paper import with_shared_notes
 from waistats.report.blocks import Block, Paragraph, Section, embed
 from waistats.report.forest import DEFAULT, Forest, forest_figure
 from waistats.report.text import is_pooled, named_tests, not_pooled, titled
@@ -33,13 +34,15 @@ def pooled(study: RGStudy, forest: Forest = DEFAULT) -> Section:
         return Section("pooled", "Pooled reliability", blocks)
     if len(study.scales) > 1:
         title = "Pooled Reliability by Scale and Kind of Coefficient"
-        blocks.append(cells(study.scales, title=title, conf_level=study.conf_level))
+        rows = with_shared_notes(study.scales)
+        blocks.append(cells(rows, title=title, conf_level=study.conf_level))
     title = "Pooled Reliability by Version, Rater and Scale"
     # one cell that is the overall model says it a second time
     if not (
         study.pooled is not None and len(study.cells) == 1 and len(study.scales) < 2
     ):
-        blocks.append(cells(study.cells, title=title, conf_level=study.conf_level))
+        rows = with_shared_notes(study.cells)
+        blocks.append(cells(rows, title=title, conf_level=study.conf_level))
     return Section("pooled", "Pooled reliability", blocks)
 
 

@@ -4,6 +4,7 @@ import pandas as pd
 
 from waistats._format import level
 from waistats.figures._rows import study_names
+from waistats.report._paper import with_shared_notes
 from waistats.report.blocks import Block, Figure, Listing, Paragraph, Section
 from waistats.report.discussion import declarations
 from waistats.report.forest import DEFAULT, Forest, forest_figure
@@ -70,7 +71,8 @@ def main_table(study: RGStudy) -> TableSpec:
         overall["scale"] = study.main_scale
     overall["coefficient_type"] = "alpha"
     frame = pd.concat([overall[rows.columns], rows], ignore_index=True)
-    return cells(frame, title=title, conf_level=study.conf_level)
+    shown = with_shared_notes(frame)
+    return cells(shown, title=title, conf_level=study.conf_level)
 
 
 def _results(study: RGStudy, forest: Forest) -> Section:
