@@ -33,6 +33,7 @@ SOURCES = {
         "coefficients_models",
         "coefficients_categorical",
         "two_level_lavaan",
+        "two_level_semtools",
         "ratings_lme4",
     ),
     synthesis.literature: (

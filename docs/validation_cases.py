@@ -214,7 +214,13 @@ def item_models() -> Iterator[Row]:
         n_resamples=100,
     )
     rows = table.to_frame().set_index("term")
+    peer = load("two_level_semtools")
+    six = ws.omega_categorical(cuts["six"], ci=None).estimate
+    yield Row("omega_categorical", "six", "compRelSEM", six, peer["categorical"])
     for level in ("between", "within"):
+        # its alphas are of lavaan's first step, which stops at three digits
+        ours, right = rows.loc[f"omega_{level}_ml", "estimate"], peer[f"omega_{level}"]
+        yield Row("two levels", "simulated", f"omega {level}, semTools", ours, right)
         name, found = "two levels", rows.loc[f"omega_{level}_ml"]
         alpha_ml = rows.loc[f"alpha_{level}_ml", "estimate"]
         yield Row(name, "simulated", f"alpha {level}", alpha_ml, case[f"alpha_{level}"])

@@ -44,6 +44,13 @@ def test_semtools(name, method, denominator):
     )
 
 
+def test_comprelsem():
+    """semTools' newer function gives the same as its older one."""
+    peer = json.loads((FOLDER / "two_level_semtools.json").read_text())
+    found = omega_categorical(SETS["six"]).estimate
+    assert found == pytest.approx(peer["categorical"], rel=1e-5)
+
+
 def by_scipy(thresholds: np.ndarray, r: np.ndarray, lam: np.ndarray) -> float:
     """Green and Yang's formula, cell by cell with SciPy's bivariate normal."""
 

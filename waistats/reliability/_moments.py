@@ -81,7 +81,9 @@ def centred(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     The mean of numbers near 1e15 is rounded to some tenths; its rounding is the mean of
     the deviations, and taken off where the first respondent shows that it may matter.
     """
-    mean = values.mean(axis=-2)
+    n = values.shape[-2]
+    # a product is several times as fast as a mean over rows
+    mean = np.ones(n) @ values / n
     away = values - mean[..., None, :]
     if away.size and np.abs(away[..., 0, :]).max() < 1e-8 * np.abs(mean).max():
         rest = away.mean(axis=-2)
