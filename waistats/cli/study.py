@@ -137,7 +137,7 @@ def generalize(
     forest_columns: Annotated[
         str | None,
         typer.Option(
-            help="Columns beside the forest plots: n, n_items, estimate, weight and any "
+            help="Columns next to the forest plots: n, n_items, estimate, weight and any "
             "column of the table, separated by commas."
         ),
     ] = None,

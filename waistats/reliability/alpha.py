@@ -250,8 +250,8 @@ def _end_note(values: FloatArray, ci: str) -> tuple[str, ...]:
     return (
         f"{percent(100 * end, 0)} of the answers are at one end of the scale. With 69% "
         f"there, 95% limits of {ci} held alpha in .84 to .87 of SIMULATED samples, "
-        f"{option('ci', 'jackknife')} in .92 to .95; {len(values)} respondents are too "
-        "few to show it.",
+        f"{option('ci', 'jackknife')} in .92 to .95; "
+        f"{counted(len(values), 'respondent')} are too few to show it.",
     )
 
 

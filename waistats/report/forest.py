@@ -28,7 +28,7 @@ class Forest:
     Attributes
     ----------
     columns : tuple of str or None
-        Columns of text beside the plot.
+        Columns of text next to the plot.
     by : str or None
         Column whose groups have a heading and a pooled value each.
     """

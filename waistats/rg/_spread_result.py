@@ -26,7 +26,7 @@ DESCRIPTIVE_K = 10
 
 WORDS = {
     "homogeneous": "No difference between the alphas was shown beyond sampling error, so "
-    "whether spread or error makes them differ cannot be told.",
+    "whether spread or error makes them differ cannot be determined.",
     "spread": "Differences in alpha reflect score spread, not measurement quality: the "
     "heterogeneity of error variance is clearly less than that of alpha, and alpha rises "
     "with the score variance.",

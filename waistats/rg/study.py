@@ -452,7 +452,7 @@ class RGStudy(Result):
         short : bool, default False
             Write four to six pages in the form of a paper instead of everything.
         forest_columns : sequence of str, optional
-            Columns of text beside the forest plots, as ``columns`` of
+            Columns of text next to the forest plots, as ``columns`` of
             `figures.forest`: ``"n"``, ``"n_items"``, ``"estimate"``, ``"weight"`` and any
             column of the coefficients.
         forest_by : str, optional
