@@ -131,6 +131,7 @@ def test_the_same_people_by_feldt(items):
     assert "Feldt (1980)" in str(found)
 
 
+@pytest.mark.slow
 def test_the_influence_test_keeps_its_level_with_ceiling():
     rng = np.random.default_rng(15)
     rejected = {"influence": 0, "feldt": 0}
@@ -244,6 +245,7 @@ def alpha_in(values: np.ndarray) -> float:
     return float(alpha_of(mean_and_covariance(values)[1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [10, 30, 60])
 def test_size_of_the_paired_default(n):
     """The influence test rejected .138 at n = 10 and .073 at n = 30.
@@ -277,6 +279,7 @@ def test_size_of_the_paired_default(n):
     assert abs(rejected["influence"] / runs - expected) < 0.0157
 
 
+@pytest.mark.slow
 def test_size_of_tests_of_three_alphas():
     """Equal alphas, 4,000 SIMULATED sets: three standard errors of .05 are .0103."""
     rng = np.random.default_rng(8)

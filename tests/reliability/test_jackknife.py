@@ -99,6 +99,7 @@ def test_with_missing_answers(missing):
     assert ordinal.se == pytest.approx(limits(refits, 0.0, "raw")[0], rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("m", [4, 12])
 @pytest.mark.parametrize("n", [30, 60])
 def test_coverage_of_alpha_with_a_strong_ceiling(n, m):

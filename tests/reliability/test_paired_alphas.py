@@ -140,6 +140,7 @@ def test_pairs_of_dependent_alphas():
     assert "15 pairs of alphas: see pairs." in str(many)
 
 
+@pytest.mark.slow
 def test_size_of_pairs_adjusted():
     """Three equal alphas of the same 40: any pair below .05 in at most .05 of samples.
 
@@ -158,6 +159,7 @@ def test_size_of_pairs_adjusted():
     assert simultaneous <= adjusted + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "m1", "m2", "spread", "feldt"),
     [(60, 6, 6, 1.2, 0.107), (60, 6, 6, 0.6, 0.245), (60, 3, 12, 1.0, 0.254)],
