@@ -8,8 +8,9 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
-from waistats import DataError, ModelError, effect_sizes, fit_meta, tables
+from waistats import DataError, ModelError, effect_sizes, figures, fit_meta, tables
 from waistats._labels import term_text
 from waistats.meta.multilevel.fit import fit_multilevel
 from waistats.practice import practice_table, predict_reliability
@@ -496,3 +497,25 @@ def test_importing_tables_loads_no_heavy_library():
         "('great_tables', 'openpyxl', 'docx', 'matplotlib')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_limits_that_explode_are_withheld_with_the_reason():
+    """A plain model of three studies far apart, in tables and figures."""
+    table = pd.DataFrame(
+        {
+            "study_id": list("ABC"), "estimate": [0.98, 0.55, 0.90], "n": [40, 60, 80],
+            "n_items": 12,
+        }
+    )  # fmt: skip
+    fit = fit_meta(effect_sizes(table))
+    made = tables.to_html(tables.pooled(fit))
+    low = fit.predict().iloc[0]["pi_low"]
+    assert low < -100
+    assert f"{low:.3f}".replace("-", "\N{MINUS SIGN}") not in made
+    assert f"{low:.3f}" not in made
+    assert "The prediction interval is withheld (too few studies" in made
+    assert "The confidence interval is withheld (too few studies" in made
+    axes = figures.forest(fit)
+    texts = [text.get_text() for text in axes.figure.findobj(Text)]
+    assert any("withheld, too few studies" in text for text in texts)
+    assert not any("[-" in text for text in texts)

@@ -27,7 +27,7 @@ def alpha_points(source: Any) -> FloatArray:
             "transformed "
             "back to alpha. effect_sizes() adds the column 'measure'."
         )
-    row = pooled_row(source, back_transform=True)
+    row = pooled_row(source, back_transform=True, withhold=False)
     points: FloatArray = row[list(POINTS)].to_numpy(dtype=float)
     return points
 

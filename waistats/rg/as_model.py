@@ -10,7 +10,7 @@ from waistats.errors import ModelError
 from waistats.meta._prediction import DEFAULT_PREDICTION
 from waistats.meta.multilevel.result import Model, MultilevelResult
 from waistats.meta.results import MetaResult
-from waistats.rg.pooling import ENDS, Pooled
+from waistats.rg.pooling import ENDS, Pooled, withheld_limits
 from waistats.rg.study import RGStudy
 from waistats.sensitivity.trim_and_fill import TrimAndFill
 
@@ -88,19 +88,28 @@ def as_independent(result: Any) -> Model:
 
 
 def pooled_row(
-    result: Any, back_transform: bool = False, *, prediction: str | None = None
+    result: Any,
+    back_transform: bool = False,
+    *,
+    prediction: str | None = None,
+    withhold: bool = True,
 ) -> pd.Series:
     """Return ``estimate, ci_low, ci_high, pi_low, pi_high`` of a pooled mean.
 
     The interval of a study is the one that it prints, with its prediction interval
-    unless ``prediction`` says which.
+    unless ``prediction`` says which. Limits that say nothing are withheld (NaN),
+    unless ``withhold`` is False and the result is a plain model.
     """
     pooled = as_pooled(result)
     if pooled is not None:
         if prediction is not None:
             pooled = replace(pooled, prediction=prediction)
         return pd.Series(pooled.interval(back_transform=back_transform))
-    row = as_model(result).predict(
-        back_transform=back_transform, prediction=prediction or DEFAULT_PREDICTION
-    )
-    return row[list(ENDS)].iloc[0].astype(float)
+    model, kind = as_model(result), prediction or DEFAULT_PREDICTION
+    alphas = model.predict(prediction=kind)[list(ENDS)].iloc[0].astype(float)
+    row = alphas
+    if not back_transform:
+        found = model.predict(back_transform=False, prediction=kind)
+        row = found[list(ENDS)].iloc[0].astype(float)
+    withheld = withheld_limits(alphas, model.measure)[0] if withhold else set()
+    return row.where(~row.index.isin(withheld))

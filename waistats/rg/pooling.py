@@ -3,7 +3,7 @@
 One level where rows are independent, three where studies give several coefficients.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -138,16 +138,7 @@ class Pooled(Frozen):
     @cached_property
     def _limits(self) -> tuple[set[str], tuple[str, ...]]:
         """Return the columns of limits that are not shown, and why."""
-        row = self._predicted
-        withheld: set[str] = set()
-        notes = []
-        for kind, name in (("ci", "confidence"), ("pi", "prediction")):
-            low, high = float(row[f"{kind}_low"]), float(row[f"{kind}_high"])
-            why = too_wide(low, high, self.fit.measure)
-            if why:
-                withheld |= {f"{kind}_low", f"{kind}_high"}
-                notes.append(f"The {name} interval is withheld ({why}).")
-        return withheld, tuple(notes)
+        return withheld_limits(self._predicted, self.fit.measure)
 
     def row(self) -> dict[str, Any]:
         """Return the pooled numbers on the alpha scale, for a frame."""
@@ -165,6 +156,29 @@ class Pooled(Frozen):
             "model": self.model,
             "note": self.note,
         }
+
+
+def withheld_limits(
+    row: Mapping[str, Any], measure: str | None
+) -> tuple[set[str], tuple[str, ...]]:
+    """Return the columns of limits that are not shown, and why.
+
+    Parameters
+    ----------
+    row : mapping
+        ``ci_low, ci_high, pi_low, pi_high`` on the alpha scale.
+    measure : str or None
+        The scale of the model; without one nothing is withheld but what is missing.
+    """
+    withheld: set[str] = set()
+    notes = []
+    for kind, name in (("ci", "confidence"), ("pi", "prediction")):
+        low, high = float(row[f"{kind}_low"]), float(row[f"{kind}_high"])
+        why = too_wide(low, high, measure)
+        if why:
+            withheld |= {f"{kind}_low", f"{kind}_high"}
+            notes.append(f"The {name} interval is withheld ({why}).")
+    return withheld, tuple(notes)
 
 
 def pool(

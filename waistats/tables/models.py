@@ -23,6 +23,7 @@ from waistats.errors import ModelError
 from waistats.meta.multilevel.robust import RobustResult
 from waistats.meta.results import FittedModel
 from waistats.rg.as_model import as_model, of_study, pooled_row
+from waistats.rg.pooling import withheld_limits
 from waistats.tables._build import simulated, spec
 from waistats.tables._spec import TableSpec
 
@@ -113,7 +114,8 @@ def pooled(results: Any, *, title: str = "Pooled Reliability") -> TableSpec:
 def _of_pooled(result: Any) -> tuple[str, ...]:
     """Return what a reader must know of a pooled result, its prediction included."""
     if isinstance(result, FittedModel):
-        return (*result.notes, *result.prediction_notes())
+        withheld = withheld_limits(result.predict().iloc[0], result.measure)[1]
+        return (*result.notes, *withheld, *result.prediction_notes())
     return tuple(getattr(result, "notes", ()))
 
 
