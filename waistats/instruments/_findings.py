@@ -22,7 +22,8 @@ FINDINGS = {
     "negative_alpha": "alpha of a keyed form is negative",
     "impossible_sd": "the standard deviation of the score is impossible",
     "item_gap": "numbered items were guessed, and the numbers have a gap",
-    "summary_row": "a row is called a total or a mean",
+    "summary_row": "a row is called, or holds, a total or a mean",
+    "items_in_rows": "items are in rows, respondents in columns",
     "score_item": "an item is the sum or the mean of all others",
     "repeated_person": "a person appears twice with different answers",
     "person_column": "a column looks like a person identifier and has repeated values",
@@ -144,6 +145,7 @@ _KEPT = {
     "item_gap": "they are taken as items",
     "repeated_person": "every row counts as another person",
     "summary_row": "these rows count as respondents",
+    "items_in_rows": "rows count as respondents",
     "score_item": "it counts as an item",
 }
 

@@ -1,5 +1,6 @@
 """A table as its source has it, before anything is read into it."""
 
+import unicodedata
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +25,8 @@ from waistats.io._numbers import (
     quoted,
 )
 
+# signs that letters of some scripts need
+_JOINERS = "\u200c\u200d"
 # wider tables are refused: reading takes time for each column
 MOST_COLUMNS = 32_767
 
@@ -107,9 +110,16 @@ def row_starts(table: RawTable) -> tuple[tuple[int, int], ...]:
 _LONGEST_NAME = 32_767
 
 
+def _seen(name: str) -> str:
+    """Return a name without signs that nobody sees: marks of direction, soft hyphens."""
+    if name.isascii():
+        return name
+    return "".join(c for c in name if unicodedata.category(c) != "Cf" or c in _JOINERS)
+
+
 def clean_names(source: str, names: Sequence[Any]) -> list[str]:
     """Return column names as stripped text; a repeated name is a DataError."""
-    texts = ["" if name is None else str(name).strip() for name in names]
+    texts = ["" if name is None else _seen(str(name)).strip() for name in names]
     if long := [
         i for i, text in enumerate(texts, start=1) if len(text) > _LONGEST_NAME
     ]:

@@ -180,9 +180,9 @@ def inspect_responses(
         range do not allow.
     ``item_gap``
         Items found by their numbers, such as q1-q6 and q10.
-    ``summary_row, score_item``
-        A last row that is called a total or a mean; an item that is the sum or the mean
-        of all others.
+    ``summary_row, score_item, items_in_rows``
+        A last row that is called a total or a mean, or holds it in every item; an item
+        that is the sum or the mean of all others; items in rows, respondents in columns.
     ``repeated_person``
         A person twice in one study and ``by`` cell, with different answers.
 

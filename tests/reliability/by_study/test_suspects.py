@@ -104,3 +104,46 @@ def test_words_that_mean_missing_among_numbers_are_missing_with_a_note(tmp_path)
     # rows are those of the file
     with pytest.raises(DataError, match=r"q5: 'typo' \(row 7\)"):
         w.reliability_by_study(str(tmp_path / "a.csv"), study="site")
+
+
+def whole_answers(n: int = 40) -> pd.DataFrame:
+    """Return SIMULATED answers to 12 items."""
+    rng = np.random.default_rng(12)
+    values = rng.normal(size=(n, 1)) + rng.normal(size=(n, 12))
+    names = [f"q{i}" for i in range(1, 13)]
+    return pd.DataFrame(np.clip(np.round(values + 4), 1, 7).astype(int), columns=names)
+
+
+@pytest.mark.parametrize("head", ["item", "Unnamed"])
+def test_items_in_rows_stop(head):
+    frame = whole_answers()
+    turned = frame.T.set_axis([f"p{i}" for i in range(1, 41)], axis=1)
+    turned.insert(0, head, list(frame))
+    found = w.inspect_responses(turned)
+    assert "items_in_rows" in found.to_frame()["finding"].tolist()
+    with pytest.raises(w.DataError, match="respondents in columns"):
+        w.reliability_by_study(turned.assign(site="A"), study="site", items="p")
+    people = frame.assign(person=[f"P{i}" for i in range(1, 41)])
+    assert (
+        "items_in_rows"
+        not in w.inspect_responses(people).to_frame()["finding"].tolist()
+    )
+
+
+@pytest.mark.parametrize("what", ["mean", "sum", "mean to two decimals"])
+def test_a_last_row_of_means_or_sums_stops(what):
+    frame = whole_answers()
+    last = frame.sum() if what == "sum" else frame.mean()
+    last = last.round(2) if "two" in what else last
+    added = pd.concat([frame, last.to_frame().T], ignore_index=True)
+    kinds = w.inspect_responses(added).to_frame()["finding"].tolist()
+    assert "summary_row" in kinds
+    assert (
+        "summary_row" not in w.inspect_responses(frame).to_frame()["finding"].tolist()
+    )
+
+
+def test_a_respondent_without_any_symptom_is_no_row_of_sums():
+    frame = whole_answers(8) * 0
+    kinds = w.inspect_responses(frame).to_frame()["finding"].tolist()
+    assert "summary_row" not in kinds

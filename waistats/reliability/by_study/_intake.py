@@ -58,6 +58,8 @@ from waistats.reliability.by_study._layout import (
 from waistats.reliability.by_study._people import likely_person, repeated_people
 from waistats.reliability.by_study._suspects import (
     far_answers,
+    item_rows,
+    mean_rows,
     score_items,
     summary_rows,
 )
@@ -166,6 +168,7 @@ def study_frame(
     if layout.long is None:
         answered = {c for plan in by_rater.values() for c in _of_plan(plan)}
         found += summary_rows(wide, answered, label)
+        found += item_rows(wide, answered)
     wide, blank = _filled(wide, layout, label)
     found += blank
 
@@ -180,6 +183,8 @@ def study_frame(
     check_reverse(gate, [read.columns for _, read in reads])
     together = np.column_stack([read.values for _, read in reads])
     found += _blank_rows(together, row)
+    if alone:
+        found += mean_rows(together, row)
     wide, kept, person, people = _persons(wide, layout, together, row)
     found += people
     carry = [

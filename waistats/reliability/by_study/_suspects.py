@@ -3,6 +3,7 @@
 Looked for where the answers are in memory and nothing declares what they can be.
 """
 
+import re
 from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
@@ -76,6 +77,84 @@ def summary_rows(
             )
         )
     return found
+
+
+# what heads, and numbers, items where they stand in rows
+_ITEM_HEADS = frozenset(
+    {"item", "items", "question", "questions", "variable", "statement", "frage"}
+)
+_ITEM_NAME = re.compile(r"(?:q|item|question|frage|wai[a-z_]*)[ _.-]?0*(\d+)", re.I)
+_ANY_NAME = re.compile(r"\D*?0*(\d+)")
+
+
+def item_rows(data: pd.DataFrame, items: Collection[object]) -> list[Finding]:
+    """Return a stop for a table with items in rows and respondents in columns."""
+    for column in data.columns:
+        cells = data[column]
+        if column in items or pd.api.types.is_numeric_dtype(cells.dtype):
+            continue
+        head = str(column).strip().casefold() in _ITEM_HEADS
+        shape = _ANY_NAME if head else _ITEM_NAME
+        found = [shape.fullmatch(str(cell).strip()) for cell in cells[:_MOST_TEXTS]]
+        numbers = [int(match[1]) for match in found if match]
+        if len(data) < 3 or numbers != list(range(1, len(data) + 1)):
+            continue
+        first, last = cells.iloc[0], cells.iloc[-1]
+        return [
+            Finding(
+                severity=STOP,
+                finding="items_in_rows",
+                where=str(column),
+                n=len(data),
+                example=str(first),
+                text=f"{column} holds the names of items, {first} to {last}, one in each "
+                "row: the table seems to have items in rows and respondents in columns",
+                advice="Transpose it, so that each row is a respondent; if rows are "
+                f"respondents: {option('accept', 'items_in_rows')}.",
+            )
+        ]
+    return []
+
+
+def mean_rows(values: FloatArray, row: Callable[[int], str]) -> list[Finding]:
+    """Return a stop for a last row that holds the means or the sums of those above.
+
+    Parameters
+    ----------
+    values : ndarray, shape (N, m)
+        Answers of all items.
+    row : callable
+        Label of a row by its place.
+    """
+    if values.shape[1] < 3:
+        return []
+    for place in range(max(_FEWEST, len(values) - _LAST), len(values)):
+        last, above = values[place], values[:place]
+        given = np.isfinite(above)
+        if not np.isfinite(last).all() or not given.any(axis=0).all():
+            continue
+        sums = np.where(given, above, 0.0).sum(axis=0)
+        means = sums / given.sum(axis=0)
+        for what, of in (("mean", means), ("sum", sums)):
+            near = (np.abs(last - of) < _ROUNDED).all()
+            # a respondent may answer as the mean of all, but not to two decimals, and 0
+            # where all above did, but not beyond them
+            beyond = np.nanmax(above) < last.max()
+            if near and (beyond if what == "sum" else (last != np.rint(last)).any()):
+                return [
+                    Finding(
+                        severity=STOP,
+                        finding="summary_row",
+                        where=row(place),
+                        n=1,
+                        example=row(place),
+                        text=f"{row(place)} holds the {what} of the rows above in every "
+                        "item: it is no respondent",
+                        advice="Delete it, and what follows below; if it is a "
+                        f"respondent: {option('accept', 'summary_row')}.",
+                    )
+                ]
+    return []
 
 
 def score_items(
