@@ -37,7 +37,7 @@ def _size(study: RGStudy, used: pd.Series) -> list[str]:
         )
     few = study.cells["estimate"].isna() | (study.cells["model"] == "three levels, t")
     small = int(few.sum())
-    if small:
+    if small and is_pooled(study):
         many = len(study.cells)
         of = "The only cell has" if many == 1 else f"All {counted(many, 'cell')} have"
         if small < many:

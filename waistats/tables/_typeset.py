@@ -22,6 +22,7 @@ _SIGNS = (
     (re.compile(r"\bsigma2\b"), "σ²"),
     (re.compile(r"\b([IHRr])2\b"), r"\1²"),
     (re.compile(r"(?<![\w.,/:-])-(?=\.?\d)"), "−"),
+    (re.compile(r"(?<=\d) - (?=\d+ = )"), " − "),
     (re.compile(r"(?<=\w)'(?=[a-z])"), "’"),
 )
 # a symbol counts as a statistic where a number or its degrees of freedom follow
