@@ -34,6 +34,8 @@ matplotlib; `ws.figures.save(ax, "name.svg")` writes a reproducible file, and
 CES-D (Bonett, 2010) and the bundled coefficients of the WAI; SIMULATED data are marked.
 
 ```python
+from matplotlib.pyplot import close
+
 import waistats as ws
 
 cesd = ws.effect_sizes(ws.load_dataset("cesd"))
@@ -44,7 +46,7 @@ study = ws.generalize(wai)
 
 def show(ax, name):
     ws.figures.save(ax, f"{name}.png", dpi=100)
-    ax.figure.clear()
+    close(ax.figure)
 ```
 """
 
