@@ -196,6 +196,46 @@ def test_below_four_degrees_of_freedom_the_wider_interval() -> None:
     np.testing.assert_allclose(shown["ci_low"], frame["ci_low"])
 
 
+def test_prediction_intervals_carry_the_uncertainty_of_tau2() -> None:
+    """Of an outcome those of its own model, moved to the estimate of all outcomes."""
+    data, V = table("simulated_scales")
+    fit = ws.fit_multivariate(data, outcome="outcome", V=V)
+    shown = fit.predict(back_transform=False, conf_level=0.9)
+    for row in shown.itertuples():
+        rows = data[data["outcome"] == row.outcome]
+        alone = ws.fit_meta(rows).predict(back_transform=False, conf_level=0.9)
+        low, high = float(alone["pi_low"][0]), float(alone["pi_high"][0])
+        assert row.pi_high - row.pi_low == pytest.approx(high - low, rel=0.02)
+        assert low < row.pi_low + (alone["estimate"][0] - row.estimate) + 0.05
+    known = fit.predict(back_transform=False, conf_level=0.9, prediction="metafor")
+    t = stats.t.ppf(0.95, fit.df)
+    half = t * np.sqrt(np.diag(fit.cov) + fit.tau2)
+    np.testing.assert_allclose(known["pi_high"] - known["estimate"], half)
+    np.testing.assert_allclose(known["ci_low"], shown["ci_low"])
+    with pytest.raises(ws.ModelError, match="prediction must be"):
+        fit.predict(prediction="bootstrap")
+
+
+@pytest.mark.slow
+def test_prediction_intervals_cover_new_true_values() -> None:
+    """SIMULATED: 10 studies of three outcomes with tau .1, where t covers .92."""
+    rng = np.random.default_rng(4)
+    held = []
+    for _ in range(80):
+        v = 8 / (3 * (rng.integers(30, 300, 10) - 2))
+        R = np.full((3, 3), 0.6) + 0.4 * np.eye(3)
+        u = rng.multivariate_normal(np.zeros(3), 0.01 * R, 10)
+        e = rng.multivariate_normal(np.zeros(3), R, 10) * np.sqrt(v)[:, None]
+        columns = {"study_id": np.repeat([f"S{i}" for i in range(10)], 3)}
+        columns |= {"scale": ["task", "bond", "goal"] * 10}
+        columns |= {"yi": (2 + u + e).ravel(), "vi": np.repeat(v, 3)}
+        fit = ws.fit_multivariate(pd.DataFrame(columns), within_correlation=0.6)
+        ends = fit.predict(back_transform=False)
+        z = [stats.norm.cdf(ends[c], 2, 0.1) for c in ("pi_low", "pi_high")]
+        held.append(np.mean(z[1] - z[0]))
+    assert np.mean(held) > 0.93
+
+
 def test_rows_of_one_outcome_each_are_one_level_models() -> None:
     data, V = table("simulated_scales")
     fit = ws.fit_multivariate(

