@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -20,6 +21,8 @@ SEED = 20260
 CANDIDATES = 48
 # below this share of coefficients nothing to speak of would be withheld
 FEW = 0.01
+# draws that a study keeps for its other checks, at most: 16 MB of them
+KEPT_DRAWS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,13 +122,31 @@ def power_of(
     total = np.sqrt(result.effects.vi + result.tau2)
     center = result.design.X @ result.beta
     share = float(special.ndtr((cut - center) / total).mean())
-    rng = np.random.default_rng(seed)
-    draw = _several if result.is_multilevel else _single
-    found = [rejects(draw(result, at, runs, rng)) for at in (-np.inf, cut)]
-    size, power = map(_rejected, found)
+    size, power = (_rejected(rejects(y)) for y in _literatures(result, cut, runs, seed))
     return Power(
         power=power, size=size, threshold=threshold, share=share, runs=runs, seed=seed
     )
+
+
+def _literatures(result: Model, cut: float, runs: int, seed: int) -> list[FloatArray]:
+    """Return effects (k, runs) where all are reported, and where few below the cut are.
+
+    Several checks ask for the same draws, which the study keeps unless they are many.
+    """
+
+    def drawn() -> list[FloatArray]:
+        rng = np.random.default_rng(seed)
+        draw = _several if result.is_multilevel else _single
+        return [draw(result, at, runs, rng) for at in (-np.inf, cut)]
+
+    if result.k * runs > KEPT_DRAWS:
+        return drawn()
+    parts: tuple[Any, ...] = (result.tau2,)
+    if result.is_multilevel:
+        parts = (result.sigma2, result.codes[0], result.V)
+    center = result.design.X @ result.beta
+    given = (center, result.effects.vi, *parts, cut, runs, seed)
+    return result.deferred.fits.once("literatures", given, drawn)
 
 
 def _rejected(p: FloatArray) -> float:
