@@ -22,7 +22,7 @@ from waistats.report.code import (
     r_code,
 )
 from waistats.report.limits import limitations
-from waistats.report.text import methods_paragraphs
+from waistats.report.method import methods_paragraphs
 
 # what R printed when it last ran this code, for machines without R
 STORED = Path(__file__).with_name("r_runs.json")

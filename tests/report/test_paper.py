@@ -13,11 +13,11 @@ from waistats.report.abstract import abstract_parts
 from waistats.report.blocks import words_of
 from waistats.report.discussion import practice
 from waistats.report.limits import limitations
+from waistats.report.method import methods_paragraphs
 from waistats.report.moderators import moderators
 from waistats.report.sections import study_sections
 from waistats.report.sources import induction
 from waistats.report.text import (
-    methods_paragraphs,
     moderators_sentence,
     results_paragraph,
 )

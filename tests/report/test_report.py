@@ -41,6 +41,7 @@ from waistats.report.checklist import (
 from waistats.report.code import python_code
 from waistats.report.folder import study_tables
 from waistats.report.limits import limitations
+from waistats.report.method import methods_paragraphs
 from waistats.report.moderators import model_sentence
 from waistats.report.render_html import study_page
 from waistats.report.render_word import study_document
@@ -48,7 +49,6 @@ from waistats.report.sections import study_sections
 from waistats.report.sources import flow_steps, search_words
 from waistats.report.text import (
     answers,
-    methods_paragraphs,
     moderators_sentence,
     results_paragraph,
 )

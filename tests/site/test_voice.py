@@ -29,8 +29,8 @@ MANY = {
     ("report/robustness.py", "count(len(rows))"),
     ("report/robustness.py", "found.k"),
     ("report/text.py", "count(row['n'])"),
-    ("report/text.py", "studies"),
-    ("report/text.py", "three.k"),
+    ("report/method.py", "studies"),
+    ("report/method.py", "three.k"),
 }
 
 

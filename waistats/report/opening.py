@@ -18,9 +18,9 @@ from waistats.report.blocks import (
     Section,
     embed,
 )
+from waistats.report.method import methods_paragraphs
 from waistats.report.text import (
     answers,
-    methods_paragraphs,
     other_kinds,
     own_rows,
     results_paragraph,

@@ -9,12 +9,12 @@ from waistats.report.blocks import Block, Figure, Listing, Paragraph, Section
 from waistats.report.discussion import declarations
 from waistats.report.forest import DEFAULT, Forest, forest_figure
 from waistats.report.limits import limitations
+from waistats.report.method import methods_paragraphs
 from waistats.report.moderators import model_sentence
 from waistats.report.opening import descriptives, summary
 from waistats.report.robustness import on_part, reporting_words, sensitivity_words
 from waistats.report.sources import flow, search_words
 from waistats.report.text import (
-    methods_paragraphs,
     named_tests,
     opened,
     own_rows,

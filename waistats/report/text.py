@@ -22,31 +22,18 @@ from waistats.meta._verdict import enough_df
 from waistats.report._paper import for_paper
 from waistats.rg.descriptives import kinds
 from waistats.rg.induction import induction_rate
-from waistats.rg.pooling import FEWEST_TO_POOL, likelihood
+from waistats.rg.pooling import FEWEST_TO_POOL
 from waistats.rg.study import RGStudy
 
-SCALE_WORDS = {
-    "bonett": "−ln(1 − α) (Bonett, 2002), whose variance depends on the numbers of "
-    "respondents and items alone",
-    "hakstian-whalen": "1 − (1 − α)^(1/3) (Hakstian & Whalen, 1976)",
-    "raw": "the scale of alpha itself, untransformed",
-    "fisher-z": "Fisher’s z (whose variance is not right for alpha)",
-}
-# the same for an abstract
+# scales of analysis, for an abstract
 SHORT_SCALE = {
     "bonett": "the Bonett scale, −ln(1 − α)",
     "hakstian-whalen": "the Hakstian–Whalen scale, 1 − (1 − α)^(1/3)",
     "raw": "the scale of alpha itself",
     "fisher-z": "Fisher’s z scale",
 }
-BIAS_WORDS = {
-    "none": "",
-    "bonett": ", less the bias of that scale by Bonett’s term, ln(n/(n − 1))",
-    "exact": ", less the bias of that scale by the exact distribution of alpha for "
-    "normal parallel items",
-}
 _NAMES = {"pct_female": "percentage of women"}
-_FEWEST = {3: "three"}.get(FEWEST_TO_POOL, str(FEWEST_TO_POOL))
+FEWEST_WORD = {3: "three"}.get(FEWEST_TO_POOL, str(FEWEST_TO_POOL))
 # what a reliability is good enough for, by the most common convention
 USES = {
     0.70: "early stages of research",
@@ -159,7 +146,7 @@ def not_pooled(study: RGStudy) -> str:
         said.append(
             f"Alphas of {number} are too few to be pooled; they are described only."
             if number
-            else f"No scale has alphas of {_FEWEST} studies; they are described only."
+            else f"No scale has alphas of {FEWEST_WORD} studies; they are described only."
         )
     for _, row in found.iterrows():
         said.append(
@@ -171,7 +158,7 @@ def not_pooled(study: RGStudy) -> str:
     if not found.empty or said:
         return " ".join(said)
     return (
-        f"Fewer than {_FEWEST} studies give the same kind of coefficient of the same "
+        f"Fewer than {FEWEST_WORD} studies give the same kind of coefficient of the same "
         "scale; the coefficients are described only."
     )
 
@@ -536,172 +523,6 @@ def other_kinds(study: RGStudy) -> dict[str, int]:
 def is_pooled(study: RGStudy) -> bool:
     """Return whether anything is pooled: the overall model, or another kind or cell."""
     return study.pooled is not None or bool(study.scales["estimate"].notna().any())
-
-
-def methods_paragraphs(study: RGStudy) -> list[str]:
-    """Return the methods of the analysis as a paper states them."""
-    opening = (
-        "This is a reliability generalization study (Vacha-Haase, 1998) of "
-        f"{of_title(study)}, reported by the REGEMA checklist (Sánchez-Meca et al., "
-        "2021). "
-    )
-    if not is_pooled(study):
-        return [
-            f"{opening}Fewer than {_FEWEST} studies give the same kind of coefficient of "
-            "the same scale, so the coefficients are described and not pooled; nothing "
-            "was tested."
-        ]
-    shown = level(study.conf_level)
-    others = study.scales[study.scales["estimate"].notna()]
-    others = others[~others["coefficient_type"].isin(ALPHA_TYPES)]
-    letter = "α" if study.pooled is not None else "ρ"
-    words = SCALE_WORDS[study.measure].replace("α", letter)
-    if study.pooled is None:
-        words = words.partition(", whose")[0]
-        words = words.replace("the scale of alpha itself", "their own scale")
-    opening += (
-        f"Coefficients were pooled on {words}"
-        f"{BIAS_WORDS[study.bias] if study.pooled is not None else ''}; larger values mean "
-        "higher reliability. They were weighted by the inverse of their variance; "
-        "estimates and the ends of intervals were back-transformed to the scale of "
-        f"{'alpha' if study.pooled is not None else 'the coefficients'}."
-    )
-    if len(others):
-        names = joined(dict.fromkeys(map(kind_words, others["coefficient_type"])))
-        opening += (
-            f" Variances of {names} coefficients come from the standard errors or "
-            "intervals printed with them, or from their own sampling distributions."
-        )
-    closing = (
-        f"Heterogeneity is described by tau, the {shown} prediction interval for the "
-        f"true reliability of a new population{_prediction(study)}, Q and I2. Totals "
-        "and subscales, and kinds of coefficients, were never pooled together. Cells of "
-        f"fewer than {_FEWEST} studies are described only. {_tested(study)}"
-    )
-    if study.pooled is not None:
-        closing += (
-            " Sensitivity: leaving out each study, influence diagnostics, small-study "
-            "tests (Egger et al., 1997), selection models, and the result under every "
-            "defensible specification."
-        )
-    return [f"{opening} {' '.join(_model(study))}", closing]
-
-
-def _tested(study: RGStudy) -> str:
-    """Return how moderators were tested, or what a test would have needed."""
-    needs = (
-        "numbers where at least ten studies have a value, categories where at least two "
-        "levels have four studies"
-    )
-    many = int(study.screen["p_value"].notna().sum())
-    if not many:
-        text = (
-            f"Moderators were to be tested where the data allow it ({needs}); none was"
-        )
-    else:
-        text = f"Moderators were tested one at a time, {needs}"
-    if many > 1:
-        text += "; p values are adjusted for the number of tests (Holm, 1979)"
-    if study.moderator_model is not None:
-        text += f". {_together(study)}"
-    return f"{text}."
-
-
-def _together(study: RGStudy) -> str:
-    """Return that moderators were also tested in one model."""
-    words = formula_words(study)
-    many = " and " in words
-    if not many:
-        return f"A model with {words} gives the predictive equation"
-    return (
-        f"One model with {words} tests them together and gives the predictive equation"
-    )
-
-
-def _prediction(study: RGStudy) -> str:
-    """Return how one-level prediction intervals are made."""
-    if study.prediction == "metafor" or study.method == "CE":
-        return ""
-    if study.pooled is not None and study.pooled.dependent:
-        return (
-            " (by t on the number of studies less one in models of three levels, with the "
-            "uncertainty of the heterogeneity variance in those of one level)"
-        )
-    return " (with the uncertainty of the heterogeneity variance in it)"
-
-
-def _estimator(study: RGStudy) -> str:
-    """Return the estimators that were used, by the levels of the models."""
-    cited = {"REML": "REML (Viechtbauer, 2005)"}
-    three = likelihood(study.method)
-    own = cited.get(study.method, study.method)
-    if study.pooled is None or not study.pooled.dependent or three == study.method:
-        return own
-    return f"{own} in models of one level and by {cited[three]} in those of three"
-
-
-def _common_effect(study: RGStudy) -> str:
-    """Return that the effect was taken as common, and where it could not be."""
-    if study.pooled is None or not study.pooled.dependent:
-        return "A common-effect model was fitted."
-    return (
-        "Common-effect models were fitted where no study gives two coefficients, else "
-        f"models of three levels by {likelihood(study.method)}."
-    )
-
-
-def _model(study: RGStudy) -> list[str]:
-    """Return what was fitted, and how intervals are made."""
-    parts = []
-    if study.method == "CE":
-        parts.append(_common_effect(study))
-    else:
-        parts.append(
-            "Random-effects models were fitted, since populations differ in reliability; "
-            f"the heterogeneity variance was estimated by {_estimator(study)}."
-        )
-    knapp = "Intervals and tests use t with Knapp and Hartung’s variance"
-    if study.pooled is None or not study.pooled.dependent:
-        fit = None if study.pooled is None else study.pooled.fit
-        adhoc = fit is not None and fit.small_sample == "knapp-hartung-adhoc"
-        form = (
-            ", in the overall model in its ad hoc form, which is never smaller than the "
-            "variance of the model"
-            if adhoc
-            else ""
-        )
-        return [*parts, f"{knapp} (Knapp & Hartung, 2003){form}."]
-    three = study.pooled.fit
-    assert three.is_multilevel
-    correlation = study.within_correlation
-    unit = "sample" if "sample_id" in study.effects else "study"
-    errors = (
-        f"correlated {correlation:g} within a {unit}" if correlation else "independent"
-    )
-    if study.V is not None:
-        errors = "correlated as the responses of the same persons show"
-    studies = three.n_levels[three.levels[0]]
-    parts.append(
-        f"Since {studies} studies gave {three.k} coefficients of the {study.main_scale} "
-        "scale, the overall model has three levels (sampling, coefficients within "
-        f"studies, studies), with sampling errors taken as {errors}."
-    )
-    if study.pooled.robust is not None:
-        parts.append(
-            "Its confidence interval and tests of moderators are cluster-robust (CR2 with "
-            "Satterthwaite’s degrees of freedom, or those of Hotelling’s T²; Pustejovsky & "
-            "Tipton, 2018)."
-        )
-    else:
-        parts.append(
-            "There are too few studies for a cluster-robust interval, so the interval is "
-            "the model’s, on t."
-        )
-    parts.append(
-        "Where no study gives two coefficients, models have one level and "
-        f"{knapp[0].lower()}{knapp[1:]} (Knapp & Hartung, 2003)."
-    )
-    return parts
 
 
 def results_paragraph(study: RGStudy) -> str:
