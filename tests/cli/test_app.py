@@ -61,9 +61,9 @@ def test_generalize_writes_a_folder(mibs, tmp_path, capsys):
     wrong = ("generalize", mibs, "--columns", "alpha=estimate", "--figure-format")
     assert run(*wrong, "gif") == 2
     assert "--figure-format must be" in capsys.readouterr().err
-    assert run(*wrong[:-1], "--forest-by", "yaer") == 2
+    assert run(*wrong[:-1], "--forest-by", "jear") == 2
     assert (
-        "--forest-by: the coefficients have no column 'yaer'" in capsys.readouterr().err
+        "--forest-by: the coefficients have no column 'jear'" in capsys.readouterr().err
     )
     forced = run(
         "generalize", mibs, "--columns", "alpha=estimate", "--output", out, "--force"

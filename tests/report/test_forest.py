@@ -97,7 +97,7 @@ def test_columns_without_room_are_named():
     [
         ({"columns": ["cuontry", "x"]}, r"'cuontry' \(did you mean 'country'.*'x'"),
         ({"columns": "country"}, "takes a sequence"),
-        ({"by": "contry"}, r"forest_by=.*did you mean 'country'"),
+        ({"by": "kountry"}, r"forest_by=.*did you mean 'country'"),
         ({"by": "scale"}, "one scale only"),
     ],
 )

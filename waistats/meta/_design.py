@@ -13,7 +13,7 @@ from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
-from waistats.meta._encoding import Encoding, encode
+from waistats.meta._encoding import Encoding, check_finite, encode, places
 from waistats.meta._formula import Formula, in_formula, parse_formula
 
 
@@ -24,7 +24,7 @@ def check_variables(data: pd.DataFrame, variables: tuple[str, ...], where: str) 
         words = [f"{v}{near(v, map(str, data.columns))}" for v in absent]
         raise DataError(f"Moderators are not columns of {where}: {listing(words)}.")
     problems = [
-        f"{name} in {_places(data, np.flatnonzero(blank))}"
+        f"{name} in {places(data, np.flatnonzero(blank))}"
         for name, blank in blanks(data, variables).items()
     ]
     if problems:
@@ -101,7 +101,7 @@ def check_numbers(data: pd.DataFrame, formula: Formula) -> None:
             odd = odd_cells(data[column]) if column not in _NAMES else []
             if odd:
                 cells = listing(
-                    f"{str(data[column].iloc[i])!r} ({_places(data, [i])})" for i in odd
+                    f"{str(data[column].iloc[i])!r} ({places(data, [i])})" for i in odd
                 )
                 shown = in_formula(column)
                 problems.append(
@@ -166,16 +166,6 @@ def check_levels(
             )
 
 
-def check_finite(X: FloatArray, text: str, data: pd.DataFrame) -> None:
-    """Raise a DataError that names the rows where a moderator is not finite."""
-    bad = np.flatnonzero(~np.isfinite(X).all(axis=1))
-    if len(bad):
-        raise DataError(
-            f"moderators {text!r} are not finite in {_places(data, bad)}, such as a "
-            "logarithm of zero."
-        )
-
-
 def check_rank(X: FloatArray, names: tuple[str, ...]) -> None:
     """Raise a ModelError that names the columns that repeat others."""
     k, p = X.shape
@@ -212,12 +202,6 @@ def check_rank(X: FloatArray, names: tuple[str, ...]) -> None:
             f"These columns of the model are {why}: {listing(redundant)}. Leave them "
             "out or merge levels."
         )
-
-
-def _places(data: pd.DataFrame, rows: Any) -> str:
-    if "study_id" in data:
-        return listing(f"study_id {data['study_id'].iloc[i]}" for i in rows)
-    return "rows " + listing(i + 1 for i in rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -54,6 +54,7 @@ class Encoding:
     def matrix(self, data: pd.DataFrame) -> _Array:
         """Return the design of new rows, of shape (rows, p)."""
         frame = _computed(self.formula, data, self.prefix, dict(self.state))
+        _check_computed(self.formula, frame, data)
         _check_levels(self.formula, frame, self.prefix, fitted=False)
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -83,6 +84,7 @@ def encode(formula: Formula, data: pd.DataFrame) -> tuple[_Array, Encoding]:
     prefix = _free_prefix(data)
     state: dict[str, tuple[float, float]] = {}
     frame = _computed(formula, data, prefix, state)
+    _check_computed(formula, frame, data)
     _check_levels(formula, frame, prefix, fitted=True)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -173,6 +175,22 @@ def _free_prefix(data: pd.DataFrame) -> str:
     return prefix
 
 
+def check_finite(X: _Array, text: str, data: pd.DataFrame) -> None:
+    """Raise a DataError that names the rows where a moderator is not finite."""
+    bad = np.flatnonzero(~np.isfinite(X).all(axis=1))
+    if len(bad):
+        raise DataError(
+            f"moderators {text!r} are not finite in {places(data, bad)}, such as a "
+            "logarithm of zero or the root of a negative number."
+        )
+
+
+def places(data: pd.DataFrame, rows: Any) -> str:
+    if "study_id" in data:
+        return listing(f"study_id {data['study_id'].iloc[i]}" for i in rows)
+    return "rows " + listing(i + 1 for i in rows)
+
+
 def _computed(
     formula: Formula,
     data: pd.DataFrame,
@@ -195,6 +213,12 @@ def _computed(
             values = _Evaluator(factor, data, state).value(node)
             columns[name] = np.broadcast_to(values, len(data)).astype(float)
     return pd.DataFrame(columns, index=pd.RangeIndex(len(data)))
+
+
+def _check_computed(formula: Formula, frame: pd.DataFrame, data: pd.DataFrame) -> None:
+    """Raise a DataError where arithmetic gave what is not finite."""
+    numbers = frame.select_dtypes("number").to_numpy(dtype=float)
+    check_finite(numbers, formula.text, data)
 
 
 def _check_levels(
