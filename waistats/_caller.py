@@ -22,6 +22,8 @@ _COMMANDS = {
     "score": "waistats alpha FILE",
     "summarize_responses": "waistats summarize FILE",
     "generalize": "waistats generalize FILE",
+    "load_dataset": "waistats data save {} FILE",
+    "fetch_dataset": "waistats data fetch {}",
 }
 
 
@@ -75,15 +77,18 @@ def option(name: str, value: object = None) -> str:
     return f"{flag} {_typed(name, value)}"
 
 
-def command(function: str) -> str:
+def command(function: str, argument: str | None = None) -> str:
     """Return a function of the package as the caller calls it.
 
-    >>> command("audit_keys")
-    'audit_keys()'
+    >>> command("audit_keys"), command("fetch_dataset", "manylabs_swls")
+    ('audit_keys()', "fetch_dataset('manylabs_swls')")
+    >>> with calling("terminal"):
+    ...     command("fetch_dataset", "manylabs_swls")
+    'waistats data fetch manylabs_swls'
     """
     if _CALLER.get() == PYTHON:
-        return f"{function}()"
-    return _COMMANDS.get(function, function)
+        return f"{function}({'' if argument is None else repr(argument)})"
+    return _COMMANDS.get(function, function).format(argument)
 
 
 def words_option() -> str:

@@ -134,3 +134,34 @@ def test_sums_are_sent_to_the_command_that_takes_them(tmp_path, capsys):
     assert (
         "sums of answers, not a table: waistats alpha FILE" in capsys.readouterr().err
     )
+
+
+def test_a_hint_of_columns_can_be_typed_as_it_is(tmp_path, capsys):
+    """It repeats what was renamed already; options given twice add up."""
+    file = tmp_path / "alphas.csv"
+    file.write_text("Study,alpha,N,items\nA,.9,100,12\nB,.8,90,12\nC,.85,80,12\n")
+    assert main(["check", str(file), "--columns", "alpha=estimate"]) == 2
+    told = capsys.readouterr().out
+    assert "The table has Study, alpha, N, items." in told
+    hint = "--columns alpha=estimate,Study=study_id,N=n,items=n_items"
+    assert hint in told
+    assert main(["check", str(file), *hint.split()]) == 0
+    more = ["--columns", "Study=study_id,N=n", "--columns", "items=n_items"]
+    assert main(["check", str(file), "--columns", "alpha=estimate", *more]) == 0
+
+
+def test_a_column_that_is_not_there_is_answered_by_those_that_are(tmp_path, capsys):
+    file = tmp_path / "answers.csv"
+    file.write_text("Klinik,q1,q2\nA,1,2\nA,2,2\nB,3,4\nB,4,4\n")
+    assert main(["alpha", str(file), "--study", "site", "--items", "q"]) == 2
+    told = capsys.readouterr().err
+    assert "no column 'site'. The columns are Klinik, q1, q2." in told
+
+
+def test_data_sets_are_named_by_the_command_that_brings_them(capsys):
+    assert main(["data", "path", "wai"]) == 2
+    assert (
+        "comes with waistats: waistats data save wai FILE." in capsys.readouterr().err
+    )
+    assert main(["data", "save", "manylabs_swls", "x.csv"]) == 2
+    assert "waistats data fetch manylabs_swls brings it" in capsys.readouterr().err

@@ -195,7 +195,7 @@ def test_a_loaded_table_is_the_callers_own():
         ("manylabs_swls", r"fetch_dataset\('manylabs_swls'\)"),
         ("manylabs/data_2.12.1", r"fetch_dataset\('manylabs/data_2.12.1'\)"),
         ("instruments", "list_instruments"),
-        ("none", "no data set 'none'; load_dataset knows wai"),
+        ("none", "no data set 'none'; there are wai"),
         (["wai"], "must be a string; got"),
     ],
 )

@@ -42,7 +42,7 @@ def test_the_published_coefficients_show_form_and_rater_first(made):
     assert said.startswith("75 coefficients of 27 studies: the values found")
     for part in (
         "35 coefficients of 11 studies can be pooled; 40 cannot",
-        "10 are from remote sessions, and 19 were computed by the coder",
+        "10 are from treatment at a distance, and 19 were computed by the coder",
         "5 of 29 studies induce reliability",
         "not a rate for the literature",
         made.wai.sentence(),

@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -104,6 +104,22 @@ def pages() -> Iterator[tuple[str, str]]:
         cells = json.loads(path.read_text("utf-8"))["cells"]
         told = ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"]
         yield path.relative_to(ROOT).as_posix(), "\n\n".join(told)
+    # codebooks are shown by `waistats data list` and in every coding sheet
+    for path in sorted((ROOT / "data").glob("*.json")):
+        told = texts_in(json.loads(path.read_text("utf-8")))
+        yield path.relative_to(ROOT).as_posix(), "\n\n".join(dict.fromkeys(told))
+    for path in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")):
+        yield path.relative_to(ROOT).as_posix(), path.read_text("utf-8")
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Yield all texts of a JSON file."""
+    if isinstance(value, str):
+        yield value
+    parts = value.values() if isinstance(value, dict) else value
+    if isinstance(parts, Iterable) and not isinstance(parts, str):
+        for part in parts:
+            yield from texts_in(part)
 
 
 def test_no_avoided_wording_on_pages():

@@ -35,8 +35,10 @@ Word = Annotated[
     bool, typer.Option("--word", help="Also write the report as a Word document.")
 ]
 Columns = Annotated[
-    str | None,
-    typer.Option(help="Rename columns, yours=ours, such as alpha=estimate,N=n."),
+    list[str] | None,
+    typer.Option(
+        help="Rename columns, yours=ours, such as alpha=estimate,N=n; repeatable."
+    ),
 ]
 Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel file.")]
 ConfLevel = Annotated[float, typer.Option(help="Confidence level.")]

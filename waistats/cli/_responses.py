@@ -31,7 +31,7 @@ from waistats.cli._options import (
     Where,
 )
 from waistats.cli._terminal import names_of, words_of
-from waistats.errors import DataError, near
+from waistats.errors import DataError, listing, near
 
 _Command: TypeAlias = Callable[..., None]
 _RANGE = re.compile(r"\s*([-+]?[\d.]+)\s*(?::|\.\.|,|\bto\b)\s*([-+]?[\d.]+)\s*")
@@ -226,7 +226,8 @@ def _check_columns(
                     f"--{name}: there is no column {column!r}{near(column, known)}"
                 )
     if absent:
-        raise DataError(f"{file}: {'; '.join(absent)}.")
+        told = "; ".join(absent)
+        raise DataError(f"{file}: {told}. The columns are {listing(known, 20)}.")
 
 
 def listed_notes(notes: Sequence[str]) -> str:
@@ -238,7 +239,6 @@ def listed_notes(notes: Sequence[str]) -> str:
 
 def items_missing(file: Path, given: Typed) -> DataError:
     """Return what to say where neither items nor a form are named, with what is seen."""
-    from waistats.errors import listing
     from waistats.instruments.scoring import numbered_sets
 
     start = "Give --items or --instrument"

@@ -20,12 +20,12 @@ from waistats._files import set_shield
 from waistats.errors import DataError, WaistatsError, visible
 
 
-def pairs_of(text: str | None) -> dict[str, str] | None:
-    """Return ``a=b,c=d`` as a mapping."""
-    if not text:
+def pairs_of(texts: Sequence[str] | None) -> dict[str, str] | None:
+    """Return ``a=b,c=d`` of one option, or of several, as a mapping."""
+    if not texts:
         return None
     pairs = {}
-    for part in text.split(","):
+    for part in ",".join(texts).split(","):
         left, equals, right = part.partition("=")
         if not (equals and left.strip() and right.strip()):
             raise DataError(

@@ -43,11 +43,9 @@ def _kept_input() -> Iterator[Path]:
         yield kept
 
 
-def _check(file: Path, columns: str | None, given: Typed) -> None:
-    kind, answers = (
-        ("coefficients", None) if columns is not None else _kind(file, given)
-    )
-    if columns is None and (given.options or kind == "responses"):
+def _check(file: Path, columns: list[str] | None, given: Typed) -> None:
+    kind, answers = ("coefficients", None) if columns else _kind(file, given)
+    if not columns and (given.options or kind == "responses"):
         _check_responses(file, answers, given)
     else:
         _check_coefficients(file, columns, given, known=kind != "unknown")
@@ -86,7 +84,7 @@ def _check_responses(file: Path, answers: Any, given: Typed) -> None:
 
 
 def _check_coefficients(
-    file: Path, columns: str | None, given: Typed, *, known: bool
+    file: Path, columns: list[str] | None, given: Typed, *, known: bool
 ) -> None:
     from waistats._format import counted
     from waistats.errors import visible
@@ -126,7 +124,7 @@ def _refuse_unknown(file: Path, found: Any) -> None:
     raise DataError(
         f"{_called(file)} holds neither a table of coefficients (study_id, estimate, n, "
         "n_items) nor answers to numbered items, such as q1 to q12; its columns are "
-        f"{columns}. Name the items with --items; for one row an answer give --person, "
+        f"{columns}. Name the items with --items; for one row per answer give --person, "
         "--item and --value; name the columns of a table with --columns."
     )
 

@@ -95,7 +95,7 @@ def collection_facts(wai: RGStudy, induction: InductionRate) -> list[str]:
         "studies: the values found on open-access pages, not a systematic review",
         f"{counted(len(used), 'coefficient')} of {used['study_id'].nunique()} studies "
         f"can be pooled; {len(table) - len(used)} cannot. Of these, {int(away.sum())} "
-        f"are from remote sessions, and {int(computed.sum())} were computed by the "
+        f"are from treatment at a distance, and {int(computed.sum())} were computed by the "
         "coder from open answers",
         f"In addition, {rate['induced']} of {rate['k']} studies induce reliability "
         "instead of reporting it; the search targeted coefficients, so this is not "

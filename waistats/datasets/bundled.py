@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from waistats._caller import command
 from waistats._files import data_json, data_path
 from waistats.datasets.simulated_studies import simulate_hanson_study
 from waistats.errors import DataError, listing, near
@@ -99,8 +100,8 @@ def load_dataset(name: str) -> pd.DataFrame:
     remote = data_json("remote.json")["datasets"]
     if name in remote or name in {a for e in remote.values() for a in e["aliases"]}:
         raise DataError(
-            f"{name!r} does not come with waistats: fetch_dataset({name!r}) brings it "
-            "into your cache."
+            f"{name!r} does not come with waistats: "
+            f"{command('fetch_dataset', str(name))} brings it into your cache."
         )
     if name == "instruments":
         raise DataError(
@@ -109,7 +110,7 @@ def load_dataset(name: str) -> pd.DataFrame:
     known = [*tables, *GENERATED]
     raise DataError(
         f"there is no data set {name!r}{near(name, [*known, *by_file])}; "
-        f"load_dataset knows {listing(known)}, fetch_dataset {listing(remote)}."
+        f"there are {listing(known)}, and to be downloaded {listing(remote)}."
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from waistats._caller import command
 from waistats._files import data_json
 from waistats.datasets.bundled import list_datasets
 from waistats.errors import DataError, listing, near
@@ -181,7 +182,9 @@ def remote_file(name: str) -> RemoteFile:
     names = list(registry["datasets"])
     here = list_datasets()
     if name in set(here.loc[here["kind"] != "remote", "name"]):
-        raise DataError(f"{name!r} comes with waistats: load_dataset({name!r}).")
+        raise DataError(
+            f"{name!r} comes with waistats: {command('load_dataset', str(name))}."
+        )
     raise DataError(
         f"there is no remote data set {name!r}{near(str(name), names)}; there are "
         f"{listing(names)}."
@@ -197,9 +200,9 @@ def _cached(entry: RemoteFile) -> Path:
 
 def _by_hand(entry: RemoteFile, place: Path) -> str:
     return (
-        f"Download {entry.address} by hand, save it as {place}, and call "
-        f"fetch_dataset({entry.name!r}) again; or set WAISTATS_CACHE to a folder that "
-        f"holds {entry.cache}."
+        f"Download {entry.address} by hand, save it as {place}, and repeat "
+        f"{command('fetch_dataset', entry.name)}; or set WAISTATS_CACHE to a folder "
+        f"that holds {entry.cache}."
     )
 
 

@@ -550,6 +550,7 @@ def rename_columns(table: RawTable, columns: Mapping[str, str]) -> RawTable:
         table,
         frame=table.frame.rename(columns=new),
         letters={new[name]: letter for name, letter in table.letters.items()},
+        renamed=table.renamed | dict(columns),
     )
 
 
@@ -565,9 +566,12 @@ def missing_columns(table: RawTable, missing: Sequence[str]) -> list[Finding]:
         close = get_close_matches(wanted, left, n=1, cutoff=0.75)
         for name in [*exact, *close][:1]:
             guesses[name] = wanted
-    advice = f"The table has {listing(table.frame.columns)}. "
+    spelled = {new: old for old, new in table.renamed.items()}
+    own = [spelled.get(str(name), name) for name in table.frame]
+    advice = f"The table has {listing(own)}. "
     if guesses:
-        advice += f"Did you mean {option('columns', guesses)}?"
+        told = table.renamed | guesses
+        advice += f"Did you mean {option('columns', told)}?"
         return _absent(missing, advice)
     sets = numbered_sets(table.frame.columns) if len(missing) == len(REQUIRED) else []
     if sets:

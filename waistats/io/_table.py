@@ -59,6 +59,8 @@ class RawTable:
         What was decided when the table was read.
     codes : bool
         Whether answers may be codes such as ``A1 ... A5``.
+    renamed : dict
+        Columns that the user renamed, old name to new.
     """
 
     source: str
@@ -73,6 +75,7 @@ class RawTable:
     spelled: dict[str, dict[Any, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     codes: bool = False
+    renamed: dict[str, str] = field(default_factory=dict)
 
     def place(self, row: int, column: str = "") -> Place:
         """Return where a row, or a cell of it, is in the source."""
