@@ -14,7 +14,6 @@ TOGETHER = {
     "app": "app/test_page.py",
     "cli": "cli/test_app.py",
     "project": "project/test_project.py",
-    "report": "report/test_report.py",
     "tables": "tables/test_tables.py",
 }
 # modules whose tests stand in the file of another one, which they serve
@@ -40,7 +39,7 @@ ELSEWHERE = {
     "rg/correlates": "rg/test_descriptives.py",
     "rg/generalize": "rg/test_study.py",
     "rg/length": "rg/test_descriptives.py",
-    "rg/robustness": "report/test_report.py",
+    "rg/robustness": "report/test_robustness.py",
     "sensitivity/trim_and_fill": "sensitivity/test_small_study.py",
     "sensitivity/unreported": "sensitivity/test_multiverse.py",
 }

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 from functools import cache
@@ -13,7 +14,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats import effect_sizes, fit_meta, generalize, load_dataset, read_coefficients
+from waistats import (
+    effect_sizes,
+    fit_meta,
+    generalize,
+    load_dataset,
+    read_coefficients,
+)
 from waistats.datasets.simulated_studies import simulate_literature
 from waistats.report.code import (
     covariance_frame,
@@ -21,12 +28,16 @@ from waistats.report.code import (
     python_code,
     r_code,
 )
-from waistats.report.limits import limitations
 from waistats.report.method import methods_paragraphs
+from waistats.report.render_html import study_page
 
 # what R printed when it last ran this code, for machines without R
 STORED = Path(__file__).with_name("r_runs.json")
+
+
 NEEDED = ("metafor", "clubSandwich", "jsonlite")
+
+
 # metafor's optimisers stop earlier than ours
 RTOL = 2e-5
 
@@ -213,28 +224,6 @@ def test_a_bias_correction_is_in_both_codes(bias, term, tmp_path):
     assert "less the bias" not in " ".join(methods_paragraphs(generalize(table)))
 
 
-def test_many_coefficients_left_biased_are_a_limit():
-    """SIMULATED: the bias of 300 coefficients of small samples is 1.7 standard errors."""
-    rng = np.random.default_rng(1)
-    table = pd.DataFrame(
-        {
-            "study_id": [f"S{i}" for i in range(300)],
-            "instrument": "WAI-SR",
-            "scale": "total",
-            "coefficient_type": "alpha",
-            "estimate": (1 - np.exp(-1.9 - 0.05 * rng.normal(size=300))).round(3),
-            "n": rng.integers(25, 60, 300),
-            "n_items": 12,
-            "provenance": "SIMULATED",
-        }
-    )
-    said = {}
-    for bias in ("none", "exact"):
-        texts = limitations(generalize(table, bias=bias))
-        said[bias] = any("bias of the Bonett scale" in text for text in texts)
-    assert said == {"none": True, "exact": False}
-
-
 @pytest.mark.parametrize("prediction", ["metafor", "confidence-distribution"])
 def test_the_python_code_is_python_with_every_option(prediction):
     study = generalize(
@@ -328,4 +317,27 @@ def test_known_covariance_of_shared_respondents(tmp_path):
     )
     np.testing.assert_allclose(
         found["alpha"], study.pooled.row()["estimate"], rtol=RTOL
+    )
+
+
+@pytest.mark.slow
+def test_python_code_makes_it_again(tmp_path, monkeypatch, capsys):
+    study = generalize(
+        load_dataset("mibs"),
+        "~ year",
+        by=("instrument",),
+        method="ML",
+        conf_level=0.9,
+        candidates=["year"],
+        title="scores of 'a' scale",
+    )
+    code = python_code(study)
+    study.coefficients.to_csv(tmp_path / "coefficients.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "again.py").write_text(code, encoding="utf-8")
+    made = runpy.run_path(str(tmp_path / "again.py"))["study"]
+    assert capsys.readouterr().out.strip() == str(study)
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == study_page(study)
+    pd.testing.assert_frame_equal(
+        made.moderator_model.to_frame(), study.moderator_model.to_frame()
     )
