@@ -14,7 +14,6 @@ TOGETHER = {
     "app": "app/test_page.py",
     "cli": "cli/test_app.py",
     "project": "project/test_project.py",
-    "tables": "tables/test_tables.py",
 }
 # modules whose tests stand in the file of another one, which they serve
 ELSEWHERE = {
@@ -33,7 +32,7 @@ ELSEWHERE = {
     "reliability/retest": "reliability/test_icc.py",
     "reliability/split_half": "reliability/test_guttman.py",
     "reliability/tau_equivalence": "reliability/test_factor_model.py",
-    "rg/as_model": "tables/test_tables.py",
+    "rg/as_model": "tables/test_models.py",
     "rg/classic": "end_to_end/test_reproducible.py",
     "rg/computed": "rg/test_combine.py",
     "rg/correlates": "rg/test_descriptives.py",

@@ -2,11 +2,7 @@
 
 import pytest
 
-from waistats import (
-    generalize,
-    load_dataset,
-    read_coefficients,
-)
+from waistats import generalize, load_dataset, read_coefficients
 from waistats.datasets.simulated_studies import simulate_literature
 from waistats.report.render_html import study_page
 from waistats.report.sections import study_sections

@@ -1,9 +1,6 @@
 """The abstract of a report, and its checklist."""
 
-from waistats import (
-    generalize,
-    read_coefficients,
-)
+from waistats import generalize, read_coefficients
 from waistats.datasets.simulated_studies import simulate_literature
 from waistats.report.abstract import abstract
 from waistats.report.checklist import (

@@ -1,9 +1,6 @@
 """Certainty, as far as the data tell it."""
 
-from waistats import (
-    generalize,
-    load_dataset,
-)
+from waistats import generalize, load_dataset
 from waistats.report.blocks import words_of
 from waistats.report.certainty import grades
 from waistats.report.sections import study_sections

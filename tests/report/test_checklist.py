@@ -2,11 +2,7 @@
 
 import pandas as pd
 
-from waistats import (
-    generalize,
-    load_dataset,
-    read_coefficients,
-)
+from waistats import generalize, load_dataset, read_coefficients
 from waistats.datasets.simulated_studies import simulate_literature
 from waistats.report.blocks import Link, figures_of
 from waistats.report.checklist import (

@@ -14,20 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats import (
-    effect_sizes,
-    fit_meta,
-    generalize,
-    load_dataset,
-    read_coefficients,
-)
+from waistats import effect_sizes, fit_meta, generalize, load_dataset, read_coefficients
 from waistats.datasets.simulated_studies import simulate_literature
-from waistats.report.code import (
-    covariance_frame,
-    csv_bytes,
-    python_code,
-    r_code,
-)
+from waistats.report.code import covariance_frame, csv_bytes, python_code, r_code
 from waistats.report.method import methods_paragraphs
 from waistats.report.render_html import study_page
 

@@ -4,11 +4,7 @@ import pytest
 from lxml import html
 from report_words import text_of
 
-from waistats import (
-    generalize,
-    load_dataset,
-    read_coefficients,
-)
+from waistats import generalize, load_dataset, read_coefficients
 from waistats.cli.app import main
 from waistats.datasets.simulated_studies import simulate_literature
 from waistats.report.blocks import words_of

@@ -4,10 +4,7 @@ import numpy as np
 import pandas as pd
 from report_studies import adversarial
 
-from waistats import (
-    generalize,
-    load_dataset,
-)
+from waistats import generalize, load_dataset
 from waistats.report.limits import limitations
 
 

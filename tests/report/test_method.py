@@ -2,17 +2,12 @@
 
 from report_studies import adversarial, simulated
 
-from waistats import (
-    generalize,
-    load_dataset,
-)
+from waistats import generalize, load_dataset
 from waistats.report.abstract import abstract_parts
 from waistats.report.blocks import words_of
 from waistats.report.method import methods_paragraphs
 from waistats.report.sections import study_sections
-from waistats.report.text import (
-    results_paragraph,
-)
+from waistats.report.text import results_paragraph
 
 
 def test_methods_follow_the_options():

@@ -5,22 +5,13 @@ import re
 import numpy as np
 from report_studies import aliased
 
-from waistats import (
-    generalize,
-    load_dataset,
-    read_coefficients,
-)
+from waistats import generalize, load_dataset, read_coefficients
 from waistats._format import fixed
 from waistats.report.blocks import Table, words_of
-from waistats.report.checklist import (
-    FILLED,
-    checklist,
-)
+from waistats.report.checklist import FILLED, checklist
 from waistats.report.moderators import model_sentence, moderators
 from waistats.report.sections import study_sections
-from waistats.report.text import (
-    moderators_sentence,
-)
+from waistats.report.text import moderators_sentence
 
 
 def test_moderator_model_fills_its_item():

@@ -2,10 +2,7 @@
 
 from pathlib import Path
 
-from waistats import (
-    generalize,
-    read_coefficients,
-)
+from waistats import generalize, read_coefficients
 from waistats.report.blocks import words_of
 from waistats.report.sections import study_sections
 

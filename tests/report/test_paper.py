@@ -13,9 +13,7 @@ from waistats.report.blocks import words_of
 from waistats.report.limits import limitations
 from waistats.report.method import methods_paragraphs
 from waistats.report.sections import study_sections
-from waistats.report.text import (
-    results_paragraph,
-)
+from waistats.report.text import results_paragraph
 
 # what others wrote, and what is code by its nature
 NOT_OURS = {"studies", "included", "references", "again", "data", "excluded", "regema"}

@@ -9,12 +9,7 @@ import pytest
 from lxml import html
 from report_words import text_of
 
-from waistats import (
-    DataError,
-    generalize,
-    load_dataset,
-    read_coefficients,
-)
+from waistats import DataError, generalize, load_dataset, read_coefficients
 from waistats.report.render_html import study_page
 from waistats.report.sections import study_sections
 

@@ -5,11 +5,7 @@ import sys
 
 import pytest
 
-from waistats import (
-    ModelError,
-    generalize,
-    load_dataset,
-)
+from waistats import ModelError, generalize, load_dataset
 from waistats.report.blocks import Table, figures_of
 from waistats.report.render_word import study_document
 from waistats.report.sections import study_sections

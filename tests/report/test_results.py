@@ -4,10 +4,7 @@ import pandas as pd
 from lxml import html
 from report_words import text_of, two
 
-from waistats import (
-    generalize,
-    load_dataset,
-)
+from waistats import generalize, load_dataset
 from waistats.report.blocks import Table
 from waistats.report.sections import study_sections
 

@@ -5,10 +5,7 @@ import re
 
 from lxml import html
 
-from waistats import (
-    generalize,
-    load_dataset,
-)
+from waistats import generalize, load_dataset
 from waistats.report.blocks import words_of
 from waistats.report.method import methods_paragraphs
 from waistats.report.sections import study_sections

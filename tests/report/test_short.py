@@ -6,12 +6,7 @@ import pandas as pd
 from lxml import html
 from report_words import text_of
 
-from waistats import (
-    generalize,
-    load_dataset,
-    read_responses,
-    reliability_by_study,
-)
+from waistats import generalize, load_dataset, read_responses, reliability_by_study
 from waistats.report.blocks import Table
 from waistats.report.sections import study_sections
 

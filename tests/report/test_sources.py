@@ -6,11 +6,7 @@ from lxml import html
 from report_studies import simulated
 from report_words import text_of
 
-from waistats import (
-    generalize,
-    load_dataset,
-    read_coefficients,
-)
+from waistats import generalize, load_dataset, read_coefficients
 from waistats.datasets.simulated_studies import simulate_literature
 from waistats.report.blocks import words_of
 from waistats.report.sections import study_sections

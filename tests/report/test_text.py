@@ -4,10 +4,7 @@ import pandas as pd
 from report_studies import adversarial, simulated
 from report_words import two
 
-from waistats import (
-    generalize,
-    load_dataset,
-)
+from waistats import generalize, load_dataset
 from waistats._format import coefficient, fixed, interval
 from waistats.report.blocks import words_of
 from waistats.report.discussion import practice
@@ -15,11 +12,7 @@ from waistats.report.limits import limitations
 from waistats.report.method import methods_paragraphs
 from waistats.report.render_html import study_page
 from waistats.report.sections import study_sections
-from waistats.report.text import (
-    answers,
-    moderators_sentence,
-    results_paragraph,
-)
+from waistats.report.text import answers, moderators_sentence, results_paragraph
 
 
 def test_summary_has_the_numbers_of_the_model(wai):
