@@ -12,13 +12,10 @@ PACKAGE, TESTS = ROOT / "waistats", ROOT / "tests"
 # packages that are tested through their front door, one file or a few for all modules
 TOGETHER = {
     "app": "app/test_page.py",
-    "cli": "cli/test_app.py",
-    "project": "project/test_project.py",
 }
 # modules whose tests stand in the file of another one, which they serve
 ELSEWHERE = {
     "errors": "robustness/test_hostile_calls.py",
-    "intake/recognize": "intake/test_session.py",
     "meta/bivariate": "rg/test_spread.py",
     "meta/fit_many": "meta/test_tau2.py",
     "meta/heterogeneity": "meta/test_tau2.py",

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from waistats.app._guard import Guard
-from waistats.cli import main
 
 pytestmark = pytest.mark.skipif(not find_spec("shiny"), reason="the app needs shiny")
+
+
 TOKEN = "a-token"
 
 
@@ -178,20 +179,6 @@ def test_private_files_are_removed_at_the_end(started, tmp_path, number):
     code = served.process.wait(timeout=20)
     assert code in (0, 130)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_what_cannot_start_says_why(capsys, tmp_path, monkeypatch):
-    assert main(["app", str(tmp_path / "absent.sav"), "--no-browser"]) == 2
-    assert "there is no such file" in capsys.readouterr().err
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
-        assert main(["app", "--no-browser", "--port", port]) == 2
-    assert "--port" in capsys.readouterr().err
-    monkeypatch.setattr("waistats.cli.local.find_spec", lambda name: None)
-    assert main(["app", "--no-browser"]) == 2
-    assert "pip install 'waistats[app]'" in capsys.readouterr().err
 
 
 def test_the_core_loads_nothing_of_the_app():

@@ -10,7 +10,6 @@ import typer
 
 from waistats._files import new_file, new_folder, set_shield
 from waistats.cli._terminal import guarded, stopped, unless_stopped
-from waistats.cli.app import main
 from waistats.errors import DataError
 
 
@@ -109,59 +108,3 @@ def test_what_was_told_to_stop_replaces_nothing(tmp_path):
         set_shield(nullcontext)
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.csv"]
-
-
-def test_two_items_are_answers_and_other_files_are_called_neither(tmp_path, capsys):
-    few, odd = tmp_path / "few.csv", tmp_path / "odd.csv"
-    few.write_text("site,q1,q2\nA,1,2\nA,3,3\nA,2,4\nB,4,4\nB,1,1\nB,5,4\n")
-    odd.write_text("place,trust,goals\nA,1,2\nA,2,3\nB,3,3\n")
-    assert main(["check", str(few)]) == 0
-    assert "6 rows, 2 items" in capsys.readouterr().out
-    assert main(["check", str(odd)]) == 2
-    told = capsys.readouterr().err
-    assert "neither a table of coefficients" in told
-    assert "--items" in told
-    assert "--columns" in told
-    assert main(["check", str(odd), "--items", "trust,goals"]) == 0
-    assert main(["generalize", str(few)]) == 2
-    assert "become coefficients with waistats alpha FILE" in capsys.readouterr().err
-
-
-def test_sums_are_sent_to_the_command_that_takes_them(tmp_path, capsys):
-    path = tmp_path / "site.json"
-    path.write_text('{\n"format": "waistats response summaries",\n"version": 1}')
-    assert main(["generalize", str(path)]) == 2
-    assert (
-        "sums of answers, not a table: waistats alpha FILE" in capsys.readouterr().err
-    )
-
-
-def test_a_hint_of_columns_can_be_typed_as_it_is(tmp_path, capsys):
-    """It repeats what was renamed already; options given twice add up."""
-    file = tmp_path / "alphas.csv"
-    file.write_text("Study,alpha,N,items\nA,.9,100,12\nB,.8,90,12\nC,.85,80,12\n")
-    assert main(["check", str(file), "--columns", "alpha=estimate"]) == 2
-    told = capsys.readouterr().out
-    assert "The table has Study, alpha, N, items." in told
-    hint = "--columns alpha=estimate,Study=study_id,N=n,items=n_items"
-    assert hint in told
-    assert main(["check", str(file), *hint.split()]) == 0
-    more = ["--columns", "Study=study_id,N=n", "--columns", "items=n_items"]
-    assert main(["check", str(file), "--columns", "alpha=estimate", *more]) == 0
-
-
-def test_a_column_that_is_not_there_is_answered_by_those_that_are(tmp_path, capsys):
-    file = tmp_path / "answers.csv"
-    file.write_text("Klinik,q1,q2\nA,1,2\nA,2,2\nB,3,4\nB,4,4\n")
-    assert main(["alpha", str(file), "--study", "site", "--items", "q"]) == 2
-    told = capsys.readouterr().err
-    assert "no column 'site'. The columns are Klinik, q1, q2." in told
-
-
-def test_data_sets_are_named_by_the_command_that_brings_them(capsys):
-    assert main(["data", "path", "wai"]) == 2
-    assert (
-        "comes with waistats: waistats data save wai FILE." in capsys.readouterr().err
-    )
-    assert main(["data", "save", "manylabs_swls", "x.csv"]) == 2
-    assert "waistats data fetch manylabs_swls brings it" in capsys.readouterr().err

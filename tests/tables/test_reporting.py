@@ -33,7 +33,7 @@ def test_flow_indents_what_was_excluded(literature):
     assert indented == [bool(side) for side in boxes["side"]]
     column = contents.heads.index("Studies")
     assert [row[column] for row in contents.rows] == [str(k) for k in boxes["studies"]]
-    assert contents.notes[0].endswith("The data are SIMULATED.")
+    assert "The data are SIMULATED." in contents.notes[0]
 
 
 def test_induction_shows_the_rate_and_its_wilson_interval(literature):

@@ -4,58 +4,12 @@ import json
 
 import pandas as pd
 import pytest
-from hostile import run
+from project_made import fill
 
-from waistats import (
-    effect_sizes,
-    fit_meta,
-    reliability_by_study,
-    simulate_literature,
-    simulate_responses,
-    summarize_responses,
-)
-from waistats._files import MANIFEST
+from waistats import reliability_by_study, simulate_responses, summarize_responses
 from waistats.errors import DataError
-from waistats.project.changes import compare_runs, result_of
-from waistats.project.layout import add_rows, new_project, read_project
+from waistats.project.layout import read_project
 from waistats.project.run import run_project, write_settle_list
-from waistats.rg.generalize import generalize
-
-
-@pytest.fixture(scope="module")
-def sheet():
-    """SIMULATED coding sheet."""
-    table = simulate_literature(40, seed=3).table
-    return table[table["reliability_status"] == "reported_own"].reset_index(drop=True)
-
-
-def fill(folder, rows, name="first"):
-    rows.to_csv(folder / "coding" / f"{name}.csv", index=False)
-
-
-def settings(folder, text):
-    path = folder / "waistats.toml"
-    path.write_text(path.read_text() + text)
-
-
-@pytest.fixture
-def folder(tmp_path, sheet):
-    place = new_project(tmp_path / "study")
-    fill(place, sheet.head(8))
-    return place
-
-
-def test_a_new_folder_says_what_belongs_into_it(tmp_path):
-    place = new_project(tmp_path / "study")
-    names = {p.relative_to(place).as_posix() for p in place.rglob("*") if p.is_file()}
-    assert names == {
-        "waistats.toml", "protocol.md", "texts.toml", "search/README.md",
-        "responses/README.md", "coding/first.csv", "coding/second.csv", MANIFEST,
-    }  # fmt: skip
-    with pytest.raises(DataError, match="already exists"):
-        new_project(place)
-    with pytest.raises(DataError, match="there are no coefficients yet"):
-        run_project(place)
 
 
 @pytest.mark.slow
@@ -108,42 +62,6 @@ def test_a_run_that_was_changed_is_named(folder):
         run_project(folder, again=True)
 
 
-def test_the_steps_sum_to_the_shift_whatever_changed(sheet):
-    before = generalize(sheet.head(10))
-    rows = sheet.iloc[3:16].reset_index(drop=True)
-    rows.loc[0, "n"] = rows.loc[0, "n"] + 100
-    after = generalize(rows, method="DL")
-
-    def analyse(table):
-        return generalize(table, method="DL")
-
-    found = compare_runs(
-        before.coefficients, result_of(before), after.coefficients, after, analyse, 0.8
-    )
-    shift = result_of(after)["estimate"] - result_of(before)["estimate"]
-    assert found.to_frame()["shift"].sum() == pytest.approx(shift, abs=1e-12)
-    # the method step is REML against DL on the same rows
-    used = before.main_rows
-    fits = {m: fit_meta(effect_sizes(used), method=m) for m in ("REML", "DL")}
-    ends = [float(f.predict()["estimate"].iloc[0]) for f in fits.values()]
-    if not used["study_id"].duplicated().any():
-        assert found.to_frame().loc[0, "shift"] == pytest.approx(ends[1] - ends[0])
-
-
-def test_the_conclusion(sheet):
-    study = generalize(sheet.head(10))
-    result = result_of(study)
-    low = {**result, "estimate": 0.5, "ci_low": 0.4, "ci_high": 0.6}
-    table = study.coefficients
-    found = compare_runs(table, low, table, study, lambda _: study, 0.70)
-    assert found.conclusion_changed
-    assert "The conclusion changes" in str(found)
-    same = compare_runs(table, result, table, study, lambda _: study, 0.70)
-    assert not same.conclusion_changed
-    assert "The conclusion stays" in str(same)
-    assert same.coefficients.empty
-
-
 def test_coders_who_disagree_stop_until_it_is_settled(folder, sheet):
     other = sheet.head(8).copy()
     other.loc[2, "n"] = other.loc[2, "n"] + 7
@@ -162,45 +80,6 @@ def test_coders_who_disagree_stop_until_it_is_settled(folder, sheet):
     used = made.study.coefficients.loc[ids == str(sheet.loc[2, "study_id"]), "n"]
     assert float(other.loc[2, "n"]) in set(used.astype(float))
     assert made.study.agreement is not None
-
-
-def test_rows_are_added_once(folder, sheet, tmp_path):
-    more = tmp_path / "more.csv"
-    sheet.iloc[8:10].to_csv(more, index=False)
-    assert add_rows(read_project(folder), more) == 2
-    with pytest.raises(DataError, match=r"are in coding/first.csv already"):
-        add_rows(read_project(folder), more)
-    assert len(pd.read_csv(folder / "coding" / "first.csv")) == 10
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("\n[studdy]\n", "'studdy' is not a setting"),
-        ("\n[[responses]]\nfile = 'x.sav'\n", "there is no responses/x.sav"),
-        ("\n[[responses]]\nstudy = 'a'\n", "file is missing"),
-        ("\n[[responses]]\nfile = 'x.sav'\ninstrment = 'WAI-S'\n", "did you mean"),
-        ("\nx = [", "is not valid TOML"),
-    ],
-)
-def test_settings_that_cannot_be_used(folder, text, said):
-    settings(folder, text)
-    with pytest.raises(DataError, match=said):
-        read_project(folder)
-
-
-def test_the_commands(tmp_path, sheet, capsys):
-    place = tmp_path / "study"
-    assert run("project", "new", place) == 0
-    assert run("project", "run", place) == 2
-    assert "there are no coefficients yet" in capsys.readouterr().err
-    rows = tmp_path / "rows.csv"
-    sheet.head(6).to_csv(rows, index=False)
-    assert run("project", "add-rows", rows, "--project", place) == 0
-    assert run("project", "run", place) == 0
-    said = capsys.readouterr().out
-    assert "The first run of this study." in said
-    assert (place / "runs" / "001" / "report.html").exists()
 
 
 def test_a_search_log_dates_the_evidence(folder, sheet):
