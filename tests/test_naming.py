@@ -9,10 +9,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE, TESTS = ROOT / "waistats", ROOT / "tests"
 
-# packages that are tested through their front door, one file or a few for all modules
-TOGETHER = {
-    "app": "app/test_page.py",
-}
 # modules whose tests stand in the file of another one, which they serve
 ELSEWHERE = {
     "errors": "robustness/test_hostile_calls.py",
@@ -73,8 +69,7 @@ def test_every_public_module_has_tests_of_its_name():
     lost = [
         module
         for module in public_modules()
-        if module.split("/")[0] not in TOGETHER
-        and module not in ELSEWHERE
+        if module not in ELSEWHERE
         and not any(path.is_file() for path in own_tests(module))
     ]
     assert lost == []
@@ -86,9 +81,6 @@ def test_the_exceptions_are_needed_and_true():
     for module, file in ELSEWHERE.items():
         assert not any(path.is_file() for path in own_tests(module)), module
         assert (TESTS / file).is_file(), file
-    for package, file in TOGETHER.items():
-        assert (PACKAGE / package).is_dir()
-        assert (TESTS / file).is_file(), file
     assert all((TESTS / file).is_file() for file in WHOLE)
 
 
@@ -97,7 +89,7 @@ def test_every_test_file_is_named_after_a_module():
     for path in sorted(TESTS.rglob("test_*.py")):
         place = path.relative_to(TESTS)
         first = place.parts[0]
-        if first in WHOLE_FOLDERS | TOGETHER.keys() or place.as_posix() in WHOLE:
+        if first in WHOLE_FOLDERS or place.as_posix() in WHOLE:
             continue
         folder = PACKAGE / place.parent
         words = path.stem.removeprefix("test_").split("_")

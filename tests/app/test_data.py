@@ -1,78 +1,24 @@
-"""Data and Reliability by pointing, in a real browser, for every kind of file."""
+"""The step Data in a real browser: files, questions, refusals."""
 
 import re
 
 import pytest
 from app_page import CASES, open_page
+from app_steps import (
+    QUESTION,
+    READY,
+    answered,
+    facts_of,
+    opened,
+    rows_of,
+    settled,
+    to_reliability,
+)
 
 import waistats as ws
 from waistats._format import interval
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-READY = "#data-found .notice.done"
-QUESTION = "#data-question"
-
-
-def opened(page, path):
-    page.set_input_files("#data-file", path)
-    page.wait_for_selector(f"{READY}, {QUESTION}, #data-progress .notice.stop")
-
-
-def answered(page, text):
-    """Click an answer, and wait until the next state of the file is shown."""
-    before = page.inner_text(QUESTION)
-    page.click(f"{QUESTION} button:text-is('{text}')")
-    changed(page, before)
-
-
-def settled(page):
-    """Take the suggestion, or the first answer, of every question that is left."""
-    while page.query_selector(QUESTION):
-        before = page.inner_text(QUESTION)
-        if page.query_selector("#data-text_answer"):
-            page.click("#data-send_text")
-        else:
-            first = page.query_selector(f"{QUESTION} button.first")
-            (first or page.query_selector(f"{QUESTION} button")).click()
-        changed(page, before)
-
-
-def changed(page, before):
-    """Wait until a question is no longer the one that it was."""
-    page.wait_for_function(
-        """before => {
-          const one = document.querySelector("#data-question");
-          return document.querySelector("#data-found .notice.done")
-            || document.querySelector("#data-progress .notice.stop")
-            || (one && one.innerText !== before);
-        }""",
-        arg=before,
-    )
-
-
-def to_reliability(page):
-    page.click("text=Continue to Reliability")
-    page.wait_for_selector("#reliability-rows table")
-
-
-def rows_of(page, selector):
-    """Return the cells of a table by its heads."""
-    heads = page.eval_on_selector_all(
-        f"{selector} th", "all => all.map(e => e.innerText)"
-    )
-    rows = page.eval_on_selector_all(
-        f"{selector} tbody tr",
-        "all => all.map(r => [...r.cells].map(e => e.innerText))",
-    )
-    return [dict(zip(heads, row, strict=True)) for row in rows]
-
-
-def facts_of(page):
-    pairs = page.eval_on_selector_all(
-        "#data-found dl div",
-        "all => all.map(e => [e.children[0].innerText, e.children[1].innerText])",
-    )
-    return dict(pairs)
 
 
 def test_a_clinic_s_file_is_read_without_a_question(page):
@@ -99,32 +45,6 @@ def test_a_clinic_s_file_is_read_without_a_question(page):
         assert row["Cronbach's alpha"] == f"{right['estimate']:.3f}".removeprefix("0")
         assert row["95% CI"] == interval(right["ci_low"], right["ci_high"])
         assert row["N"] == str(right["n"])
-
-
-def test_the_table_is_narrowed_by_choosing(page):
-    opened(page, CASES / "clinic.sav")
-    to_reliability(page)
-    page.select_option("#reliability-only_scale", "total")
-    page.select_option("#reliability-only_rater", "client")
-    page.wait_for_function(
-        "() => document.querySelectorAll('#reliability-rows tbody tr').length === 4"
-    )
-    page.select_option("#reliability-coefficient", "omega_total")
-    page.wait_for_selector("#reliability-rows th:text-is('Omega total')")
-    python = page.inner_text("#reliability-code-python")
-    assert 'coefficient="omega_total"' in python
-    assert "--coefficient omega_total" in page.inner_text("#reliability-code-command")
-
-
-def test_items_are_shown_with_their_figure_and_the_audit(page):
-    opened(page, CASES / "keyed_not.csv")
-    assert "wai4, wai10" in facts_of(page)["Reverse-scoring"]
-    to_reliability(page)
-    page.select_option("#reliability-sample", "S2 / total")
-    page.wait_for_selector("#reliability-items_found h3:text-is('S2 / total')")
-    assert len(rows_of(page, "#reliability-items_found")) == 12
-    assert page.locator("#reliability-items_found svg").count() == 1
-    assert "reverse items wai4, wai10" in page.inner_text("#reliability-items_found")
 
 
 def test_codes_are_asked_answered_and_taken_back(page):
@@ -155,19 +75,6 @@ def test_an_export_of_qualtrics_takes_the_suggested_order(page):
         "North",
         "South",
     }
-
-
-@pytest.mark.parametrize(
-    "name", ["clinic-clean.sav", "clinic-messy.sav", "qualtrics-export.csv"]
-)
-def test_practice_files_reach_their_coefficients(page, name):
-    page.select_option("#data-practice", name)
-    page.click("#data-use_practice")
-    page.wait_for_selector(f"{READY}, {QUESTION}")
-    settled(page)
-    assert "SIMULATED" in page.inner_text("#data-found")
-    to_reliability(page)
-    assert "SIMULATED" in page.inner_text("#reliability-rows")
 
 
 def test_a_refused_file_is_refused_in_words_with_a_way_out(page):
@@ -226,26 +133,6 @@ def test_hostile_names_and_cells_stay_text(page):
     settled(page)
     assert page.locator("#data-found img, #data-found b:text-is('A')").count() == 0
     assert "<b>A</b>" in page.inner_text("#data-found")
-
-
-def test_long_work_shows_progress_and_can_be_cancelled(page):
-    opened(page, CASES / "clinic.sav")
-    to_reliability(page)
-    # resampling factor analyses takes minutes
-    page.select_option("#reliability-coefficient", "omega_total")
-    page.wait_for_selector("#reliability-rows th:text-is('Omega total')")
-    page.select_option("#reliability-ci", "bootstrap")
-    page.wait_for_selector('#reliability-progress:has-text("Computing Omega total")')
-    assert page.locator("#reliability-progress progress").count() == 1
-    # the page answers while it computes
-    page.click("nav a[data-step=data]")
-    page.wait_for_selector("section#data:not([hidden])")
-    page.click("nav a[data-step=reliability]")
-    page.click("#reliability-progress button:text-is('Cancel')")
-    page.wait_for_selector("#reliability-progress .notice:has-text('Cancelled')")
-    page.select_option("#reliability-ci", "normal-theory")
-    page.wait_for_selector("#reliability-rows table")
-    assert "--ci normal-theory" in page.inner_text("#reliability-code-command")
 
 
 def test_a_file_too_large_is_refused_in_the_page(page, tmp_path):
