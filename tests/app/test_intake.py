@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -135,6 +136,24 @@ def test_a_question_has_answers_of_a_click_and_can_be_taken_back(folder):
     assert "--missing-codes" in found.calls.commands
     again = data.taken_back("missing_codes")
     assert look(again).question == asked
+
+
+def test_codes_are_not_denied_before_they_were_looked_for(folder):
+    rng = np.random.default_rng(5)
+    answers = rng.integers(1, 6, (40, 1)).clip(2, 4) + rng.integers(-1, 2, (40, 12))
+    answers[3, 2] = 99
+    frame = pd.DataFrame(answers, columns=[f"wai{i}" for i in range(1, 13)])
+    frame.insert(0, "site", ["A", "B"] * 20)
+    frame.to_csv("two_forms.csv", index=False)
+    data = Data(name="two_forms.csv")
+    found = look(data)
+    assert found.question.id == "form"
+    told = {fact.name: fact.value for fact in found.facts}
+    assert told["Missing codes"] == "looked for once nothing else is open"
+    assert told["Reverse-scoring"] == "decided by the form"
+    found = look(data.answered("form", found.question.choices[0].value))
+    told = {fact.name: fact.value for fact in found.facts}
+    assert told["Missing codes"] == "99 (to be decided)"
 
 
 def test_a_table_of_coefficients_is_checked(folder):

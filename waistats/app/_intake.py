@@ -288,13 +288,18 @@ def _codes(session: Session, found: Outcome) -> str:
     if doubtful and not given:
         codes = listing(f"{v:g}" for f in doubtful for v in f.values)
         told.append(f"{codes} (to be decided)")
-    return visible(listing(told)) if told else "none among the answers"
+    if told:
+        return visible(listing(told))
+    # the answers are looked at when everything else is known
+    looked = found.inspection is not None
+    return "none among the answers" if looked else "looked for once nothing else is open"
 
 
 def _key(form: Any, found: Outcome) -> str:
     """Return whether reversed items are reverse-scored already, and how it is known."""
     if form is None:
-        return "no key: the form is not known"
+        waits = found.question is not None and found.question.id == "form"
+        return "decided by the form" if waits else "no key: the form is not known"
     reverse = get_instrument(str(form)).reverse
     if not reverse:
         return "the form has no reversed items"
