@@ -41,8 +41,8 @@ def test_the_published_coefficients_show_form_and_rater_first(made):
     assert said.index("Form and rater first") < cells < overall
     assert said.startswith("75 coefficients of 27 studies: the values found")
     for part in (
-        "35 coefficients of 11 studies can be pooled; 40 cannot",
-        "10 are from treatment at a distance, and 19 were computed by the coder",
+        "35 coefficients of 11 studies can be pooled, 10 of them from treatment at a "
+        "distance and 19 computed by the coder from open answers; the other 40 cannot",
         "5 of 29 studies induce reliability",
         "not a rate for the literature",
         made.wai.sentence(),

@@ -94,9 +94,9 @@ def collection_facts(wai: RGStudy, induction: InductionRate) -> list[str]:
         f"{counted(len(table), 'coefficient')} of {table['study_id'].nunique()} "
         "studies: the values found on open-access pages, not a systematic review",
         f"{counted(len(used), 'coefficient')} of {used['study_id'].nunique()} studies "
-        f"can be pooled; {len(table) - len(used)} cannot. Of these, {int(away.sum())} "
-        f"are from treatment at a distance, and {int(computed.sum())} were computed by the "
-        "coder from open answers",
+        f"can be pooled, {int(away.sum())} of them from treatment at a distance and "
+        f"{int(computed.sum())} computed by the coder from open answers; the other "
+        f"{len(table) - len(used)} cannot",
         f"In addition, {rate['induced']} of {rate['k']} studies induce reliability "
         "instead of reporting it; the search targeted coefficients, so this is not "
         "a rate for the literature",
