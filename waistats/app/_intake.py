@@ -292,7 +292,9 @@ def _codes(session: Session, found: Outcome) -> str:
         return visible(listing(told))
     # the answers are looked at when everything else is known
     looked = found.inspection is not None
-    return "none among the answers" if looked else "looked for once nothing else is open"
+    return (
+        "none among the answers" if looked else "looked for once nothing else is open"
+    )
 
 
 def _key(form: Any, found: Outcome) -> str:
