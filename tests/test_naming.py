@@ -9,32 +9,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE, TESTS = ROOT / "waistats", ROOT / "tests"
 
-# modules whose tests stand in the file of another one, which they serve
-ELSEWHERE = {
-    "errors": "robustness/test_hostile_calls.py",
-    "meta/bivariate": "rg/test_spread.py",
-    "meta/fit_many": "meta/test_tau2.py",
-    "meta/heterogeneity": "meta/test_tau2.py",
-    "meta/multilevel/result": "meta/multilevel/test_fit.py",
-    "meta/multivariate_result": "meta/test_multivariate.py",
-    "meta/results": "meta/test_fit.py",
-    "practice/overview": "practice/test_prediction.py",
-    "practice/thresholds": "practice/test_prediction.py",
-    "reliability/inspect": "cases/test_responses.py",
-    "reliability/registry": "reliability/by_study/test_api.py",
-    "reliability/retest": "reliability/test_icc.py",
-    "reliability/split_half": "reliability/test_guttman.py",
-    "reliability/tau_equivalence": "reliability/test_factor_model.py",
-    "rg/as_model": "tables/test_models.py",
-    "rg/classic": "end_to_end/test_reproducible.py",
-    "rg/computed": "rg/test_combine.py",
-    "rg/correlates": "rg/test_descriptives.py",
-    "rg/generalize": "rg/test_study.py",
-    "rg/length": "rg/test_descriptives.py",
-    "rg/robustness": "report/test_robustness.py",
-    "sensitivity/trim_and_fill": "sensitivity/test_small_study.py",
-    "sensitivity/unreported": "sensitivity/test_multiverse.py",
-}
 # files about what many modules do
 WHOLE = {
     "meta/test_numerics.py",
@@ -69,19 +43,9 @@ def test_every_public_module_has_tests_of_its_name():
     lost = [
         module
         for module in public_modules()
-        if module not in ELSEWHERE
-        and not any(path.is_file() for path in own_tests(module))
+        if not any(path.is_file() for path in own_tests(module))
     ]
     assert lost == []
-
-
-def test_the_exceptions_are_needed_and_true():
-    modules = set(public_modules())
-    assert ELSEWHERE.keys() <= modules
-    for module, file in ELSEWHERE.items():
-        assert not any(path.is_file() for path in own_tests(module)), module
-        assert (TESTS / file).is_file(), file
-    assert all((TESTS / file).is_file() for file in WHOLE)
 
 
 def test_every_test_file_is_named_after_a_module():

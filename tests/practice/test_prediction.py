@@ -9,7 +9,7 @@ import pytest
 
 from waistats import DataError, ModelError, effect_sizes, fit_meta
 from waistats.meta.multilevel.fit import fit_multilevel
-from waistats.practice import practice_table, predict_reliability, threshold_probability
+from waistats.practice import predict_reliability, threshold_probability
 from waistats.rg.generalize import generalize
 
 ROOT = Path(__file__).parents[2]
@@ -141,29 +141,6 @@ def test_limits_of_size(cesd):
     assert 0.025 < over < 0.07
 
 
-def test_probabilities_follow_the_kind_that_was_asked_for(cesd_table):
-    """A study made with metafor's interval has its probabilities; a kind may be asked."""
-    own, old = (
-        generalize(cesd_table, prediction=kind)
-        for kind in ("confidence-distribution", "metafor")
-    )
-    t = threshold_probability(fit_meta(cesd_table), 0.85, prediction="metafor")
-    assert threshold_probability(old, 0.85) == pytest.approx(t)
-    assert predict_reliability(old, thresholds=[0.85]).above[0, 0] == pytest.approx(t)
-    calibrated = threshold_probability(own, 0.85)
-    assert calibrated == threshold_probability(fit_meta(cesd_table), 0.85)
-    assert predict_reliability(own, thresholds=[0.85]).above[0, 0] == calibrated
-    mixture = threshold_probability(own, 0.85, prediction="confidence-distribution")
-    assert 0.9 < calibrated < mixture < t < 1
-
-
-def test_how_far_probabilities_were_off_is_said(cesd):
-    found = predict_reliability(cesd)
-    assert "of the true ones on average in simulations of 10 studies" in str(found)
-    for options in ({"prediction": "metafor"}, {"include_uncertainty": False}):
-        assert "simulations" not in str(predict_reliability(cesd, **options))
-
-
 @pytest.mark.parametrize("measure", ["bonett", "hakstian-whalen", "raw"])
 def test_scales_agree(cesd_table, measure):
     base = cesd_table.drop(columns=["measure", "yi", "vi"])
@@ -270,29 +247,3 @@ def test_no_heterogeneity():
     assert 0.99 < mixture < 1
     common = fit_meta(effect_sizes(table.assign(n_items=12)), method="CE")
     assert "has no heterogeneity" in str(predict_reliability(common))
-
-
-def test_practice_table(cesd):
-    table = practice_table(cesd, sd=9, prediction="metafor").set_index("quantity")
-    assert table.loc["alpha", "pi_low"] == pytest.approx(0.838829, abs=5e-7)
-    sem = table.loc["standard error of measurement"]
-    assert sem["estimate"] == pytest.approx(9 * np.sqrt(1 - 0.905208), abs=1e-4)
-    assert sem["pi_low"] > sem["estimate"] > sem["pi_high"]
-    assert table.loc["P(true alpha > .90)", "estimate"] == pytest.approx(
-        REFERENCE["t"][3], 1e-8
-    )
-    chance = table.loc["P(alpha > .90) in a sample of 30 (20 items)", "estimate"]
-    assert chance == pytest.approx(0.558, abs=5e-4)
-    shown = table.loc["alpha in a sample of 100 (20 items)"]
-    assert [shown["pi_low"], shown["pi_high"]] == pytest.approx(
-        [0.822, 0.949], abs=1e-3
-    )
-    without = practice_table(cesd)["quantity"].str.contains("in SDs").sum()
-    assert without == 2
-    study = practice_table(generalize(simulated()), sd=9, n=[50])
-    assert set(study["provenance"]) == {"SIMULATED"}
-    fit = fit_meta(effect_sizes(simulated()), "~ rater")
-    one = practice_table(fit, new={"rater": "client"})
-    assert one["estimate"].notna().all()
-    with pytest.raises(ModelError, match="one population"):
-        practice_table(fit, new={"rater": ["client", "therapist"]})

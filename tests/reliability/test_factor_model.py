@@ -7,14 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats import (
-    DataError,
-    ModelError,
-    cronbach_alpha,
-    omega_from_model,
-    omega_total,
-    tau_equivalence,
-)
+from waistats import DataError, ModelError, omega_from_model, omega_total
 from waistats.reliability._structure import Part, Unrestricted, fit_structure
 
 FOLDER = Path(__file__).parents[1] / "reference"
@@ -153,39 +146,3 @@ def test_what_is_refused():
             {"a": NAMES[:3], "b": NAMES[3:5]},
             orthogonal=True,
         )
-
-
-def test_tau_equivalence_as_lavaan():
-    found = tau_equivalence(THREE[NAMES[:4]])
-    expected = REFERENCE["tau_equivalence"]
-    models = found.models.set_index("term")
-    names = {
-        "parallel": "parallel",
-        "tau-equivalent": "tau",
-        "congeneric": "congeneric",
-    }
-    for ours, theirs in names.items():
-        check_fit(models.loc[ours], expected["fit"][theirs])
-    assert found.df == 3
-    assert found.chi_square == pytest.approx(expected["plain"], rel=RTOL)
-    assert found.p_value == pytest.approx(expected["plain_p"], rel=1e-4)
-    assert found.chi_square_scaled == pytest.approx(expected["scaled"], rel=1e-4)
-    assert found.p_value_scaled == pytest.approx(expected["scaled_p"], rel=1e-3)
-    alpha = cronbach_alpha(THREE[NAMES[:4]], ci=None).estimate
-    assert found.alpha == pytest.approx(alpha, rel=1e-12)
-    # under tau-equivalence omega is nearly alpha
-    assert models.loc["tau-equivalent", "omega"] == pytest.approx(alpha, abs=0.02)
-    assert "Equal loadings: chi-square(3) = 21.46, p < .001" in str(found)
-
-
-def test_size_of_the_test_of_equal_loadings():
-    """Tau-equivalent normal items, n = 150: .064 of 1,000 rejected at .05."""
-    rng = np.random.default_rng(16)
-    plain = scaled = 0
-    for _ in range(300):
-        values = rng.normal(size=(150, 1)) + rng.normal(size=(150, 4)) * [1, 2, 1, 0.7]
-        found = tau_equivalence(values)
-        plain += found.p_value < 0.05
-        scaled += found.p_value_scaled < 0.05
-    assert abs(plain / 300 - 0.064) < 0.043
-    assert abs(scaled / 300 - 0.064) < 0.043
