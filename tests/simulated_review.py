@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from waistats import generalize, read_coefficients
 from waistats.datasets.simulated_studies import simulate_literature
 from waistats.rg.texts import KEYS
 
@@ -51,6 +52,19 @@ def simulated_review():
     second = second.assign(setting=["school"] * 4 + [*second["setting"].iloc[4:]])
     texts = {key: f"SIMULATED text on {key}." for key in KEYS}
     return Review(sheet, _log(rng), second, texts)
+
+
+@cache
+def simulated_study():
+    """Return the study of that review."""
+    review = simulated_review()
+    return generalize(
+        read_coefficients(review.sheet),
+        "~ n_items + rater",
+        screening=review.screening,
+        coders=review.second,
+        texts=review.texts,
+    )
 
 
 def _more(own, rng):

@@ -4,8 +4,10 @@ import re
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 from browser import ask, browse, chromium
+from simulated_review import simulated_study
 
 from waistats import generalize, load_dataset, read_coefficients
 from waistats.datasets.simulated_studies import simulate_literature
@@ -17,7 +19,8 @@ MEASURE = """
   var root = document.documentElement;
   return {
     inner: window.innerWidth, wide: root.scrollWidth,
-    figures: Array.from(document.querySelectorAll("figure svg")).map(function (svg) {
+    figures: Array.from(document.querySelectorAll("figure .scroll svg")).map(
+    function (svg) {
       var box = svg.getBoundingClientRect();
       var frame = svg.closest(".scroll").getBoundingClientRect();
       return [box.width, box.height, frame.width, frame.right];
@@ -138,18 +141,71 @@ def test_figures_are_seen(page, tmp_path, width):
     assert coloured[:, width // 3 : width].any(axis=1).sum() > 200
 
 
+def print_page(page, tmp_path):
+    """Return the file that the browser prints."""
+    (tmp_path / "report.html").write_text(page, encoding="utf-8")
+    pdf = tmp_path / "report.pdf"
+    browse(tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={pdf}")
+    return pdf
+
+
 def printed(page, tmp_path):
     """Return the text of each printed page."""
     if shutil.which("pdftotext") is None:
         pytest.skip("pdftotext is not installed")
-    (tmp_path / "report.html").write_text(page, encoding="utf-8")
-    pdf = tmp_path / "report.pdf"
-    browse(tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={pdf}")
+    pdf = print_page(page, tmp_path)
     done = subprocess.run(
         ["pdftotext", "-raw", str(pdf), "-"], capture_output=True, encoding="utf-8"
     )
     assert done.returncode == 0
     return done.stdout.split("\f")
+
+
+def blank_shares(pdf, folder):
+    """Return which share of each page is blank between its last mark and its margin."""
+    from matplotlib import image
+
+    if shutil.which("pdftoppm") is None:
+        pytest.skip("pdftoppm is not installed")
+    subprocess.run(
+        ["pdftoppm", "-r", "40", "-png", str(pdf), str(folder / "at")], check=True
+    )
+    shares = []
+    for file in sorted(folder.glob("at-*.png")):
+        shot = image.imread(file)[..., :3].min(axis=2)
+        # the number of the page stands in the margin
+        margin = round(40 * 1.5 / 2.54)
+        inked = np.flatnonzero((shot[:-margin] < 0.98).any(axis=1))
+        shares.append((len(shot) - margin - 1 - inked[-1]) / len(shot))
+    return shares
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("short", "fewest", "most"), [(False, 25, 36), (True, 4, 6)])
+def test_a_printed_review_is_short_and_has_no_half_empty_page(
+    tmp_path, short, fewest, most
+):
+    """The SIMULATED review of 90 studies; its last page may end anywhere."""
+    chromium()
+    pdf = print_page(study_page(simulated_study(), short=short), tmp_path)
+    shares = blank_shares(pdf, tmp_path)
+    assert fewest <= len(shares) <= most
+    assert max(shares[:-1]) < 0.4, shares
+
+
+@pytest.mark.slow
+def test_forest_plots_go_on_with_head_and_axis(tmp_path):
+    """A plot that starts low on a page has its columns' heads on the next one too."""
+    chromium()
+    study = generalize(read_coefficients(simulate_literature(70, seed=3).table))
+    assert 20 < study.pooled.fit.k <= 40
+    sections = study_sections(study, keep={"pooled"})
+    page = study_page(study, sections=sections)
+    low = page.replace('<figure class="cut">', "<p>.</p>" * 20 + '<figure class="cut">')
+    pdf = print_page(low, tmp_path)
+    shares = blank_shares(pdf, tmp_path)
+    assert len(shares) >= 2
+    assert max(shares[:-1]) < 0.4, shares
 
 
 def squeezed(text):

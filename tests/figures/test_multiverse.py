@@ -25,7 +25,7 @@ class TestMultiverse:
         curve, matrix = ax.child_axes
         y = marked(curve, "estimates")[:, 1]
         np.testing.assert_allclose(back_transform(y), np.sort(found.frame["estimate"]))
-        marks = sum(len(c.get_segments()) for c in matrix.collections)
+        marks = sum(len(p.get_path().vertices) // 2 for p in matrix.patches)
         names = ("measure", "model", "interval", "exclusion")
         choices = sum(len(set(found.frame[name])) > 1 for name in names)
         assert marks == choices * len(found.frame)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -29,7 +30,10 @@ def test_ids_are_unique_and_links_lead_somewhere(page):
 
 def test_nothing_is_fetched(page):
     tree = html.fromstring(page)
-    assert not tree.xpath("//link | //iframe | //object | //embed | //@src")
+    assert not tree.xpath("//link | //iframe | //object | //embed")
+    for source in tree.xpath("//@src"):
+        assert source.startswith("data:image/svg+xml,%3Csvg ")
+        assert "http" not in re.sub(r"xmlns(:xlink)?='[^']*'", "", source)
     for element in tree.xpath("//*[@href]"):
         address = element.get("href")
         if address.startswith("http"):
@@ -47,7 +51,7 @@ def test_nothing_is_fetched(page):
 
 def test_figures_say_what_they_show(page):
     tree = html.fromstring(page)
-    drawings = tree.xpath("//figure//*[local-name()='svg']")
+    drawings = tree.xpath("//figure/div[@class='scroll']/*[local-name()='svg']")
     assert len(drawings) >= 8
     for svg in drawings:
         assert svg.get("role") == "img"
@@ -63,7 +67,9 @@ def test_headers_have_a_scope_and_page_a_language(page):
     assert tree.get("lang") == "en"
     assert {th.get("scope") for th in tree.iter("th")} == {"col", "rowgroup"}
     assert tree.xpath("//a[@class='skip']/@href") == ["#content"]
-    for table in tree.iter("table"):
+    # parts of figures, shown in print alone
+    assert set(tree.xpath("//table[@class='slices']/@aria-hidden")) == {"true"}
+    for table in tree.xpath("//table[not(@class='slices')]"):
         (named,) = tree.xpath(f"//*[@id='{table.get('aria-labelledby')}']")
         assert text_of(named)
 
@@ -98,7 +104,9 @@ def test_hostile_names_are_text():
     keep = {"summary", "instruments", "pooled", "data", "again"}
     page = study_page(study, sections=study_sections(study, keep=keep))
     tree = html.fromstring(page)
-    assert not tree.xpath("//img | //@onerror")
+    assert not tree.xpath(
+        "//img[not(starts-with(@src, 'data:image/svg'))] | //@onerror"
+    )
     assert len(tree.xpath("//script")) == 1
     assert "{{ 7 * 7 }}" in text_of(tree.xpath("//h1")[0])
     assert tree.xpath("//h1")[0].text_content().endswith(HOSTILE)
@@ -143,3 +151,42 @@ def test_report_refuses_other_files(wai, tmp_path):
     with pytest.raises(DataError, match="already exists"):
         few.report(path, force=False)
     assert path.read_text(encoding="utf-8") == "mine"
+
+
+def test_tall_figures_are_whole_in_their_slices(page):
+    """Head, bands and foot follow each other, and are all of the figure."""
+    tree = html.fromstring(page)
+    seen = 0
+    for figure in tree.xpath("//figure[@class='cut']"):
+        (whole,) = figure.xpath(".//div[@class='scroll']/svg/@viewbox")
+        height = float(whole.split()[3])
+        place = None
+        for part in ("thead", "tbody", "tfoot"):
+            for drawn in figure.xpath(f".//{part}//img/@src | .//{part}//svg/@viewbox"):
+                box = re.search(r"viewBox='([^']*)'", drawn)
+                _, top, _, tall = map(float, (box[1] if box else drawn).split())
+                # a head of which nothing is drawn is left out
+                assert top < 30 if place is None else abs(top - place) < 0.02
+                place = top + tall
+        assert height - 12 < place < height + 0.1
+        for name in figure.xpath(".//tbody//use/@*[contains(name(), 'href')]"):
+            assert len(tree.xpath(f"//*[@id='{name[1:]}']")) == 1
+        seen += 1
+    assert seen >= 3
+
+
+def test_heads_and_axes_of_slices_bring_their_letters(page):
+    strips = html.fromstring(page).xpath("//table[@class='slices']//img/@src")
+    assert len(strips) >= 4
+    for head in strips:
+        shown = unquote(head)
+        uses = set(re.findall(r"href='#([^']+)'", shown))
+        brought = set(re.findall(r" id='([^']+)'", shown))
+        assert uses <= brought
+        assert any(name.startswith("DejaVu") for name in uses)
+
+
+def test_letters_are_drawn_once_on_a_page(page):
+    tree = html.fromstring(page)
+    ids = tree.xpath("//@id")
+    assert 40 < sum(name.startswith("DejaVu") for name in ids) < 200

@@ -60,8 +60,8 @@ def test_word_takes_texts_that_xml_does_not():
     study = generalize(load_dataset("cesd").assign(language="a\x00b\x0bc"))
     content = study_document(study, sections=study_sections(study, keep={"data"}))
     document = docx.Document(io.BytesIO(content))
-    cells = [c.text for t in document.tables for c in t._cells]
-    assert r"a\x00b c" in cells
+    words = [p.text for p in document.paragraphs]
+    assert any(r"Language a\x00b c" in text for text in words)
 
 
 def test_word_without_python_docx(literature, tmp_path, monkeypatch):

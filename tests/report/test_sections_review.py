@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from simulated_review import simulated_review
+from simulated_review import simulated_study
 
-from waistats import generalize, read_coefficients
 from waistats.report.blocks import Code, Table, words_of
 from waistats.report.sections import study_sections
 
@@ -16,14 +15,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def study():
-    review = simulated_review()
-    return generalize(
-        read_coefficients(review.sheet),
-        "~ n_items + rater",
-        screening=review.screening,
-        coders=review.second,
-        texts=review.texts,
-    )
+    return simulated_study()
 
 
 @pytest.fixture(scope="module")

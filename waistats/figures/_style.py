@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from waistats._typing import FloatArray, IntArray
+
 
 # Okabe and Ito's colours, told apart in every common colour blindness, ordered so that
 # neighbours also differ in grey.
@@ -162,6 +164,29 @@ def arrow(ax: "Axes", start: tuple[float, float], end: tuple[float, float]) -> N
             linewidth=0.9,
         )
     )
+
+
+def strokes(
+    ax: "Axes",
+    x: "IntArray | FloatArray",
+    low: "FloatArray",
+    high: "FloatArray",
+    *,
+    color: str,
+    linewidth: float,
+    zorder: float = 2,
+) -> None:
+    """Draw vertical strokes as one path: a file of hundreds stays small."""
+    import numpy as np
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path as Line
+
+    known = np.isfinite(low) & np.isfinite(high)
+    ends = np.column_stack([x, low, x, high])[known].reshape(-1, 2)
+    codes = np.resize([Line.MOVETO, Line.LINETO], len(ends))
+    line = PathPatch(Line(ends, codes), facecolor="none", edgecolor=color)
+    line.set(linewidth=linewidth, zorder=zorder, capstyle="butt")
+    ax.add_patch(line)
 
 
 def new_axes(

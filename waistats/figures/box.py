@@ -14,6 +14,7 @@ from waistats.errors import DataError
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
 from waistats.figures._axes import alpha_label
+from waistats.figures._cuts import row_cuts, set_cuts
 from waistats.figures._rows import coefficient_table
 from waistats.figures._style import shorten, wrap
 from waistats.rg.descriptives import kinds
@@ -96,6 +97,7 @@ def box(
                 annotation_clip=False,
             )
         ax.set_ylim(len(cells) - 0.4, -0.6)
+        set_cuts(ax, row_cuts(len(cells), 2, 2))
         ax.set_xlim(low, high)
         # steps of 2.5 would need a digit more than is read at a glance
         ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))

@@ -10,6 +10,7 @@ from waistats._format import count
 from waistats.errors import DataError
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
+from waistats.figures._cuts import set_cuts
 from waistats.figures._style import wrap
 
 if TYPE_CHECKING:
@@ -66,6 +67,12 @@ def flow(boxes: Any, *, ax: "Axes | None" = None) -> "Axes":
         ax.set_axis_off()
         ax.set_xlim(0, width)
         ax.set_ylim(height + 0.05, -0.05)
+        tops = [
+            e["top"] - 0.05
+            for one, e in pairwise(entries)
+            if not (e["side"] or one["side"])
+        ]
+        set_cuts(ax, [-0.05, *tops, height + 0.05])
         scale = min(1.0, style.inches(ax)[1] / (height + 0.1))
         for entry in entries:
             _box(ax, entry, right if entry["side"] else left, wide, scale)

@@ -35,6 +35,7 @@ from waistats.figures._axes import (
     span,
     to_alpha,
 )
+from waistats.figures._cuts import row_cuts, set_cuts
 from waistats.figures._hover import hover
 from waistats.figures._labels import Beside, Texts, draw_beside, fit_beside
 from waistats.figures._rows import by_value, check_column, study_rows
@@ -339,6 +340,9 @@ def forest(
         ax.set_xlabel(name)
         _write_below(ax, below, texts.left, 1 + name.count("\n"))
         ax.spines["left"].set_visible(False)
+        kinds = list(lines["kind"])
+        below_heading = [i + 1 for i, kind in enumerate(kinds) if kind == "heading"]
+        set_cuts(ax, row_cuts(len(kinds), closed=below_heading))
         describe(ax, _alt(model, rows, by, lines, row_of_mean), of=result, own=own)
     return ax
 

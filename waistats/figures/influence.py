@@ -10,6 +10,7 @@ from waistats._format import counted, fixed
 from waistats.errors import DataError, listing
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
+from waistats.figures._cuts import set_cuts
 from waistats.figures._hover import hover
 from waistats.figures._rows import study_labels
 from waistats.figures._style import wrap
@@ -123,6 +124,10 @@ def _grid(
     top, between = 0.2 / height, 0.42 / height
     wide = (1 - left - (across - 1) * gap - 0.02) / across
     high = (1 - foot - (rows - 1) * between - top - 0.22 / height) / rows
+    # the title of a panel stays with it
+    title = 0.24 / height
+    tops = [1 - top - row * (high + between) + title for row in range(1, rows)]
+    set_cuts(ax, [1.0, *tops, 0.0])
     panels = []
     for i in range(count):
         x = left + (i % across) * (wide + gap)

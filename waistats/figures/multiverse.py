@@ -10,6 +10,7 @@ from waistats.errors import ModelError
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
 from waistats.figures._axes import set_alpha_axis, span
+from waistats.figures._cuts import set_cuts
 from waistats.figures._style import text_width
 from waistats.measures import transform
 from waistats.sensitivity.multiverse import CHOICES, Multiverse, option_words
@@ -91,6 +92,8 @@ def _panels(ax: "Axes", rows: list[tuple[str, str]]) -> tuple["Axes", "Axes | No
     above = (left / width, (foot + low + gap) / height)
     tall = height - foot - low - gap - 0.08
     wide = (width - left - 0.08) / width
+    # the order of the specifications is said below both parts
+    set_cuts(ax, [1.0, above[1] - 0.5 * gap / height, foot / height])
     return (
         ax.inset_axes((*above, wide, tall / height)),
         ax.inset_axes((left / width, foot / height, wide, low / height)),
@@ -114,7 +117,8 @@ def _curve(panel: "Axes", frame: pd.DataFrame, result: Multiverse) -> None:
     limits = span(numbers[:, 0], ends, margin=0.05)
     _, height = style.inches(panel)
     width = 72 * style.inches(panel)[0] / many
-    panel.vlines(
+    style.strokes(
+        panel,
         x,
         numbers[:, 1],
         np.where(alphas[:, 2] >= 1, limits[1], numbers[:, 2]),
@@ -161,10 +165,11 @@ def _matrix(panel: "Axes", frame: pd.DataFrame, rows: list[tuple[str, str]]) -> 
         shade = (
             style.BLUE if list(dict.fromkeys(choices)).index(choice) % 2 else style.INK
         )
-        panel.vlines(
+        style.strokes(
+            panel,
             x[here],
-            y - 0.38,
-            y + 0.38,
+            np.full(here.sum(), y - 0.38),
+            np.full(here.sum(), y + 0.38),
             color=shade,
             linewidth=float(np.clip(0.8 * per_mark, 0.2, 2.0)),
         )

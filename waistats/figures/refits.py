@@ -11,6 +11,7 @@ from waistats.errors import DataError, check_option, listing
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
 from waistats.figures._axes import axis_name, draw_intervals, set_alpha_axis, span
+from waistats.figures._cuts import row_cuts, set_cuts
 from waistats.figures._labels import Texts, draw_beside, fit_beside
 from waistats.figures._rows import study_names
 from waistats.measures import transform
@@ -202,6 +203,7 @@ def _draw(
         length = max(width - texts.left - texts.right, 0.5)
         set_alpha_axis(ax.xaxis, limits, measure, length)
         ax.set_ylim(count - 0.4, -1.6)
+        set_cuts(ax, row_cuts(count))
         name = "Pooled value" if model is None else f"Pooled {_lower(model)}"
         ax.set_xlabel(axis_name(measure, name, length + 0.5))
         ax.spines["left"].set_visible(False)

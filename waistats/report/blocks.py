@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from waistats.figures._alt import is_marked, mark_simulated
+from waistats.figures._cuts import cuts
 from waistats.figures._style import alt_text, drawing, figure_of, render
 from waistats.provenance import SIMULATED
+from waistats.report._glyphs import one_line
 from waistats.report._paper import for_paper
 from waistats.tables._spec import Link, TableSpec
 
@@ -108,9 +110,9 @@ class Figure:
     kind: str = "figure"
 
     @property
-    def tall(self) -> bool:
-        """Whether it needs the height of a page: rows of studies, or boxes."""
-        return self.name.split("_")[0] in {"forest", "flow", "prisma", "leave", "box"}
+    def cuts(self) -> list[float]:
+        """Where it may be cut in print, as shares of its height from the top."""
+        return cuts(self.drawing.figure)
 
 
 Block = Paragraph | Listing | Code | TableSpec | Cards | Download | Figure
@@ -129,11 +131,6 @@ class Section:
     def wide(self) -> bool:
         """Whether a table of the section needs a page on its side."""
         return any(isinstance(b, TableSpec) and b.wide for b in self.blocks)
-
-
-# Figures are drawn for a printed column: a page has room for more, and what is narrower
-# than most of that column is scrolled rather than read with a lens.
-ENLARGED, LEAST = 1.3, 0.8
 
 
 def embed(
@@ -164,7 +161,7 @@ def _settle(figure: Any) -> None:
 def inline_svg(figure: Figure) -> str:
     """Return a figure as an SVG element whose ids are its own on a page."""
     svg = figure.drawing.render("svg").decode("utf-8")
-    svg = svg[svg.index("<svg") :]
+    svg = one_line(svg[svg.index("<svg") :])
     for mark in ('id="', 'href="#', "url(#"):
         svg = svg.replace(mark, f"{mark}f{figure.number}-")
     # the alternative text stands on the element itself
@@ -177,7 +174,7 @@ def inline_svg(figure: Figure) -> str:
 
 def _width(match: re.Match[str]) -> str:
     points = float(match[1])
-    return f' style="width:{ENLARGED * points:.0f}pt;min-width:{LEAST * points:.0f}pt"'
+    return f' style="--w:{points:.0f}pt"'
 
 
 def said_simulated(sections: Iterable[Section]) -> list[Section]:

@@ -36,6 +36,7 @@ from waistats.report.sources import ROWS
 from waistats.report.text import own_rows
 from waistats.rg.study import RGStudy
 from waistats.tables._build import fixed_to, spec
+from waistats.tables._spec import SENTENCE
 from waistats.tables.models import excluded as excluded_table
 from waistats.tables.sensitivity import practice as practice_spec
 
@@ -166,6 +167,9 @@ def data(study: RGStudy, prefix: str) -> list[Section]:
     called = study_names(frame)
     ids = frame["study_id"].astype(str)
     shown = frame[names].assign(study_id=[called.get(name, name) for name in ids])
+    # a year that stands in every name needs no column of its own
+    if "year" in shown and shown["study_id"].str.contains(r"\(\d{4}\)").all():
+        shown = shown.drop(columns="year")
     shown = shown.head(ROWS).rename(columns={"provenance": "read"})
     if "coefficient_type" in shown:
         kinds = shown["coefficient_type"]
@@ -178,16 +182,21 @@ def data(study: RGStudy, prefix: str) -> list[Section]:
     caption = f"All {rows} with Their Sources"
     if len(frame) > ROWS:
         caption = f"The First {count(ROWS)} of {rows}, with Their Sources"
+    heads = {
+        "read": "Provenance",
+        "estimate": "Value",
+        "n": "*n*",
+        **{c: column_words(c) for c in ("source_url", "source", "evidence")},
+    }
+    kept = {"study_id", "estimate", "n"}
+    same = [c for c in shown if c not in kept and _same(shown[c])]
+    said = [f"{heads.get(c, column_words(c))} {shown[c].iloc[0]}" for c in same]
     table = spec(
-        shown,
+        shown.drop(columns=same),
         name="data",
         caption=caption,
-        heads={
-            "read": "Provenance",
-            "estimate": "Value",
-            "n": "*n*",
-            **{c: column_words(c) for c in ("source_url", "source", "evidence")},
-        },
+        notes=[f"All rows: {'; '.join(said)}." if said else ""],
+        heads=heads,
         sortable=True,
         explain=False,
     )
@@ -211,6 +220,14 @@ def _covariance(study: RGStudy, prefix: str) -> list[Block]:
     words = "Download the sampling covariance of the coefficients as CSV"
     name = f"{prefix}covariance.csv"
     return [Download(name, csv_bytes(covariance_frame(study)), words)]
+
+
+def _same(values: pd.Series) -> bool:
+    """Return whether every row of several has the one short text of a column."""
+    texts = set(values.astype(str).str.strip())
+    if len(values) < 2 or values.isna().any() or len(texts) > 1:
+        return False
+    return 0 < len(texts.pop()) <= SENTENCE
 
 
 def _filled(values: pd.Series) -> bool:
@@ -271,6 +288,8 @@ def _listed(items: list[Item], name: str, note: str, titles: dict[str, str]) -> 
             "author": [item.author for item in items],
         }
     )
+    if not frame["author"].astype(str).str.strip().any():
+        frame = frame.drop(columns="author")
     filled, partly = statuses.count(FILLED), statuses.count(PARTLY)
     return spec(
         frame,

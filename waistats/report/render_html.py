@@ -4,11 +4,14 @@ import base64
 import os
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from waistats._files import new_file
 from waistats.errors import DataError, visible
+from waistats.report._glyphs import Glyphs
+from waistats.report._slices import slices
 from waistats.report.blocks import (
     Download,
     Figure,
@@ -45,7 +48,8 @@ def render_page(
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        "drawing": _drawing,
+        "drawing": partial(_drawing, glyphs=Glyphs()),
+        "slices": _slices,
         "rich": _rich,
         "linked": _linked,
         "address": _address,
@@ -59,13 +63,29 @@ def render_page(
     return visible(page, keep="\n\t")
 
 
-def _drawing(figure: Figure) -> Any:
+def _drawing(figure: Figure, glyphs: Glyphs) -> Any:
     from markupsafe import Markup, escape
 
     # the drawing comes from matplotlib, which escapes its texts
     label = escape(figure.drawing.alt)
-    svg = inline_svg(figure)
+    svg = glyphs.shared(inline_svg(figure))
     return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))
+
+
+def _slices(figure: Figure) -> Any:
+    """Return a figure as rows of a table, which print breaks and heads on each page."""
+    from markupsafe import Markup
+
+    parts = slices(figure)
+    if parts is None:
+        return ""
+    rows = (("thead", [parts.head]), ("tfoot", [parts.foot]), ("tbody", parts.bands))
+    inner = "".join(
+        f"<{tag}>{''.join(f'<tr><td>{part}</td></tr>' for part in found)}</{tag}>"
+        for tag, found in rows
+        if any(found)
+    )
+    return Markup(f'<table class="slices" aria-hidden="true">{inner}</table>\n')
 
 
 def _with_links(text: str, words: Any) -> Any:

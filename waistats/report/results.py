@@ -90,6 +90,8 @@ def parts(study: RGStudy, forest: Forest = DEFAULT) -> list[Section]:
     """Return a forest plot and moderators for every other scale and kind."""
     blocks: list[Block] = []
     checked: list[pd.DataFrame] = []
+    screened: list[pd.DataFrame] = []
+    signs: set[str] = set()
     used = study.effects[study.effects["yi"].notna()]
     for scale, kind, rows in other_parts(study, used):
         noun = "alphas" if kind == "alpha" else kind_words(kind) + " coefficients"
@@ -105,11 +107,13 @@ def parts(study: RGStudy, forest: Forest = DEFAULT) -> list[Section]:
         frame = study.screened(rows)
         tested = frame[frame["p_value"].notna()]
         if len(tested):
-            tests = named_tests(study, tested)
-            sign = symbol_of(rows)
-            blocks.append(screen(tests, title=f"Moderators of the {title}", sign=sign))
+            head = f"{title[:1].upper()}{title[1:]}"
+            screened.append(named_tests(study, tested).assign(part=head))
+            signs.add(symbol_of(rows))
         if made.n_studies >= CHECKED and not is_large(study):
             checked.append(_checked(made, title))
+    if screened:
+        blocks.append(_screens(screened, signs))
     if checked:
         blocks.append(_reporting(pd.concat(checked, ignore_index=True)))
     if not blocks:
@@ -118,6 +122,15 @@ def parts(study: RGStudy, forest: Forest = DEFAULT) -> list[Section]:
     if study.pooled is None:
         title = "Every scale and kind"
     return [Section("parts", title, blocks)]
+
+
+def _screens(parts: list[pd.DataFrame], signs: set[str]) -> Block:
+    """Return the tests of moderators of other scales and kinds, below each other."""
+    sign = signs.pop() if len(signs) == 1 else ""
+    title = "Moderators of Other Scales and Kinds"
+    return screen(
+        pd.concat(parts, ignore_index=True), title=title, sign=sign, groups="part"
+    )
 
 
 def _checked(part: Pooled, title: str) -> pd.DataFrame:

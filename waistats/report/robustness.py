@@ -69,10 +69,10 @@ def sensitivity(study: RGStudy) -> list[Section]:
 
 
 def _marked(study: RGStudy) -> str:
-    """Return what the figure of influence marks."""
+    """Return what the figure of influence marks; it says itself where it marks none."""
     if study.influence["influential"].any():
         return "Influential coefficients are marked."
-    return "No coefficient is influential by the usual rules."
+    return ""
 
 
 def sensitivity_words(study: RGStudy) -> list[str]:

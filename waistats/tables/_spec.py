@@ -12,7 +12,7 @@ from waistats.tables._typeset import Run, Runs, plain, signs
 
 # signs from which a cell holds a sentence; letters that a column needs at most, and that
 # a line of an upright page holds
-SENTENCE, LETTERS, WIDE = 60, 26, 135
+SENTENCE, LETTERS, WIDE = 60, 26, 140
 
 Show = Callable[..., str]
 

@@ -39,7 +39,11 @@ def levels(study: Any, *, title: str = "Pooled Reliability by Moderator") -> Tab
 
 
 def screen(
-    study: Any, *, title: str = "Moderators One at a Time", sign: str = "α"
+    study: Any,
+    *,
+    title: str = "Moderators One at a Time",
+    sign: str = "α",
+    groups: str | None = None,
 ) -> TableSpec:
     """Tabulate tests of single moderators, of a study or its ``screen``.
 
@@ -50,7 +54,10 @@ def screen(
     title : str
         Title.
     sign : str
-        What the coefficients are called in the head of their change.
+        What the coefficients are called in the head of their change; empty for several
+        kinds.
+    groups : str, optional
+        Column whose values head groups of rows, such as scales.
 
     Returns
     -------
@@ -70,13 +77,15 @@ def screen(
     slopes = "slope" in shown
     undefined = shown["R2"].isna().any() if "R2" in shown else False
     return spec(
-        shown[[c for c in _SCREEN if c in shown]],
+        shown[[c for c in (groups, *_SCREEN) if c is not None and c in shown]],
         name="screen",
         caption=title,
         notes=[
-            "F tests of models with one moderator; p adjusted by Holm’s method.",
+            "F tests of models with one moderator; p adjusted by Holm’s method"
+            + (" within each group of rows." if groups else "."),
             "b = slope on the scale of pooling." if slopes else "",
-            f"The change in {sign} is that of one standard deviation more, from the mean."
+            f"The change in {sign or 'the coefficient'} is that of one standard deviation "
+            "more, from the mean."
             if "change" in shown
             else "",
             "The number of items enters as its logarithm."
@@ -89,7 +98,8 @@ def screen(
         ],
         coefficients=False,
         conf_level=conf_level,
-        heads={"statistic": "*F*", "change": f"Change in {sign}"},
+        heads={"statistic": "*F*", "change": f"Change in {sign}" if sign else "Change"},
+        groups=groups,
         footnotes=("note", "model"),
     )
 

@@ -13,6 +13,7 @@ from waistats.rg.coders import CoderAgreement
 from waistats.rg.induction import InductionRate
 from waistats.rg.quality import study_quality
 from waistats.tables._build import (
+    blank,
     check_columns,
     fixed_to,
     simulated,
@@ -141,7 +142,11 @@ def comparison(
     for name in _NUMBERS_OF_GROUPS:
         values = pd.to_numeric(shown[name], errors="coerce").to_numpy(dtype=float)
         shown[name] = np.where(logs, np.exp(np.where(logs, values, 0.0)), values)
-    shown["variable"] = [column_words(str(v)) for v in shown["variable"]]
+    levels = shown.pop("level") if "level" in shown else pd.Series("", shown.index)
+    shown["variable"] = [
+        column_words(str(name)) + ("" if blank(of) else f": {of}")
+        for name, of in zip(shown["variable"], levels, strict=True)
+    ]
     shown["measure"] = [_COMPARED.get(str(v), str(v)) for v in shown["measure"]]
     return spec(
         shown,

@@ -198,12 +198,13 @@ def characteristics(
         name="characteristics",
         caption=title,
         notes=[
-            f"Ranges where a study has several values; {sign} of all its scales.",
+            f"k = number of coefficients; {sign} of all scales of a study. Ranges where a "
+            "study has several values.",
             simulated(table),
         ],
         heads={
             "n": "*n*",
-            "coefficients": "Coefficients",
+            "coefficients": "*k*",
             "alpha": sign,
             **{c: column_words(c) for c in names if c not in LABELS},
         },
