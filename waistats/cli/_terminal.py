@@ -17,6 +17,7 @@ from typing import Any
 import typer
 
 from waistats._files import set_shield
+from waistats._progress import Steps
 from waistats.errors import DataError, WaistatsError, visible
 
 
@@ -100,13 +101,11 @@ def as_typed(
 INTERRUPTED = 130
 
 
-def progress(total: int, words: str) -> Any:
-    """Return a progress bar on standard error, silent where that is no terminal."""
-    from tqdm import tqdm
-
+def progress(total: int, words: str) -> Steps:
+    """Return a bar of a command's steps, shown at once."""
     # a signal amid its making leaves a bar that cannot be cleared away
     with uninterrupted():
-        return tqdm(total=total, desc=words, disable=None, leave=False, file=sys.stderr)
+        return Steps(words, total, delay=0)
 
 
 def guarded(run: Callable[[], Any]) -> int:

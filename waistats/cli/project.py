@@ -42,8 +42,8 @@ def run(
     from waistats.project.run import run_project
 
     with progress(1, "project") as bar:
+        bar.step("study and reports")
         found = run_project(folder, word=word, again=again)
-        bar.update()
     print(found)
     print(f"\n{found.folder}: report.html, report-short.html, changes.html")
 

@@ -165,23 +165,23 @@ def collection_text(made: Reproduction) -> str:
 
 
 def steps() -> Iterator[tuple[str, object]]:
-    """Compute part by part, naming each as it is done; the last is everything."""
+    """Compute part by part, naming each as it begins; the last has everything."""
+    yield "published coefficients of the WAI", None
     wai = generalize(load_dataset("wai"), title="Working Alliance Inventory scores")
     original = beside_original(wai)
     induction = collection_induction(wai.coefficients)
-    yield "published coefficients of the WAI", wai
+    yield "CES-D check", None
     cesd = generalize(load_dataset("cesd"), title="CES-D scores of caregivers")
     check = cesd_check()
-    yield "the CES-D check", check
+    yield "SIMULATED responses", None
     simulation = simulate_hanson_study(SEED)
-    yield "SIMULATED responses", simulation
+    yield "alpha of each SIMULATED study", None
     table = simulated_coefficients(simulation)
-    yield "alpha of each SIMULATED study", table
+    yield "pooled SIMULATED reliability", None
     simulated = generalize(table, title="a SIMULATED five-version WAI study")
     truth = truth_beside(simulated, simulation)
-    yield "pooled SIMULATED reliability", simulated
     yield (
-        "",
+        "report",
         Reproduction(
             wai=wai,
             simulated=simulated,

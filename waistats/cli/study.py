@@ -52,11 +52,9 @@ def reproduce(
         with progress(6, "reproduce") as bar:
             for name, part in steps():
                 made = part
-                bar.set_postfix_str(name)
-                bar.update()
+                bar.step(name)
             assert isinstance(made, Reproduction)
             write_reproduction(made, folder, word=word)
-            bar.update()
     print("A. Published coefficients of the WAI")
     print(collection_text(made))
     print("\nB. SIMULATED five-version study: true values and estimates")
@@ -172,70 +170,73 @@ def generalize(
     for name in formats:
         check_option("--figure-format", name, FORMATS)
     check_option("--theme", theme, THEMES)
-    tables = read_tables(
-        files, columns=pairs_of(columns), wide=wide_of(wide), **reading
-    )
-    study = run(
-        tables,
-        moderators,
-        by=names_of(by.strip() or None) or (),
-        measure=measure,
-        bias=bias,
-        method=method,
-        conf_level=conf_level,
-        within_correlation=within_correlation,
-        candidates=names_of(candidates),
-        title=title,
-        prediction=prediction,
-        screening=None if screening is None else read_table(screening).frame,
-        coders=[read_coefficients(path) for path in coders] if coders else None,
-        texts=texts,
-        missing_moderators=missing_moderators,
-    )
-    forest = checked_forest(study, names_of(forest_columns), forest_by)
-    with new_folder(output, force=force) as folder, progress(1, "report") as bar:
-        options = {
-            "--columns": columns,
-            "--wide": wide,
-            "--moderators": moderators,
-            "--missing-moderators": missing_moderators
-            if missing_moderators != "error"
-            else None,
-            "--candidates": candidates,
-            "--by": by if by != ",".join(CELL) else None,
-            "--measure": measure if measure != "bonett" else None,
-            "--bias": bias if bias != "none" else None,
-            "--method": method if method != "REML" else None,
-            "--within-correlation": within_correlation,
-            "--prediction": prediction
-            if prediction != "confidence-distribution"
-            else None,
-            "--screening": None if screening is None else screening.name,
-            "--coders": [path.name for path in coders] if coders else None,
-            "--texts": None if texts is None else texts.name,
-            "--conf-level": conf_level if conf_level != 0.95 else None,
-            "--title": title,
-            "--sheet": sheet,
-            "--encoding": encoding,
-            "--skip-rows": skip_rows or None,
-            "--missing-words": missing_words,
-            "--figure-format": figure_format if figure_format != "svg" else None,
-            "--theme": theme if theme != "colour" else None,
-            "--forest-columns": forest_columns,
-            "--forest-by": forest_by,
-        }
-        call = as_typed("generalize", files, options)
-        write_study(
-            study,
-            folder,
-            f"{call} --short" if short else call,
-            word=word,
-            short=short,
-            formats=formats,
-            theme=theme,
-            forest=forest,
+    with progress(3, "generalize") as bar:
+        bar.step("tables")
+        tables = read_tables(
+            files, columns=pairs_of(columns), wide=wide_of(wide), **reading
         )
-        bar.update()
+        bar.step("study")
+        study = run(
+            tables,
+            moderators,
+            by=names_of(by.strip() or None) or (),
+            measure=measure,
+            bias=bias,
+            method=method,
+            conf_level=conf_level,
+            within_correlation=within_correlation,
+            candidates=names_of(candidates),
+            title=title,
+            prediction=prediction,
+            screening=None if screening is None else read_table(screening).frame,
+            coders=[read_coefficients(path) for path in coders] if coders else None,
+            texts=texts,
+            missing_moderators=missing_moderators,
+        )
+        forest = checked_forest(study, names_of(forest_columns), forest_by)
+        with new_folder(output, force=force) as folder:
+            bar.step("report")
+            options = {
+                "--columns": columns,
+                "--wide": wide,
+                "--moderators": moderators,
+                "--missing-moderators": missing_moderators
+                if missing_moderators != "error"
+                else None,
+                "--candidates": candidates,
+                "--by": by if by != ",".join(CELL) else None,
+                "--measure": measure if measure != "bonett" else None,
+                "--bias": bias if bias != "none" else None,
+                "--method": method if method != "REML" else None,
+                "--within-correlation": within_correlation,
+                "--prediction": prediction
+                if prediction != "confidence-distribution"
+                else None,
+                "--screening": None if screening is None else screening.name,
+                "--coders": [path.name for path in coders] if coders else None,
+                "--texts": None if texts is None else texts.name,
+                "--conf-level": conf_level if conf_level != 0.95 else None,
+                "--title": title,
+                "--sheet": sheet,
+                "--encoding": encoding,
+                "--skip-rows": skip_rows or None,
+                "--missing-words": missing_words,
+                "--figure-format": figure_format if figure_format != "svg" else None,
+                "--theme": theme if theme != "colour" else None,
+                "--forest-columns": forest_columns,
+                "--forest-by": forest_by,
+            }
+            call = as_typed("generalize", files, options)
+            write_study(
+                study,
+                folder,
+                f"{call} --short" if short else call,
+                word=word,
+                short=short,
+                formats=formats,
+                theme=theme,
+                forest=forest,
+            )
     print(study)
     if not study.title:
         print("\nThe table does not name its instrument; --title gives the report one.")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from waistats._caller import command
 from waistats._files import data_json
+from waistats._progress import is_silent
 from waistats.datasets.bundled import list_datasets
 from waistats.errors import DataError, listing, near
 from waistats.io._numbers import plain_text
@@ -240,7 +241,9 @@ def _download(entry: RemoteFile, place: Path) -> None:
             known_hash=f"sha256:{entry.sha256}",
             fname=place.name,
             path=place.parent,
-            downloader=pooch.HTTPDownloader(timeout=_SECONDS),
+            downloader=pooch.HTTPDownloader(
+                timeout=_SECONDS, progressbar=not is_silent()
+            ),
         )
     except requests.exceptions.RequestException as error:
         raise DataError(

@@ -13,6 +13,7 @@ import pandas as pd
 from waistats._caller import command, option
 from waistats._files import check_file
 from waistats._frames import as_frame, is_frame
+from waistats._progress import Steps
 from waistats.errors import DataError, ModelError
 from waistats.io._delimited import read_delimited
 from waistats.io._labelled import guarded, read_labelled
@@ -127,7 +128,11 @@ def read_table(
     if is_frame(path):
         table = table_of_frame(as_frame(path))
     else:
-        table = _read_file(path, sheet=sheet, encoding=encoding, skip_rows=skip_rows)
+        with Steps("reading", 1) as bar:
+            bar.step(os.path.basename(os.fspath(path)))
+            table = _read_file(
+                path, sheet=sheet, encoding=encoding, skip_rows=skip_rows
+            )
     table = with_missing_words(table, missing_words)
     refuse_unwritable(table)
     return table

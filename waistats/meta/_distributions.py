@@ -12,6 +12,7 @@ import numpy as np
 from numpy.polynomial import legendre
 from scipy import special
 
+from waistats._progress import progress
 from waistats._typing import FloatArray
 
 
@@ -158,7 +159,7 @@ def mixture_quantiles(
     low, high = ends.min(2), ends.max(2)
     x = _mixed(ends, weight).clip(low, high)
     target = np.broadcast_to(probabilities, (r, q))
-    for _ in range(100):
+    for _ in progress(range(100), "quantiles"):
         z = (x[:, :, None] - mean[:, None, :]) / sd[:, None, :]
         excess = _mixed(special.ndtr(z), weight) - target
         low = np.where(excess < 0, x, low)

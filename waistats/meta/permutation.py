@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from waistats._format import Result, counted, fixed
 from waistats._frames import as_frame
+from waistats._progress import progress
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ConvergenceError, ModelError
 from waistats.meta._formula import in_formula
@@ -315,30 +316,24 @@ def _all_statistics(
     fit: MetaResult, blocks: Iterator[IntArray], number: int, columns: list[int]
 ) -> tuple[FloatArray, FloatArray]:
     """Return t (number, p) and F (number,) of every order."""
-    from tqdm import tqdm
-
     y, v = fit.effects.yi, fit.effects.vi
     parts = []
-    # a bar only for what takes many seconds
-    silent = None if number * fit.k > 20_000_000 else True
-    with tqdm(total=number, desc="permutations", disable=silent) as bar:
-        for index in blocks:
-            batch = in_chunks(
-                np.ascontiguousarray(y[index.T]),
-                np.ascontiguousarray(v[index.T]),
-                fit.design.X,
-                fit.method,
-                fit.small_sample,
+    for index in progress(blocks, "permutations", total=-(-number // BLOCK)):
+        batch = in_chunks(
+            np.ascontiguousarray(y[index.T]),
+            np.ascontiguousarray(v[index.T]),
+            fit.design.X,
+            fit.method,
+            fit.small_sample,
+        )
+        lost = int((~batch.converged).sum())
+        if lost:
+            raise ConvergenceError(
+                f"{fit.method} did not converge for "
+                f"{counted(lost, 'permutation')}; use "
+                "method='PM' or 'DL'."
             )
-            lost = int((~batch.converged).sum())
-            if lost:
-                raise ConvergenceError(
-                    f"{fit.method} did not converge for "
-                    f"{counted(lost, 'permutation')}; use "
-                    "method='PM' or 'DL'."
-                )
-            parts.append(_statistics(batch, columns, fit.df))
-            bar.update(len(index))
+        parts.append(_statistics(batch, columns, fit.df))
     t, F = zip(*parts, strict=True)
     return np.concatenate(t), np.concatenate(F)
 

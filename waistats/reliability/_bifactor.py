@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from tqdm import tqdm
 
 from waistats._format import counted
+from waistats._progress import progress
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import ConvergenceError, DataError, ModelError, listing, near
 from waistats.reliability._factor import (
@@ -239,8 +239,7 @@ def higher_order(phi: FloatArray, method: str) -> FloatArray:
 def resampled_omega(covariances: FloatArray, factors: int, method: str) -> FloatArray:
     """Return omega hierarchical (B,) of covariances (B, m, m); NaN where undefined."""
     found = np.full(len(covariances), np.nan)
-    bar = tqdm(covariances, desc="resamples", disable=None, leave=False)
-    for i, matrix in enumerate(bar):
+    for i, matrix in enumerate(progress(covariances, "resamples")):
         r = correlation(matrix)
         try:
             general = schmid_leiman(r, factors, method).general

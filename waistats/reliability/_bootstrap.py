@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from waistats._progress import progress
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_option
 from waistats.reliability._intervals import Limits, normal_quantile
@@ -51,7 +52,7 @@ def resampled_counts(n: int, n_resamples: int, seed: Seed) -> Iterator[FloatArra
     """Yield how often each of n respondents is drawn, in blocks of resamples (b, n)."""
     rng = np.random.default_rng(seed)
     block = max(1, _BLOCK // n)
-    for start in range(0, n_resamples, block):
+    for start in progress(range(0, n_resamples, block), "resamples"):
         size = min(block, n_resamples - start)
         drawn = rng.integers(0, n, size=(size, n), dtype=np.int64)
         drawn += (np.arange(size) * n)[:, None]

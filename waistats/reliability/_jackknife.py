@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy import special
 
+from waistats._progress import progress
 from waistats._typing import FloatArray
 from waistats.reliability._moments import alpha_from_variances, centred
 
@@ -50,7 +51,7 @@ def without_each(values: FloatArray, function: CoefficientOf) -> FloatArray:
     whole = away.T @ away
     found = []
     size = max(1, _BLOCK // m**2)
-    for start in range(0, n, size):
+    for start in progress(range(0, n, size), "leaving out each respondent"):
         part = away[start : start + size]
         own = part[:, :, None] * part[:, None, :]
         found.append(function((whole - n / (n - 1) * own) / (n - 2)))
@@ -60,7 +61,7 @@ def without_each(values: FloatArray, function: CoefficientOf) -> FloatArray:
 def weights_without_each(n: int, n_values: int) -> Iterator[FloatArray]:
     """Yield weights (b, n) that are 0 for one respondent each, in blocks."""
     size = max(1, _BLOCK // (n * n_values))
-    for start in range(0, n, size):
+    for start in progress(range(0, n, size), "leaving out each respondent"):
         weights = np.ones((min(size, n - start), n))
         weights[np.arange(len(weights)), start + np.arange(len(weights))] = 0.0
         yield weights

@@ -9,6 +9,7 @@ import pandas as pd
 
 from waistats._caller import option
 from waistats._format import coefficient, counted
+from waistats._progress import progress
 from waistats._typing import FloatArray
 from waistats.errors import listing
 from waistats.provenance import marked, noted
@@ -282,7 +283,7 @@ def _resampled(
     """Return omega (B,) of resampled covariances; NaN where there is no fit."""
     found = np.full(len(covariances), np.nan)
     ones = np.ones(covariances.shape[-1])
-    for b, matrix in enumerate(covariances):
+    for b, matrix in enumerate(progress(covariances, "resamples")):
         if not np.isfinite(matrix).all() or np.linalg.eigvalsh(matrix)[0] <= 0:
             continue
         fit = fit_structure(

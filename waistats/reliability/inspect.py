@@ -10,6 +10,7 @@ import pandas as pd
 from waistats._caller import option
 from waistats._format import Result, counted
 from waistats._frames import as_frame
+from waistats._progress import Steps
 from waistats.errors import DataError
 from waistats.instruments._findings import (
     NOTE,
@@ -221,12 +222,15 @@ def inspect_responses(
         scales=scales,
         provisional=provisional,
     )
-    source = _in_memory(data, question)
-    if study is None:
-        attrs = source.attrs
-        source = source.assign(**{_ALONE: _FILE})
-        source.attrs = attrs
-    return inspected(source, question)
+    with Steps("inspection", 2) as bar:
+        bar.step("reading")
+        source = _in_memory(data, question)
+        if study is None:
+            attrs = source.attrs
+            source = source.assign(**{_ALONE: _FILE})
+            source.attrs = attrs
+        bar.step("checks")
+        return inspected(source, question)
 
 
 def _in_memory(data: Any, question: Question) -> pd.DataFrame:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from tqdm import tqdm
 
 from waistats._caller import option
+from waistats._progress import progress
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, ModelError, check_option, listing
 from waistats.provenance import marked, noted
@@ -233,7 +233,7 @@ def resampled_parts(
     matrices = np.broadcast_to(np.eye(m), (n_resamples, m, m)).copy()
     block = max(1, _BLOCK // (max(n, n_resamples) * size**2))
     starts = range(0, first.size, block)
-    for start in tqdm(starts, desc="pairs", disable=None, leave=False):
+    for start in progress(starts, "pairs of items"):
         i, j = first[start : start + block], second[start : start + block]
         joint = one_hot[:, i, :, None] * one_hot[:, j, None, :]
         sums = resampled_sums(joint.reshape(n, -1), n_resamples, draw)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from waistats._files import new_file, write_csv
+from waistats._progress import progress
 from waistats.practice import practice_table
 from waistats.provenance import marked
 from waistats.report.blocks import Section, figures_of
@@ -79,9 +80,9 @@ def write_parts(
     theme: str = "colour",
 ) -> None:
     """Write the tables of a study and the figures of its report into a folder."""
-    for name, table in study_tables(study).items():
+    for name, table in progress(study_tables(study).items(), "tables"):
         write_csv(table, folder / "tables" / f"{prefix}{name}.csv")
-    for figure in figures_of(sections):
+    for figure in progress(figures_of(sections), "figures"):
         for kind in formats:
             with new_file(folder / "figures" / f"{prefix}{figure.name}.{kind}") as work:
                 work.write_bytes(figure.drawing.render(kind, _DPI, theme))

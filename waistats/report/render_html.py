@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from waistats._files import new_file
+from waistats._progress import progress
 from waistats.errors import DataError, visible
 from waistats.report._glyphs import Glyphs
 from waistats.report._slices import slices
@@ -18,6 +19,7 @@ from waistats.report.blocks import (
     Link,
     Section,
     Table,
+    figures_of,
     inline_svg,
     numbered,
 )
@@ -57,6 +59,8 @@ def render_page(
         "head": _head,
     }
     template = environment.get_template("page.html.j2")
+    for figure in progress(figures_of(sections), "figures"):
+        figure.drawing.render("svg")
     page = template.render(
         title=title, lead=lead, sections=numbered(sections), colophon=closing
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from waistats._progress import progress
 from waistats.report.blocks import (
     Block,
     Card,
@@ -55,7 +56,7 @@ def render_document(
     for line in lead:
         add_runs(document.add_paragraph(), sentence(line))
     wide = False
-    for section in numbered(sections):
+    for section in progress(list(numbered(sections)), "Word document"):
         if section.wide != wide:
             wide = section.wide
             orient(document.add_section(), wide=wide)

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Container
 from dataclasses import replace
 
-from tqdm import tqdm
-
+from waistats._progress import Steps
 from waistats.report.abstract import abstract
 from waistats.report.blocks import (
     Listing,
@@ -103,11 +102,11 @@ def _full(
         "declarations": declarations,
     }
     made: list[Section] = []
-    for name, part in tqdm(
-        steps.items(), desc="report", unit="section", disable=None, delay=2
-    ):
-        if keep is None or name in keep:
-            found = part(study)
+    wanted = [name for name in steps if keep is None or name in keep]
+    with Steps("report", len(wanted)) as bar:
+        for name in wanted:
+            bar.step(name)
+            found = steps[name](study)
             made += found if isinstance(found, list) else [found]
     if keep is None or "regema" in keep:
         titles = {s.id: s.title for s in made} | {"colophon": "Colophon"}

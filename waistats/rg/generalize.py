@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._frames import as_frame
+from waistats._progress import Steps
 from waistats.errors import ModelError, check_conf_level, check_option, listing, visible
 from waistats.measures import (
     MEASURES,
@@ -142,73 +143,79 @@ def generalize(
             f"by={listing(numbers)}: cells are defined by categories, such as "
             "instrument or rater, not by results."
         )
-    table = combine_tables(coefficients)
-    intake = _intake(coefficients)
-    if screening is not None:
-        screening = check_screening(screening)
-    if texts is not None:
-        texts = read_texts(texts)
-    effects = effect_sizes(table, measure=measure, bias=bias, conf_level=conf_level)
-    V = table.attrs.get("V") if V is None else V
-    known = None
-    if V is not None and (not hasattr(V, "__len__") or len(V)):
-        known = follow(
-            effects,
-            V,
-            measure=str(table.attrs.get("V_measure", measure)),
-            within_correlation=within_correlation,
-        )
-        there = effects["yi"].notna().to_numpy()
-        effects.loc[there, "vi"] = known.matrix.diagonal()[there]
-    notes = (*table.attrs.get("notes", ()), *effects.attrs.get("notes", ()))
-    effects.attrs = {}
-    used = effects[effects["yi"].notna()]
-    if used["study_id"].nunique() < 2:
-        raise ModelError(
-            f"{used['study_id'].nunique()} study gives a poolable coefficient; "
-            "generalization needs at least two."
-        )
-    scale = main_scale(used)
-    rows = main_rows(used, scale)
-    pooled, fits = None, Fits()
-    if rows["study_id"].nunique() >= FEWEST_TO_POOL:
-        pooled = pool(
-            rows,
+    with Steps("study", 5) as bar:
+        bar.step("tables")
+        table = combine_tables(coefficients)
+        intake = _intake(coefficients)
+        if screening is not None:
+            screening = check_screening(screening)
+        if texts is not None:
+            texts = read_texts(texts)
+        bar.step("effect sizes")
+        effects = effect_sizes(table, measure=measure, bias=bias, conf_level=conf_level)
+        V = table.attrs.get("V") if V is None else V
+        known = None
+        if V is not None and (not hasattr(V, "__len__") or len(V)):
+            known = follow(
+                effects,
+                V,
+                measure=str(table.attrs.get("V_measure", measure)),
+                within_correlation=within_correlation,
+            )
+            there = effects["yi"].notna().to_numpy()
+            effects.loc[there, "vi"] = known.matrix.diagonal()[there]
+        notes = (*table.attrs.get("notes", ()), *effects.attrs.get("notes", ()))
+        effects.attrs = {}
+        used = effects[effects["yi"].notna()]
+        if used["study_id"].nunique() < 2:
+            raise ModelError(
+                f"{used['study_id'].nunique()} study gives a poolable coefficient; "
+                "generalization needs at least two."
+            )
+        bar.step("pooled model")
+        scale = main_scale(used)
+        rows = main_rows(used, scale)
+        pooled, fits = None, Fits()
+        if rows["study_id"].nunique() >= FEWEST_TO_POOL:
+            pooled = pool(
+                rows,
+                method=method,
+                conf_level=conf_level,
+                within_correlation=None if known is not None else within_correlation,
+                V=known,
+                prediction=prediction,
+                fits=fits,
+            )
+        study = RGStudy(
+            title=visible(title or default_title(used)),
+            effects=effects,
+            by=tuple(by),
+            measure=measure,
             method=method,
-            conf_level=conf_level,
-            within_correlation=None if known is not None else within_correlation,
-            V=known,
+            bias=bias,
             prediction=prediction,
+            conf_level=conf_level,
+            main_scale=scale,
+            pooled=pooled,
+            formula=moderators,
+            within_correlation=within_correlation,
+            simulated=is_simulated(effects),
+            candidates=None if candidates is None else tuple(candidates),
+            V=known,
+            screening=screening,
+            coders=coders,
+            texts=texts,
+            missing_moderators=missing_moderators,
+            notes=tuple(dict.fromkeys((*notes, *_set_aside(effects)))),
+            intake=intake,
             fits=fits,
         )
-    study = RGStudy(
-        title=visible(title or default_title(used)),
-        effects=effects,
-        by=tuple(by),
-        measure=measure,
-        method=method,
-        bias=bias,
-        prediction=prediction,
-        conf_level=conf_level,
-        main_scale=scale,
-        pooled=pooled,
-        formula=moderators,
-        within_correlation=within_correlation,
-        simulated=is_simulated(effects),
-        candidates=None if candidates is None else tuple(candidates),
-        V=known,
-        screening=screening,
-        coders=coders,
-        texts=texts,
-        missing_moderators=missing_moderators,
-        notes=tuple(dict.fromkeys((*notes, *_set_aside(effects)))),
-        intake=intake,
-        fits=fits,
-    )
-    if coders is not None:
-        study.agreements  # noqa: B018  (sheets that do not match are an error now)
-    if moderators is not None:
-        study.moderator_model  # noqa: B018  (a bad formula is an error now, not later)
+        bar.step("coders")
+        if coders is not None:
+            study.agreements  # noqa: B018  (sheets that do not match are an error now)
+        bar.step("moderator model")
+        if moderators is not None:
+            study.moderator_model  # noqa: B018  (a bad formula is an error now, not later)
     return study
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._adjusted import adjusted_p
+from waistats._progress import progress
 from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError, DataError, ModelError, listing
 from waistats.meta._fits import Fits
@@ -151,8 +152,7 @@ def screen_moderators(
     fits = Fits() if fits is None else fits
     tests = [
         _screen_one(used, name, method, conf_level, V, fits)
-        for name in names
-        if name in used
+        for name in progress([n for n in names if n in used], "moderators")
     ]
     _merge(tests)
     out = pd.DataFrame([test.row for test in tests], columns=list(COLUMNS))

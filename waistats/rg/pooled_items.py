@@ -10,6 +10,7 @@ from scipy import special
 
 from waistats._caller import option
 from waistats._format import Result, coefficient, counted, interval
+from waistats._progress import Steps
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option, listing
 from waistats.measures import effect_sizes
@@ -213,7 +214,11 @@ def pool_covariances(
     y = used[:, at[0], at[1]]
     mean = np.average(used, axis=0, weights=sizes)
     base = covariance_covariance(mean) if whole else correlation_covariance(mean)
-    fit = pool_vectors(y, base / (sizes - 1)[:, None, None], random=effects == "random")
+    with Steps("pooled matrix", 1) as bar:
+        bar.step("variances and covariances")
+        fit = pool_vectors(
+            y, base / (sizes - 1)[:, None, None], random=effects == "random"
+        )
     pooled = np.eye(m)
     pooled[at] = pooled.T[at] = fit.mean
     found = _coefficients(

@@ -13,6 +13,7 @@ import pandas as pd
 
 from waistats._format import counted
 from waistats._frozen import Frozen
+from waistats._progress import progress
 from waistats.errors import ModelError, check_option
 from waistats.measures import ALPHA_TYPES
 from waistats.meta._fits import Fits
@@ -285,7 +286,7 @@ def pooled_cells(
     columns = grouping(used, by)
     keys = levels(used, columns).assign(coefficient_type=families(used))
     rows: list[dict[str, Any]] = []
-    for key, index in cells_of(keys):
+    for key, index in progress(list(cells_of(keys)), "cells"):
         cell = dict(zip(keys.columns, key, strict=True))
         own = kinds(used.iloc[index]).unique()
         if len(own) == 1:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._progress import progress
 from waistats.errors import ConvergenceError, ModelError
 from waistats.measures import back_transform
 from waistats.meta.multilevel.result import Model
@@ -52,7 +53,7 @@ def robustness(fit: Model, *, thresholds: Sequence[float] = THRESHOLDS) -> pd.Da
         ),
     ]
     rows = []
-    for name, check in checks:
+    for name, check in progress(checks, "small-study checks"):
         try:
             rows.append((name, *check()))
         except (ModelError, ConvergenceError) as error:

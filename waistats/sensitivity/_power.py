@@ -8,6 +8,7 @@ import numpy as np
 from scipy import special
 
 from waistats._format import coefficient, percent
+from waistats._progress import progress
 from waistats._typing import FloatArray
 from waistats.measures import transform
 from waistats.meta.multilevel.result import Model, MultilevelResult
@@ -198,7 +199,7 @@ def _several(
     root = np.sqrt(shared * v)[:, None]
     logs = rng.gumbel(size=(CANDIDATES, J, runs))
     if np.isfinite(cut):
-        for c in range(CANDIDATES):
+        for c in progress(range(CANDIDATES), "SIMULATED literatures"):
             mean = center + u[c][code] + root * z[c][code]
             seen = 1 - (1 - KEPT) * special.ndtr((cut - mean) / within)
             np.add.at(logs[c], code, np.log(seen))

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
-from tqdm import tqdm
 
+from waistats._progress import progress
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, listing, near
 from waistats.meta._distributions import critical
@@ -121,7 +121,7 @@ def refit_many(
     starts = range(0, max(include.shape[1], 1), width)
     parts = [
         _refit_block(result, include[:, start : start + width], threads)
-        for start in tqdm(starts, desc="refits", disable=None, delay=5)
+        for start in progress(starts, "refits")
     ]
     if len(parts) == 1:
         return parts[0]
@@ -183,7 +183,7 @@ def each_refit(
     """Call ``use`` with every refit that its rows determine."""
     X = result.design.X
     able = full_rank(X, include) & (include.sum(axis=0) > X.shape[1])
-    for j in tqdm(np.flatnonzero(able), desc="refits", disable=None, delay=5):
+    for j in progress(np.flatnonzero(able), "refits"):
         use(int(j), refit_rows(result, include[:, j], kept=kept))
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import stats
 
+from waistats._progress import progress
 from waistats._typing import FloatArray, IntArray
 from waistats.meta._distributions import two_sided
 from waistats.meta.fit_many import in_chunks
@@ -33,7 +34,8 @@ def kendall_p(y: FloatArray, v: FloatArray) -> FloatArray:
     """
     k = len(v)
     if k > _PAIRWISE:
-        return np.array([kendall(column, v)[1] for column in y.T])
+        drawn = progress(y.T, "power of the rank test", total=y.shape[1])
+        return np.array([kendall(column, v)[1] for column in drawn])
     w = 1 / v
     deviate = (y - (w @ y) / w.sum()) / np.sqrt(v - 1 / w.sum())[:, None]
     order = np.sort(deviate, axis=0)
@@ -86,7 +88,7 @@ def nested_p(
     place[order] = np.arange(len(cluster)) - np.repeat(np.cumsum(size) - size, size)
     scores = np.zeros((len(size), y.shape[1]))
     df = np.nan
-    for i in range(int(size.max())):
+    for i in progress(range(int(size.max())), "power of the regression test"):
         mark = (place == i).astype(float)
         parts = sandwich(X, mark, fit.V, codes, sigma2, bread, cluster)
         # clusters come batch by batch: their order is that of the rows they hold

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
+from waistats._progress import progress
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import DataError, ModelError, listing, near
 from waistats.measures import back_transform as turn_back
@@ -187,7 +188,7 @@ def covariance_at(result: Model, deleted: Refits) -> FloatArray:
 def _at_components(result: MultilevelResult, sigma2: FloatArray) -> FloatArray:
     p, size = len(result.beta), sigma2.shape[1]
     out = np.full((p, p, size), np.nan)
-    for j in np.flatnonzero(np.isfinite(sigma2).all(axis=0)):
+    for j in progress(np.flatnonzero(np.isfinite(sigma2).all(axis=0)), "influence"):
         MX = result.weighted_design(sigma2[:, j])
         out[:, :, j] = np.linalg.inv(result.design.X.T @ MX)
     return out
@@ -381,7 +382,8 @@ def _joint_residuals(
     """Return the chi-square of each group's deleted residuals."""
     X, y = result.design.X, result.effects.yi
     out = np.full(keep.shape[1], np.nan)
-    for j in np.flatnonzero(np.isfinite(deleted.beta).all(axis=0)):
+    able = np.flatnonzero(np.isfinite(deleted.beta).all(axis=0))
+    for j in progress(able, "influence"):
         rows = np.flatnonzero(~keep[:, j])
         M = error_covariance(result, deleted, int(j), rows)
         S = factor[j] * M + X[rows] @ deleted.cov[:, :, j] @ X[rows].T

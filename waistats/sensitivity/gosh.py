@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
-from tqdm import tqdm
 
 from waistats._format import Result, coefficient, count, counted
+from waistats._progress import progress
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ModelError, near
 from waistats.measures import back_transform
@@ -366,7 +366,7 @@ def _fit(model: Model, members: NDArray[np.uint8], codes: IntArray) -> dict[str,
     out |= {name: np.empty(size) for name in ("tau2", "I2", "Q")}
     out["k"] = np.empty(size, dtype=np.int32)
     starts = range(0, size, BLOCK)
-    for start in tqdm(starts, desc="GOSH", unit="block", disable=None, delay=3):
+    for start in progress(starts, "GOSH"):
         cut = slice(start, start + BLOCK)
         batch = refit_many(model, unpacked(members[cut], k)[codes])
         out["estimate"][:, cut] = batch.beta

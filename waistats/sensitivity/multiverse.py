@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from waistats._format import (
     Result,
@@ -22,6 +21,7 @@ from waistats._format import (
     percent,
 )
 from waistats._frames import as_frame
+from waistats._progress import progress
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.measures import effect_sizes
 from waistats.meta._covariance import SamplingCovariance, follow
@@ -415,9 +415,7 @@ def every_way(
     skipped: list[dict[str, Any]] = []
     scaled = Scaled(used.table, covariance)
     paths = list(_paths(scaled, handlings, tuple(exclude), small_n, skipped, fits))
-    for handling, exclusion, kept in tqdm(
-        paths, desc="multiverse", disable=None, delay=3
-    ):
+    for handling, exclusion, kept in progress(paths, "multiverse"):
         base = {"dependence": handling, "exclusion": exclusion}
         for spec, found in specifications(
             kept,

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from waistats._format import Result, count, counted
 from waistats._frames import as_frame
+from waistats._progress import progress
 from waistats.errors import ModelError, WaistatsError, check_conf_level, listing, near
 from waistats.meta.tau2 import METHODS
 from waistats.provenance import marked, of_simulated
@@ -314,7 +314,7 @@ def retrace(
     skipped: list[dict[str, Any]] = []
     jobs = list(selections(table, small_n))
     methods = [*METHODS, *UNWEIGHTED]
-    for base, kept in tqdm(jobs, desc="retrace", disable=None, delay=2):
+    for base, kept in progress(jobs, "retrace"):
         n = pd.to_numeric(kept["n"]).to_numpy(dtype=float)
         of_studies = kept["study_id"].nunique()
         scales = [Scale(*parts) for parts in transformed(kept)]

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from waistats._format import Result, coefficient, fixed, interval, level, p_statement
+from waistats._progress import progress
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, ModelError, check_conf_level, listing
 from waistats.measures import back_transform, transform
@@ -342,7 +343,8 @@ def _power(model: MetaResult, data: Selection, cuts: FloatArray) -> Power:
         return float(stats.chi2.sf(max(2 * rise, 0.0), m))
 
     def rejects(y: FloatArray) -> FloatArray:
-        return np.array([test(column) for column in y.T])
+        drawn = progress(y.T, "power of selection", total=y.shape[1])
+        return np.array([test(column) for column in drawn])
 
     return power_of(model, rejects, threshold=float(cuts[0]), runs=RUNS_OF_SELECTION)
 

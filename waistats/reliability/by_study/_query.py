@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._progress import progress
 from waistats.errors import DataError
 from waistats.io._long import LongColumns, item_name
 from waistats.reliability.by_study._layout import (
@@ -319,13 +320,11 @@ def study_batches(
     columns : sequence
         Further columns needed.
     """
-    from tqdm import tqdm
-
     facts = [c for c in CARRIED if c in source.columns]
     wanted = list(dict.fromkeys([*layout.keys, *columns, *facts]))
     table = source.table.select(*dict.fromkeys([*wanted, *source.order]))
     batches = _packed(source, layout)
-    for values in tqdm(batches, desc="studies", unit="batch", disable=_quiet(batches)):
+    for values in progress(batches, "studies"):
         part = table.filter(table[layout.study].isin(values))
         frame = fetch(part)
         if source.order:
@@ -336,11 +335,6 @@ def study_batches(
             place = order.sort_values(list(order.columns), kind="stable").index
             frame = frame.loc[place]
         yield frame[wanted].reset_index(drop=True)
-
-
-def _quiet(batches: list[list[object]]) -> bool | None:
-    """Return True where there is too little to show progress for."""
-    return True if len(batches) < 2 else None
 
 
 def _packed(source: Source, layout: Layout) -> list[list[object]]:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import counted
+from waistats._progress import progress
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, DataError, ModelError, listing
 from waistats.reliability._answers import gated
@@ -342,7 +343,7 @@ def frame_cells(frame: StudyFrame, request: StudyRequest) -> dict[Key, Cells]:
             for scale, columns in part.plan.scales.items():
                 answers = part.answers[list(columns)]
                 rows = []
-                for rows_of in members:
+                for rows_of in progress(members, "studies"):
                     items = answers.iloc[rows_of]
                     rows.append(
                         estimate_row(items, _moments_of(items, request), request)

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from waistats._caller import option
+from waistats._progress import Steps
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.instruments._findings import Finding, intake_records
 from waistats.instruments._key_decision import Keyed
@@ -272,10 +273,13 @@ def reliability_by_study(
         skip_rows=skip_rows,
         ci=request.ci,
     )
-    source = open_studies(data, question)
-    table = _from_sums(source, question, request)
-    if table is None:
-        table = _from_answers(source, question, request)
+    with Steps("by study", 2) as bar:
+        bar.step("reading")
+        source = open_studies(data, question)
+        bar.step("coefficients")
+        table = _from_sums(source, question, request)
+        if table is None:
+            table = _from_answers(source, question, request)
     question.say(table_findings(table, question))
     return _finished(table, question.findings, request.measure if smooth else None)
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from waistats._caller import option
 from waistats._frames import as_frame
+from waistats._progress import Steps
 from waistats._typing import FloatArray
 from waistats.errors import ModelError
 from waistats.instruments._findings import Finding, intake_records
@@ -155,7 +156,9 @@ def item_statistics_by_study(
         sheet=sheet,
         skip_rows=skip_rows,
     )
-    found = study_sums(open_studies(data, question), question, products=True)
+    with Steps("items by study", 1) as bar:
+        bar.step("reading and adding")
+        found = study_sums(open_studies(data, question), question, products=True)
     return _with_findings(_item_table(found), question.findings)
 
 

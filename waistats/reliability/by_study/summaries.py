@@ -12,6 +12,7 @@ import pandas as pd
 from waistats._caller import option
 from waistats._files import new_file
 from waistats._format import Result, counted
+from waistats._progress import Steps
 from waistats.errors import DataError, ModelError, listing
 from waistats.instruments._findings import NOTE, Finding, findings_frame
 from waistats.instruments._key_decision import Keyed
@@ -298,15 +299,21 @@ def summarize_responses(
         sheet=sheet,
         skip_rows=skip_rows,
     )
-    source = open_studies(data, question)
-    if moments == 2 and isinstance(source, Source) and not question.rows_for(source):
-        part = sums_part(study_sums(source, question, products=True), int(min_n))
-    else:
-        part = frames_part(
-            study_frames(source, question, why=option("moments", moments)),
-            int(moments),
-            int(min_n),
-        )
+    with Steps("sums", 1) as bar:
+        bar.step("reading and adding")
+        source = open_studies(data, question)
+        if (
+            moments == 2
+            and isinstance(source, Source)
+            and not question.rows_for(source)
+        ):
+            part = sums_part(study_sums(source, question, products=True), int(min_n))
+        else:
+            part = frames_part(
+                study_frames(source, question, why=option("moments", moments)),
+                int(moments),
+                int(min_n),
+            )
     if not part.blocks:
         raise DataError(
             f"every sample has fewer than {min_n} complete respondents, so all sums "
