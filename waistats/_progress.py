@@ -98,6 +98,8 @@ def _bar(
         desc=words,
         total=total,
         leave=False,
+        # tqdm would take "0" in the environment for yes
+        disable=False,
         delay=DELAY if delay is None else delay,
         # a step is shown when it begins, since it may be long
         mininterval=0.1 if rows is not None else 0,
