@@ -155,7 +155,9 @@ def _settle(figure: Any) -> None:
             figure.draw_without_rendering()
         else:
             engine.execute(figure)
-    figure.set_layout_engine("none")
+        # "none" leaves a stand-in behind, for which saving draws everything once more;
+        # None is the house's own setting, which has no engine
+        figure.set_layout_engine(None)
 
 
 def inline_svg(figure: Figure) -> str:
