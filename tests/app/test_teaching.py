@@ -14,7 +14,7 @@ from waistats.app._teaching import (
     teaching_commands,
     teaching_python,
 )
-from waistats.cli.reproduce import steps
+from waistats.cli.reproduce import taught
 from waistats.errors import ModelError
 
 
@@ -71,7 +71,7 @@ def test_of_the_original_only_what_its_file_holds_is_told(lessons):
 
 
 def test_numbers_are_those_of_reproduce(lessons):
-    *_, (_, made) = steps()
+    made = taught()
     assert_same(frame_of(lessons["pooled"], "pooled"), made.simulated.cells)
     assert_same(frame_of(lessons["truth"], "truth"), made.truth)
 

@@ -3,36 +3,47 @@
 import pandas as pd
 import pytest
 
-from waistats.cli.reproduce import collection_text, noted_text, steps
+from waistats.cli.reproduce import (
+    cesd_check,
+    collection_text,
+    noted_text,
+    published,
+    taught,
+)
 
 
 @pytest.fixture(scope="module")
 def made():
-    *_, (_, last) = steps()
-    return last
+    return published()
 
 
-def test_agrees_with_metafor(made):
-    relative = (made.check["difference"] / made.check["metafor"]).abs()
+@pytest.fixture(scope="module")
+def lesson():
+    return taught()
+
+
+def test_agrees_with_metafor():
+    check = cesd_check()
+    relative = (check["difference"] / check["metafor"]).abs()
     # metafor's numbers were noted to 7 significant digits at best, tau2 to 5
     assert relative.max() < 2e-5
-    assert len(made.check) == 15
+    assert len(check) == 15
 
 
-def test_simulated_study_has_the_shape_of_the_original(made):
-    table = made.simulated.coefficients
+def test_simulated_study_has_the_shape_of_the_original(lesson):
+    table = lesson.simulated.coefficients
     assert len(table) == 67
     assert (table["provenance"] == "SIMULATED").all()
-    cells = made.simulated.cells
+    cells = lesson.simulated.cells
     assert len(cells) == 12
     assert cells.groupby(["instrument", "rater"]).ngroups == 5
-    assert made.simulated.simulated
+    assert lesson.simulated.simulated
 
 
-def test_truth_is_recovered(made):
+def test_truth_is_recovered(lesson):
     # 95 % intervals of 12 cells; fewer than 9 covered has probability below 1 in 500
-    assert made.truth["covered"].sum() >= 9
-    assert (made.truth["estimate"] - made.truth["truth"]).abs().max() < 0.06
+    assert lesson.truth["covered"].sum() >= 9
+    assert (lesson.truth["estimate"] - lesson.truth["truth"]).abs().max() < 0.06
 
 
 def test_the_published_coefficients_show_form_and_rater_first(made):

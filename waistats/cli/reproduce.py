@@ -2,9 +2,10 @@
 
 import string
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,11 +16,11 @@ from waistats.datasets.simulated_studies import simulate_hanson_study
 from waistats.io._codebook import resource
 from waistats.measures import OWN, effect_sizes
 from waistats.meta.fit import fit_meta
-from waistats.report.blocks import Paragraph, Section, Table
+from waistats.report.blocks import Paragraph, Section, Table, figures_of
 from waistats.report.code import colophon
 from waistats.report.folder import write_parts
 from waistats.report.render_html import render_page
-from waistats.report.render_word import render_document
+from waistats.report.render_word import picture, render_document
 from waistats.report.sections import study_sections
 from waistats.rg.classic import beside_original, simulated_coefficients, truth_beside
 from waistats.rg.generalize import generalize
@@ -39,21 +40,13 @@ METAFOR_CESD = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Reproduction:
-    """Everything `waistats reproduce` computes.
+class Published:
+    """Part A.
 
     Attributes
     ----------
     wai : RGStudy
         The published WAI coefficients.
-    simulated : RGStudy
-        The SIMULATED five-version study, from raw responses.
-    truth : DataFrame
-        Its cells with true values and estimates.
-    cesd : RGStudy
-        The CES-D coefficients.
-    check : DataFrame
-        Our numbers on them beside metafor's.
     original : DataFrame
         What is known of the original study, next to the published coefficients.
     induction : InductionRate
@@ -61,12 +54,43 @@ class Reproduction:
     """
 
     wai: RGStudy
-    simulated: RGStudy
-    truth: pd.DataFrame
-    cesd: RGStudy
-    check: pd.DataFrame
     original: pd.DataFrame
     induction: InductionRate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Taught:
+    """Part B.
+
+    Attributes
+    ----------
+    simulated : RGStudy
+        The SIMULATED five-version study, from raw responses.
+    truth : DataFrame
+        Its cells with true values and estimates.
+    """
+
+    simulated: RGStudy
+    truth: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Part:
+    """A part of the report, written as far as it is a part's own.
+
+    Attributes
+    ----------
+    sections : list of Section
+        What the report has of it.
+    coefficients : DataFrame
+        Its table, for the colophon.
+    shown : DataFrame
+        What the terminal shows of it: true values, or the check; empty for part A.
+    """
+
+    sections: list[Section]
+    coefficients: pd.DataFrame
+    shown: pd.DataFrame
 
 
 def cesd_check() -> pd.DataFrame:
@@ -123,7 +147,7 @@ def at_a_distance() -> list[str]:
     return list(modality["at_a_distance"])
 
 
-def _sentences(made: Reproduction) -> str:
+def _sentences(made: Published) -> str:
     facts = collection_facts(made.wai, made.induction)
     return " ".join(f"{fact}." for fact in facts)
 
@@ -140,7 +164,7 @@ def noted_text(frame: pd.DataFrame, digits: int) -> str:
     return "\n".join([frame_text(short if letters else frame, digits), *lines])
 
 
-def collection_text(made: Reproduction) -> str:
+def collection_text(made: Published) -> str:
     """Return the published coefficients as the terminal shows them: cells first."""
     cells = made.wai.cells
     pooled = cells[cells["estimate"].notna()]
@@ -164,87 +188,99 @@ def collection_text(made: Reproduction) -> str:
     )
 
 
-def steps() -> Iterator[tuple[str, object]]:
-    """Compute part by part, naming each as it begins; the last has everything."""
-    yield "published coefficients of the WAI", None
+def published() -> Published:
+    """Return the published coefficients of the WAI, pooled."""
     wai = generalize(load_dataset("wai"), title="Working Alliance Inventory scores")
-    original = beside_original(wai)
-    induction = collection_induction(wai.coefficients)
-    yield "CES-D check", None
-    cesd = generalize(load_dataset("cesd"), title="CES-D scores of caregivers")
-    check = cesd_check()
-    yield "SIMULATED responses", None
-    simulation = simulate_hanson_study(SEED)
-    yield "alpha of each SIMULATED study", None
-    table = simulated_coefficients(simulation)
-    yield "pooled SIMULATED reliability", None
-    simulated = generalize(table, title="a SIMULATED five-version WAI study")
-    truth = truth_beside(simulated, simulation)
-    yield (
-        "report",
-        Reproduction(
-            wai=wai,
-            simulated=simulated,
-            truth=truth,
-            cesd=cesd,
-            check=check,
-            original=original,
-            induction=induction,
-        ),
+    return Published(
+        wai=wai,
+        original=beside_original(wai),
+        induction=collection_induction(wai.coefficients),
     )
 
 
-def write_reproduction(made: Reproduction, folder: Path, *, word: bool = False) -> None:
-    """Write the report, tables and figures of a reproduction into a folder."""
-    parts = _parts(made)
-    for prefix, (study, sections) in parts.items():
-        write_parts(study, sections, folder, prefix)
+def taught() -> Taught:
+    """Return the SIMULATED five-version study, pooled, beside its true values."""
+    simulation = simulate_hanson_study(SEED)
+    table = simulated_coefficients(simulation)
+    simulated = generalize(table, title="a SIMULATED five-version WAI study")
+    return Taught(simulated=simulated, truth=truth_beside(simulated, simulation))
+
+
+def write_published(made: Published, folder: Path, *, word: bool = False) -> Part:
+    """Write the tables and figures of part A into a folder."""
+    study = made.wai
+    sections = study_sections(study, "a-", level=3)
+    _write(study, sections, folder, "wai_", word)
     tables = folder / "tables"
-    write_csv(made.check, tables / "cesd_check.csv")
     write_csv(made.original, tables / "wai_beside_original.csv")
-    write_csv(made.truth, tables / "simulated_truth.csv")
     write_csv(made.induction.to_frame(), tables / "wai_induction_rate.csv")
     write_csv(load_dataset("wai_induction"), tables / "wai_induction.csv")
     write_csv(load_dataset("wai_recomputed"), tables / "wai_recomputed.csv")
-    whole = _whole(made, parts)
-    page = folder / "report.html"
-    page.write_text(render_page(*whole), encoding="utf-8", newline="\n")
-    if word:
-        (folder / "report.docx").write_bytes(render_document(*whole))
+    title = Section("a", "A. The published coefficients of the WAI")
+    return Part(
+        sections=[title, _beside(made.original), *sections],
+        coefficients=study.coefficients,
+        shown=pd.DataFrame(),
+    )
 
 
-def _parts(made: Reproduction) -> dict[str, tuple[RGStudy, list[Section]]]:
-    """Return each study with the sections that the report has of it, by file prefix."""
-    taught = {
+def other_parts(
+    folder: Path, word: bool = False
+) -> Generator[str, None, tuple[Part, Part]]:
+    """Compute parts B and C and write their tables and figures into a folder.
+
+    The name of each step is given when it begins; the parts are returned. Nothing here
+    needs part A, so that a second process can do it (`waistats.cli._aside`).
+    """
+    yield "CES-D check"
+    cesd = generalize(load_dataset("cesd"), title="CES-D scores of caregivers")
+    check = cesd_check()
+    checked = {"summary", "pooled", "sensitivity", "data", "again"}
+    sections = study_sections(cesd, "c-", keep=checked, level=3)
+    _write(cesd, sections, folder, "cesd_", word)
+    write_csv(check, folder / "tables" / "cesd_check.csv")
+    part_c = Part(
+        sections=[
+            Section("c", "C. A check against metafor"),
+            Section("c-check", "waistats and metafor", [_check(check)], 3),
+            *sections,
+        ],
+        coefficients=cesd.coefficients,
+        shown=check,
+    )
+    yield "SIMULATED study"
+    made = taught()
+    yield "report of the SIMULATED study"
+    shown = {
         "summary", "methods", "descriptives", "pooled", "parts", "moderators", "spread",
         "sensitivity", "multiverse", "practice", "limitations",
     }  # fmt: skip
-    checked = {"summary", "pooled", "sensitivity", "data", "again"}
-    return {
-        "wai_": (made.wai, study_sections(made.wai, "a-", level=3)),
-        "simulated_": (
-            made.simulated,
-            study_sections(made.simulated, "b-", keep=taught, level=3),
-        ),
-        "cesd_": (made.cesd, study_sections(made.cesd, "c-", keep=checked, level=3)),
-    }
+    sections = study_sections(made.simulated, "b-", keep=shown, level=3)
+    _write(made.simulated, sections, folder, "simulated_", word)
+    write_csv(made.truth, folder / "tables" / "simulated_truth.csv")
+    title = "B. A SIMULATED five-version study, from items to pooled alpha"
+    part_b = Part(
+        sections=[Section("b", title), _truth(made.truth), *sections],
+        coefficients=made.simulated.coefficients,
+        shown=made.truth,
+    )
+    return part_b, part_c
 
 
-def _whole(
-    made: Reproduction, parts: dict[str, tuple[RGStudy, list[Section]]]
-) -> tuple[str, list[str], list[Section], list[str]]:
-    """Return title, lead, sections and colophon of the report with its three parts."""
-    sections = [
-        Section("a", "A. The published coefficients of the WAI"),
-        _beside(made),
-        *parts["wai_"][1],
-        Section("b", "B. A SIMULATED five-version study, from items to pooled alpha"),
-        _truth(made),
-        *parts["simulated_"][1],
-        Section("c", "C. A check against metafor"),
-        Section("c-check", "waistats and metafor", [_check(made)], 3),
-        *parts["cesd_"][1],
-    ]
+def _write(
+    study: RGStudy, sections: list[Section], folder: Path, prefix: str, word: bool
+) -> None:
+    write_parts(study, sections, folder, prefix)
+    if word:
+        # made here, where the figures are
+        for figure in figures_of(sections):
+            picture(figure)
+
+
+def write_report(
+    made: Published, parts: Sequence[Part], folder: Path, *, word: bool = False
+) -> None:
+    """Write the report of the three parts into a folder."""
     lead = [
         f"Published coefficients: {_sentences(made)}",
         "Forms and raters come first, since their coefficients measure different "
@@ -252,18 +288,23 @@ def _whole(
         "This is not the collection of Hanson, Curry and Bandalos (2002), of which only "
         "the facts in part A are known. Part B is SIMULATED, for teaching.",
     ]
-    tables = [study.coefficients for study, _ in parts.values()]
-    return (
+    whole = (
         "Reliability generalization of the Working Alliance Inventory",
         lead,
-        sections,
-        colophon(tables, f"waistats reproduce (seed {SEED})"),
+        [section for part in parts for section in part.sections],
+        colophon(
+            [part.coefficients for part in parts], f"waistats reproduce (seed {SEED})"
+        ),
     )
+    page = folder / "report.html"
+    page.write_text(render_page(*whole), encoding="utf-8", newline="\n")
+    if word:
+        (folder / "report.docx").write_bytes(render_document(*whole))
 
 
-def _beside(made: Reproduction) -> Section:
+def _beside(original: pd.DataFrame) -> Section:
     table = spec(
-        made.original,
+        original,
         name="original",
         caption="The Original Study and This Collection",
         notes=["What is known of the original comes from its abstract."],
@@ -281,14 +322,14 @@ def _beside(made: Reproduction) -> Section:
     )
 
 
-def _truth(made: Reproduction) -> Section:
-    covered = int(made.truth["covered"].sum())
+def _truth(truth: pd.DataFrame) -> Section:
+    covered = int(truth["covered"].sum())
     table = spec(
-        made.truth.drop(columns="covered"),
+        truth.drop(columns="covered"),
         name="truth",
         caption="SIMULATED: True Values and Estimates",
         notes=[
-            f"The true value lies in {covered} of {len(made.truth)} intervals. τ is on the "
+            f"The true value lies in {covered} of {len(truth)} intervals. τ is on the "
             "Bonett scale. Scales of one version share their respondents."
         ],
         heads={"truth": "True α", "estimate": "Pooled α", "true_tau": "True τ"},
@@ -298,10 +339,10 @@ def _truth(made: Reproduction) -> Section:
     return Section("b-truth", "Known true values", [table], 3)
 
 
-def _check(made: Reproduction) -> Table:
+def _check(check: pd.DataFrame) -> Table:
     seven = fixed_to(7)
     return spec(
-        made.check,
+        check,
         name="check",
         caption="CES-D, Nine Alphas (Bonett, 2010): REML, Knapp–Hartung",
         notes=["metafor's values are shown to the recorded digits."],
@@ -309,6 +350,10 @@ def _check(made: Reproduction) -> Table:
         shows={
             "waistats": seven,
             "metafor": seven,
-            "difference": lambda v: f"{float(v):.1e}",
+            "difference": _difference,
         },
     )
+
+
+def _difference(value: Any) -> str:
+    return f"{float(value):.1e}"

@@ -39,31 +39,52 @@ def reproduce(
     output: Output = DEFAULT_OUTPUT, force: Force = False, word: Word = False
 ) -> None:
     """Run the main job on published and SIMULATED data."""
-    from waistats._files import new_folder
-    from waistats.cli.reproduce import (
-        Reproduction,
-        collection_text,
-        steps,
-        write_reproduction,
-    )
+    import shutil
 
-    with new_folder(output, force=force) as folder:
-        made: Any = None
-        with progress(6, "reproduce") as bar:
-            for name, part in steps():
-                made = part
-                bar.step(name)
-            assert isinstance(made, Reproduction)
-            write_reproduction(made, folder, word=word)
+    from waistats._files import new_folder
+    from waistats.cli._aside import Aside
+
+    with new_folder(output, force=force) as folder, progress(6, "reproduce") as bar:
+        bar.step("published coefficients of the WAI")
+        beside = folder / ".aside"
+        with Aside("waistats.cli.reproduce:other_parts", beside, word) as others:
+            # from here on the second process loads its libraries at the same time
+            from waistats.cli.reproduce import (
+                collection_text,
+                published,
+                write_published,
+                write_report,
+            )
+
+            made = published()
+            bar.step("report of the published coefficients")
+            first = write_published(made, folder, word=word)
+            second, third = others.wait(
+                bar.step, before=lambda: shutil.rmtree(beside, ignore_errors=True)
+            )
+        bar.step("report")
+        _move_into(beside, folder)
+        write_report(made, [first, second, third], folder, word=word)
     print("A. Published coefficients of the WAI")
     print(collection_text(made))
     print("\nB. SIMULATED five-version study: true values and estimates")
     from waistats._format import frame_text
 
-    print(frame_text(made.truth.drop(columns="provenance"), 3))
+    print(frame_text(second.shown.drop(columns="provenance"), 3))
     print("\nC. CES-D: waistats and metafor")
-    print(frame_text(made.check, 7))
+    print(frame_text(third.shown, 7))
     written(output)
+
+
+def _move_into(source: Path, target: Path) -> None:
+    """Move the files of a folder to the same places in another, and remove the folder."""
+    for file in [path for path in source.rglob("*") if path.is_file()]:
+        place = target / file.relative_to(source)
+        place.parent.mkdir(exist_ok=True)
+        file.rename(place)
+    for folder in sorted(source.rglob("*"), reverse=True):
+        folder.rmdir()
+    source.rmdir()
 
 
 def generalize(

@@ -31,10 +31,10 @@ class Slices:
 
 def slices(figure: Figure) -> Slices | None:
     """Return the parts of a figure; None for one that is not cut."""
-    places = figure.cuts
+    places = figure.drawing.cuts
     if not places:
         return None
-    width, height = (72 * float(v) for v in figure.drawing.figure.get_size_inches())
+    width, height = (72 * v for v in figure.drawing.size)
     ends = [height * place for place in places]
     if ends[0] < _LEAST:
         ends[0] = 0.0

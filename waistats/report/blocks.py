@@ -78,10 +78,16 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A drawn figure that is turned into each kind of file once, when asked for."""
+    """A drawn figure that is turned into each kind of file once, when asked for.
+
+    ``size`` is in inches; ``cuts`` says where it may be cut in print, as shares of its
+    height from the top.
+    """
 
     figure: Any
     alt: str
+    size: tuple[float, float]
+    cuts: tuple[float, ...] = ()
     made: dict[tuple[str, float, str], bytes] = field(default_factory=dict, repr=False)
 
     def render(self, format: str, dpi: float = 150, theme: str = "colour") -> bytes:
@@ -92,10 +98,9 @@ class Drawing:
             self.made[key] = render(self.figure, format, dpi=dpi, theme=theme)
         return self.made[key]
 
-    @property
-    def width(self) -> float:
-        """Width in inches."""
-        return float(self.figure.get_size_inches()[0])
+    def __reduce__(self) -> tuple[Any, ...]:
+        # to another process go the files that were made; the figure stays
+        return Drawing, (None, self.alt, self.size, self.cuts, self.made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +113,6 @@ class Figure:
     note: str = ""
     number: int = 0
     kind: str = "figure"
-
-    @property
-    def cuts(self) -> list[float]:
-        """Where it may be cut in print, as shares of its height from the top."""
-        return cuts(self.drawing.figure)
 
 
 Block = Paragraph | Listing | Code | TableSpec | Cards | Download | Figure
@@ -144,7 +144,9 @@ def embed(
         mark_simulated(figure)
     plt.close(figure)
     _settle(figure)
-    return Figure(name, Drawing(figure, alt_text(figure)), caption, note)
+    width, height = map(float, figure.get_size_inches())
+    drawn = Drawing(figure, alt_text(figure), (width, height), tuple(cuts(figure)))
+    return Figure(name, drawn, caption, note)
 
 
 def _settle(figure: Any) -> None:

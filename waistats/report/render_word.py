@@ -129,6 +129,11 @@ def _add_code(document: Any, text: str, caption: str) -> None:
     run.font.name, run.font.size = "Courier New", Pt(8)
 
 
+def picture(figure: Figure) -> bytes:
+    """Return the picture of a figure that a document has."""
+    return figure.drawing.render("png", _DPI)
+
+
 def _add_figure(document: Any, figure: Figure, width: float) -> None:
     from docx.shared import Pt
 
@@ -142,7 +147,7 @@ def _add_figure(document: Any, figure: Figure, width: float) -> None:
     head.paragraph_format.space_after = 0
     add_picture(
         document,
-        figure.drawing.render("png", _DPI),
+        picture(figure),
         alt=figure.drawing.alt,
         name=f"Figure {figure.number}",
         width=width,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -72,12 +73,20 @@ def _degrees(df: Any, denominator: Any) -> str:
 
 def fixed_to(digits: int) -> Show:
     """Return a formatter with so many decimals."""
-    return lambda value: fixed(number(value), digits)
+    return partial(_fixed, digits=digits)
+
+
+def _fixed(value: Any, digits: int) -> str:
+    return fixed(number(value), digits)
 
 
 def coefficient_to(digits: int) -> Show:
     """Return a formatter of reliabilities with so many decimals."""
-    return lambda value: coefficient(number(value), digits)
+    return partial(_coefficient, digits=digits)
+
+
+def _coefficient(value: Any, digits: int) -> str:
+    return coefficient(number(value), digits)
 
 
 def probability(value: Any) -> str:
@@ -223,12 +232,15 @@ def _as_sentence(text: str) -> str:
 
 
 def _marked_column(column: Column) -> Column:
-    show = column.show
     return replace(
         column,
         sources=(_MARK, *column.sources),
-        show=lambda mark, *values: f"{show(*values)}{mark}",
+        show=partial(_marked, column.show),
     )
+
+
+def _marked(show: Show, mark: str, *values: Any) -> str:
+    return f"{show(*values)}{mark}"
 
 
 def _columns(
@@ -278,9 +290,13 @@ def limits_column(name: str, title: str, low: str, high: str, show: Show) -> Col
         name=name,
         head=markup(title),
         sources=(low, high),
-        show=lambda a, b: interval(number(a), number(b), show),
+        show=partial(_interval, show),
         ends=show,
     )
+
+
+def _interval(show: Show, low: Any, high: Any) -> str:
+    return interval(number(low), number(high), show)
 
 
 def _head(name: str, heads: Mapping[str, str]) -> Runs:
@@ -299,7 +315,7 @@ def _show(name: str, values: pd.Series, bounded: Show, digits: int) -> Show:
     if name.endswith("_p"):
         kind = "p"
     if not pd.api.types.is_numeric_dtype(values) or values.dtype == bool:
-        return lambda v: MISSING if blank(v) else cell(name, v, 3)
+        return partial(_cell, name)
     if kind == "bounded":
         return bounded
     if kind == "coefficient":
@@ -307,8 +323,16 @@ def _show(name: str, values: pd.Series, bounded: Show, digits: int) -> Show:
     if kind in _SHOWS and kind != "words":
         return _SHOWS[kind]
     if pd.api.types.is_integer_dtype(values):
-        return lambda v: MISSING if blank(v) else str(int(v))
+        return _integer
     return fixed_to(3)
+
+
+def _cell(name: str, value: Any) -> str:
+    return MISSING if blank(value) else cell(name, value, 3)
+
+
+def _integer(value: Any) -> str:
+    return MISSING if blank(value) else str(int(value))
 
 
 def _digits(frame: pd.DataFrame) -> int:
@@ -339,7 +363,11 @@ def abbreviations(columns: Sequence[Column]) -> str:
 
 def row_shows(shows: Mapping[str, Show], default: Show) -> Callable[[Any, Any], str]:
     """Return a formatter that takes its form from another column's value."""
-    return lambda key, value: shows.get(str(key), default)(value)
+    return partial(_by_row, shows, default)
+
+
+def _by_row(shows: Mapping[str, Show], default: Show, key: Any, value: Any) -> str:
+    return shows.get(str(key), default)(value)
 
 
 def check_columns(frame: pd.DataFrame, names: Sequence[str], maker: str) -> None:
