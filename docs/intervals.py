@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from waistats._format import coefficient, interval
 from waistats._typing import FloatArray
-from waistats.reliability._bootstrap import bootstrap_limits, resampled_alphas
 from waistats.reliability._intervals import (
     Limits,
     bonett_limits,
@@ -24,13 +23,18 @@ from waistats.reliability._intervals import (
     normal_theory_se,
     wald_limits,
 )
-from waistats.reliability._jackknife import alphas_without_each, jackknife_limits
 from waistats.reliability._moments import (
     alpha_gradient,
     alpha_influence,
     alpha_of,
     influence_variance,
     mean_and_covariance,
+)
+from waistats.reliability._resampling import (
+    alphas_without_each,
+    bootstrap_limits,
+    jackknife_limits,
+    resampled_alphas,
 )
 from waistats.reliability.alpha import cronbach_alpha
 

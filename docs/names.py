@@ -7,7 +7,7 @@ import inspect
 from pathlib import Path
 
 import waistats
-from waistats._aliases import ALIASES
+from waistats.errors import ALIASES
 
 TARGET = Path(__file__).with_name("reference") / "names.md"
 

@@ -7,8 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from waistats.datasets.simulate import simulate_responses
 from waistats.errors import DataError
-from waistats.instruments._key_search import find_key_change
-from waistats.instruments._signs import item_signs
+from waistats.instruments._key_doubts import find_key_change, item_signs
 from waistats.instruments.forms import get_instrument
 from waistats.instruments.keys import audit_keys
 from waistats.instruments.scoring import keyed_items, score

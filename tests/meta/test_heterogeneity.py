@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from waistats.meta.heterogeneity import (
+from waistats.meta._heterogeneity import (
     intervals_frame,
     profile_Q,
     tau2_se,

@@ -6,8 +6,8 @@ from hypothesis import given, settings, strategies as st
 
 from waistats import fit_meta_many
 from waistats.meta import fit_many as many
+from waistats.meta._heterogeneity import tau2_se
 from waistats.meta._linalg import log_likelihood, weighted_fit
-from waistats.meta.heterogeneity import tau2_se
 from waistats.meta.tau2 import ESTIMATORS, METHODS, check_method, estimate_tau2, solve_Q
 
 KINDS = ("random", "logarithmic", "tied", "one huge", "outlier", "no tau2", "cauchy")

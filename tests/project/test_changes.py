@@ -3,7 +3,7 @@
 import pytest
 
 from waistats import effect_sizes, fit_meta
-from waistats.project.changes import compare_runs, result_of
+from waistats.project._changes import compare_runs, result_of
 from waistats.rg.generalize import generalize
 
 

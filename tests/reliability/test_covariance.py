@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from waistats.errors import DataError, ModelError
-from waistats.reliability._bootstrap import resampled_covariances
 from waistats.reliability._moments import alpha_influence, alpha_of, mean_and_covariance
+from waistats.reliability._resampling import resampled_covariances
 from waistats.reliability.alpha import cronbach_alpha
 from waistats.reliability.covariance import alpha_covariance
 

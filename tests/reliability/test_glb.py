@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from waistats import DataError, greatest_lower_bound, guttman_lambdas
-from waistats.reliability._glb import largest_uniquenesses
-from waistats.reliability.glb import bounds_of
+from waistats.reliability.glb import bounds_of, largest_uniquenesses
 
 FOLDER = Path(__file__).parents[1] / "reference"
 REFERENCE = json.loads((FOLDER / "coefficients_models.json").read_text())

@@ -6,7 +6,7 @@ import pytest
 
 from waistats import effect_sizes, generalize, read_coefficients, spread_analysis
 from waistats.datasets.simulated_studies import simulate_literature
-from waistats.rg.score_error import pooled_sem
+from waistats.rg._score_error import pooled_sem
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 import waistats as ws
-from waistats._aliases import ALIASES
-from waistats.errors import ModelError, check_option
+from waistats.errors import ALIASES, ModelError, check_option
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "names.py"
 FUNCTIONS = [n for n in ws.__all__ if inspect.isfunction(getattr(ws, n))]

@@ -8,13 +8,11 @@ from waistats._caller import TERMINAL, calling
 from waistats.cli._terminal import as_program, guarded, leave_quietly
 from waistats.cli.data import data_app
 from waistats.cli.files import check, template
-from waistats.cli.local import app as local_app
 from waistats.cli.project import project_app
-from waistats.cli.responses import alpha, items
+from waistats.cli.responses import alpha, items, summarize
 from waistats.cli.retrace import retrace
-from waistats.cli.start import start
+from waistats.cli.start import app as local_app, start
 from waistats.cli.study import generalize, predict, reproduce
-from waistats.cli.summaries import summarize
 
 app = typer.Typer(
     help="Reliability generalization of the Working Alliance Inventory.",

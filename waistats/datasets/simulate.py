@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import ndtr
 
 from waistats._format import counted
-from waistats._renamed import renamed
+from waistats._signature import renamed
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, DataError, ModelError, listing
 from waistats.instruments.forms import Instrument, get_instrument

@@ -10,9 +10,10 @@ from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import DataError, listing, near
-from waistats.instruments._key_search import KeyChange, explain_totals
-from waistats.instruments._signs import (
+from waistats.instruments._key_doubts import (
     ItemSigns,
+    KeyChange,
+    explain_totals,
     file_state,
     file_summary,
     item_finding,

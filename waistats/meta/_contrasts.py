@@ -85,3 +85,15 @@ def model_contrasts(
         ci_low=estimate - half,
         ci_high=estimate + half,
     )
+
+
+def coefficient_frame(
+    names: Sequence[str],
+    estimate: FloatArray,
+    cov: FloatArray,
+    df: float | None,
+    conf_level: float,
+) -> pd.DataFrame:
+    """Return one row per coefficient; t with ``df``, normal without."""
+    each = np.eye(len(estimate))
+    return model_contrasts(each, estimate, cov, df, conf_level).to_frame(list(names))

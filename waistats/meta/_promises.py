@@ -11,7 +11,7 @@ from waistats._files import data_json
 from waistats._format import coefficient, fixed, interval, level, percent
 from waistats.measures import ALPHA_TYPES, bonett_bias, transform
 from waistats.meta._distributions import critical
-from waistats.meta.heterogeneity import typical_variance
+from waistats.meta._heterogeneity import typical_variance
 
 if TYPE_CHECKING:
     from waistats.meta.multilevel.result import MultilevelResult

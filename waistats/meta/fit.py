@@ -17,7 +17,6 @@ from waistats.errors import (
     check_option,
     listing,
 )
-from waistats.meta._deferred import Deferred
 from waistats.meta._design import (
     Design,
     build_design,
@@ -26,10 +25,10 @@ from waistats.meta._design import (
 )
 from waistats.meta._distributions import chi2_cdf, chi2_sf
 from waistats.meta._effects import Effects, independence_notes, usable_effects
-from waistats.meta._fits import Fits
+from waistats.meta._fits import Deferred, Fits
+from waistats.meta._heterogeneity import tau2_se
 from waistats.meta._linalg import even_basis, log_likelihood, weighted_fit
 from waistats.meta.fit_many import SMALL_SAMPLE, Batch, fit_batch, scale_factor
-from waistats.meta.heterogeneity import tau2_se
 from waistats.meta.results import MetaResult
 from waistats.meta.tau2 import check_method
 

@@ -20,7 +20,7 @@ from waistats.errors import (
     check_option,
     listing,
 )
-from waistats.meta._coef_table import coefficient_frame
+from waistats.meta._contrasts import coefficient_frame
 from waistats.meta._design import Design, build_design, term_names
 from waistats.meta._effects import (
     Effects,

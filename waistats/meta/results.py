@@ -21,10 +21,11 @@ from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_option
 from waistats.measures import back_transform as turn_back
 from waistats.meta._contrasts import Contrasts, model_contrasts
-from waistats.meta._deferred import Deferred
 from waistats.meta._design import Design, term_names
 from waistats.meta._distributions import critical
 from waistats.meta._effects import Effects, OfEffects
+from waistats.meta._fits import Deferred
+from waistats.meta._heterogeneity import intervals_frame, profile_Q, typical_variance
 from waistats.meta._predict import (
     COLUMNS,
     alpha_effects,
@@ -41,7 +42,6 @@ from waistats.meta._prediction import (
 )
 from waistats.meta._promises import bias_notes, mean_notes, prediction_notes
 from waistats.meta._wald import TestResult as TestResult, likelihood_ratio, wald_test
-from waistats.meta.heterogeneity import intervals_frame, profile_Q, typical_variance
 from waistats.provenance import marked, of_simulated
 
 

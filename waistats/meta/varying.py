@@ -16,7 +16,7 @@ from waistats._frames import as_frame
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, ModelError, check_conf_level, listing, near
 from waistats.measures import ALPHA_TYPES, effect_sizes
-from waistats.meta._coef_table import coefficient_frame
+from waistats.meta._contrasts import coefficient_frame
 from waistats.meta._design import Design, build_design, term_names
 from waistats.meta._distributions import critical
 from waistats.meta._effects import (

@@ -8,7 +8,7 @@ import pandas as pd
 
 from waistats._format import coefficient, counted, level
 from waistats._frames import as_frame
-from waistats._renamed import renamed
+from waistats._signature import renamed
 from waistats._typing import FloatArray
 from waistats.errors import ModelError
 from waistats.practice._population import prepare

@@ -9,7 +9,7 @@ import pandas as pd
 
 from waistats._format import Result, coefficient, counted, frame_text, level
 from waistats._frames import as_frame
-from waistats._renamed import renamed
+from waistats._signature import renamed
 from waistats._typing import FloatArray
 from waistats.errors import check_conf_level
 from waistats.measures import back_transform

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import Result, coefficient, counted, fixed, interval, level
-from waistats._renamed import renamed
+from waistats._signature import renamed
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.measures import slope

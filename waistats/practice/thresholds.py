@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._frames import as_frame
-from waistats._renamed import renamed
+from waistats._signature import renamed
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_option
 from waistats.measures import transform

@@ -16,7 +16,7 @@ from waistats.intake.session import ONE_STUDY
 from waistats.io._documents import read_json
 from waistats.io.readers import read_coefficients, read_responses
 from waistats.measures import texts_of
-from waistats.project.changes import Changes, compare_runs, result_of
+from waistats.project._changes import Changes, compare_runs, result_of
 from waistats.project.layout import (
     FIRST,
     SECOND,

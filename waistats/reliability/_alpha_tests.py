@@ -9,25 +9,20 @@ from scipy import special
 
 from waistats._format import counted
 from waistats._typing import FloatArray
-from waistats.errors import (
-    DataError,
-    ModelError,
-)
-from waistats.reliability._answers import (
-    match_respondents,
-)
+from waistats.errors import DataError, ModelError
+from waistats.reliability._answers import match_respondents
 from waistats.reliability._comparison import AlphaComparison
 from waistats.reliability._many_alphas import (
     jackknife_covariance,
     log_alpha_without_each,
     normal_covariance,
 )
-from waistats.reliability._paired_alphas import paired_difference_limits
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._two_alphas import (
     TwoAlphas,
     difference_limits,
     p_value,
+    paired_difference_limits,
     ratio_limits,
 )
 from waistats.reliability.alpha import cronbach_alpha

@@ -10,15 +10,15 @@ from waistats._caller import option
 from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option
-from waistats.reliability._bootstrap import (
+from waistats.reliability._intervals import wald_limits
+from waistats.reliability._moments import influence_variance
+from waistats.reliability._resampling import (
     KINDS,
     Seed,
     bootstrap_limits,
     check_resamples,
+    jackknife_limits,
 )
-from waistats.reliability._intervals import wald_limits
-from waistats.reliability._jackknife import jackknife_limits
-from waistats.reliability._moments import influence_variance
 from waistats.reliability._sample import Sample
 
 DELTA_INTERVALS = ("adf", "normal-theory", "jackknife", "bootstrap")

@@ -9,7 +9,7 @@ from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import DataError
 from waistats.measures import bonett_bias
-from waistats.reliability._jackknife import alphas_without_each
+from waistats.reliability._resampling import alphas_without_each
 
 
 def cube_root_test(

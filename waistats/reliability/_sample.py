@@ -21,20 +21,9 @@ from waistats.errors import (
 )
 from waistats.provenance import NOTE
 from waistats.reliability._answers import Accepted, Codes, read_answers
-from waistats.reliability._bootstrap import (
-    Seed,
-    resampled_alphas,
-    resampled_counts,
-    resampled_covariances,
-)
 from waistats.reliability._em import Likelihood, em_moments, fit_likelihood
 from waistats.reliability._intervals import normal_theory_se
 from waistats.reliability._items import ItemsLike, Responses
-from waistats.reliability._jackknife import (
-    alphas_without_each,
-    weights_without_each,
-    without_each,
-)
 from waistats.reliability._moments import (
     Moments,
     against_scale,
@@ -45,6 +34,15 @@ from waistats.reliability._moments import (
     listwise_moments,
     pairwise_influence,
     pairwise_moments,
+)
+from waistats.reliability._resampling import (
+    Seed,
+    alphas_without_each,
+    resampled_alphas,
+    resampled_counts,
+    resampled_covariances,
+    weights_without_each,
+    without_each,
 )
 
 MISSING = ("listwise", "pairwise", "em")

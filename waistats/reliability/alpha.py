@@ -14,7 +14,6 @@ from waistats._format import counted, percent
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_option, listing
 from waistats.reliability._answers import Accepted, Codes, read_answers
-from waistats.reliability._bootstrap import Seed
 from waistats.reliability._delta import (
     DELTA_INTERVALS,
     IntervalRequest,
@@ -41,6 +40,7 @@ from waistats.reliability._moments import (
     standardized_alpha_of,
     variance_strain,
 )
+from waistats.reliability._resampling import Seed
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import Sample, prepare, refuse_impossible
 

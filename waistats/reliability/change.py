@@ -14,10 +14,10 @@ from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, check_option
 from waistats.provenance import NOTE, is_simulated, marked, noted, of_simulated
 from waistats.reliability._answers import Accepted, Codes, gated, match_respondents
-from waistats.reliability._bootstrap import Seed
 from waistats.reliability._delta import DELTA_INTERVALS, IntervalRequest, delta_spread
 from waistats.reliability._intervals import normal_quantile
 from waistats.reliability._items import ItemsLike
+from waistats.reliability._resampling import Seed
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import prepare
 from waistats.reliability.icc import intraclass_correlation

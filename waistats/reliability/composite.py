@@ -10,15 +10,10 @@ from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.provenance import NOTE
-from waistats.reliability._answers import (
-    Accepted,
-    Codes,
-    gated,
-    match_respondents,
-)
-from waistats.reliability._bootstrap import Seed
+from waistats.reliability._answers import Accepted, Codes, gated, match_respondents
 from waistats.reliability._delta import DELTA_INTERVALS, IntervalRequest, delta_spread
 from waistats.reliability._items import ItemsLike
+from waistats.reliability._resampling import Seed
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import prepare
 from waistats.reliability.alpha import alpha_notes, exactly_one, no_total_variance

@@ -14,7 +14,6 @@ from waistats._typing import FloatArray
 from waistats.errors import listing
 from waistats.provenance import marked, noted
 from waistats.reliability._answers import Accepted, Codes
-from waistats.reliability._bootstrap import Seed
 from waistats.reliability._delta import (
     DELTA_INTERVALS,
     IntervalRequest,
@@ -35,6 +34,7 @@ from waistats.reliability._intervals import normal_theory_se, wald_limits
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._model_fit import ModelFit, model_fit, robust_parts
 from waistats.reliability._moments import correlation
+from waistats.reliability._resampling import Seed
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import Sample, require_inverse, varying_sample
 from waistats.reliability._structure import Part, by_covariances, fit_structure

@@ -8,9 +8,9 @@ from waistats.errors import DataError, check_option
 from waistats.provenance import marked, noted
 from waistats.reliability._answers import Accepted, Codes
 from waistats.reliability._best_split import best_split
-from waistats.reliability._bootstrap import Seed
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._moments import correlation
+from waistats.reliability._resampling import Seed
 from waistats.reliability._sample import refuse_impossible, varying_sample
 from waistats.reliability.alpha import no_total_variance
 from waistats.reliability.split_half import searched_note

@@ -14,9 +14,9 @@ from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, listing
 from waistats.provenance import NOTE, marked, noted, of_simulated
 from waistats.reliability._answers import Codes, gated, read_answers
-from waistats.reliability._bootstrap import Seed
 from waistats.reliability._items import ItemsLike, Responses
 from waistats.reliability._moments import alpha_of, mean_and_covariance
+from waistats.reliability._resampling import Seed
 from waistats.reliability.alpha import no_total_variance
 
 # completions that are tried one and all

@@ -21,15 +21,15 @@ from waistats.errors import (
 )
 from waistats.provenance import marked, noted, of_simulated
 from waistats.reliability._answers import Accepted, Codes
-from waistats.reliability._bootstrap import (
+from waistats.reliability._intervals import wald_limits
+from waistats.reliability._moments import alpha_of
+from waistats.reliability._resampling import (
     KINDS,
     Seed,
     bootstrap_limits,
     check_resamples,
     resampled_counts,
 )
-from waistats.reliability._intervals import wald_limits
-from waistats.reliability._moments import alpha_of
 from waistats.reliability._sessions import (
     COMPONENTS,
     PersonSums,

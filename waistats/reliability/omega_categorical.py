@@ -9,7 +9,6 @@ from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError, check_option
 from waistats.provenance import marked, noted
 from waistats.reliability._answers import Accepted, Codes
-from waistats.reliability._bootstrap import Seed
 from waistats.reliability._categorical import (
     fit_one_factor,
     green_yang,
@@ -25,6 +24,7 @@ from waistats.reliability._delta import (
 )
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._polychoric import Polychoric
+from waistats.reliability._resampling import Seed
 from waistats.reliability.omega import (
     FactorReliability,
     opposite,

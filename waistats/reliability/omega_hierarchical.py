@@ -22,20 +22,17 @@ from waistats.reliability._bifactor import (
     resampled_omega,
     schmid_leiman,
 )
-from waistats.reliability._bootstrap import Seed
 from waistats.reliability._delta import (
     DELTA_INTERVALS,
     IntervalRequest,
     Spread,
     delta_spread,
 )
-from waistats.reliability._factor import (
-    check_identified,
-    fit_ml,
-)
+from waistats.reliability._factor import check_identified, fit_ml
 from waistats.reliability._intervals import normal_theory_se
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._moments import correlation
+from waistats.reliability._resampling import Seed
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import (
     Sample,

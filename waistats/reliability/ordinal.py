@@ -14,7 +14,6 @@ from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, ModelError, check_option, listing
 from waistats.provenance import marked, noted
 from waistats.reliability._answers import Accepted, Codes
-from waistats.reliability._bootstrap import Seed, resampled_sums
 from waistats.reliability._delta import (
     IntervalRequest,
     Spread,
@@ -32,6 +31,7 @@ from waistats.reliability._polychoric import (
     polychoric,
     polychoric_influence,
 )
+from waistats.reliability._resampling import Seed, resampled_sums
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import Sample, varying_sample
 from waistats.reliability.omega import (

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from waistats._frames import as_frame
-from waistats._renamed import renamed
+from waistats._signature import renamed
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, check_option
 from waistats.reliability._answers import Accepted, Codes, gated, read_answers

@@ -16,7 +16,6 @@ from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.reliability._answers import Accepted, Codes
 from waistats.reliability._best_split import BestSplit, best_split
-from waistats.reliability._bootstrap import Seed
 from waistats.reliability._delta import (
     DELTA_INTERVALS,
     IntervalRequest,
@@ -26,6 +25,7 @@ from waistats.reliability._delta import (
 from waistats.reliability._intervals import normal_quantile
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._moments import correlation
+from waistats.reliability._resampling import Seed
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._sample import Sample, refuse_impossible, varying_sample
 from waistats.reliability.alpha import no_total_variance

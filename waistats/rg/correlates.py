@@ -11,7 +11,7 @@ import pandas as pd
 from waistats._adjusted import adjusted_p
 from waistats._format import Result, counted, fixed, p_statement
 from waistats._frames import as_frame
-from waistats._renamed import renamed
+from waistats._signature import renamed
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.measures import prepared, status_of

@@ -12,7 +12,7 @@ from scipy import special
 
 from waistats._format import Result, coefficient
 from waistats._frames import as_frame
-from waistats._renamed import renamed
+from waistats._signature import renamed
 from waistats.errors import DataError, ModelError, check_conf_level, listing
 from waistats.measures import EXCLUDED, OWN, back_transform
 from waistats.meta.multilevel.result import Model

@@ -29,6 +29,7 @@ from waistats.meta.multilevel.fit import fit_nested
 from waistats.meta.multilevel.result import Model
 from waistats.provenance import marked
 from waistats.rg._part import part_of
+from waistats.rg._score_error import pooled_sem
 from waistats.rg.coders import CoderAgreement, compare_coders
 from waistats.rg.correlates import correlates
 from waistats.rg.descriptives import (
@@ -49,7 +50,6 @@ from waistats.rg.pooling import (
     pooled_cells,
 )
 from waistats.rg.robustness import robustness
-from waistats.rg.score_error import pooled_sem
 from waistats.rg.texts import AuthorTexts, read_texts
 from waistats.sensitivity.deletion import influence, leave_one_out
 from waistats.sensitivity.multiverse import Multiverse, every_way

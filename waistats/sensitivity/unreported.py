@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import Result, coefficient, count
-from waistats._renamed import renamed
+from waistats._signature import renamed
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing
 from waistats.measures import alpha_variance, back_transform, transform

@@ -13,7 +13,6 @@ from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import ModelError, check_conf_level, check_option
-from waistats.meta._deferred import Deferred
 from waistats.meta._design import (
     Design,
     build_design,
@@ -22,7 +21,7 @@ from waistats.meta._design import (
 )
 from waistats.meta._distributions import chi2_sf
 from waistats.meta._effects import Effects, independence_notes, usable_effects
-from waistats.meta._fits import Fits
+from waistats.meta._fits import Deferred, Fits
 from waistats.meta.multilevel._blocks import connect, level_codes
 from waistats.meta.multilevel._data import (
     Problem,

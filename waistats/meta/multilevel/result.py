@@ -13,10 +13,10 @@ from waistats.errors import check_option
 from waistats.meta._contrasts import Contrasts, model_contrasts
 from waistats.meta._design import term_names
 from waistats.meta._distributions import chi2_ppf, chi2_sf, f_sf
+from waistats.meta._heterogeneity import intervals_frame
 from waistats.meta._prediction import PREDICTIONS, Distribution, Student
 from waistats.meta._promises import bias_notes, level_notes
 from waistats.meta._verdict import enough_df
-from waistats.meta.heterogeneity import intervals_frame
 from waistats.meta.multilevel._blocks import connect, padded_rows
 from waistats.meta.multilevel._data import Problem, check_contains, cluster_codes
 from waistats.meta.multilevel._intervals import (

@@ -36,7 +36,6 @@ from waistats.reliability.by_study._query_gate import (
     query_gate,
     without_blanks,
 )
-from waistats.reliability.by_study._query_moments import query_summaries
 from waistats.reliability.by_study._query_where import selected_rows
 from waistats.reliability.by_study._sources import (
     Reading,
@@ -44,7 +43,12 @@ from waistats.reliability.by_study._sources import (
     open_source,
     typed_source,
 )
-from waistats.reliability.by_study._summaries import Summary, joined, summarise
+from waistats.reliability.by_study._summaries import (
+    Summary,
+    joined,
+    query_summaries,
+    summarise,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,13 +21,13 @@ from waistats import (
     standardized_alpha,
     summarize_responses,
 )
-from waistats.reliability._jackknife import alphas_without_each, jackknife_limits
 from waistats.reliability._moments import (
     alpha_influence,
     alpha_of,
     influence_variance,
     mean_and_covariance,
 )
+from waistats.reliability._resampling import alphas_without_each, jackknife_limits
 
 STRONG_CEILING = (-2.4, -1.9, -1.3, -0.5)
 

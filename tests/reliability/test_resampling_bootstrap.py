@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from waistats.errors import ModelError
-from waistats.reliability import _bootstrap as bs
+from waistats.reliability import _resampling as bs
 from waistats.reliability._moments import alpha_influence, alpha_of
 
 

@@ -6,10 +6,7 @@ import pandas as pd
 from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError
 from waistats.meta._distributions import chi2_ppf
-from waistats.meta._linalg import (
-    trace_P,
-    weighted_fit,
-)
+from waistats.meta._linalg import trace_P, weighted_fit
 from waistats.meta.tau2 import ESTIMATORS, solve_Q
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from waistats import DataError, reliability_by_study, simulate_responses
-from waistats.rg.computed import has_covariance, read_intake, write_reliability
+from waistats.rg.combine import has_covariance, read_intake, write_reliability
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,6 @@ def test_what_cannot_start_says_why(capsys, tmp_path, monkeypatch):
         port = str(taken.getsockname()[1])
         assert main(["app", "--no-browser", "--port", port]) == 2
     assert "--port" in capsys.readouterr().err
-    monkeypatch.setattr("waistats.cli.local.find_spec", lambda name: None)
+    monkeypatch.setattr("waistats.cli.start.find_spec", lambda name: None)
     assert main(["app", "--no-browser"]) == 2
     assert "pip install 'waistats[app]'" in capsys.readouterr().err
