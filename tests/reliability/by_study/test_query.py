@@ -96,7 +96,6 @@ def test_studies_are_fetched_in_batches(answers, parquet, monkeypatch):
     options = {"study": "study", "items": "wai", "ci": "adf", "covariance": True}
     expected = reliability_by_study(answers, **options)
     monkeypatch.setattr(batches, "_MOST", 100)
-    monkeypatch.setattr(batches, "_quiet", lambda batches: True)
     found = reliability_by_study(parquet, **options)
     same(found, expected)
     assert found.attrs["V"] == expected.attrs["V"]
