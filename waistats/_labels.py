@@ -171,8 +171,13 @@ def decimals(values: FloatArray) -> int:
 
 
 def value_text(value: float, measure: str | None, digits: int = 2) -> str:
-    """Return a coefficient as shown; a plain number on an unknown scale."""
-    return fixed(value, 2) if measure is None else coefficient(value, digits)
+    """Return a coefficient as figures show it; a plain number on an unknown scale.
+
+    >>> value_text(-0.153, "bonett"), value_text(-0.153, None)
+    ('−.15', '−0.15')
+    """
+    text = fixed(value, 2) if measure is None else coefficient(value, digits)
+    return text.replace("-", "−")
 
 
 def range_text(low: float, high: float, measure: str | None, digits: int = 2) -> str:

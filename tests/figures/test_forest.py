@@ -1,17 +1,22 @@
 """The figure `forest`."""
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from figure_checks import check_layout
 from figure_made import SIZES, marked, plain, simulated, texts
+from matplotlib.text import Text
 
 from waistats import (
     ModelError,
     back_transform,
+    effect_sizes,
     figures,
     fit_meta,
+    load_dataset,
 )
 from waistats.figures._rows import study_labels
 from waistats.rg.generalize import generalize
@@ -164,3 +169,10 @@ class TestStudy:
             figures.length,
         ):
             assert figures.alt_text(draw(found))
+
+
+def test_negative_limits_have_a_true_minus():
+    axes = figures.forest(fit_meta(effect_sizes(load_dataset("mibs"))))
+    shown = [text.get_text() for text in axes.figure.findobj(Text)]
+    assert ".45 [−.15, .74]" in shown
+    assert not [text for text in shown if re.search(r"(?<!\w)-\.?\d", text)]

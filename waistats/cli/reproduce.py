@@ -22,6 +22,7 @@ from waistats.report.folder import write_parts
 from waistats.report.render_html import render_page
 from waistats.report.render_word import picture, render_document
 from waistats.report.sections import study_sections
+from waistats.report.text import mean_words
 from waistats.rg.classic import beside_original, simulated_coefficients, truth_beside
 from waistats.rg.generalize import generalize
 from waistats.rg.induction import InductionRate, induction_rate
@@ -284,7 +285,7 @@ def write_report(
     lead = [
         f"Published coefficients: {_sentences(made)}",
         "Forms and raters come first, since their coefficients measure different "
-        f"things. Over all of them: {made.wai.sentence()}.",
+        f"things. {mean_words(made.wai)}",
         "This is not the collection of Hanson, Curry and Bandalos (2002), of which only "
         "the facts in part A are known. Part B is SIMULATED, for teaching.",
     ]
@@ -339,14 +340,25 @@ def _truth(truth: pd.DataFrame) -> Section:
     return Section("b-truth", "Known true values", [table], 3)
 
 
+_SCALES = {
+    "bonett": "Bonett",
+    "hakstian-whalen": "Hakstian–Whalen",
+    "raw": "untransformed",
+}
+_SIGNS = {"mu": "mean", "se": "standard error", "tau2": "τ²", "I2": "I² (%)"}
+
+
 def _check(check: pd.DataFrame) -> Table:
     seven = fixed_to(7)
     return spec(
-        check,
+        check.assign(
+            measure=[_SCALES[m] for m in check["measure"]],
+            quantity=[_SIGNS.get(q, q) for q in check["quantity"]],
+        ),
         name="check",
         caption="CES-D, Nine Alphas (Bonett, 2010): REML, Knapp–Hartung",
         notes=["metafor's values are shown to the recorded digits."],
-        heads={"waistats": "waistats", "metafor": "metafor 3.8-1"},
+        heads={"measure": "Scale", "waistats": "waistats", "metafor": "metafor 3.8-1"},
         shows={
             "waistats": seven,
             "metafor": seven,

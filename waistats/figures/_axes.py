@@ -70,7 +70,7 @@ def alpha_ticks(low: float, high: float, measure: str, most: float = 8) -> list[
 def alpha_label(value: float) -> str:
     """Return a tick label, with as many decimals as a round alpha has."""
     digits = next(d for d in (2, 3, 4) if d == 4 or abs(value - round(value, d)) < 1e-9)
-    return coefficient(value, digits)
+    return coefficient(value, digits).replace("-", "−")
 
 
 def to_alpha(values: Any, measure: str | None) -> Any:

@@ -124,7 +124,8 @@ def study_names(table: pd.DataFrame) -> dict[str, str]:
         names[study] = called or study
     # two publications of one name keep their identifiers
     twice = pd.Series(names).duplicated(keep=False).to_dict()
-    return {s: f"{n} ({s})" if twice[s] and n != s else n for s, n in names.items()}
+    told = {s: f", study {s}" if _is_number(s) else f" ({s})" for s in names}
+    return {s: f"{n}{told[s]}" if twice[s] and n != s else n for s, n in names.items()}
 
 
 def _is_number(study: str) -> bool:

@@ -167,7 +167,8 @@ _DRAWN = (_ends, _rest, _without)
 
 
 def _tick(value: float) -> str:
-    return coefficient(value, 2 if abs(value * 100 - round(value * 100)) < 1e-6 else 3)
+    digits = 2 if abs(value * 100 - round(value * 100)) < 1e-6 else 3
+    return coefficient(value, digits).replace("-", "−")
 
 
 def _alt(statistics: pd.DataFrame, alpha: float | None) -> str:

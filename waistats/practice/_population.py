@@ -218,8 +218,8 @@ def _items(model: FittedModel, instrument: str | None) -> tuple[float, list[str]
         )
     most_common = float(counts.index[counts == counts.max()].max())
     return most_common, [
-        f"The number of items was not given; {most_common:g} is taken, the most common "
-        f"of {listing(f'{m:g}' for m in sorted(counts.index))}."
+        f"A length of {most_common:g} items is taken, the most common of "
+        f"{listing(f'{m:g}' for m in sorted(counts.index))}."
     ]
 
 

@@ -35,7 +35,8 @@ def for_paper(note: str) -> str:
     return " ".join(kept)
 
 
-_WIDE = re.compile(
+# what says how much wider a prediction interval is than one that takes tau as known
+WIDE = re.compile(
     r"If tau is as small as estimated, this prediction interval holds ([\d.]+)% of new "
     r"populations, as simulated; that of metafor, [^.]*?\[[^\]]*\] and holds "
     r"[\d.]+%(?: \(docs/[\w.]+\))?\."
@@ -48,7 +49,7 @@ def with_shared_notes(frame: pd.DataFrame) -> pd.DataFrame:
     Each row has its own number in the result; a table says their range once.
     """
     notes = frame["note"].fillna("").astype(str)
-    held = [float(share) for note in notes for share in _WIDE.findall(note)]
+    held = [float(share) for note in notes for share in WIDE.findall(note)]
     if len(held) < 2:
         return frame
     ends = " to ".join(dict.fromkeys(f"{x:g}" for x in (min(held), max(held))))
@@ -56,4 +57,4 @@ def with_shared_notes(frame: pd.DataFrame) -> pd.DataFrame:
         "If tau is as small as estimated, this prediction interval holds more than 95% of "
         f"new populations ({ends}% as simulated)."
     )
-    return frame.assign(note=[_WIDE.sub(text, note) for note in notes])
+    return frame.assign(note=[WIDE.sub(text, note) for note in notes])

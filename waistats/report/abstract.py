@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from waistats._format import count
 from waistats.report.blocks import Paragraph, Section
-from waistats.report.text import SHORT_SCALE, answer_sentences, study_title
+from waistats.report.text import SHORT_SCALE, answer_sentences, is_pooled, study_title
 from waistats.rg.quality import has_quality
 from waistats.rg.study import RGStudy
 
@@ -71,19 +71,25 @@ def _quality(study: RGStudy) -> str:
 
 
 def _synthesis(study: RGStudy) -> str:
+    if not is_pooled(study):
+        return "The coefficients were described and not pooled."
     dependent = study.pooled is not None and study.pooled.dependent
     common = study.method == "CE" and not dependent
     model = "A common-effect model" if common else "Random-effects models"
     text = f"{model} of coefficients on {SHORT_SCALE[study.measure]}"
     if dependent:
         text += ", with three levels where studies give several coefficients"
-    return f"{text}; means and intervals are on the scale of alpha."
+    scale = "alpha" if study.pooled is not None else "the coefficients"
+    return f"{text}; means and intervals are on the scale of {scale}."
 
 
 def _included(study: RGStudy) -> str:
     used = study.effects[study.effects["yi"].notna()]
     if study.pooled is None:
-        return f"{_studies(used['study_id'].nunique())} can be pooled."
+        done = "can be pooled" if is_pooled(study) else "give coefficients"
+        one = "can be pooled" if is_pooled(study) else "gives a coefficient"
+        many = used["study_id"].nunique()
+        return f"{_studies(many)} {one if many == 1 else done}."
     row = study.pooled.row()
     return (
         f"{_studies(row['k_studies'])} with {count(row['k'])} coefficients of the "

@@ -34,9 +34,10 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Short statements, one per line."""
+    """Short statements, one per line; or references, *italic* between stars."""
 
     items: Sequence[str]
+    references: bool = False
     kind: str = "listing"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
+from waistats.report._others import others
 from waistats.report.abstract import abstract_parts
 from waistats.report.text import is_pooled
 from waistats.rg.study import RGStudy
@@ -169,7 +170,7 @@ _NEEDS = {
     "pooled": "three studies to pool",
     "moderators": "three studies to pool",
     "sensitivity": "three studies to pool",
-    "practice": "three studies to pool",
+    "practice": "three studies with alphas to pool",
 }
 
 
@@ -187,6 +188,10 @@ def checklist(study: RGStudy, sections: Container[str]) -> list[Item]:
     if not is_pooled(study):
         for place in (*range(11, 17), 19):
             items[place] = _unpooled(items[place])
+    elif study.pooled is None and "parts" in sections:
+        if any(len(part.tested) for part in others(study)):
+            items[20] = _filled(items[20], "parts")
+        items[21] = _filled(items[21], "parts")
     if items[20].status == FILLED and study.moderator_model is None:
         said = "a model with several moderators, for an equation"
         items[20] = _changed(items[20], PARTLY, said)
@@ -208,6 +213,13 @@ def prisma_checklist(study: RGStudy, sections: Container[str]) -> list[Item]:
     if not is_pooled(study):
         for place in (11, 12, 13, 19, 20):
             items[place] = _unpooled(items[place])
+    elif (
+        study.pooled is None
+        and "parts" in sections
+        and any(len(part.checks) for part in others(study))
+    ):
+        for place in (13, 20):
+            items[place] = _filled(items[place], "parts")
     if "certainty" in sections:
         for place in (14, 21):
             if items[place].status == AUTHOR:

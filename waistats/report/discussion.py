@@ -1,5 +1,7 @@
 """What the result means, its limits, what was excluded, the data, the checklists."""
 
+import re
+
 import pandas as pd
 
 from waistats._format import count, level
@@ -55,18 +57,42 @@ def practice(study: RGStudy) -> list[Section]:
     """Return what a reader can plan with."""
     if study.overall is None:
         return []
-    table = practice_spec(practice_table(study), title="What a Reader Can Plan With")
+    frame = practice_table(study)
+    table = practice_spec(frame, title="What a Reader Can Plan With")
     note = (
-        "The ends are those of the prediction interval for the true alpha of a new "
-        "population; for the alpha of a planned sample, those of what it may show. "
-        "Errors and changes in standard deviations of the score; reliable change by "
+        "Range: between both ends of the prediction interval for the true alpha of a new "
+        "population; for the alpha of a planned sample, the prediction interval of what it "
+        "shows. Errors and changes in standard deviations of the score; reliable change by "
         "Jacobson & Truax, 1991. Alpha of one session says nothing about change over "
         "sessions: where there is a test–retest coefficient, it is the one for change."
     )
-    blocks: list[Block] = [table.retitled(table.caption, [note, *table.notes[1:]])]
+    more = _beside_interval(study, frame)
+    blocks: list[Block] = [
+        table.retitled(table.caption, [note, more, *table.notes[1:]])
+    ]
     if len(study.score_errors):
         blocks.append(score_errors(study))
     return [Section("practice", "Implications for use", blocks)]
+
+
+def _beside_interval(study: RGStudy, frame: pd.DataFrame) -> str:
+    """Return why a probability is less than the prediction interval would have it."""
+    rows = frame.set_index("quantity")
+    low = rows.loc["alpha", "pi_low"]
+    within = (1 + study.conf_level) / 2
+    less = [
+        p
+        for name, p in rows["estimate"].items()
+        if (found := re.match(r"P\(true alpha > ([.\d]+)\)", str(name)))
+        and float(found[1]) <= low
+        and p < within - 0.005
+    ]
+    if not less:
+        return ""
+    return (
+        "Probabilities average over what tau can be, large values included, so with few "
+        "studies they may be lower than the prediction interval suggests."
+    )
 
 
 def score_errors(study: RGStudy) -> Block:
@@ -136,7 +162,11 @@ def excluded(study: RGStudy) -> list[Section]:
     title = f"The {len(frame)} Reported Coefficients That Are Not Pooled, and Why"
     if len(frame) > ROWS:
         title += f": the First {count(ROWS)}"
-    table = excluded_table(frame.head(ROWS), title=title)
+    called = study_names(study.effects)
+    shown = frame.head(ROWS)
+    ids = shown["study_id"].astype(str)
+    shown = shown.assign(study_id=[called.get(name, name) for name in ids])
+    table = excluded_table(shown, title=title)
     return [Section("excluded", "Excluded coefficients", [table])]
 
 
@@ -175,11 +205,15 @@ def data(study: RGStudy, prefix: str) -> list[Section]:
         kinds = shown["coefficient_type"]
         said = kinds.map(lambda kind: kind_words(str(kind)), na_action="ignore")
         shown = shown.assign(coefficient_type=said)
+    if "modality" in shown:
+        words = shown["modality"].astype("object")
+        words = words.map(lambda v: str(v).replace("_", " "), na_action="ignore")
+        shown = shown.assign(modality=words)
     if "reliability_status" in shown:
         status = shown["reliability_status"].astype(str)
         shown = shown.assign(reliability_status=status.map(lambda s: _STATUS.get(s, s)))
     rows = f"{count(len(frame))} Rows"
-    caption = f"All {rows} with Their Sources"
+    caption = f"{_ALL.get(len(frame), f'All {rows}')} with Their Sources"
     if len(frame) > ROWS:
         caption = f"The First {count(ROWS)} of {rows}, with Their Sources"
     heads = {
@@ -213,6 +247,9 @@ def data(study: RGStudy, prefix: str) -> list[Section]:
     ]
 
 
+_ALL = {1: "The One Row", 2: "Both Rows"}
+
+
 def _covariance(study: RGStudy, prefix: str) -> list[Block]:
     """Return the sampling covariance as a file, where it is known."""
     if study.V is None:
@@ -234,6 +271,10 @@ def _filled(values: pd.Series) -> bool:
     return bool((values.notna() & (values.astype(str).str.strip() != "")).any())
 
 
+# when a cell may be empty is for who codes
+_RULE = re.compile(r" Empty only [^.]*\.")
+
+
 def _variables(frame: pd.DataFrame) -> Block:
     """Return what was extracted: every filled column, its meaning, and how often."""
     known = {f.name: f for f in (*fields("coding"), *fields("coefficients"))}
@@ -245,7 +286,7 @@ def _variables(frame: pd.DataFrame) -> Block:
         field = known.get(name)
         about = "No description in the codebook" if field is None else field.title
         if field is not None and field.description:
-            about = field.description
+            about = _RULE.sub("", field.description)
         rows.append((name, about, int(filled.sum())))
     return spec(
         pd.DataFrame(rows, columns=["name", "about", "filled"]),

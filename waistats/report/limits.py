@@ -4,7 +4,7 @@ import pandas as pd
 
 from waistats._format import counted
 from waistats.measures import ALPHA_TYPES
-from waistats.report._paper import for_paper
+from waistats.report._paper import WIDE, for_paper
 from waistats.report.text import is_pooled, own_rows
 from waistats.rg.descriptives import kinds
 from waistats.rg.study import RGStudy
@@ -65,9 +65,8 @@ def _reports(table: pd.DataFrame, used: pd.Series) -> list[str]:
             table["estimate_low"].notna() | table["estimate_high"].notna()
         )
         if ranges.any():
-            out.append(
-                f"Only a range or a bound is given by {int(ranges.sum())} reports."
-            )
+            many = counted(int(ranges.sum()), "coefficient")
+            out.append(f"Only a range or a bound is known of {many}.")
     if "modality_inferred" in table:
         marks = table["modality_inferred"].astype(str).str.casefold()
         inferred = marks.isin(["1", "1.0", "true", "yes"])
@@ -86,11 +85,11 @@ def _reports(table: pd.DataFrame, used: pd.Series) -> list[str]:
         if own.any():
             out.append(
                 f"{_of(own, used)} computed by the coder from open answers; no published "
-                "value of them is in the table."
+                "value of them is in the data."
             )
     if "reliability_status" not in table:
         out.append(
-            "The table does not say how many studies reported no reliability of their "
+            "The data do not say how many studies reported no reliability of their "
             "own, so the rate of reliability induction is not known."
         )
     return out
@@ -124,13 +123,21 @@ def _values(table: pd.DataFrame, used: pd.Series) -> list[str]:
 
 def _model(study: RGStudy) -> list[str]:
     out = []
-    if study.pooled is not None and (said := for_paper(study.pooled.note)):
+    # how wide the prediction interval is stands beside it
+    said = "" if study.pooled is None else for_paper(WIDE.sub("", study.pooled.note))
+    if said:
         out.append(f"Overall model: {said.rstrip('.')}.")
     assumed = study.within_correlation is None and study.V is None
     if study.pooled is not None and study.pooled.dependent and assumed:
         out.append(
             "Coefficients of one study were taken to have independent sampling errors; "
             "where they come from the same persons, this does not hold."
+        )
+    if study.pooled is not None and "score_sd" not in study.effects:
+        out.append(
+            "The data do not include standard deviations of scores, so whether alpha "
+            "differs because scores spread more or because measurement error differs "
+            "cannot be determined."
         )
     if is_wai(study):
         out.append(

@@ -1,8 +1,8 @@
 """The method section of a report, in sentences."""
 
 from waistats._format import level
-from waistats._labels import kind_words
 from waistats.measures import ALPHA_TYPES
+from waistats.report._others import kind_noun, others
 from waistats.report.text import (
     FEWEST_WORD,
     formula_words,
@@ -10,6 +10,8 @@ from waistats.report.text import (
     joined,
     of_title,
 )
+from waistats.rg._part import is_large
+from waistats.rg.descriptives import kinds
 from waistats.rg.pooling import likelihood
 from waistats.rg.study import RGStudy
 
@@ -42,8 +44,8 @@ def methods_paragraphs(study: RGStudy) -> list[str]:
             "pooled; nothing was tested."
         ]
     shown = level(study.conf_level)
-    others = study.scales[study.scales["estimate"].notna()]
-    others = others[~others["coefficient_type"].isin(ALPHA_TYPES)]
+    rest = study.scales[study.scales["estimate"].notna()]
+    rest = rest[~rest["coefficient_type"].isin(ALPHA_TYPES)]
     letter = "α" if study.pooled is not None else "ρ"
     words = SCALE_WORDS[study.measure].replace("α", letter)
     if study.pooled is None:
@@ -56,25 +58,52 @@ def methods_paragraphs(study: RGStudy) -> list[str]:
         "estimates and the ends of intervals were back-transformed to the scale of "
         f"{'alpha' if study.pooled is not None else 'the coefficients'}."
     )
-    if len(others):
-        names = joined(dict.fromkeys(map(kind_words, others["coefficient_type"])))
+    if len(rest):
+        names = dict.fromkeys(map(_many, rest["coefficient_type"]))
         opening += (
-            f" Variances of {names} coefficients come from the standard errors or "
+            f" Variances of {joined(names)} come from the standard errors or "
             "intervals printed with them, or from their own sampling distributions."
         )
     closing = (
         f"Heterogeneity is described by tau, the {shown} prediction interval for the "
-        f"true reliability of a new population{_prediction(study)}, Q and I2. Totals "
-        "and subscales, and kinds of coefficients, were never pooled together. Cells of "
-        f"fewer than {FEWEST_WORD} studies are described only. {_tested(study)}"
+        f"true reliability of a new population{_prediction(study)}, *Q* and I2. "
+        f"{_apart(study)}{_tested(study)}"
     )
     if study.pooled is not None:
         closing += (
             " Sensitivity: leaving out each study, influence diagnostics, small-study "
-            "tests (Egger et al., 1997), selection models, and the result under every "
-            "defensible specification."
+            "tests (Egger et al., 1997), selection models, and the result under other "
+            "defensible specifications."
+        )
+    elif not is_large(study):
+        closing += (
+            " Sensitivity: leaving out each study and, with at least ten studies, "
+            "small-study tests (Egger et al., 1997)."
         )
     return [f"{opening} {' '.join(_model(study))}", closing]
+
+
+def _many(kind: str) -> str:
+    """Return coefficients of a kind as a paper first names them."""
+    return "intraclass correlations (ICCs)" if kind == "icc" else f"{kind_noun(kind)}s"
+
+
+def _apart(study: RGStudy) -> str:
+    """Return what was not pooled together, and which cells are described only."""
+    rows = study.effects
+    apart = []
+    if "scale" in rows and len(set(rows["scale"].dropna())) > 1:
+        apart.append("totals and subscales")
+    found = kinds(rows)
+    if len(set(found.where(~found.isin(ALPHA_TYPES), "alpha"))) > 1:
+        apart.append("kinds of coefficients")
+    text = ""
+    if apart:
+        words = ", and ".join(apart) + ("," if len(apart) > 1 else "")
+        text = f"{words[:1].upper()}{words[1:]} were never pooled together."
+    if study.cells["estimate"].isna().any():
+        text += f" Cells of fewer than {FEWEST_WORD} studies are described only."
+    return f"{text.strip()} " if text else ""
 
 
 def _tested(study: RGStudy) -> str:
@@ -83,7 +112,9 @@ def _tested(study: RGStudy) -> str:
         "numbers where at least ten studies have a value, categories where at least two "
         "levels have four studies"
     )
-    many = int(study.screen["p_value"].notna().sum())
+    many = 0 if study.pooled is None else int(study.screen["p_value"].notna().sum())
+    counts = [many, *(len(part.tested) for part in others(study))]
+    many = max(counts)
     if not many:
         text = (
             f"Moderators were to be tested where the data allow it ({needs}); none was"
@@ -91,7 +122,7 @@ def _tested(study: RGStudy) -> str:
     else:
         text = f"Moderators were tested one at a time, {needs}"
     if many > 1:
-        text += "; p values are adjusted for the number of tests (Holm, 1979)"
+        text += "; *p* values are adjusted for the number of tests (Holm, 1979)"
     if study.moderator_model is not None:
         text += f". {_together(study)}"
     return f"{text}."
@@ -114,8 +145,8 @@ def _prediction(study: RGStudy) -> str:
         return ""
     if study.pooled is not None and study.pooled.dependent:
         return (
-            " (by t on the number of studies less one in models of three levels, with the "
-            "uncertainty of the heterogeneity variance in those of one level)"
+            " (by *t* on the number of studies less one in models of three levels, with "
+            "the uncertainty of the heterogeneity variance in those of one level)"
         )
     return " (with the uncertainty of the heterogeneity variance in it)"
 
@@ -150,7 +181,7 @@ def _model(study: RGStudy) -> list[str]:
             "Random-effects models were fitted, since populations differ in reliability; "
             f"the heterogeneity variance was estimated by {_estimator(study)}."
         )
-    knapp = "Intervals and tests use t with Knapp and Hartung’s variance"
+    knapp = "Intervals and tests use *t* with Knapp and Hartung’s variance"
     if study.pooled is None or not study.pooled.dependent:
         fit = None if study.pooled is None else study.pooled.fit
         adhoc = fit is not None and fit.small_sample == "knapp-hartung-adhoc"
@@ -185,7 +216,7 @@ def _model(study: RGStudy) -> list[str]:
     else:
         parts.append(
             "There are too few studies for a cluster-robust interval, so the interval is "
-            "the model’s, on t."
+            "the model’s, on *t*."
         )
     parts.append(
         "Where no study gives two coefficients, models have one level and "

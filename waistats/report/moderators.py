@@ -1,5 +1,6 @@
 """Moderators: one at a time, the model asked for, and the classical way."""
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -57,7 +58,7 @@ def moderators(study: RGStudy) -> list[Section]:
     classical = study.correlates
     classical = classical[classical["p_value"].notna()]
     if len(classical):
-        title = "Bivariate Correlations of Alpha, as in the Classical Study"
+        title = "Bivariate Correlations of Alpha"
         blocks.append(correlates(classical, title=title))
     return [Section("moderators", "Moderators", blocks)]
 
@@ -84,7 +85,19 @@ def _untested(study: RGStudy, frame: pd.DataFrame) -> list[Block]:
 
 
 def _reason(study: RGStudy, note: str) -> str:
-    return why_words(study, note.removeprefix("descriptive only: "))
+    words = why_words(study, note.removeprefix("descriptive only: "))
+    found = _LEVELS.fullmatch(words)
+    if found is None:
+        return words
+    many = len(_COUNTED.findall(found[2]))
+    if many > _FEW_LEVELS:
+        return f"no two of its {many} levels have {found[1]} studies"
+    return words.replace("_", " ")
+
+
+_LEVELS = re.compile(r"no two levels with (\d+) studies each \((.*)\)", re.S)
+_COUNTED = re.compile(r" \d+(?=, |$)")
+_FEW_LEVELS = 7
 
 
 def _drawn(study: RGStudy, row: pd.Series) -> list[Block]:
@@ -99,7 +112,7 @@ def _drawn(study: RGStudy, row: pd.Series) -> list[Block]:
             embed(
                 f"forest_{name}",
                 figures.forest(fit, by=name),
-                f"Forest Plot by {words}",
+                f"Forest Plot by {titled(words)}",
                 "One model with a mean for each level and one tau2.",
                 simulated=study.simulated,
             )
@@ -117,7 +130,7 @@ def _drawn(study: RGStudy, row: pd.Series) -> list[Block]:
         embed(
             f"bubble_{name}",
             axes,
-            f"Alpha and {words}",
+            f"Alpha and {titled(name_words(name))}{metric and f' ({metric})'}",
             f"Each point is a coefficient, its area by weight, with {line}, its "
             f"{level(study.conf_level)} confidence band and the prediction interval "
             "(dashed).",

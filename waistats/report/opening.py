@@ -153,6 +153,8 @@ def _seen(rows: pd.DataFrame) -> list[tuple[str, str]]:
     k, studies = len(rows), rows["study_id"].nunique()
     found = f"{k} coefficient{'' if k == 1 else 's'} of "
     found += f"{studies} {'study' if studies == 1 else 'studies'}{span}"
+    if k == 0:
+        found = "no coefficient with a value"
     facts.append(("In this study", found))
     for column, words in (("rater", "Raters here"), ("scale", "Scales here")):
         if column in rows and rows[column].notna().any():
@@ -187,7 +189,7 @@ def descriptives(study: RGStudy) -> Section:
         if len(values) <= LEAVES:
             blocks.append(Code(stem_and_leaf(values), "Stem and leaf of the alphas."))
     others = other_kinds(study)
-    if others:
+    if others and values.notna().any():
         words = listing(f"{name} ({k})" for name, k in others.items())
         blocks.append(
             Paragraph(

@@ -29,7 +29,7 @@ from waistats.report.render_word import study_document
 from waistats.report.sections import study_sections
 from waistats.report.text import study_title
 from waistats.rg.study import RGStudy
-from waistats.tables._typeset import sentence, to_html
+from waistats.tables._typeset import Run, markup, sentence, styled, to_html, unbroken
 
 _ADDRESS = re.compile(r"https?://[^\s\"'<>]+[^\s\"'<>.,;:)]")
 
@@ -53,6 +53,7 @@ def render_page(
         "drawing": partial(_drawing, glyphs=Glyphs()),
         "slices": _slices,
         "rich": _rich,
+        "reference": _reference,
         "linked": _linked,
         "address": _address,
         "body": _body,
@@ -111,15 +112,28 @@ def _rich(text: str) -> Any:
     """Return a sentence: statistics in italics, addresses as links."""
     from markupsafe import Markup
 
-    return _with_links(text, lambda part: Markup(to_html(sentence(part))))
+    def words(part: str) -> Any:
+        runs = [Run(unbroken(run.text), run.style) for run in sentence(part)]
+        return Markup(to_html(runs))
+
+    return _with_links(text, words)
 
 
-def _linked(cell: str | Link) -> Any:
+def _reference(text: str) -> Any:
+    """Return a reference: what is between stars in italics, addresses as links."""
+    from markupsafe import Markup
+
+    return _with_links(text, lambda part: Markup(to_html(markup(part))))
+
+
+def _linked(cell: str | Link, *, numeric: bool = False) -> Any:
     from markupsafe import Markup, escape
 
     if isinstance(cell, Link):
         return Markup(f'<a href="#{escape(cell.section)}">{escape(cell.text)}</a>')
-    return _with_links(cell, escape)
+    if numeric:
+        return escape(cell)
+    return _with_links(cell, lambda part: Markup(to_html(styled(part))))
 
 
 def _address(file: Download) -> str:
@@ -160,7 +174,10 @@ def _body(table: Table) -> Any:
             cells = []
             for j, text in enumerate(texts[i]):
                 value = links[j][i] if j in links else text
-                shown = _linked(value if isinstance(value, Link) else text)
+                shown = _linked(
+                    value if isinstance(value, Link) else text,
+                    numeric=table.numeric[j],
+                )
                 cells.append(f"<td{kinds[j]}>{shown}</td>")
             lines.append(f"<tr>{''.join(cells)}</tr>")
     return Markup("\n".join(lines))

@@ -31,7 +31,7 @@ from waistats.tables._docx import (
     orient,
     room,
 )
-from waistats.tables._typeset import sentence
+from waistats.tables._typeset import markup, sentence
 
 _DPI = 220
 
@@ -101,12 +101,24 @@ def _add(document: Any, block: Block, level: int, width: float) -> None:
             _add_card(document, card, level)
     elif isinstance(block, Listing):
         for item in block.items:
-            add_runs(document.add_paragraph(style="List Bullet"), sentence(item))
+            if block.references:
+                _add_reference(document, item)
+            else:
+                add_runs(document.add_paragraph(style="List Bullet"), sentence(item))
     elif isinstance(block, Code):
         _add_code(document, block.text, block.caption)
     elif isinstance(block, Paragraph):
         bold = block.tone == "warning"
         add_runs(document.add_paragraph(), sentence(block.text), bold=bold)
+
+
+def _add_reference(document: Any, text: str) -> None:
+    from docx.shared import Cm
+
+    line = document.add_paragraph()
+    line.paragraph_format.left_indent = Cm(1.27)
+    line.paragraph_format.first_line_indent = Cm(-1.27)
+    add_runs(line, markup(text))
 
 
 def _add_card(document: Any, card: Card, level: int) -> None:

@@ -7,6 +7,7 @@ from waistats import figures
 from waistats._format import coefficient, count, fixed, interval, level, p_statement
 from waistats.errors import WaistatsError, listing
 from waistats.figures._rows import study_names
+from waistats.report._others import others
 from waistats.report._paper import for_paper
 from waistats.report.blocks import Block, Paragraph, Section, embed
 from waistats.report.forest import MANY
@@ -16,7 +17,7 @@ from waistats.rg._spread_result import WORDS, SpreadResult
 from waistats.rg.pooling import FEWEST_TO_POOL, pool
 from waistats.rg.spread import spread_analysis
 from waistats.rg.study import RGStudy
-from waistats.sensitivity.multiverse import Multiverse
+from waistats.sensitivity.multiverse import CHOICES, Multiverse, choice_words
 from waistats.tables.sensitivity import (
     checks,
     leave_one_out,
@@ -59,8 +60,8 @@ def sensitivity(study: RGStudy) -> list[Section]:
                 "gosh",
                 figures.gosh(study),
                 f"The Overall Model Fitted to Subsets of the {units.title()}",
-                "Olkin et al., 2012: separate clouds would mean that different "
-                "populations were mixed.",
+                "Separate clouds would suggest that different populations were mixed "
+                "(Olkin et al., 2012).",
                 simulated=study.simulated,
             )
         )
@@ -71,8 +72,8 @@ def sensitivity(study: RGStudy) -> list[Section]:
 def _marked(study: RGStudy) -> str:
     """Return what the figure of influence marks; it says itself where it marks none."""
     if study.influence["influential"].any():
-        return "Influential coefficients are marked."
-    return ""
+        return "Coefficients in the order of the data; influential ones are marked."
+    return "Coefficients in the order of the data."
 
 
 def sensitivity_words(study: RGStudy) -> list[str]:
@@ -99,7 +100,9 @@ def sensitivity_words(study: RGStudy) -> list[str]:
     called = study_names(rows)
     names = [called[s] for s in rows.loc[marked, "study_id"].astype(str).unique()]
     called_so = joined(names) if len(names) < _NAMED else listing(names)
-    words.append(f"Influential by the usual rules: {called_so}.")
+    words.append(
+        f"By the usual rules, {called_so} {'is' if len(names) == 1 else 'are'} influential."
+    )
     rest = rows[~marked].reset_index(drop=True)
     if rest["study_id"].nunique() >= FEWEST_TO_POOL:
         row = pool(rest, **study.pool_options).row()
@@ -118,8 +121,28 @@ def sensitivity_words(study: RGStudy) -> list[str]:
 
 def reporting_words(study: RGStudy) -> list[str]:
     """Return what small-study checks found, with what such a test could find."""
-    assert study.pooled is not None
-    frame = study.part.robustness.set_index("check")
+    return _checked_words(study.part.robustness, study.measure)
+
+
+def other_sensitivity(study: RGStudy) -> list[str]:
+    """Return what omissions and checks do, where there is no overall model of alphas."""
+    if is_large(study):
+        return []
+    parts = others(study)
+    said = []
+    for part in parts:
+        low, high = (f(part.leave_one_out["estimate"]) for f in (min, max))
+        whose = f" {part.words}" if len(parts) > 1 else ""
+        said.append(
+            f"Without any one study the mean{whose and ' of the'}{whose} lies between "
+            f"{coefficient(low)} and {coefficient(high)}."
+        )
+        said += _checked_words(part.checks, "")
+    return said
+
+
+def _checked_words(checks: pd.DataFrame, measure: str) -> list[str]:
+    frame = checks.set_index("check")
     said = []
     for name, words in _TESTS.items():
         row = frame.loc[name] if name in frame.index else None
@@ -132,7 +155,7 @@ def reporting_words(study: RGStudy) -> list[str]:
     if power.startswith("would"):
         power = f" (the first {power})"
     elif power.startswith("hardly"):
-        power = f" ({power} here, withheld or not)"
+        power = f" ({power}, so there is little that could have been withheld)"
     else:
         power = ""
     text = f"Of small-study tests, {joined(said)}{power}"
@@ -145,8 +168,9 @@ def reporting_words(study: RGStudy) -> list[str]:
         text += f"; {joined(after)}"
     return [
         f"{text}. Since the variance of a transformed alpha depends on the numbers of "
-        "respondents and items alone, an asymmetry says little of selection."
-        if study.measure == "bonett"
+        "respondents and items alone, asymmetry means that reliability goes with sample "
+        "size, which can have other reasons than selection."
+        if measure == "bonett"
         else f"{text}."
     ]
 
@@ -218,7 +242,7 @@ def _farthest(study: RGStudy, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def multiverse(study: RGStudy) -> list[Section]:
-    """Return the pooled alpha under every defensible specification."""
+    """Return the pooled alpha under many defensible specifications."""
     if study.pooled is None:
         return []
     found = study.part.multiverse
@@ -229,8 +253,7 @@ def multiverse(study: RGStudy) -> list[Section]:
             "multiverse",
             figures.multiverse(found),
             "Specification Curve of the Pooled Alpha",
-            "The pooled alpha with its interval under every combination of scale, model, "
-            "interval, dependence and exclusion.",
+            _drawn_choices(found),
             simulated=study.simulated,
         ),
         _choices(found),
@@ -244,6 +267,26 @@ def multiverse(study: RGStudy) -> list[Section]:
     return [Section("multiverse", "Multiverse", blocks)]
 
 
+def _drawn_choices(found: Multiverse) -> str:
+    """Return what the figure varies, with its abbreviations."""
+    frame = found.to_frame()
+    varied = [choice_words(c) for c in CHOICES if len(set(frame[c])) > 1]
+    note = f"The pooled alpha with its interval by {joined(varied)}."
+    models = set(frame["model"].astype(str))
+    told = [
+        f"{name} = {words}" for name, words in _ESTIMATORS.items() if name in models
+    ]
+    return f"{note} {'; '.join(told)}." if told else note
+
+
+_ESTIMATORS = {
+    "DL": "DerSimonian–Laird",
+    "HS": "Hunter–Schmidt",
+    "PM": "Paule–Mandel",
+    "REML": "restricted maximum likelihood",
+}
+
+
 def _choices(found: Multiverse) -> Block:
     """Return what each choice does, without the sentence that stands above."""
     table = multiverse_table(found, title="What Each Choice Does to the Pooled Alpha")
@@ -254,6 +297,9 @@ def _choices(found: Multiverse) -> Block:
 def spread(study: RGStudy) -> list[Section]:
     """Return the verdict, or in a sentence why there is none."""
     if study.pooled is None:
+        return []
+    # the limitations say it
+    if "score_sd" not in study.effects:
         return []
     title = "Measurement error or score variance?"
     try:

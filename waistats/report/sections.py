@@ -65,10 +65,12 @@ def study_sections(
     )
     works = cited(words_of(made))
     if works:
-        made.append(Section("references", "References", [Listing(works)]))
+        made.append(
+            Section("references", "References", [Listing(works, references=True)])
+        )
     if study.simulated:
         made = said_simulated(made)
-    return [replace(section, level=level) for section in prefixed(made, prefix)]
+    return [replace(s, level=s.level + level - 2) for s in prefixed(made, prefix)]
 
 
 def _full(

@@ -4,6 +4,7 @@ import pandas as pd
 
 from waistats._format import level
 from waistats.figures._rows import study_names
+from waistats.report._others import others
 from waistats.report._paper import with_shared_notes
 from waistats.report.blocks import Block, Figure, Listing, Paragraph, Section
 from waistats.report.discussion import declarations
@@ -12,13 +13,20 @@ from waistats.report.limits import limitations
 from waistats.report.method import methods_paragraphs
 from waistats.report.moderators import model_sentence
 from waistats.report.opening import descriptives, summary
-from waistats.report.robustness import on_part, reporting_words, sensitivity_words
+from waistats.report.results import part_moderators
+from waistats.report.robustness import (
+    on_part,
+    other_sensitivity,
+    reporting_words,
+    sensitivity_words,
+)
 from waistats.report.sources import flow, search_words
 from waistats.report.text import (
     named_tests,
     opened,
     own_rows,
     results_paragraph,
+    titled,
 )
 from waistats.rg.study import RGStudy
 from waistats.tables._spec import TableSpec
@@ -29,6 +37,7 @@ from waistats.tables.studies import studies
 _ROWS = 14  # of a table that leaves room for the rest of a page
 _TESTS = 24
 _LIMITS = 5
+_PARTS = 2  # scales and kinds that are drawn where there is no overall model
 _MOST = 60  # coefficients that a paper lists where nothing is pooled
 # what a paper prints of tests of moderators; the supplement has the rest
 _MODERATORS = (
@@ -45,7 +54,7 @@ def short_sections(study: RGStudy, forest: Forest = DEFAULT) -> list[Section]:
     words = [texts.get(key) for key in told if key in texts]
     methods = [Paragraph(text) for text in (*words, *methods_paragraphs(study))]
     made.append(Section("methods", "Method", methods))
-    made.append(_results(study, forest))
+    made += _results(study, forest)
     made.append(_limits(study))
     return made + declarations(study)
 
@@ -75,7 +84,7 @@ def main_table(study: RGStudy) -> TableSpec:
     return cells(shown, title=title, conf_level=study.conf_level)
 
 
-def _results(study: RGStudy, forest: Forest) -> Section:
+def _results(study: RGStudy, forest: Forest) -> list[Section]:
     blocks: list[Block] = [*_search(study)]
     blocks.append(Paragraph(results_paragraph(study), copied=True))
     if study.pooled is not None or study.cells["estimate"].notna().any():
@@ -95,14 +104,29 @@ def _results(study: RGStudy, forest: Forest) -> Section:
         said = model_sentence(study)
         if said:
             blocks.append(Paragraph(said))
-        found = opened(study.part.multiverse.sentence())
-        reporting = reporting_words(study)
-        sentences = [*sensitivity_words(study), on_part(study), found, *reporting]
-        words = " ".join(filter(None, sentences))
-        blocks.append(Paragraph(f"Sensitivity. {words}"))
-    else:
-        blocks += _described(study)
-    return Section("results", "Results", blocks)
+        return [Section("results", "Results", blocks), _sensitivity(study)]
+    parts = others(study)
+    if not parts:
+        return [Section("results", "Results", [*blocks, *_described(study)])]
+    for part in parts[:_PARTS]:
+        name = f"forest_{part.scale}_{part.kind}".replace(" ", "_")
+        of = f"of the {titled(part.words)}"
+        blocks.append(forest_figure(part.pooled, name, of, study, forest))
+        blocks += part_moderators(study, part)
+    made = [Section("results", "Results", blocks)]
+    words = " ".join(other_sensitivity(study))
+    if words:
+        made.append(Section("sensitivity", "Sensitivity", [Paragraph(words)], level=3))
+    return made
+
+
+def _sensitivity(study: RGStudy) -> Section:
+    """Return in a paragraph what other choices and omissions do to the result."""
+    found = opened(study.part.multiverse.sentence())
+    reporting = reporting_words(study)
+    sentences = [*sensitivity_words(study), on_part(study), found, *reporting]
+    words = Paragraph(" ".join(filter(None, sentences)))
+    return Section("sensitivity", "Sensitivity", [words], level=3)
 
 
 def _search(study: RGStudy) -> list[Block]:

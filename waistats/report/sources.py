@@ -63,7 +63,7 @@ def flow_steps(study: RGStudy) -> pd.DataFrame:
     else:
         valued = pd.to_numeric(table["estimate"], errors="coerce").notna()
         rows = [
-            _box("Coefficients in the table", table, alphas | ~alphas),
+            _box("Coefficients in the data", table, alphas | ~alphas),
             _box("Without a value: a range or a bound", table, ~valued, side=True),
             _box("With a value", table, valued),
             _box("Cannot be pooled", table, valued & ~used, side=True, why=True),
@@ -131,7 +131,7 @@ def flow(study: RGStudy) -> list[Section]:
         if not is_pooled(study):
             done = "are described"
         all_of = "Both" if k == 2 else f"All {count(k)}"
-        blocks.append(Paragraph(all_of + f" coefficients of the table {done}."))
+        blocks.append(Paragraph(all_of + f" coefficients {done}."))
     return [Section("flow", "Flow of coefficients", blocks)]
 
 
@@ -174,8 +174,9 @@ def included(study: RGStudy) -> list[Section]:
     named = study_references(listed)
     known = named[(named["authors"] != "") | (named["title"] != "")]
     if len(known):
-        texts = [reference_text(row) for row in known.to_dict("records")]
-        blocks.append(Listing(sorted(texts)))
+        texts = [reference_text(row, stars=True) for row in known.to_dict("records")]
+        by_letters = sorted(texts, key=lambda text: text.replace("*", ""))
+        blocks.append(Listing(by_letters, references=True))
         blocks += [
             Download(
                 "included.bib",
@@ -192,7 +193,8 @@ def included(study: RGStudy) -> list[Section]:
         ]
         rest = len(named) - len(known)
         if rest:
-            words = f"Of the studies, {rest} have no reference in the table."
+            verb = "has" if rest == 1 else "have"
+            words = f"Of the studies, {rest} {verb} no reference in the data."
             blocks.append(Paragraph(words))
         # apart from the table, which may need a page on its side
         title = "References of the included studies"

@@ -19,6 +19,8 @@ from waistats._labels import decimals, inside_words, kind_words, term_text
 from waistats.figures._rows import study_names
 from waistats.measures import ALPHA_TYPES, status_of
 from waistats.meta._verdict import enough_df
+from waistats.meta.results import FittedModel
+from waistats.report._others import Other, kind_noun, others
 from waistats.report._paper import for_paper
 from waistats.rg.descriptives import kinds
 from waistats.rg.induction import induction_rate
@@ -72,9 +74,9 @@ def why_not(error: Exception) -> str:
     if first.startswith("Columns are missing: "):
         names = first.removeprefix("Columns are missing: ").split(", ")
         words = ", ".join(inside_words(name.split(" ")[0]) for name in names)
-        return f"The table does not give: {words}."
+        return f"The data do not include: {words}."
     if re.search(r"[`'()=]", first):
-        return "The table lacks the columns needed."
+        return "The data lack what this needs."
     return opened(f"{first}.")
 
 
@@ -102,10 +104,13 @@ def number_of(values: Sequence[float]) -> int:
     return decimals(pd.Series(list(values), dtype=float).to_numpy())
 
 
-def value_and_limits(row: Any, shown: str) -> str:
+_ENDS = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
+
+
+def value_and_limits(row: Any, shown: str, digits: int | None = None) -> str:
     """Return ``.91, 95% CI [.89, .92], 95% PI [.81, .95]`` of a pooled row."""
-    names = ["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]
-    digits = number_of([float(row[name]) for name in names])
+    if digits is None:
+        digits = number_of([float(row[name]) for name in _ENDS])
 
     def two(value: Any) -> str:
         return coefficient(value, digits)
@@ -121,12 +126,13 @@ def value_and_limits(row: Any, shown: str) -> str:
 def answers(study: RGStudy) -> list[str]:
     """Return what a reader wants to know first: forms and raters, then all of them."""
     if study.pooled is None:
-        return [not_pooled(study)]
+        said = [not_pooled(study), *other_moderators(study), *what_for(study)]
+        return [text for text in said if text]
     return [
         text
         for text in (
             _of_cells(study),
-            " ".join(_mean(study)),
+            mean_words(study),
             moderators_sentence(study),
             *what_for(study),
         )
@@ -143,14 +149,18 @@ def not_pooled(study: RGStudy) -> str:
     if alphas.any():
         studies = int(used.loc[alphas, "study_id"].nunique())
         number = {1: "one study", 2: "two studies"}.get(studies)
+        values = pd.to_numeric(used.loc[alphas, "estimate"], errors="coerce")
+        ends = [coefficient(float(v), 2) for v in (values.min(), values.max())]
+        span = f" They lie between {ends[0]} and {ends[1]}." if len(values) > 1 else ""
         said.append(
-            f"Alphas of {number} are too few to be pooled; they are described only."
+            f"Alphas of {number} are too few to be pooled; they are described only.{span}"
             if number
             else f"No scale has alphas of {FEWEST_WORD} studies; they are described only."
         )
     for _, row in found.iterrows():
+        many = counted(row["k"], kind_noun(str(row["coefficient_type"])))
         said.append(
-            f"Across {counted(row['k'], f'{_kind(row)} coefficient')}{_of_scale(row)} "
+            f"Across {many}{_of_scale(row)} "
             f"from {counted(row['k_studies'], 'study')} "
             f"(N = {count(row['n'])}, summed over coefficients), the mean was "
             f"{value_and_limits(row, level(study.conf_level))}."
@@ -222,8 +232,11 @@ def _of_cells(study: RGStudy) -> str:
         return ""
     shown = level(study.conf_level)
     first = cells.sort_values("k", ascending=False, kind="stable").head(_SHOWN)
+    # numbers of one sentence have the same decimals
+    digits = number_of(first[[*_ENDS]].to_numpy(dtype=float).ravel())
     words = [
-        f"{cell_words(study, row)}: {value_and_limits(row, shown)} (k = {row['k']})"
+        f"{cell_words(study, row)}: {value_and_limits(row, shown, digits)} "
+        f"(k = {row['k']})"
         for _, row in first.iterrows()
     ]
     rest = len(cells) - len(first)
@@ -290,6 +303,11 @@ def _mean(study: RGStudy) -> list[str]:
     return sentences
 
 
+def mean_words(study: RGStudy) -> str:
+    """Return the overall mean and its prediction interval in sentences."""
+    return " ".join(_mean(study))
+
+
 def _overall(study: RGStudy) -> str:
     """Return the overall result as a paper states it, tau and prediction first."""
     assert study.pooled is not None
@@ -305,6 +323,19 @@ def _overall(study: RGStudy) -> str:
             f"The standard deviation of true values was tau = {fixed(fit.tau2**0.5, 3)}"
         )
         sentences.append(f"{said}{_on_scale(study)}.")
+    sentences.append(_differ(study, fit))
+    if study.pooled.dependent:
+        other = study.pooled.independent.predict().iloc[0]
+        sentences.append(
+            "Taking all coefficients as independent would give "
+            f"{two(other['estimate'])} {interval(other['ci_low'], other['ci_high'], two)}."
+        )
+    sentences.append(for_paper(study.pooled.note))
+    return " ".join(filter(None, sentences))
+
+
+def _differ(study: RGStudy, fit: FittedModel) -> str:
+    """Return whether reliability differs more than sampling error explains."""
     differ = (
         "The coefficients did not differ detectably more than sampling error explains"
     )
@@ -314,18 +345,42 @@ def _overall(study: RGStudy) -> str:
         differ = (
             "Reliability differed between samples more than sampling error explains"
         )
-    sentences.append(
+    return (
         f"{differ}, Q({fit.Q_df}) = {fixed(fit.Q, 2)}, {p_statement(fit.Q_p)}, "
         f"I2 = {fixed(fit.I2, 1)}%."
     )
-    if study.pooled.dependent:
-        other = study.pooled.independent.predict().iloc[0]
-        sentences.append(
-            "Taking all coefficients as independent would give "
-            f"{two(other['estimate'])} {interval(other['ci_low'], other['ci_high'], two)}."
+
+
+def _spread_of_others(study: RGStudy) -> list[str]:
+    """Return tau and Q of every scale and kind, where there is no overall model."""
+    parts = others(study)
+    said = []
+    for part in parts:
+        fit = part.pooled.fit
+        if fit.method == "CE":
+            continue
+        text = (
+            "The standard deviation of true values was "
+            f"tau = {fixed(fit.tau2**0.5, 3)}{_on_scale(study)}. {_differ(study, fit)}"
         )
-    sentences.append(for_paper(study.pooled.note))
-    return " ".join(filter(None, sentences))
+        said.append(_among(text, part) if len(parts) > 1 else text)
+    return [*said, I2_WORDS] if said else []
+
+
+def other_moderators(study: RGStudy) -> list[str]:
+    """Return what moderators do, where there is no overall model of alphas."""
+    parts = others(study)
+    if len(parts) == 1:
+        return [moderators_sentence(study, parts[0].screen)]
+    return [
+        _among(moderators_sentence(study, part.screen), part)
+        for part in parts
+        if len(part.tested)
+    ]
+
+
+def _among(text: str, part: Other) -> str:
+    return f"Among the {part.words}, {text[:1].lower()}{text[1:]}"
 
 
 def _on_scale(study: RGStudy) -> str:
@@ -338,9 +393,14 @@ def _on_scale(study: RGStudy) -> str:
 
 def what_for(study: RGStudy) -> list[str]:
     """Return in plain words what the scores are reliable enough for."""
-    if study.pooled is None:
+    noun = "alpha"
+    if study.pooled is not None:
+        row = study.pooled.row()
+    elif len(others(study)) == 1:
+        (one,) = others(study)
+        row, noun = one.pooled.row(), kind_noun(one.kind)
+    else:
         return []
-    row = study.pooled.row()
     low, high = float(row["ci_low"]), float(row["ci_high"])
     if pd.isna(low):
         return []
@@ -357,7 +417,7 @@ def what_for(study: RGStudy) -> list[str]:
         parts.append(f"not good enough for {' or '.join(below)}")
     text = (
         f"By a common convention ({kinds_of_use}; Nunnally & Bernstein, 1994), the mean "
-        f"alpha is {joined(parts)}."
+        f"{noun} is {joined(parts)}."
     )
     if pd.notna(row["pi_low"]):
         least = float(row["pi_low"])
@@ -377,21 +437,27 @@ def what_for(study: RGStudy) -> list[str]:
 
 def holding(study: RGStudy) -> pd.DataFrame:
     """Return the moderators of the screen whose tests hold."""
-    screen = study.screen
+    return _holding(study.screen)
+
+
+def _holding(screen: pd.DataFrame) -> pd.DataFrame:
     return screen[screen["explains"].astype(bool)]
 
 
-def moderators_sentence(study: RGStudy) -> str:
-    """Return which moderators the screen finds, and which way they go."""
-    tested = study.screen[study.screen["p_value"].notna()]
+def moderators_sentence(study: RGStudy, screen: pd.DataFrame | None = None) -> str:
+    """Return which moderators a screen finds, and which way they go."""
+    # of another kind than alpha the direction is that of its reliability
+    noun = "alpha" if screen is None else "reliability"
+    screen = study.screen if screen is None else screen
+    tested = screen[screen["p_value"].notna()]
     if len(tested) == 0:
         return "No moderator has enough studies to be tested."
     many = len(tested)
-    found = holding(study)
+    found = _holding(screen)
     plain = tested["why"].astype(str).str.startswith("no difference")
     decided = plain | tested["explains"].astype(bool)
     rest = [
-        f"{name_words(row['moderator'])} ({why_words(study, row['why'])})"
+        f"{name_words(row['moderator'])} ({_inside(why_words(study, row['why']))})"
         for _, row in tested[~decided].iterrows()
     ]
     undecided = f" Undecided: {'; '.join(rest)}." if rest else ""
@@ -414,7 +480,7 @@ def moderators_sentence(study: RGStudy) -> str:
             head += f" No difference was shown by {names}." if names else ""
         return f"{head}{undecided}"
     words = [
-        f"{name_words(row['moderator'])} ({direction(row)}adjusted "
+        f"{name_words(row['moderator'])} ({direction(row, noun)}adjusted "
         f"{p_statement(row['p_adjusted'])})"
         for _, row in found.iterrows()
     ]
@@ -425,6 +491,18 @@ def moderators_sentence(study: RGStudy) -> str:
         f"Of {many} moderators tested one at a time, {joined(words)} {verb} "
         f"differences after adjustment for the number of tests.{undecided}"
     )
+
+
+_YEAR = re.compile(r" \((\d{4}[a-z]?)\)")
+
+
+def _inside(text: str) -> str:
+    """Return a text for a parenthesis, in which a citation has none of its own.
+
+    >>> _inside("Calhoun (2015) alone decides")
+    'Calhoun, 2015, alone decides'
+    """
+    return _YEAR.sub(r", \1,", text)
 
 
 def joined(words: Iterable[str]) -> str:
@@ -499,15 +577,15 @@ def equation_words(study: RGStudy) -> str:
     return text
 
 
-def direction(row: Any) -> str:
+def direction(row: Any, noun: str = "alpha") -> str:
     """Return which way a numeric moderator goes, for a parenthesis."""
     slope = row.get("slope")
     if slope is None or pd.isna(slope):
         return ""
     return (
-        "higher alpha with larger values, "
+        f"higher {noun} with larger values, "
         if slope > 0
-        else ("lower alpha with larger values, ")
+        else f"lower {noun} with larger values, "
     )
 
 
@@ -528,7 +606,8 @@ def is_pooled(study: RGStudy) -> bool:
 def results_paragraph(study: RGStudy) -> str:
     """Return the result as the paragraph of a paper."""
     if study.pooled is None:
-        return not_pooled(study)
+        said = [not_pooled(study), *_spread_of_others(study), *other_moderators(study)]
+        return " ".join(said)
     parts = [
         _induced(study),
         _of_cells(study),

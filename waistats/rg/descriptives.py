@@ -127,7 +127,9 @@ def _summary(
     k = len(x)
     used = table.iloc[index[there]]
     studies = used["study_id"].nunique()
-    n = pd.to_numeric(used["n"], errors="coerce").sum() if "n" in used else np.nan
+    # of samples whose size is not known there is no sum
+    sizes = pd.to_numeric(used["n"], errors="coerce") if "n" in used else None
+    n = np.nan if sizes is None else sizes.sum(min_count=min(1, k))
     counts = (int(poolable[index].sum()), int((~there).sum()))
     if k == 0:
         return (0, studies, n, *[np.nan] * 8, *counts)

@@ -142,8 +142,11 @@ def study_references(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(list(found.values()), columns=list(FIELDS))
 
 
-def reference_text(row: Mapping[str, Any]) -> str:
+def reference_text(row: Mapping[str, Any], *, stars: bool = False) -> str:
     """Return a reference as APA 7 prints it, of what is known.
+
+    ``stars`` puts between stars what is set in italics: the journal and its volume, or
+    the title of a work that stands alone.
 
     >>> reference_text({"authors": "Horvath, A. O.; Greenberg, L. S.", "year": "1989",
     ...                 "title": "The WAI", "journal": "JCP", "volume": "36",
@@ -153,15 +156,19 @@ def reference_text(row: Mapping[str, Any]) -> str:
     get = {name: _word(row.get(name)) for name in FIELDS}
     who, year = _who(get), f"({get['year'] or 'n.d.'})."
     title = _inferred(get["title"].rstrip("."))
-    title = f"{title}." if title else ""
+    star = "*" if stars else ""
+    alone = get["kind"] in {"book", "thesis"} or not get["journal"]
+    if title:
+        title = f"{star}{title}{star}." if alone else f"{title}."
     # a work without an author begins with its title
     parts = [f"{who} {year}", title] if who or not title else [title, year]
     if not who and not title:
         parts = [f"{get['study_id']} {year}"]
     place = get["journal"]
-    if place and get["volume"]:
-        place += f", {get['volume']}"
-        place += f"({get['issue']})" if get["issue"] else ""
+    if place:
+        volume = f", {get['volume']}" if get["volume"] else ""
+        place = f"{star}{place}{volume}{star}"
+        place += f"({get['issue']})" if volume and get["issue"] else ""
     if place and get["pages"]:
         place += f", {re.sub('-+', '–', get['pages'])}"
     place = place or get["publisher"]
@@ -170,6 +177,9 @@ def reference_text(row: Mapping[str, Any]) -> str:
     if get["doi"]:
         bare = re.sub(r"^(https?://(dx\.)?doi\.org/|doi:\s*)", "", get["doi"])
         parts.append(f"https://doi.org/{bare}")
+    elif found := re.match(r"https?://\S+", get["url"]):
+        # what follows an address is a remark
+        parts.append(found[0])
     elif get["url"]:
         parts.append(get["url"])
     return " ".join(part for part in parts if part)

@@ -9,14 +9,16 @@ from typing import Any
 from waistats._files import without_times
 from waistats.errors import ModelError
 from waistats.tables._spec import TableSpec
-from waistats.tables._typeset import Run, plain, sentence
+from waistats.tables._typeset import Run, plain, sentence, styled, unbroken
 
 # a document must carry a time; this one says nothing
 FIXED = datetime(2000, 1, 1)
 MARGIN, SHORT, LONG = 2.0, 21.0, 29.7  # cm, A4
 _PAD = 0.1  # cm beside the text of a cell
 _WORD = 18  # letters; longer words, such as addresses, may break
-# points of tables by their number of columns
+# points of tables: the largest of which every column fits; of tables with sentences by
+# their number of columns
+_SIZES = (9, 8.5, 8, 7.5, 7, 6.5)
 _POINTS = ((13, 6.5), (9, 7.5), (0, 9))
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -85,11 +87,13 @@ def room(wide: bool = False) -> float:
     return (LONG if wide else SHORT) - 2 * MARGIN
 
 
-def add_runs(paragraph: Any, runs: Iterable[Run], *, bold: bool = False) -> list[Any]:
+def add_runs(
+    paragraph: Any, runs: Iterable[Run], *, bold: bool = False, cell: bool = False
+) -> list[Any]:
     """Write runs into a paragraph and return them as python-docx has them."""
     made = []
     for run in runs:
-        new = paragraph.add_run(clean(run.text))
+        new = paragraph.add_run(clean(run.text if cell else unbroken(run.text)))
         new.italic = True if run.style == "italic" else None
         new.font.subscript = True if run.style == "sub" else None
         new.bold = True if bold else None
@@ -109,8 +113,9 @@ def to_docx(spec: TableSpec) -> bytes:
 def add_spec(document: Any, spec: TableSpec, width: float | None = None) -> None:
     """Add a table with its caption and notes to the end of a Word document."""
     _add_caption(document, spec)
-    points = next(size for many, size in _POINTS if len(spec.columns) > many)
-    widths = _widths(spec, room() if width is None else width, points)
+    width = room() if width is None else width
+    points = _points(spec, width)
+    widths = _widths(spec, width, points)
     _add_grid(document, spec, widths, points)
     if spec.note:
         _add_note(document, sentence(spec.note))
@@ -167,7 +172,7 @@ def _add_grid(
         paragraph = cell.paragraphs[0]
         paragraph.alignment = side[right]
         paragraph.paragraph_format.space_after = Pt(0)
-        for run in add_runs(paragraph, runs, bold=bold):
+        for run in add_runs(paragraph, runs, bold=bold, cell=True):
             run.font.size = Pt(points)
 
     # asking for cells one by one walks the whole grid each time
@@ -185,7 +190,7 @@ def _add_grid(
             cells, rows[i], spec.numeric, widths, strict=True
         ):
             cell.width = Cm(width)
-            write(cell, [Run(text)], right)
+            write(cell, [Run(text)] if right else styled(text), right)
         _keep_whole(line)
     _rule_row(grid.rows[0], top=True, bottom=True)
     _rule_row(grid.rows[-1], bottom=True)
@@ -197,11 +202,31 @@ def _letters(text: str) -> float:
     return len(text) + 0.3 * sum(letter.isupper() for letter in text)
 
 
+def _points(spec: TableSpec, room: float) -> float:
+    """Return the size of a table's text."""
+    if any(spec.long):
+        return next(size for many, size in _POINTS if len(spec.columns) > many)
+    for size in _SIZES[:-1]:
+        if sum(_least(spec, size)[0]) <= room:
+            return size
+    return _SIZES[-1]
+
+
 def _widths(spec: TableSpec, room: float, points: float) -> list[float]:
     """Return widths of columns in cm: no number and no usual word is broken.
 
     What is left of the room goes to the columns that would use it.
     """
+    least, wanted = _least(spec, points)
+    spare = room - sum(least)
+    if spare <= 0 or not sum(wanted):
+        return [min(room / sum(least), 1.6) * width for width in least]
+    share = min(1.0, spare / sum(wanted))
+    return [width + share * more for width, more in zip(least, wanted, strict=True)]
+
+
+def _least(spec: TableSpec, points: float) -> tuple[list[float], list[float]]:
+    """Return the cm that each column needs, and what it would take more."""
     # of the widest usual serif, should the document's own font not be there
     letter = 0.62 * points / 72 * 2.54
     least, wanted = [], []
@@ -217,11 +242,7 @@ def _widths(spec: TableSpec, room: float, points: float) -> list[float]:
         full = max(need, *whole)
         least.append(need * letter + 2 * _PAD)
         wanted.append(full * letter - need * letter)
-    spare = room - sum(least)
-    if spare <= 0 or not sum(wanted):
-        return [min(room / sum(least), 1.6) * width for width in least]
-    share = min(1.0, spare / sum(wanted))
-    return [width + share * more for width, more in zip(least, wanted, strict=True)]
+    return least, wanted
 
 
 def _rule_row(row: Any, *, top: bool = False, bottom: bool = False) -> None:

@@ -6,7 +6,7 @@ import io
 from waistats._files import FORMULA_STARTS
 from waistats.tables._excel import number_format
 from waistats.tables._spec import TableSpec
-from waistats.tables._typeset import Run, plain, sentence, signs, to_latex
+from waistats.tables._typeset import Run, plain, sentence, signs, styled, to_latex
 
 
 def guarded(text: str) -> str:
@@ -46,7 +46,10 @@ def to_tex(spec: TableSpec) -> str:
             text = to_latex([Run(group)])
             lines.append(rf"\multicolumn{{{width}}}{{l}}{{{text}}} \\")
         for i in places:
-            cells = (to_latex([Run(text)]) for text in rows[i])
+            cells = (
+                to_latex([Run(text)] if right else styled(text))
+                for text, right in zip(rows[i], spec.numeric, strict=True)
+            )
             lines.append(" & ".join(cells) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     if spec.note:

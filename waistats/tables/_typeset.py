@@ -24,12 +24,16 @@ _SIGNS = (
     (re.compile(r"(?<![\w.,/:-])-(?=\.?\d)"), "−"),
     (re.compile(r"(?<=\d) - (?=\d+ = )"), " − "),
     (re.compile(r"(?<=\w)'(?=[a-z])"), "’"),
+    (re.compile(r"\bKnapp-Hartung\b"), "Knapp–Hartung"),
 )
-# a symbol counts as a statistic where a number or its degrees of freedom follow
+# a symbol counts as a statistic where a number or its degrees of freedom follow, or
+# between stars
 _STATISTIC = re.compile(
     r"(?<![\w’'/-])(?:"
     r"(?P<square>[IHRr])(?=²)"
-    r"|(?P<value>p)(?= values?\b)"
+    r"|(?P<value>p)(?= (?:values?|adjusted)\b)"
+    r"|\*(?P<star>[A-Za-z]{1,3})\*"
+    r"|(?P<chance>P)(?=\()|(?P<test>[Ft])(?= tests?\b)"
     r"|[A-Za-z]_\{(?P<below>[A-Za-z\d]+)\}"
     r"|(?P<symbol>SD|SE|Mdn|df|SEM|[kKnNpQFtzrbMBd])(?=(?:\(\d[^)]*\))?\s(?:[=<>≤≥]\s))"
     r")"
@@ -68,16 +72,48 @@ def sentence(text: str) -> Runs:
     >>> [run.text for run in sentence("Q(8) = 33.40, p < .001") if run.style]
     ['Q', 'p']
     """
-    text = signs(text)
+    return styled(signs(text))
+
+
+def styled(text: str) -> Runs:
+    """Return the runs of a text as it is, its statistics in italics.
+
+    >>> [run.text for run in styled("I² (%)") if run.style]
+    ['I']
+    """
     runs, at = [], 0
     for found in _STATISTIC.finditer(text):
         below = found["below"]
-        letter = found[0] if below is None else found[0].removesuffix(f"_{{{below}}}")
+        letter = found["star"] or found[0]
+        if below is not None:
+            letter = letter.removesuffix(f"_{{{below}}}")
         runs += [Run(text[at : found.start()]), Run(letter, "italic")]
         if below is not None:
             runs.append(Run(below, "sub"))
         at = found.end()
     return tuple(run for run in [*runs, Run(text[at:])] if run.text)
+
+
+_JOINED = (
+    (re.compile(r"(?<=\S) ([=<>≤≥]) (?=[−.\d])"), "\u00a0\\1\u00a0"),
+    # a sign that follows a symbol of another style
+    (
+        re.compile(r"^((?:\([^)]*\)|[²τσα])*) ([=<>≤≥]) (?=[−.\d])"),
+        "\\1\u00a0\\2\u00a0",
+    ),
+    (re.compile(r"(?<=%) (CIs?|PIs?) (?=\[)"), "\u00a0\\1\u00a0"),
+)
+
+
+def unbroken(text: str) -> str:
+    r"""Return a text whose statistics stay on one line.
+
+    >>> unbroken("tau = 0.2, 95% CI [.8, .9]").replace("\u00a0", "~")
+    'tau~=~0.2, 95%~CI~[.8, .9]'
+    """
+    for pattern, sign in _JOINED:
+        text = pattern.sub(sign, text)
+    return text
 
 
 def plain(runs: Iterable[Run]) -> str:

@@ -375,10 +375,24 @@ def excluded(result: Any, *, title: str = "Excluded Coefficients") -> TableSpec:
         One row per excluded coefficient, with the reason.
     """
     frame = result if isinstance(result, pd.DataFrame) else result.excluded
+    sign = symbol_of(frame) if len(frame) else "α"
+    if "coefficient_type" in frame:
+        frame = _in_words(frame)
     return spec(
         frame,
         name="excluded",
         caption=title,
         notes=[] if len(frame) else ["No coefficient was excluded."],
-        heads={"estimate": "α"},
+        heads={"estimate": "Value" if sign == "Reliability" else sign},
     )
+
+
+def _in_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return excluded rows with kinds in words, also where a reason names one."""
+    codes = [str(kind) for kind in frame["coefficient_type"].fillna("")]
+    words = [kind_words(code) for code in codes]
+    reasons = [
+        str(reason).replace(f"({code})", f"({word})")
+        for reason, code, word in zip(frame["reason"], codes, words, strict=True)
+    ]
+    return frame.assign(coefficient_type=words, reason=reasons)

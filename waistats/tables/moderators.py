@@ -144,9 +144,9 @@ def correlates(frame: Any, *, title: str = "Bivariate Correlations") -> TableSpe
         name="correlates",
         caption=title,
         notes=[
-            "Unweighted and untransformed, as in the classical study: every coefficient "
-            "counts the same and as if it were independent. Sample size is a precision, "
-            "not a cause of reliability."
+            "Unweighted and untransformed, as in early reliability generalization: every "
+            "coefficient counts the same and as if it were independent. Sample size is a "
+            "precision, not a cause of reliability."
         ],
         heads={"estimate": "*r*"},
         footnotes=("note",),

@@ -1,5 +1,6 @@
 """Tables of sensitivity analyses and of what a reliability means in practice."""
 
+import re
 from functools import partial
 from typing import Any
 
@@ -279,7 +280,12 @@ def multiverse(result: Multiverse, *, title: str = "Which Choices Matter") -> Ta
         shown,
         name="multiverse",
         caption=title,
-        notes=[result.sentence(), *result.notes, simulated(result)],
+        notes=[
+            result.sentence(),
+            "η² = share of the variance of the estimates that lies between the options.",
+            *result.notes,
+            simulated(result),
+        ],
         conf_level=result.conf_level,
         heads={
             "low": "Lowest option (mean α)",
@@ -318,13 +324,13 @@ def practice(frame: pd.DataFrame, *, title: str = "Implications for Use") -> Tab
         raise DataError("practice() needs the frame of practice_table().")
     shown = pd.DataFrame(
         {
-            "quantity": frame["quantity"],
+            "quantity": [_named(str(name)) for name in frame["quantity"]],
             "estimate": [
                 _quantity(q, v)
                 for q, v in zip(*(frame[c] for c in names[:2]), strict=True)
             ],
             "range": [
-                interval(low, high, partial(_quantity, q))
+                _ordered(q, low, high)
                 for q, low, high in zip(
                     *(frame[c] for c in ("quantity", "pi_low", "pi_high")), strict=True
                 )
@@ -336,13 +342,34 @@ def practice(frame: pd.DataFrame, *, title: str = "Implications for Use") -> Tab
         name="practice",
         caption=title,
         notes=[
-            "Range: at the lower and the upper end of the prediction interval of alpha.",
+            "Range: between both ends of the prediction interval of alpha.",
             *frame.attrs.get("notes", ()),
             simulated(frame),
         ],
         heads={"range": "Range"},
         numbers=("estimate", "range"),
     )
+
+
+_QUANTITIES = {
+    "n to find a true r of": "Respondents needed to find a true correlation of",
+    "n for an interval": "Respondents needed for an interval",
+}
+
+
+def _named(quantity: str) -> str:
+    """Return a quantity as a row of a printed table is headed."""
+    for short, words in _QUANTITIES.items():
+        if quantity.startswith(short):
+            return quantity.replace(short, words)
+    return quantity[:1].upper() + quantity[1:]
+
+
+def _ordered(name: str, low: Any, high: Any) -> str:
+    """Return both ends, the smaller first: errors fall as alpha rises."""
+    if name.startswith("alpha") or pd.isna(low) or pd.isna(high):
+        return interval(low, high, partial(_quantity, name))
+    return interval(min(low, high), max(low, high), partial(_quantity, name))
 
 
 def _quantity(name: str, value: Any) -> str:
@@ -381,20 +408,51 @@ def checks(study: Any, *, title: str = "Small-Study and Reporting Checks") -> Ta
     frame = study if isinstance(study, pd.DataFrame) else study.robustness
     if "check" not in frame:
         raise DataError("checks() needs a study of generalize(), or its robustness.")
+    frame, without = _with_result(frame)
     return spec(
         frame,
         name="checks",
         caption=title,
         notes=[
-            "The model of the study, dependence included. On the Bonett scale the variance "
+            f"{_dependence(study)}On the Bonett scale the variance "
             "depends on the numbers of respondents and items alone; a skewed distribution "
             "of true coefficients looks like selection. A test of little power says "
-            "little where it does not reject."
+            "little where it does not reject.",
+            *without,
         ],
-        heads={"check": "Check", "estimate": "α after it", "note": "Finding"},
+        heads={"check": "Check", "estimate": "Adjusted α", "note": "Finding"},
         digits=2,
         footnotes=("note",),
     )
+
+
+_BELOW = re.compile(r"^([Nn]o coefficient lies below) [.\d]+ \(.*")
+
+
+def _with_result(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return the checks that gave a number, and in sentences why the others did not."""
+    empty = frame[["estimate", "statistic", "p_value"]].isna().all(axis=1)
+    if empty.all() or not empty.any():
+        return frame, []
+    reasons: dict[str, list[str]] = {}
+    for name, note in frame.loc[empty, ["check", "note"]].itertuples(index=False):
+        reasons.setdefault(_BELOW.sub(r"\1 the threshold", str(note)), []).append(
+            str(name)
+        )
+    said = []
+    for note, names in reasons.items():
+        called = " and ".join(name[:1].lower() + name[1:] for name in names)
+        why = f"{note[:1].lower()}{note[1:]}".rstrip(".")
+        said.append(f"Not computed: {called}, since {why}.")
+    return frame[~empty].reset_index(drop=True), said
+
+
+def _dependence(study: Any) -> str:
+    """Return that the model has the dependence of the coefficients, where it has."""
+    pooled = getattr(study, "pooled", None)
+    if pooled is None or not pooled.dependent:
+        return ""
+    return "The model of the study, dependence included. "
 
 
 _SPREAD = {

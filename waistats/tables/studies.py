@@ -118,14 +118,14 @@ def descriptives(
     if "k_without_value" in shown and not shown["k_without_value"].any():
         shown = shown.drop(columns="k_without_value")
     shown, kind = without_one_kind(shown)
+    modes = _of_modes(shown)
     filled = shown["k"] > 0
     if "k_without_value" in shown:
         filled |= shown["k_without_value"] > 0
     empty = int((~filled).sum())
     notes = [
         kind,
-        "N = respondents, summed over coefficients. Unweighted and untransformed; mode "
-        "of values rounded to two decimals, a dash where none repeats.",
+        f"N = respondents, summed over coefficients. Unweighted and untransformed. {modes}",
     ]
     if empty:
         notes.append(f"Combinations of these levels without a coefficient: {empty}.")
@@ -135,6 +135,19 @@ def descriptives(
         caption=title,
         notes=notes,
         heads={"coefficient_type": "Coefficient"},
+    )
+
+
+def _of_modes(shown: pd.DataFrame) -> str:
+    """Return what a mode is here, and a dash in its place where there is one."""
+    if "mode" not in shown:
+        return ""
+    text = "Mode: of values rounded to two decimals, the largest of several"
+    several = shown.loc[shown["k"] > 1, "mode"]
+    return (
+        f"{text}; a dash where no value repeats."
+        if several.isna().any()
+        else f"{text}."
     )
 
 
@@ -198,8 +211,7 @@ def characteristics(
         name="characteristics",
         caption=title,
         notes=[
-            f"k = number of coefficients; {sign} of all scales of a study. Ranges where a "
-            "study has several values.",
+            _of_several(shown, table, sign),
             simulated(table),
         ],
         heads={
@@ -211,6 +223,16 @@ def characteristics(
         numbers=("n", "coefficients", "alpha", "year", "mean_age", "pct_female"),
         explain=False,
     )
+
+
+def _of_several(shown: pd.DataFrame, table: pd.DataFrame, sign: str) -> str:
+    """Return what a cell says of a study with several coefficients; empty without."""
+    text = "k = number of coefficients"
+    if "scale" in table and len(set(table["scale"].dropna())) > 1:
+        text += f"; {sign} of all scales of a study"
+    if (shown["coefficients"].astype(int) > 1).any():
+        text += ". Ranges where a study has several values"
+    return f"{text}."
 
 
 def reliability(estimates: Any, *, title: str = "Reliability") -> TableSpec:
