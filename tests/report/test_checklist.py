@@ -55,7 +55,7 @@ def test_checklist_without_a_pooled_model():
     assert "described and not pooled" in page
     assert "pooled on" not in page
     assert "Pooled Reliability" not in page
-    assert "Both coefficients of the table are described." in page
+    assert "Both coefficients are described." in page
 
 
 def test_texts_log_and_second_coder_fill_the_checklists(literature):

@@ -31,7 +31,9 @@ def test_short_report_is_set_as_a_paper(literature, tmp_path):
     path = literature.report(tmp_path / "short.html", short=True)
     tree = html.fromstring(path.read_text(encoding="utf-8"))
     ids = [s.get("aria-labelledby") for s in tree.iter("section")]
-    assert ids == ["summary", "methods", "results", "limitations", "references"]
+    assert ids == [
+        "summary", "methods", "results", "sensitivity", "limitations", "references",
+    ]  # fmt: skip
     assert len(tree.xpath("//figure")) == 1
     assert 1 <= len(tree.xpath("//table[not(@class='slices')]")) <= 2
     (copied,) = tree.xpath("//button[@data-copy='p']/../preceding-sibling::p[1]")

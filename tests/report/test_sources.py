@@ -43,8 +43,8 @@ def test_the_search_is_told_as_it_was_counted(literature):
 def test_flow_of_a_plain_table_adds_up(wai):
     steps = flow_steps(wai).set_index("box")
     k = steps["coefficients"]
-    assert k["Coefficients in the table"] == len(wai.coefficients) == 75
-    valued = k["Coefficients in the table"] - k["Without a value: a range or a bound"]
+    assert k["Coefficients in the data"] == len(wai.coefficients) == 75
+    valued = k["Coefficients in the data"] - k["Without a value: a range or a bound"]
     assert k["With a value"] == valued == wai.coefficients["estimate"].notna().sum()
     assert k["Can be pooled"] == k["With a value"] - k["Cannot be pooled"] == 35
     assert k["In the overall model (total)"] == wai.overall.k

@@ -1,0 +1,49 @@
+"""Reports of other kinds of coefficients than alpha."""
+
+import pandas as pd
+import pytest
+
+from waistats import generalize, load_dataset
+from waistats.report.blocks import words_of
+from waistats.report.checklist import checklist, prisma_checklist
+from waistats.report.sections import study_sections
+from waistats.report.text import results_paragraph
+
+
+def of_kind(kind, **columns):
+    """The nine studies as if their values were of another kind, SIMULATED."""
+    table = load_dataset("cesd").assign(coefficient_type=kind, provenance="SIMULATED")
+    more = pd.concat([table, table.assign(study_id=table["study_id"] + " b")])
+    more = more.drop(columns=["sample_id", "coefficient_id"]).reset_index(drop=True)
+    return generalize(more.assign(year=range(1990, 2008), **columns))
+
+
+@pytest.mark.parametrize("kind", ["omega", "test_retest"])
+def test_another_kind_than_alpha_has_a_whole_paper(kind):
+    study = of_kind(kind, se=0.02)
+    short = study_sections(study, short=True)
+    blocks = [block for section in short for block in section.blocks]
+    kinds = [(block.kind, getattr(block, "name", "")) for block in blocks]
+    assert ("figure", f"forest_total_{kind}") in kinds
+    assert ("table", "screen") in kinds
+    words = " ".join(words_of(short))
+    assert "One moderator was tested, year; no difference was shown." in words
+    assert "none was" not in words
+    assert "Q(17) = " in words
+    assert "Without any one study the mean lies between" in words
+    assert "the rank test" in words
+    assert "the mean omega coefficient is" in words or kind != "omega"
+
+
+def test_checklists_of_another_kind_find_what_is_there():
+    study = of_kind("omega", se=0.02)
+    sections = study_sections(study)
+    ids = {section.id for section in sections}
+    items = checklist(study, ids)
+    assert items[20].where == items[21].where == "parts"
+    assert prisma_checklist(study, ids)[13].where == "parts"
+    words = " ".join(words_of(sections))
+    assert "kept separate from alpha" not in words
+    assert "Small-Study Checks of Every Scale and Kind" in words
+    answer = results_paragraph(study)
+    assert words.count(answer) == 1
