@@ -192,3 +192,19 @@ def test_nothing_is_counted_as_zero_that_is_not_known():
     words = " ".join(words_of([section_of(sections, "moderators")]))
     assert "Setting: no two of its 10 levels have 4 studies." in words
     assert "face to face 5" in words
+
+
+def test_a_table_in_word_keeps_its_note(cesd):
+    from docx import Document
+
+    document = Document(io.BytesIO(study_document(cesd)))
+    noted = [b for s in study_sections(cesd) for b in s.blocks if b.kind == "table"]
+    assert len(document.tables) == len(noted)
+    for made, table in zip(document.tables, noted, strict=True):
+        kept = [
+            all(c.paragraphs[0].paragraph_format.keep_with_next for c in row.cells)
+            for row in made.rows
+        ]
+        assert kept[0]
+        assert kept[-1] == bool(table.note)
+        assert all(kept[:-1]) or len(kept) > 12

@@ -195,6 +195,22 @@ def _add_grid(
     _rule_row(grid.rows[0], top=True, bottom=True)
     _rule_row(grid.rows[-1], bottom=True)
     _repeat_row(grid.rows[0])
+    _keep_together(grid, noted=bool(spec.note))
+
+
+_FEW = 12  # rows of a table that stays on one page
+
+
+def _keep_together(grid: Any, *, noted: bool) -> None:
+    """Keep a small table on a page, of others both ends, and the note beside its rows."""
+    lines = list(grid.rows)
+    ends = {0, 1, len(lines) - 2, len(lines) - 1}
+    kept = set(range(len(lines))) if len(lines) <= _FEW else ends
+    if not noted:
+        kept.discard(len(lines) - 1)
+    for place in kept:
+        for cell in lines[place].cells if 0 <= place < len(lines) else ():
+            cell.paragraphs[0].paragraph_format.keep_with_next = True
 
 
 def _letters(text: str) -> float:
