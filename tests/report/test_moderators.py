@@ -33,7 +33,7 @@ def test_terms_and_studies_are_called_by_their_names():
     assert said.startswith("The model with year and number of items (k = 33)")
     assert "× number of items" in said
     assert "n_items" not in said
-    assert "number of items (Calhoun (2015) alone determines" in moderators_sentence(
+    assert "number of items (Calhoun, 2015, alone determines" in moderators_sentence(
         study
     )
 

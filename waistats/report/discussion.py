@@ -163,7 +163,7 @@ def excluded(study: RGStudy) -> list[Section]:
     if len(frame) > ROWS:
         title += f": the First {count(ROWS)}"
     called = study_names(study.effects)
-    shown = frame.head(ROWS)
+    shown = frame.head(ROWS).drop(columns="coefficient_id", errors="ignore")
     ids = shown["study_id"].astype(str)
     shown = shown.assign(study_id=[called.get(name, name) for name in ids])
     table = excluded_table(shown, title=title)

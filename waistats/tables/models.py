@@ -383,7 +383,10 @@ def excluded(result: Any, *, title: str = "Excluded Coefficients") -> TableSpec:
         name="excluded",
         caption=title,
         notes=[] if len(frame) else ["No coefficient was excluded."],
-        heads={"estimate": "Value" if sign == "Reliability" else sign},
+        heads={
+            "estimate": "Value" if sign == "Reliability" else sign,
+            "coefficient_type": "Kind",
+        },
     )
 
 
