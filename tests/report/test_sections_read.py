@@ -77,7 +77,7 @@ def test_checks_without_a_result_are_in_the_note(cesd_sections):
     assert [row[0][:13] for row in table.rows()].count("Selection at ") == 1
     assert (
         "Not computed: selection at .70 and selection at .80, since no coefficient lies "
-        "below the threshold."
+        "below the threshold (they run from .860 to .940)."
     ) in table.note
 
 

@@ -32,10 +32,13 @@ def test_a_report_of_another_kind_than_alpha_gives_its_answer():
     table = load_dataset("cesd").assign(coefficient_type="omega", se=0.02)
     study = generalize(table)
     row = study.scales.iloc[0]
-    (answer,) = answers(study)
+    answer, moderators, use = answers(study)
+    assert moderators == "No moderator has enough studies to be tested."
+    assert "the mean omega coefficient is good enough for" in use
     assert answer.startswith("Across 9 omega coefficients of the total scale from 9 ")
     assert f"the mean was {two(row['estimate'])}, 95% CI [" in answer
-    assert answer.rpartition(", the mean")[2] in study_page(study)
+    page = study_page(study).replace("\u00a0", " ")
+    assert answer.rpartition(", the mean")[2] in page
     first, _ = methods_paragraphs(study)
     assert "pooled on −ln(1 − ρ) (Bonett, 2002);" in first
     assert "whose variance depends" not in first

@@ -426,7 +426,7 @@ def checks(study: Any, *, title: str = "Small-Study and Reporting Checks") -> Ta
     )
 
 
-_BELOW = re.compile(r"^([Nn]o coefficient lies below) [.\d]+ \(.*")
+_BELOW = re.compile(r"^([Nn]o coefficient lies below) [.\d]+ (\([^)]*\)).*")
 
 
 def _with_result(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -436,7 +436,7 @@ def _with_result(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         return frame, []
     reasons: dict[str, list[str]] = {}
     for name, note in frame.loc[empty, ["check", "note"]].itertuples(index=False):
-        reasons.setdefault(_BELOW.sub(r"\1 the threshold", str(note)), []).append(
+        reasons.setdefault(_BELOW.sub(r"\1 the threshold \2", str(note)), []).append(
             str(name)
         )
     said = []
