@@ -63,12 +63,14 @@ def test_a_note_names_only_what_its_figure_draws(cesd_sections):
 
 
 def test_a_note_explains_only_what_its_table_has(cesd_sections, mibs):
-    assert table_of(cesd_sections, "characteristics").note == ""
+    said = table_of(cesd_sections, "characteristics").note
+    assert said == "k = number of coefficients."
     assert "a dash" not in table_of(cesd_sections, "descriptives").note
     assert "dependence included" not in table_of(cesd_sections, "checks").note
     made = study_sections(mibs, keep={"studies", "sensitivity"})
     several = table_of(made, "characteristics").note
-    assert several == "Ranges where a study has several values."
+    assert several.endswith("Ranges where a study has several values.")
+    assert "scales" not in several
     assert "dependence included" in table_of(made, "checks").note
 
 
@@ -95,7 +97,7 @@ def test_what_cannot_be_told_for_lack_of_a_column_is_a_limitation(cesd, cesd_sec
 def test_rows_that_are_alike_are_said_once(cesd_sections):
     table = table_of(cesd_sections, "data")
     assert "Version" not in table.heads
-    assert table.note.startswith("In all rows: version CES-D; rater self; scale total;")
+    assert table.note.startswith("All rows: Version CES-D; Rater self; Scale total;")
 
 
 def test_methods_say_only_what_these_data_called_for(cesd):
