@@ -146,7 +146,7 @@ def reference_text(row: Mapping[str, Any], *, stars: bool = False) -> str:
     """Return a reference as APA 7 prints it, of what is known.
 
     ``stars`` puts between stars what is set in italics: the journal and its volume, or
-    the title of a work that stands alone.
+    the title of a book, a thesis or a page.
 
     >>> reference_text({"authors": "Horvath, A. O.; Greenberg, L. S.", "year": "1989",
     ...                 "title": "The WAI", "journal": "JCP", "volume": "36",
