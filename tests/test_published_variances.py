@@ -10,7 +10,7 @@ from waistats._published_variances import (
     omega_variance,
 )
 from waistats.errors import DataError, ModelError
-from waistats.reliability._mean_squares import icc_of, mean_squares
+from waistats.reliability._ratings import icc_of, mean_squares
 from waistats.reliability.omega import omega_total
 
 LOADINGS = [0.8, 0.7, 0.6, 0.5, 0.7, 0.6]

@@ -16,8 +16,8 @@ from waistats import (
     reliability_of_change,
     smallest_detectable_change,
 )
-from waistats.reliability._mean_squares import mean_squares
 from waistats.reliability._rating_components import rating_components
+from waistats.reliability._ratings import mean_squares
 
 FOLDER = Path(__file__).parents[1] / "reference"
 REFERENCE = json.loads((FOLDER / "ratings_lme4.json").read_text())

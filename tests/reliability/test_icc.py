@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from waistats.errors import DataError, ModelError
-from waistats.reliability._mean_squares import FORMS
+from waistats.reliability._ratings import FORMS
 from waistats.reliability.alpha import cronbach_alpha
 from waistats.reliability.icc import intraclass_correlation, intraclass_correlations
 

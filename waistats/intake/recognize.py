@@ -18,7 +18,7 @@ from waistats.instruments._codes import CUSTOMARY, means_missing
 from waistats.instruments.forms import get_instrument
 from waistats.instruments.identification import identify_instrument
 from waistats.instruments.scoring import numbered_sets
-from waistats.reliability.by_study._people import looks_like_person
+from waistats.reliability.by_study._respondents import looks_like_person
 
 _COEFFICIENTS = re.compile(
     r"^(estimate|alpha|cronbach\W*s?\W*alpha|reliability)$", re.I

@@ -20,7 +20,12 @@ from waistats.errors import (
     check_option,
     listing,
 )
-from waistats.meta._contrasts import coefficient_frame
+from waistats.meta._contrasts import (
+    TestResult,
+    coefficient_frame,
+    likelihood_ratio,
+    wald_test,
+)
 from waistats.meta._design import Design, build_design, term_names
 from waistats.meta._effects import (
     Effects,
@@ -31,7 +36,6 @@ from waistats.meta._effects import (
 from waistats.meta._linalg import weighted_fit
 from waistats.meta._log_variance import LogVarianceFit, maximise
 from waistats.meta._predict import as_asked, prediction_frame
-from waistats.meta._wald import TestResult, likelihood_ratio, wald_test
 from waistats.meta.fit import fit_design
 from waistats.meta.fit_many import SMALL_SAMPLE, scale_factor
 from waistats.meta.results import MetaResult, information

@@ -19,14 +19,8 @@ from waistats._format import (
     p_statement,
 )
 from waistats._typing import FloatArray, IntArray
-from waistats.errors import (
-    ModelError,
-    check_conf_level,
-    check_option,
-    listing,
-    near,
-)
-from waistats.meta._contrasts import Contrasts
+from waistats.errors import ModelError, check_conf_level, check_option, listing, near
+from waistats.meta._contrasts import Contrasts, TestResult, likelihood_ratio, wald_test
 from waistats.meta._design import Design
 from waistats.meta._distributions import chi2_ppf, critical, two_sided
 from waistats.meta._effects import Effects, OfEffects
@@ -40,7 +34,6 @@ from waistats.meta._prediction import (
 )
 from waistats.meta._unstructured import standardised
 from waistats.meta._unstructured_profile import correlation_limits, variance_limits
-from waistats.meta._wald import TestResult, likelihood_ratio, wald_test
 from waistats.meta.multilevel._intervals import cautious
 from waistats.meta.multilevel.robust import (
     RobustResult,

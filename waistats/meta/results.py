@@ -20,7 +20,13 @@ from waistats._format import (
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_option
 from waistats.measures import back_transform as turn_back
-from waistats.meta._contrasts import Contrasts, model_contrasts
+from waistats.meta._contrasts import (
+    Contrasts,
+    TestResult as TestResult,
+    likelihood_ratio,
+    model_contrasts,
+    wald_test,
+)
 from waistats.meta._design import Design, term_names
 from waistats.meta._distributions import critical
 from waistats.meta._effects import Effects, OfEffects
@@ -41,7 +47,6 @@ from waistats.meta._prediction import (
     predictive,
 )
 from waistats.meta._promises import bias_notes, mean_notes, prediction_notes
-from waistats.meta._wald import TestResult as TestResult, likelihood_ratio, wald_test
 from waistats.provenance import marked, of_simulated
 
 

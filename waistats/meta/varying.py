@@ -16,7 +16,7 @@ from waistats._frames import as_frame
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, ModelError, check_conf_level, listing, near
 from waistats.measures import ALPHA_TYPES, effect_sizes
-from waistats.meta._contrasts import coefficient_frame
+from waistats.meta._contrasts import TestResult, coefficient_frame, wald_test
 from waistats.meta._design import Design, build_design, term_names
 from waistats.meta._distributions import critical
 from waistats.meta._effects import (
@@ -26,7 +26,6 @@ from waistats.meta._effects import (
     usable_effects,
 )
 from waistats.meta._predict import as_asked, prediction_frame
-from waistats.meta._wald import TestResult, wald_test
 from waistats.provenance import marked, of_simulated
 
 

@@ -13,7 +13,7 @@ from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_conf_level, check_option
 from waistats.meta._distributions import critical
 from waistats.practice._source import across, check_alpha, check_range, like, numbers
-from waistats.reliability._mean_squares import FORMS, icc_widths
+from waistats.reliability._ratings import FORMS, icc_widths
 
 
 def sample_size_for_alpha(

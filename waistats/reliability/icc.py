@@ -15,15 +15,16 @@ from waistats.errors import DataError, check_conf_level, check_option, listing
 from waistats.provenance import marked, noted
 from waistats.reliability._answers import Accepted, Codes
 from waistats.reliability._intervals import normal_quantile
-from waistats.reliability._mean_squares import (
+from waistats.reliability._rating_components import rating_components
+from waistats.reliability._ratings import (
     FORMS,
     MeanSquares,
+    Ratings,
     icc_limits,
     icc_of,
     mean_squares,
+    read_ratings,
 )
-from waistats.reliability._rating_components import rating_components
-from waistats.reliability._ratings import Ratings, read_ratings
 from waistats.reliability._result import ReliabilityEstimate
 
 _WORDS = {

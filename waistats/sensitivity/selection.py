@@ -17,8 +17,8 @@ from waistats._progress import progress
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, ModelError, check_conf_level, listing
 from waistats.measures import back_transform, transform
+from waistats.meta._contrasts import TestResult, likelihood_ratio
 from waistats.meta._distributions import critical
-from waistats.meta._wald import TestResult, likelihood_ratio
 from waistats.meta.results import MetaResult
 from waistats.provenance import marked, of_simulated
 from waistats.sensitivity._dependence import one_level

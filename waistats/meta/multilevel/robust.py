@@ -21,12 +21,11 @@ from waistats._format import (
     p_statement,
 )
 from waistats._typing import BoolArray, FloatArray, IntArray
-from waistats.meta._contrasts import Contrasts, model_contrasts
+from waistats.meta._contrasts import Contrasts, TestResult, model_contrasts
 from waistats.meta._design import Design, term_names
 from waistats.meta._distributions import f_sf
 from waistats.meta._predict import as_asked
 from waistats.meta._verdict import SMALLEST_DF as SMALLEST_DF, enough_df
-from waistats.meta._wald import TestResult
 from waistats.meta.multilevel._blocks import dense_blocks, padded_rows
 from waistats.provenance import marked, of_simulated
 

@@ -11,13 +11,7 @@ from waistats._caller import option
 from waistats._format import counted
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import DataError, ModelError, listing
-from waistats.instruments._findings import (
-    NOTE,
-    WARNING,
-    Finding,
-    accepted,
-    refuse,
-)
+from waistats.instruments._findings import NOTE, WARNING, Finding, accepted, refuse
 from waistats.instruments._gate import GateOptions, read_codes, row_namer
 from waistats.instruments._key_decision import (
     KeyDecision,
@@ -36,13 +30,13 @@ from waistats.instruments._key_evidence import (
 )
 from waistats.instruments.scoring import answers_of_form
 from waistats.io._where import read_where, rows_where
-from waistats.reliability._closer_look import (
+from waistats.reliability._items import read_items, refuse_too_many
+from waistats.reliability._moments import alpha_of
+from waistats.reliability.by_study._closer_look import (
     MOST_ROWS,
     look_at_interval,
     look_at_rows,
 )
-from waistats.reliability._items import read_items, refuse_too_many
-from waistats.reliability._moments import alpha_of
 from waistats.reliability.by_study._layout import (
     CARRIED,
     CELL,
@@ -55,11 +49,12 @@ from waistats.reliability.by_study._layout import (
     study_texts,
     with_form,
 )
-from waistats.reliability.by_study._people import likely_person, repeated_people
-from waistats.reliability.by_study._suspects import (
+from waistats.reliability.by_study._respondents import (
     far_answers,
     item_rows,
+    likely_person,
     mean_rows,
+    repeated_people,
     score_items,
     summary_rows,
 )

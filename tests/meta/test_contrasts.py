@@ -6,7 +6,7 @@ import pytest
 
 from waistats import fit_multilevel
 from waistats._labels import statistic_text
-from waistats.meta._wald import wald_test
+from waistats.meta._contrasts import wald_test
 
 
 def test_no_degrees_of_freedom_leave_no_test_and_say_why():
