@@ -73,6 +73,36 @@ def test_word_and_tables_and_figures_are_saved(page):
     assert any(n.startswith("waistats-report/figures/forest") for n in names)
 
 
+def test_forest_plots_have_the_chosen_columns_and_groups(page, tmp_path):
+    add(page, "mibs")
+    step(page, "report")
+    page.click("#report-drawn summary")
+    page.select_option("#report-forest_by", "pubtype")
+    page.check("#report-forest_columns input[value=n]")
+    page.check("#report-forest_columns input[value=country]")
+    page.check("#report-formats input[value=png]")
+    page.uncheck("#report-formats input[value=svg]")
+    page.locator("#report-as_code", has_text="--figure-format png ").wait_for()
+    said = page.text_content("#report-as_code")
+    assert 'forest_columns=["n", "country"],' in said
+    assert 'forest_by="pubtype",' in said
+    assert "--forest-columns n,country --forest-by pubtype" in said
+    assert "--figure-format png" in said
+    _, content = saved(page, offer("Full report"))
+    study = ws.generalize(ws.load_dataset("mibs"))
+    wanted = study.report(
+        tmp_path / "wanted.html", forest_columns=["n", "country"], forest_by="pubtype"
+    )
+    assert without_call(content) == without_call(wanted.read_bytes())
+    _, content = saved(page, offer("Figures"))
+    names = zipfile.ZipFile(io.BytesIO(content)).namelist()
+    assert {Path(name).suffix for name in names} == {".png"}
+    # the session keeps them
+    _, content = saved(page, "#report-save")
+    text = zipfile.ZipFile(io.BytesIO(content)).read("waistats-study/waistats.toml")
+    assert b'forest_by = "pubtype"' in text
+
+
 def test_a_clinic_gets_its_short_report_with_the_mouse_alone(page, tmp_path):
     page.set_input_files("#data-file", CASES / "clinic.sav")
     page.click("#data-found .notice button")

@@ -1,5 +1,7 @@
 """The folder of a study: its files, its settings, rows that are added."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -49,4 +51,26 @@ def test_rows_are_added_once(folder, sheet, tmp_path):
 def test_settings_that_cannot_be_used(folder, text, said):
     settings(folder, text)
     with pytest.raises(DataError, match=said):
+        read_project(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[report]\nforest_columns = "n"\n', "forest_columns must be a list of names"),
+        (
+            '[report]\nfigure_format = ["gif"]\n',
+            "figure_format must be of svg, png, pdf",
+        ),
+        ('[report]\ntheme = "blue"\n', "theme must be one of colour, grey, apa"),
+        ("[report]\nforest_by = 3\n", "forest_by must be the name of one column"),
+        ("[report]\nforest_colums = []\n", "'forest_colums' is not a setting"),
+    ],
+)
+def test_settings_of_reports_that_cannot_be_used(folder, text, said):
+    path = folder / "waistats.toml"
+    whole = path.read_text()
+    start, end = whole.index("[report]"), whole.index("[conclusion]")
+    path.write_text(whole[:start] + text + whole[end:])
+    with pytest.raises(DataError, match=re.escape(said)):
         read_project(folder)

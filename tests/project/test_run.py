@@ -7,7 +7,7 @@ import pytest
 from project_made import fill
 
 from waistats import reliability_by_study, simulate_responses, summarize_responses
-from waistats.errors import DataError
+from waistats.errors import DataError, ModelError
 from waistats.project.layout import read_project
 from waistats.project.run import run_project, write_settle_list
 
@@ -109,3 +109,20 @@ def test_sums_of_a_clinic_join_the_published_rows(folder):
     found = made.study.coefficients[ids == "Clinic"].set_index("scale")["estimate"]
     raw = reliability_by_study(answers, **options).set_index("scale")["estimate"]
     assert float(found["total"]) == pytest.approx(float(raw["total"]), abs=1e-12)
+
+
+def test_a_folder_chooses_columns_groups_and_files_of_figures(folder):
+    path = folder / "waistats.toml"
+    text = path.read_text()
+    text = text.replace("forest_columns = []", 'forest_columns = ["n", "setting"]')
+    text = text.replace('forest_by = ""', 'forest_by = "instrument"')
+    text = text.replace('figure_format = ["svg"]', 'figure_format = ["png"]')
+    path.write_text(text.replace('theme = "colour"', 'theme = "grey"'))
+    made = run_project(folder)
+    page = (made.folder / "report.html").read_text()
+    assert "Forest Plot of" in page
+    assert ", by Version" in page
+    assert {p.suffix for p in (made.folder / "figures").iterdir()} == {".png"}
+    path.write_text(path.read_text().replace('"setting"', '"settin"'))
+    with pytest.raises(ModelError, match=r"\[report\]: forest_columns=: .*'settin'"):
+        run_project(folder)

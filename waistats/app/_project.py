@@ -18,7 +18,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import pandas as pd
 
 from waistats._files import file_hash, write_csv
-from waistats.app._state import Choices, Generalize, safe_name
+from waistats.app._state import Choices, Generalize, Report, safe_name
 from waistats.app._study import Chosen, StudyChoices
 from waistats.app._study_code import literal
 from waistats.errors import DataError, listing
@@ -75,6 +75,9 @@ def save_project(
         _HEAD,
         "[study]",
         *settings(options),
+        "",
+        "[report]",
+        *settings(choices.report.changed()),
         "",
         "[conclusion]",
         "threshold = 0.8",
@@ -233,6 +236,7 @@ def open_project(folder: Path, number: int = 1) -> Choices:
     generalize = replace(generalize, tables=tables)
     if not unchanged.get(SETTINGS):
         generalize = replace(generalize, study=study_of(project.study))
+        choices = replace(choices, report=report_of(project.report))
     return replace(choices, data=data, generalize=generalize)
 
 
@@ -263,7 +267,15 @@ def _of_settings(folder: Path, project: Project) -> Choices:
         file = folder / "responses" / str(options.pop("file"))
         tables.append(Chosen(kind="block", name=brought(file), reading=frozen(options)))
     study = study_of(project.study)
-    return Choices(generalize=Generalize(tables=tuple(tables), own=False, study=study))
+    return Choices(
+        generalize=Generalize(tables=tuple(tables), own=False, study=study),
+        report=report_of(project.report),
+    )
+
+
+def report_of(settings: Mapping[str, Any]) -> Report:
+    """Return the choices that settings of ``[report]`` make."""
+    return Report(**{name: frozen(value) for name, value in settings.items()})
 
 
 def _sheet(folder: Path) -> tuple[Chosen, ...]:

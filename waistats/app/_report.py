@@ -9,7 +9,7 @@ DOWNLOADS: Mapping[str, tuple[str, str]] = {
     "word_short": ("Short report for Word", "The paper, to be edited"),
     "word": ("Full report for Word", "Everything, to be edited"),
     "tables": ("Tables", "CSV files, unrounded"),
-    "figures": ("Figures", "SVG files"),
+    "figures": ("Figures", "One file for each"),
     "everything": (
         "Everything",
         "Reports, tables, figures and references in one folder",
@@ -37,6 +37,18 @@ THEMES: Mapping[str, str] = {
     "colour": "in colour",
     "grey": "in grey",
     "apa": "as APA asks",
+}
+FORMATS: Mapping[str, str] = {
+    "svg": "SVG, sharp at every size",
+    "png": "PNG, 300 dots per inch",
+    "pdf": "PDF",
+}
+# columns of a forest plot that are not those of the coefficients
+BESIDE: Mapping[str, str] = {
+    "n": "Respondents",
+    "n_items": "Items",
+    "estimate": "Coefficient with its interval",
+    "weight": "Weight",
 }
 MIME: Mapping[str, str] = {
     ".html": "text/html",

@@ -96,7 +96,42 @@ class Generalize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What the report holds."""
+    """How forest plots and files of figures are made.
+
+    Attributes
+    ----------
+    forest_columns : tuple of str
+        Columns of text next to forest plots; empty: the usual ones.
+    forest_by : str
+        Column whose groups have a heading and a pooled value each; empty for none.
+    figure_format : tuple of str
+        Kinds of files of figures.
+    theme : str
+        How these are drawn.
+    """
+
+    forest_columns: tuple[str, ...] = ()
+    forest_by: str = ""
+    figure_format: tuple[str, ...] = ("svg",)
+    theme: str = "colour"
+
+    def forest(self) -> dict[str, Any]:
+        """Return what differs from the defaults of `RGStudy.report`."""
+        made: dict[str, Any] = {}
+        if self.forest_columns:
+            made["forest_columns"] = list(self.forest_columns)
+        if self.forest_by:
+            made["forest_by"] = self.forest_by
+        return made
+
+    def changed(self) -> dict[str, Any]:
+        """Return what differs from the defaults of `waistats generalize`."""
+        usual, made = Report(), self.forest()
+        if self.figure_format != usual.figure_format:
+            made["figure_format"] = list(self.figure_format)
+        if self.theme != usual.theme:
+            made["theme"] = self.theme
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,8 +118,12 @@ def study_python(
     choices: StudyChoices,
     sample: SampleChoices | None = None,
     report: bool = True,
+    forest: Mapping[str, Any] | None = None,
 ) -> str:
-    """Return Python that runs the study, and predicts for a described sample."""
+    """Return Python that runs the study, and predicts for a described sample.
+
+    ``forest`` are options of `RGStudy.report`.
+    """
     names = names_of(sources)
     lines = ["import pandas as pd"] if "simulated" in names else []
     lines += ["import waistats as ws", ""]
@@ -133,7 +137,7 @@ def study_python(
         made = call("ws.predict_reliability", "study", sample.options())
         lines += [f"prediction = {made}", "print(prediction)"]
     if report:
-        lines.append('study.report("report.html")')
+        lines.append(call("study.report", '"report.html"', forest or {}))
     return "\n".join(lines) + "\n"
 
 
@@ -224,8 +228,12 @@ def study_commands(
     choices: StudyChoices,
     sample: SampleChoices | None = None,
     report: Sequence[str] = ("--short",),
+    drawn: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Return the commands that run the study; or a comment on what one cannot say."""
+    """Return the commands that run the study; or a comment on what one cannot say.
+
+    ``drawn`` are options of its report.
+    """
     if any(source.kind == "block" for source in sources):
         return [
             "# Save the session, unpack it, and in its folder:",
@@ -247,7 +255,8 @@ def study_commands(
         arguments.append(argument)
     options = choices.changed(whole_table(sources))
     words = ["waistats generalize", *arguments, *reading, *_option_words(options)]
-    lines.append(" ".join([*words, *report, f"--output {REPORT}"]))
+    words += [*_option_words(drawn or {}), *report]
+    lines.append(" ".join([*words, f"--output {REPORT}"]))
     if sample is not None:
         kept = {k: v for k, v in options.items() if k not in _NOT_PREDICT}
         words = ["waistats predict", *arguments, *reading, *_option_words(kept)]

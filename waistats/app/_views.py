@@ -227,8 +227,14 @@ def calls_of(choices: Choices, *, sample: bool = False) -> Calls:
     chosen = choices.generalize
     described = chosen.sample if sample else None
     return Calls(
-        python=study_python(found, chosen.study, described),
-        commands="\n".join(study_commands(found, chosen.study, described)),
+        python=study_python(
+            found, chosen.study, described, forest=choices.report.forest()
+        ),
+        commands="\n".join(
+            study_commands(
+                found, chosen.study, described, drawn=choices.report.changed()
+            )
+        ),
     )
 
 
@@ -497,9 +503,7 @@ def opened(name: str, number: int) -> Choices:
         return open_project(unpack(Path(name), Path(place)), number)
 
 
-def written(
-    choices: Choices, kind: str, theme: str = "colour", queue: bool = False
-) -> str:
+def written(choices: Choices, kind: str, queue: bool = False) -> str:
     """Write a file of `FILES` into the private folder; return its name there.
 
     It lies in a folder of its own, so that it takes the place of no file of the user.
@@ -511,18 +515,21 @@ def written(
     elif kind in SHEETS:
         content = coding_sheet(kind.removeprefix("sheet_"), queue)
     else:
-        content = report(choices, kind, theme)
+        content = report(choices, kind)
     target.write_bytes(content)
     return target.as_posix()
 
 
-def report(choices: Choices, kind: str, theme: str = "colour") -> bytes:
+def report(choices: Choices, kind: str) -> bytes:
     """Return a report of the study, its tables or its figures as the bytes of a file."""
     from waistats.report.folder import write_study
+    from waistats.report.forest import checked_forest
     from waistats.report.render_html import write_report
 
     tell("Pooling", 0.05)
-    study = study_of(choices)
+    study, drawn = study_of(choices), choices.report
+    asked = drawn.forest()
+    forest = checked_forest(study, asked.get("forest_columns"), asked.get("forest_by"))
     command = _call(choices)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "waistats-report"
@@ -531,14 +538,24 @@ def report(choices: Choices, kind: str, theme: str = "colour") -> bytes:
             tell("Writing the report", 0.2)
             file = folder / FILES[kind]
             short = kind.endswith("short")
-            write_report(study, file, short=short, call=_call(choices, short=short))
+            call = _call(choices, short=short)
+            write_report(study, file, short=short, call=call, **asked)
             return file.read_bytes()
         if kind == "tables":
             tell("Writing tables", 0.2)
             _write_tables(study, folder / "tables")
             return pack(folder / "tables")
         tell("Writing report, tables and figures", 0.2)
-        write_study(study, folder, command, word=True, short=True, theme=theme)
+        write_study(
+            study,
+            folder,
+            command,
+            word=True,
+            short=True,
+            formats=drawn.figure_format,
+            theme=drawn.theme,
+            forest=forest,
+        )
         return pack(folder / "figures" if kind == "figures" else folder)
 
 
@@ -546,7 +563,9 @@ def _call(choices: Choices, *, short: bool = True) -> str:
     """Return the commands of a study as a colophon gives them; Python where none can."""
     sources, asked = sources_of(choices), choices.generalize.study
     reports = ("--short",) if short else ()
-    lines = study_commands(sources, asked, report=reports)
+    lines = study_commands(
+        sources, asked, report=reports, drawn=choices.report.changed()
+    )
     if lines and not lines[0].startswith("#"):
         return "\n".join(lines)
     return study_python(sources, asked, report=False).strip()

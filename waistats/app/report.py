@@ -6,12 +6,21 @@ from typing import Any
 from htmltools import Tag, TagList, tags
 from shiny import module, reactive, render, ui as elements
 
-from waistats.app._fields import ACCEPT, file_place
+from waistats.app._fields import ACCEPT, boxes, file_place
 from waistats.app._generalize import findings_shown
 from waistats.app._parts import button, card, choice, code, notice, sends
-from waistats.app._report import DOWNLOADS, MIME, SHEETS, THEMES
+from waistats.app._report import BESIDE, DOWNLOADS, FORMATS, MIME, SHEETS, THEMES
 from waistats.app._session import AppState
-from waistats.app._views import Checked, calls_of, check_table, opened, written
+from waistats.app._state import Report
+from waistats.app._views import (
+    Checked,
+    Tables,
+    calls_of,
+    check_table,
+    opened,
+    tables,
+    written,
+)
 
 
 @module.ui
@@ -31,10 +40,7 @@ def ui() -> Any:
                 *(_offer(id, kind, *words) for kind, words in DOWNLOADS.items()),
                 class_="tables offers",
             ),
-            tags.div(
-                choice(id("theme"), "Figure files", dict(THEMES), "colour"),
-                class_="fields",
-            ),
+            elements.output_ui("drawn"),
         ),
         elements.output_ui("progress"),
         elements.output_ui("made"),
@@ -114,6 +120,9 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
     opening_job = state.job("Opening the session")
     checking_job = state.job("Checking the sheet")
     coding = state.job("Reading tables")
+    listing = state.job("Reading tables")
+    chosen, data = state.part("generalize"), state.part("data")
+    reliability = state.part("reliability")
     number = [1000]
 
     @reactive.calc
@@ -127,8 +136,27 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
     def _write() -> None:
         kind = str(input.write())
         if kind in DOWNLOADS:
-            theme = str(input.theme())
-            writing.start(written, state.choices.get(), kind, theme)
+            writing.start(written, state.choices.get(), kind)
+
+    @reactive.effect
+    @reactive.event(input.theme, input.formats, input.forest_by, input.forest_columns)
+    def _draw() -> None:
+        state.change(report=_drawn(input, listing.result.get()))
+
+    @reactive.effect
+    def _list() -> None:
+        chosen(), data(), reliability(), opening_job.result.get()
+        shown = state.step.get() == "report"
+        # a choice of how figures are drawn is no reason to read tables again
+        with reactive.isolate():
+            if shown and any_table():
+                listing.start(tables, state.choices.get())
+
+    @render.ui
+    def drawn() -> Any:
+        found = listing.result.get()
+        with reactive.isolate():
+            return _forms(state.choices.get().report, found, ns)
 
     @reactive.effect
     @reactive.event(input.save)
@@ -141,7 +169,7 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
         kind = str(input.kind())
         if kind in SHEETS:
             queue = bool(input.queue())
-            writing.start(written, state.choices.get(), kind, "colour", queue)
+            writing.start(written, state.choices.get(), kind, queue)
 
     @reactive.effect
     @reactive.event(input.session)
@@ -181,7 +209,7 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
     @reactive.effect
     @reactive.event(input.cancel)
     def _cancel() -> None:
-        for job in (writing, opening_job, checking_job, coding):
+        for job in (writing, opening_job, checking_job, coding, listing):
             job.cancel()
 
     @reactive.effect
@@ -267,6 +295,58 @@ def server(input: Any, output: Any, session: Any, state: AppState) -> None:
         if isinstance(found, Checked):
             parts.append(_sheet_found(found, ns))
         return TagList(*parts)
+
+
+def _forms(made: Report, found: Any, ns: Any) -> TagList:
+    """Return the choices of how figures are drawn."""
+    offered = found.moderators if isinstance(found, Tables) else ()
+    groups = {one.name: one.words for one in offered if not one.number}
+    columns = {**BESIDE, **{one.name: one.words for one in offered}}
+    return TagList(
+        tags.div(
+            choice(ns("theme"), "Figure files", dict(THEMES), made.theme),
+            class_="fields",
+        ),
+        boxes(ns("formats"), "Kinds of figure files", FORMATS, made.figure_format),
+        tags.details(
+            tags.summary("Forest plots"),
+            tags.div(
+                choice(
+                    ns("forest_by"),
+                    "Groups",
+                    {"": "none", **groups},
+                    made.forest_by,
+                ),
+                class_="fields",
+            ),
+            boxes(
+                ns("forest_columns"),
+                "Columns next to the plot",
+                columns,
+                made.forest_columns,
+                "None ticked: respondents, items, coefficient and weight",
+            ),
+            class_="practice",
+        ),
+    )
+
+
+def _drawn(input: Any, found: Any) -> Report:
+    """Return the choices of the form, each one of what it offers."""
+    offered = found.moderators if isinstance(found, Tables) else ()
+    names = [*BESIDE, *(one.name for one in offered)]
+
+    def some_of(name: str, known: Any) -> tuple[str, ...]:
+        return tuple(value for value in input[name]() or () if value in known)
+
+    by, theme = str(input.forest_by() or ""), str(input.theme())
+    usual = Report()
+    return Report(
+        forest_columns=some_of("forest_columns", names),
+        forest_by=by if by in names else "",
+        figure_format=some_of("formats", FORMATS) or usual.figure_format,
+        theme=theme if theme in THEMES else usual.theme,
+    )
 
 
 def _sheet_found(found: Checked, ns: Any) -> Any:

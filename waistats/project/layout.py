@@ -11,6 +11,8 @@ import pandas as pd
 from waistats._files import new_file, new_folder
 from waistats._frozen import Frozen
 from waistats.errors import DataError, listing, near
+from waistats.figures._style import FORMATS
+from waistats.figures._theme import THEMES
 from waistats.io._documents import read_toml
 from waistats.io._files import KINDS, read_table
 from waistats.rg.coding import write_template
@@ -25,6 +27,8 @@ STUDY = (
     "title", "moderators", "candidates", "by", "measure", "method", "bias",
     "conf_level", "within_correlation", "prediction", "missing_moderators",
 )  # fmt: skip
+# settings of [report] and what the command line calls them
+REPORT = ("forest_columns", "forest_by", "figure_format", "theme")
 # settings of a [[responses]] block, as reliability_by_study and read_responses take them
 RESPONSES = (
     "study", "items", "instrument", "scales", "raters", "person", "by", "where", "accept",
@@ -43,6 +47,12 @@ measure = "bonett"
 method = "REML"
 conf_level = 0.95
 missing_moderators = "error"
+
+[report]
+forest_columns = []     # columns of text next to the forest plots; empty: the usual
+forest_by = ""          # a column whose groups have a heading and a pooled value each
+figure_format = ["svg"] # "svg", "png" and "pdf" files of the figures
+theme = "colour"        # of these files; "grey" or "apa"
 
 [conclusion]
 # the conclusion that a new search may change
@@ -86,6 +96,8 @@ class Project(Frozen):
         Arguments of `generalize`.
     responses : tuple of dict
         Arguments of each file of answers, with ``file``.
+    report : dict
+        How forest plots and files of figures are made, as `write_study` takes it.
     threshold : float
         What the conclusion is about.
     """
@@ -93,6 +105,7 @@ class Project(Frozen):
     folder: Path
     study: dict[str, Any] = field(default_factory=dict)
     responses: tuple[dict[str, Any], ...] = ()
+    report: dict[str, Any] = field(default_factory=dict)
     threshold: float = 0.80
 
     def path(self, name: str) -> Path:
@@ -152,8 +165,10 @@ def read_project(folder: str | os.PathLike[str]) -> Project:
         )
     told = read_toml(path)
     problems: list[str] = []
-    _known(told, ("study", "conclusion", "responses"), "", problems)
+    _known(told, ("study", "report", "conclusion", "responses"), "", problems)
     study = _section(told, "study", STUDY, problems)
+    report = _section(told, "report", REPORT, problems)
+    problems += _of_report(report)
     conclusion = _section(told, "conclusion", ("threshold",), problems)
     blocks = told.get("responses", [])
     if not isinstance(blocks, list):
@@ -177,6 +192,7 @@ def read_project(folder: str | os.PathLike[str]) -> Project:
         # without cells is a choice; other settings that are empty are not made yet
         study={k: v for k, v in study.items() if k == "by" or v not in ("", [])},
         responses=tuple(blocks),
+        report={k: v for k, v in report.items() if v not in ("", [])},
         threshold=float(threshold),
     )
 
@@ -190,6 +206,29 @@ def _section(
         return {}
     _known(block, known, f"[{name}]: ", problems)
     return dict(block)
+
+
+def _of_report(block: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the settings of ``[report]``."""
+    problems = []
+    for name in ("forest_columns", "figure_format"):
+        value = block.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            problems.append(f"[report]: {name} must be a list of names; got {value!r}.")
+        elif name == "figure_format" and (
+            wrong := [v for v in value if v not in FORMATS]
+        ):
+            problems.append(
+                f"[report]: figure_format must be of {listing(FORMATS)}; got "
+                f"{listing(map(repr, wrong))}."
+            )
+    if not isinstance(block.get("forest_by", ""), str):
+        problems.append("[report]: forest_by must be the name of one column.")
+    if (theme := block.get("theme", "colour")) not in THEMES:
+        problems.append(
+            f"[report]: theme must be one of {listing(THEMES)}; got {theme!r}."
+        )
+    return problems
 
 
 def _known(

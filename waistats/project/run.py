@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from waistats._caller import PYTHON, calling
 from waistats._files import file_hash, new_folder, write_csv
 from waistats._format import Result, counted
-from waistats.errors import DataError, listing
+from waistats.errors import DataError, ModelError, listing
 from waistats.intake.session import ONE_STUDY
 from waistats.io._documents import read_json
 from waistats.io.readers import read_coefficients, read_responses
@@ -30,6 +31,7 @@ from waistats.project.layout import (
 from waistats.reliability.by_study.api import reliability_by_study
 from waistats.reliability.by_study.summaries import read_summaries
 from waistats.report.folder import write_study
+from waistats.report.forest import checked_forest
 from waistats.report.project import changes_page
 from waistats.rg.coders import compare_coders
 from waistats.rg.generalize import generalize
@@ -330,7 +332,24 @@ def _write(
     work: Path,
     word: bool,
 ) -> None:
-    write_study(study, work, "waistats project run", word=word, short=True)
+    asked = project.report
+    try:
+        with calling(PYTHON):
+            forest = checked_forest(
+                study, asked.get("forest_columns"), asked.get("forest_by")
+            )
+    except ModelError as error:
+        raise ModelError(f"{project.path(SETTINGS)}, [report]: {error}") from error
+    write_study(
+        study,
+        work,
+        "waistats project run",
+        word=word,
+        short=True,
+        formats=asked.get("figure_format", ["svg"]),
+        theme=asked.get("theme", "colour"),
+        forest=forest,
+    )
     write_csv(study.coefficients, work / "coefficients-used.csv")
     page = changes_page(study, changes, dated(study.main_rows, log))
     (work / "changes.html").write_text(page, encoding="utf-8", newline="\n")
