@@ -13,10 +13,18 @@ __version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Any:
-    made = _load(name)
-    if isinstance(made, FunctionType):
-        from waistats._signature import shorten
+    try:
+        made = _load(name)
+    except AttributeError as error:
+        if name.startswith("_"):
+            raise
+        from waistats.errors import near
 
-        shorten(made)
+        hint = near(name, __all__)
+        raise AttributeError(f"waistats has no attribute {name!r}{hint}.") from error
+    if isinstance(made, FunctionType):
+        from waistats._signature import public
+
+        made = public(made, __name__)
     globals()[name] = made
     return made

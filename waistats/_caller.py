@@ -3,6 +3,7 @@
 A message that tells what to do names an option as its reader writes it.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -49,6 +50,18 @@ def calling(caller: str) -> Iterator[None]:
 def caller() -> str:
     """Return who is calling."""
     return _CALLER.get()
+
+
+def outside() -> int:
+    """Return the ``stacklevel`` of a warning that points at the code outside waistats."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and _is_ours(frame.f_globals):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _is_ours(names: Mapping[str, object]) -> bool:
+    return str(names.get("__name__", "")).split(".")[0] == "waistats"
 
 
 def option(name: str, value: object = None) -> str:

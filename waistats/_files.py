@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from waistats._caller import outside
 from waistats.errors import DataError, listing, near
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def new_folder(path: str | os.PathLike[str], *, force: bool = False) -> Iterator
         warnings.warn(
             f"{path}: {listing(kept)} was changed after waistats wrote it, and was "
             "kept.",
-            stacklevel=3,
+            stacklevel=outside(),
         )
 
 

@@ -4,6 +4,7 @@ Polars, pyarrow, DuckDB and others hand out their columns by ``__arrow_c_stream_
 this is the one place that turns them into what the package computes with.
 """
 
+import os
 from typing import Any, TypeGuard
 
 import pandas as pd
@@ -21,6 +22,11 @@ def is_foreign_frame(data: object) -> bool:
 def is_frame(data: object) -> TypeGuard[Any]:
     """Return whether this is a pandas frame or one that `as_frame` turns into one."""
     return isinstance(data, pd.DataFrame) or is_foreign_frame(data)
+
+
+def is_name(data: object) -> TypeGuard[str | os.PathLike[str]]:
+    """Return whether this is the name of a file, where a table is wanted."""
+    return isinstance(data, (str, os.PathLike))
 
 
 def as_frame(data: Any) -> Any:

@@ -82,3 +82,13 @@ def test_a_fit_and_a_prediction_withhold_the_same(exploding):
     text = " ".join(found.notes)
     assert "too few studies" in text
     assert text in " ".join(str(found).split("\n"))
+
+
+def test_columns_of_cells_may_be_one_name_and_absent_ones_are_said():
+    table = mixed().assign(instrument="WAI-S")
+    one, many = generalize(table, by="rater"), generalize(table, by=["rater"])
+    pd.testing.assert_frame_equal(one.cells, many.cells)
+    study = generalize(table, by=["rater", "instument"])
+    said = "by=: there is no column 'instument' (did you mean 'instrument'?); it was "
+    assert any(note.startswith(said) for note in study.notes)
+    assert not any("there is no column" in note for note in one.notes)

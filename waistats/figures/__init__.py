@@ -1,6 +1,6 @@
 """One file per figure; matplotlib is loaded when a figure is drawn."""
 
-from waistats._signature import shorten
+from waistats._signature import public
 from waistats.figures._style import alt_text, render, save
 from waistats.figures.baujat import baujat
 from waistats.figures.box import box
@@ -50,7 +50,7 @@ __all__ = [
 
 
 for _name in __all__:
-    shorten(globals()[_name])
+    globals()[_name] = public(globals()[_name], __name__)
 
 
 def __dir__() -> list[str]:

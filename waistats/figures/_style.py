@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from waistats._caller import outside
 from waistats._files import new_file
 from waistats.errors import check_option
 from waistats.figures._hover import named, with_titles
@@ -334,7 +335,7 @@ def render(
     if unknown := unknown_signs(figure):
         warnings.warn(
             f"The font {FONT} has no {' '.join(unknown)}: the figure shows boxes there.",
-            stacklevel=2,
+            stacklevel=outside(),
         )
     with drawing(), themed(figure, theme), named(figure) as tips:
         figure.savefig(

@@ -11,9 +11,9 @@ import pandas as pd
 
 from waistats._caller import option, words_option
 from waistats._format import counted
-from waistats._frames import as_frame
+from waistats._frames import as_frame, is_name
 from waistats._typing import FloatArray
-from waistats.errors import DataError, ModelError, check_option, listing
+from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.instruments._findings import (
     STOP,
     Finding,
@@ -85,8 +85,9 @@ def _named_columns(responses: pd.DataFrame, items: Sequence[object]) -> list[obj
     twice = [item for item in dict.fromkeys(items) if list(items).count(item) > 1]
     double = [item for item in dict.fromkeys(items) if known.count(item) > 1]
     if absent:
+        told = [f"{name}{near(str(name), map(str, known))}" for name in absent]
         raise DataError(
-            f"items: no column {listing(absent)}; the columns are {listing(known, 20)}."
+            f"items: no column {listing(told)}; the columns are {listing(known, 20)}."
         )
     if twice or double:
         raise DataError(f"items: column {listing(twice or double)} is repeated.")
@@ -197,9 +198,10 @@ def found_items(
     """Return the item columns as `item_columns` does, and a gap in guessed numbers."""
     responses = as_frame(responses)
     if not isinstance(responses, pd.DataFrame):
+        hint = " read_responses() reads a file." if is_name(responses) else ""
         raise DataError(
             "responses must be a DataFrame with one row per respondent; got "
-            f"{type(responses).__name__}."
+            f"{type(responses).__name__}.{hint}"
         )
     form = None
     if instrument is not None:

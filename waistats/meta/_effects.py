@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._format import Result, counted
-from waistats._frames import as_frame
+from waistats._frames import as_frame, is_name
 from waistats._frozen import Frozen
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import DataError, ModelError, listing
@@ -126,8 +126,10 @@ def usable_effects(effects: pd.DataFrame, moderators: str | None = None) -> Effe
     """
     effects = as_frame(effects)
     if not isinstance(effects, pd.DataFrame):
+        hint = " read_coefficients() reads a file." if is_name(effects) else ""
         raise DataError(
-            f"effects must be a DataFrame from effect_sizes(); got {type(effects)}."
+            "effects must be a table from effect_sizes(); got "
+            f"{type(effects).__name__}.{hint}"
         )
     if not effects.columns.is_unique:
         check_columns(effects, ())

@@ -11,7 +11,7 @@ from waistats._format import Result, coefficient, counted, frame_text, level
 from waistats._frames import as_frame
 from waistats._signature import renamed
 from waistats._typing import FloatArray
-from waistats.errors import check_conf_level
+from waistats.errors import DataError, check_conf_level
 from waistats.measures import back_transform
 from waistats.meta._predict import WIDEST
 from waistats.meta.results import FittedModel
@@ -211,6 +211,12 @@ def predict_reliability(
     """
     new = as_frame(new)
     facts = dict(zip(FACTS, (instrument, rater, modality), strict=False))
+    for name, value in facts.items():
+        if not (value is None or isinstance(value, str)):
+            raise DataError(
+                f"{name} must be text; got {value!r}. Values of other moderators are "
+                "given by new=."
+            )
     if conf_level is not None:
         check_conf_level(conf_level)
     cuts = check_thresholds(thresholds)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._caller import outside
 from waistats._format import Result, coefficient, counted, fixed, interval, level
 from waistats._signature import renamed
 from waistats._typing import FloatArray
@@ -284,7 +285,7 @@ def _old(name: str, new: str) -> None:
     warnings.warn(
         f"{name}() is now {new}; the old name will be removed in the next version.",
         DeprecationWarning,
-        stacklevel=3,
+        stacklevel=outside(),
     )
 
 

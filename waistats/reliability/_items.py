@@ -1,5 +1,6 @@
 """Items as users have them -> one matrix of numbers, checked once."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pandas.api.types import is_numeric_dtype
 
 from waistats._caller import option, words_option
 from waistats._format import counted
-from waistats._frames import as_frame
+from waistats._frames import as_frame, is_name
 from waistats._typing import FloatArray
 from waistats.errors import DataError, listing
 from waistats.instruments._gate import row_namer
@@ -113,6 +114,11 @@ def refuse_too_many(n_items: int) -> None:
 
 
 def _from_array(items: ArrayLike) -> Responses:
+    if is_name(items):
+        raise DataError(
+            f"items must be a table of answers, but {os.fspath(items)!r} is a name. "
+            "read_responses() reads a file."
+        )
     try:
         values = np.asarray(items)
     except ValueError as error:

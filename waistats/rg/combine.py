@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from waistats._files import new_folder, write_csv
-from waistats._frames import is_frame
+from waistats._frames import is_frame, is_name
 from waistats.errors import DataError, listing
 from waistats.io.readers import read_coefficients
 from waistats.measures import OWN, prepared, texts_of, with_coefficient_ids
@@ -143,7 +143,7 @@ def combine_tables(coefficients: Any) -> pd.DataFrame:
         tables = [coefficients]
     elif isinstance(coefficients, (list, tuple)) and coefficients:
         tables = list(coefficients)
-    elif isinstance(coefficients, (str, os.PathLike)):
+    elif is_name(coefficients):
         raise DataError(
             f"coefficients must be a table, but {os.fspath(coefficients)!r} is a name. "
             "read_coefficients() reads a file, load_dataset() a bundled table."

@@ -6,9 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._caller import option
 from waistats._frames import as_frame
 from waistats._progress import Steps
-from waistats.errors import ModelError, check_conf_level, check_option, listing, visible
+from waistats.errors import (
+    ModelError,
+    check_conf_level,
+    check_option,
+    listing,
+    near,
+    visible,
+)
 from waistats.measures import (
     MEASURES,
     effect_sizes,
@@ -138,6 +146,7 @@ def generalize(
     )
     check_conf_level(conf_level)
     method = check_method(method)
+    by = (by,) if isinstance(by, str) else tuple(by)
     if numbers := sorted({"yi", "vi", *POOLED} & set(by)):
         raise ModelError(
             f"by={listing(numbers)}: cells are defined by categories, such as "
@@ -164,7 +173,11 @@ def generalize(
             )
             there = effects["yi"].notna().to_numpy()
             effects.loc[there, "vi"] = known.matrix.diagonal()[there]
-        notes = (*table.attrs.get("notes", ()), *effects.attrs.get("notes", ()))
+        notes = (
+            *table.attrs.get("notes", ()),
+            *effects.attrs.get("notes", ()),
+            *_ignored(by, table),
+        )
         effects.attrs = {}
         used = effects[effects["yi"].notna()]
         if used["study_id"].nunique() < 2:
@@ -189,7 +202,7 @@ def generalize(
         study = RGStudy(
             title=visible(title or default_title(used)),
             effects=effects,
-            by=tuple(by),
+            by=by,
             measure=measure,
             method=method,
             bias=bias,
@@ -232,6 +245,16 @@ def _set_aside(effects: pd.DataFrame) -> list[str]:
     return [
         f"Excluded because their sampling variance is unknown: "
         f"{listing(f'{kind} of {study}' for study, kind in rows)}."
+    ]
+
+
+def _ignored(by: Sequence[str], table: pd.DataFrame) -> list[str]:
+    """Return a note for each column of cells that was asked for and is not there."""
+    known = [str(name) for name in table.columns]
+    return [
+        f"{option('by')}: there is no column {name!r}{near(name, known)}; it was ignored."
+        for name in by
+        if name not in known and name not in CELL
     ]
 
 

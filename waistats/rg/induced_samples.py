@@ -13,7 +13,7 @@ from scipy import special
 from waistats._format import Result, coefficient
 from waistats._frames import as_frame
 from waistats._signature import renamed
-from waistats.errors import DataError, ModelError, check_conf_level, listing
+from waistats.errors import DataError, ModelError, check_conf_level, listing, near
 from waistats.measures import EXCLUDED, OWN, back_transform
 from waistats.meta.multilevel.result import Model
 from waistats.provenance import is_simulated, marked, of_simulated
@@ -262,9 +262,9 @@ def expected_reliability(result: Model, table: pd.DataFrame) -> ExpectedReliabil
     needed = list(result.design.variables)
     absent = [name for name in needed if name not in table]
     if absent:
-        raise DataError(
-            f"the table has no column {listing(map(repr, absent))}, a moderator."
-        )
+        known = [str(name) for name in table.columns]
+        told = [f"{name!r}{near(name, known)}" for name in absent]
+        raise DataError(f"the table has no column {listing(told)}, a moderator.")
     status = row_statuses(table)
     induced = np.array([s not in (OWN, EXCLUDED) for s in status])
     known = table[needed].notna().all(axis=1).to_numpy()

@@ -17,6 +17,7 @@ from waistats.errors import (
     ModelError,
     check_conf_level,
     listing,
+    near,
 )
 from waistats.meta._design import Design, build_design, intercept_only
 from waistats.meta._distributions import chi2_ppf, chi2_sf
@@ -226,7 +227,8 @@ def _congeneric(
     """
     if isinstance(c2, str):
         if c2 not in table:
-            raise DataError(f"c2: column {c2!r} was not found.")
+            hint = near(c2, map(str, table.columns))
+            raise DataError(f"c2: column {c2!r} was not found{hint}.")
         values = pd.to_numeric(table[c2], errors="coerce").to_numpy(dtype=float)
     else:
         values = np.full(len(table), float(c2))

@@ -1,6 +1,6 @@
 """Tables for a paper; great_tables is loaded when a table is made."""
 
-from waistats._signature import shorten
+from waistats._signature import public
 from waistats.tables import (
     generic,
     models,
@@ -107,7 +107,7 @@ for _writer in (
     to_text,
     to_xlsx,
 ):
-    shorten(_writer)
+    globals()[_writer.__name__] = public(_writer, __name__)
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import pandas as pd
 
-from waistats._signature import shorten
+from waistats._signature import public
 from waistats.errors import ModelError, visible
 from waistats.tables._spec import Column, TableSpec, head
 from waistats.tables._typeset import sentence, signs, to_html
@@ -82,9 +82,7 @@ def published(make: Callable[P, TableSpec]) -> Callable[P, "GT"]:
         return to_gt(make(*args, **kwargs))
 
     made.__annotations__ = {**make.__annotations__, "return": "GT"}
-    shorten(made)
-    made.__module__ = "waistats.tables"
-    return made
+    return public(made, "waistats.tables")
 
 
 def spec_of(table: Any) -> TableSpec:
