@@ -80,6 +80,75 @@ def test_no_import_goes_in_a_circle():
         pytest.fail(str(error.args[1]))
 
 
+def doors_and_internals() -> tuple[set[str], set[str]]:
+    """Front doors, and modules with an underscore in their path."""
+    files = {n for n, path in modules().items() if path.name != "__init__.py"}
+    doors = {name for name in files if not re.search(r"(^|\.)_", name)}
+    return doors, files - doors
+
+
+def test_the_map_counts_what_is_there():
+    text = " ".join((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").split())
+    told = re.search(r"There are (\d+) front doors and (\d+) internals", text)
+    assert told is not None
+    for said, found in zip(told.groups(), doors_and_internals(), strict=True):
+        assert abs(int(said) - len(found)) <= 3, (
+            f"{said} are told, there are {len(found)}"
+        )
+
+
+def test_the_map_fits_on_two_screens_and_names_what_is_there():
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 110
+    known = modules()
+    absent = []
+    for name in re.findall(r"`((?:[a-z_0-9]+\.)+[A-Za-z_0-9]+)`", text):
+        if name.split(".")[0] not in known or name.endswith((".py", ".md")):
+            continue
+        parent, _, last = name.rpartition(".")
+        inside = parent in known and re.search(
+            rf"^(?:def|class) {last}\b|^{last}\b",
+            known[parent].read_text("utf-8"),
+            re.M,
+        )
+        if name not in known and not inside:
+            absent.append(name)
+    for path in re.findall(r"`((?:[a-z_0-9]+/)+[a-z_0-9]+\.(?:py|json|pyi|md))`", text):
+        if not any((folder / path).exists() for folder in (ROOT, PACKAGE)):
+            absent.append(path)
+    assert absent == []
+
+
+# modules below 90 lines that one other module of their package uses
+APART = {
+    "cli.app",  # what the console script starts
+    "cli.data", "cli.project", "cli.retrace",  # named as the commands are
+    "reliability.by_study._pack",  # arithmetic that its test proves, for a long module
+    "report.works",  # the references that a report may cite
+    "tables._text",  # a writer beside those of the other formats
+    "tables.generic",  # the public table of anything
+}  # fmt: skip
+
+
+def test_modules_are_neither_long_nor_rooms_for_one_guest():
+    known = modules()
+    sizes = {n: len(p.read_text("utf-8").splitlines()) for n, p in known.items()}
+    assert {name: n for name, n in sizes.items() if n > 650} == {}
+    users: dict[str, set[str]] = {name: set() for name in known}
+    for name, path in known.items():
+        for target in imported(path, set(known), everywhere=True) - {name}:
+            users[target].add(name)
+    alone = {
+        name
+        for name, path in known.items()
+        if sizes[name] < 90
+        and path.name != "__init__.py"
+        and [user.split(".")[0] for user in users[name]] == [name.split(".")[0]]
+    }
+    assert alone - APART == set()
+    assert APART - sizes.keys() == set()
+
+
 def kinds_asked_for(kind: str) -> list[str]:
     """Modules that ask ``isinstance(..., kind)``, each as often as it does."""
     found = []
