@@ -1,6 +1,7 @@
 """What must hold of every figure: nothing cut, nothing on top of something else."""
 
 import itertools
+import re
 
 import numpy as np
 
@@ -50,3 +51,63 @@ def check_layout(ax, *, least_size=5.0, slack=1.5):
         # line boxes of neighbouring rows share a little air
         touch = wide > slack and high > max(slack, 0.25 * min(a.height, b.height))
         assert not touch, f"{one} overlaps {other}"
+    check_words(figure)
+    check_points(figure)
+
+
+def check_words(figure):
+    """No hyphen is a minus, and the labels of one axis have the same decimals."""
+    from matplotlib.axes import Axes
+
+    for text in visible_texts(figure):
+        said = text.get_text()
+        assert not re.search(r"(?:^|[\s\[(])-\.?\d", said), (
+            f"{said!r}: a hyphen as minus"
+        )
+    for ax in figure.findobj(Axes):
+        for axis in (ax.xaxis, ax.yaxis):
+            shown = visible_texts(figure)
+            texts = [t.label1.get_text() for t in axis.majorTicks if t.label1 in shown]
+            numbers = [t for t in texts if re.fullmatch(r"−?\.\d+", t)]
+            decimals = {len(t.partition(".")[2]) for t in numbers}
+            assert len(decimals) < 2, texts
+
+
+def check_points(figure):
+    """No text and no legend lies on a point."""
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+
+    for ax in figure.findobj(Axes):
+        boxes = [
+            (text.get_text(), text.get_window_extent())
+            for text in ax.texts
+            # a sign on a light is its meaning
+            if text.get_visible() and len(text.get_text().strip()) > 1
+        ]
+        legend = ax.get_legend()
+        if legend is not None:
+            boxes.append(("the legend", legend.get_window_extent()))
+        for points in ax.collections:
+            if not isinstance(points, PathCollection) or not points.get_visible():
+                continue
+            places = points.get_offset_transform().transform(points.get_offsets())
+            for name, box in boxes:
+                inside = (places[:, 0] > box.x0) & (places[:, 0] < box.x1)
+                inside &= (places[:, 1] > box.y0) & (places[:, 1] < box.y1)
+                assert not inside.any(), f"{name!r} lies on a point"
+
+
+def check_boxes(ax):
+    """The texts of a chart of boxes stay inside the boxes that they begin in."""
+    from matplotlib.patches import Rectangle
+
+    figure = ax.get_figure(root=True)
+    figure.canvas.draw()
+    frames = [p.get_window_extent() for p in ax.patches if isinstance(p, Rectangle)]
+    for text in ax.texts:
+        box = text.get_window_extent()
+        for frame in frames:
+            starts = frame.x0 < box.x0 < frame.x1 and frame.y0 < box.y0 < frame.y1
+            if starts and text.get_rotation() == 0:
+                assert box.x1 <= frame.x1, f"{text.get_text()!r} leaves its box"

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
-from figure_checks import check_layout
+from figure_checks import check_boxes, check_layout
 from figure_made import texts
 
 import waistats as w
@@ -38,6 +38,13 @@ class TestFlow:
         shown = " ".join(texts(ax)).replace("\u00a0", " ")
         assert "61 studies, 71 samples, 1 coefficient, 9,034 persons" in shown
         assert "Pooled: 61 studies" in figures.alt_text(ax)
+
+    @pytest.mark.parametrize("dpi", [100, 110, 220, 300])
+    def test_texts_stay_in_their_boxes_at_every_resolution(self, dpi):
+        ax = figures.flow(FLOW)
+        figures.render(ax, "png", dpi=dpi)
+        ax.get_figure().set_dpi(dpi)
+        check_boxes(ax)
 
     def test_a_frame_does_as_well(self):
         frame = pd.DataFrame(FLOW).T.reset_index(names="box")

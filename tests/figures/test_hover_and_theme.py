@@ -1,14 +1,25 @@
 """What points say in SVG, and figures in the themes of journals."""
 
+import io
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from lxml import etree
+from matplotlib import image
 from matplotlib.text import Text
 
-from waistats import ModelError, effect_sizes, figures, fit_meta, load_dataset
+from waistats import (
+    ModelError,
+    effect_sizes,
+    figures,
+    fit_meta,
+    generalize,
+    load_dataset,
+)
 from waistats.figures._style import figure_of
+from waistats.figures._theme import themed
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +62,40 @@ def test_themes_have_greys_alone_and_leave_the_figure_as_it_was(fit, theme):
     assert figures.render(drawn) == before
     if theme == "apa":
         assert "#000000" in colours(grey)
+
+
+@pytest.mark.parametrize("name", ["gosh", "traffic_light", "box", "cells", "items"])
+def test_no_colour_is_left_in_grey(name, items):
+    """Pictures made of cells, lights and bars too."""
+    table = load_dataset("cesd").assign(instrument="CES-D", rater="self", scale="total")
+    rated = table.assign(unidim_checked=[True, False, None] * 3)
+    draw = {
+        "gosh": lambda: figures.gosh(fit_meta(effect_sizes(table))),
+        "traffic_light": lambda: figures.traffic_light(rated),
+        "box": lambda: figures.box(table, by="instrument"),
+        "cells": lambda: figures.cells(generalize(table)),
+        "items": lambda: figures.items(items),
+    }
+    png = figures.render(draw[name](), "png", dpi=60, theme="grey")
+    shown = image.imread(io.BytesIO(png))[..., :3]
+    assert np.ptp(shown, axis=2).max() < 0.02
+
+
+def test_grades_differ_in_grey_and_by_a_sign():
+    sheet = pd.DataFrame({"study_id": [f"S{i}" for i in range(60)], "estimate": 0.9})
+    sheet["unidim_checked"] = [True, False, None] * 20
+    sheet["per_subscale_reported"] = [True, False] * 30
+    ax = figures.traffic_light(sheet)
+    greys = {}
+    with themed(figure_of(ax), "grey"):
+        for bar in ax.patches:
+            if bar.get_width():
+                greys[bar.get_facecolor()] = True
+        lights = sorted(colour[0] for colour in greys)
+    assert len(lights) >= 2
+    assert np.diff(lights).min() > 0.12
+    assert {t.get_text()[0] for t in ax.texts} <= set("+?−0123456789")
+    assert any(t.get_text()[0] in "+?−" for t in ax.texts)
 
 
 def test_themes_are_known_by_name(fit, tmp_path):

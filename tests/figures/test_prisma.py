@@ -1,6 +1,7 @@
 """The figure `prisma`; its counts are tested in `tests/rg/test_prisma.py`."""
 
 import pytest
+from figure_checks import check_boxes
 from search_log import log
 
 import waistats as w
@@ -23,5 +24,8 @@ def test_figure_draws_every_box_and_says_all_of_it():
         assert f"(n = {row.n})" in texts
         assert row.box in axes.alt_text
     assert "SIMULATED" in axes.alt_text
+    for dpi in (100, 110, 220, 300):
+        axes.get_figure().set_dpi(dpi)
+        check_boxes(axes)
     with pytest.raises(DataError, match="prisma_counts"):
         figures.prisma(frame.drop(columns="key"))

@@ -12,6 +12,7 @@ import pytest
 from figure_checks import check_layout
 from figure_made import SIZES, simulated
 from matplotlib import font_manager
+from matplotlib.collections import LineCollection
 
 from waistats import (
     ModelError,
@@ -20,7 +21,7 @@ from waistats import (
     fit_meta,
 )
 from waistats.figures import _style as style
-from waistats.figures._axes import alpha_label, alpha_ticks
+from waistats.figures._axes import alpha_label, alpha_labels, alpha_ticks
 
 OF_MODELS = {
     "baujat": figures.baujat,
@@ -59,7 +60,10 @@ class TestAxis:
 
     def test_labels_have_the_decimals_they_need(self):
         shown = [alpha_label(v) for v in (0.9, 0.29, 0.975, 0.9995, -0.5, 0)]
-        assert shown == [".90", ".29", ".975", ".9995", "-.50", ".00"]
+        assert shown == [".90", ".29", ".975", ".9995", "−.50", ".00"]
+
+    def test_labels_of_one_axis_have_the_same_decimals(self):
+        assert alpha_labels([0.9, 0.905, 0.91]) == [".900", ".905", ".910"]
 
     def test_a_raw_axis_is_even_in_alpha(self):
         ax = figures.forest(fit_meta(simulated(8, measure="raw")))
@@ -154,3 +158,65 @@ class TestFiles:
     def test_importing_figures_leaves_matplotlib_alone(self):
         code = "import sys, waistats.figures; sys.exit('matplotlib' in sys.modules)"
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# SIMULATED names as they come: long and alike, in other scripts, numbers
+NAMES = {
+    "alike": "Van der Something-Hyphenated, Montgomery-Fitzgerald & Oppenheim, sample {}",
+    "scripts": "Łukasiewicz, Иванов & Παπαδόπουλος (2001) {}",
+    "numbers": "{}",
+}
+
+
+class TestHardNames:
+    @pytest.mark.parametrize(
+        "name", ["baujat", "qq", "influence", "forest", "leave_one_out"]
+    )
+    @pytest.mark.parametrize("names", NAMES)
+    @pytest.mark.parametrize("k", [3, 12])
+    def test_nothing_is_cut_covered_or_alike(self, name, names, k):
+        ids = [NAMES[names].format(i + 1) for i in range(k)]
+        fit = fit_meta(simulated(k, study_id=ids))
+        ax = getattr(figures, name)(fit)
+        check_layout(ax)
+        if name == "forest":
+            shown = [t.get_text() for t in ax.get_yticklabels()]
+            assert len({t for t in shown if t}) == k + 3
+
+    def test_what_texts_share_is_cut_and_not_what_tells_them_apart(self):
+        texts = [f"A long beginning of all names, part {i}" for i in range(3)]
+        cut = style.shorten_apart(texts, [1.0] * 3)
+        assert len(set(cut)) == 3
+        assert all("…" in text for text in cut)
+        assert [text[-1] for text in cut] == ["0", "1", "2"]
+        assert style.shorten_apart(["A", "A"], [1.0, 1.0]) == ["A", "A"]
+
+
+class TestManyPoints:
+    def test_points_and_stems_of_many_leave_white_between_them(self):
+        fit = fit_meta(simulated(400))
+        panel = figures.influence(fit).child_axes[6]
+        (stems,) = (c for c in panel.collections if isinstance(c, LineCollection))
+        per_point = 72 * style.inches(panel)[0] / 400
+        assert stems.get_linewidths()[0] < 0.6 * per_point
+        (dots,) = figures.qq(fit).collections[1:]
+        assert dots.get_sizes()[0] <= 4
+        assert dots.get_linewidths()[0] == 0
+        few = figures.bubble(fit_meta(simulated(60), "~ year"), "year")
+        many = figures.bubble(fit_meta(simulated(400), "~ year"), "year")
+        sizes = [
+            next(
+                c for c in ax.collections if c.get_label() == "coefficients"
+            ).get_sizes()
+            for ax in (few, many)
+        ]
+        assert sizes[1].max() < 0.3 * sizes[0].max()
+
+    @pytest.mark.parametrize("k", [3, 12])
+    def test_counts_have_no_halves(self, k):
+        ax = figures.caterpillar(fit_meta(simulated(k)))
+        ax.get_figure().canvas.draw()
+        low, high = ax.get_ylim()
+        shown = [v for v in ax.get_yticks() if low <= v <= high]
+        assert shown == [round(v) for v in shown]
+        assert len(shown) >= 2

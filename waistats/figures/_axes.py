@@ -3,7 +3,7 @@
 An axis that is even on the pooling scale and says where alpha stands on it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,7 @@ def _values(low: float, high: float) -> Iterator[tuple[list[float], int]]:
         first, last = np.ceil(max(low, -5) / step), np.floor(min(high, 0.9995) / step)
         if last - first < 400:
             values = [round(float(i * step), 4) for i in np.arange(first, last + 1)]
-            yield values, _ENOUGH if step >= 0.01 else 3
+            yield values, _ENOUGH if step >= 0.05 else 3
 
 
 def alpha_ticks(low: float, high: float, measure: str, most: float = 8) -> list[float]:
@@ -67,10 +67,30 @@ def alpha_ticks(low: float, high: float, measure: str, most: float = 8) -> list[
     return sorted(chosen)
 
 
-def alpha_label(value: float) -> str:
-    """Return a tick label, with as many decimals as a round alpha has."""
-    digits = next(d for d in (2, 3, 4) if d == 4 or abs(value - round(value, d)) < 1e-9)
-    return coefficient(value, digits).replace("-", "−")
+def alpha_label(value: float, digits: int | None = None) -> str:
+    """Return a tick label, by default with as many decimals as a round alpha has."""
+    return coefficient(value, digits or _digits(value)).replace("-", "−")
+
+
+def _digits(value: float) -> int:
+    return next(d for d in (2, 3, 4) if d == 4 or abs(value - round(value, d)) < 1e-9)
+
+
+def alpha_labels(values: Sequence[float]) -> list[str]:
+    """Return labels of one axis, all with the decimals of the finest."""
+    digits = max(map(_digits, values), default=2)
+    return [alpha_label(value, digits) for value in values]
+
+
+def even_labels(axis: "Axis") -> Callable[[float, float], str]:
+    """Return a formatter of an axis whose ticks all have the decimals of the finest."""
+
+    def label(value: float, _: float) -> str:
+        low, high = sorted(axis.get_view_interval())
+        ticks = [float(v) for v in axis.get_majorticklocs() if low <= v <= high]
+        return alpha_label(float(value), max(map(_digits, ticks), default=2))
+
+    return label
 
 
 def to_alpha(values: Any, measure: str | None) -> Any:
@@ -115,9 +135,7 @@ def set_alpha_axis(
     room = 0.36 if horizontal else 0.22
     low, high = limits
     ticks = alpha_ticks(low, high, measure, max(length / room, 2))
-    axis.set_ticks(
-        list(transform(ticks, measure)), labels=[alpha_label(a) for a in ticks]
-    )
+    axis.set_ticks(list(transform(ticks, measure)), labels=alpha_labels(ticks))
     between = _between(ticks, low, high, measure, 0.05 * (high - low) / length)
     axis.set_ticks(list(transform(between, measure)), minor=True)
     size = style.SMALL

@@ -11,7 +11,7 @@ import numpy as np
 
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.figures import _style as style
-from waistats.figures._style import shorten, text_width
+from waistats.figures._style import shorten, shorten_apart, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +31,8 @@ def place_labels(
     y: FloatArray,
     named: IntArray,
     labels: Sequence[str],
+    *,
+    lines: Sequence[float] = (),
 ) -> list[str]:
     """Write labels beside some points; return those for which there was no room.
 
@@ -44,16 +46,21 @@ def place_labels(
         Positions of those with a label; the first has the first choice.
     labels : sequence of str
         A label for each of them.
+    lines : sequence of float
+        Heights of lines across the axes, which labels do not touch either.
     """
     size = style.SMALL - 0.5
     width, height = (72 * inch for inch in style.inches(ax))
     corner = np.array([ax.get_xlim(), ax.get_ylim()])
     scale = np.array([width, height]) / (corner[:, 1] - corner[:, 0])
     points = (np.column_stack([x, y]) - corner[:, 0]) * scale
-    taken: list[tuple[float, float, float, float]] = []
+    taken = [
+        (0.0, float(at) - 1, width, float(at) + 1)
+        for at in (np.asarray(lines) - corner[1, 0]) * scale[1]
+    ]
     left_out = []
-    for place, text in zip(points[named], labels, strict=True):
-        shown = shorten(text, 0.45 * width / 72, size)
+    cut = shorten_apart(labels, [0.45 * width / 72] * len(labels), size)
+    for place, text, shown in zip(points[named], labels, cut, strict=True):
         wide, high = 72 * text_width([shown], size), _HEIGHT * size
         for across, up in _SIDES:
             step = np.sign([across + 0.5, up + 0.5]) * _AWAY
@@ -208,11 +215,13 @@ def _labels(
     if others > label_width + 0.01:
         texts = np.array([_brief(text) for text in texts], dtype=object)
     fits = label_width + np.where(own, 0.0, beside_left)
-    shown = [
-        shorten(text, most, size, bold=not plain)
-        for text, most, plain in zip(texts, fits, own, strict=True)
+    shown = np.array([*texts], dtype=object)
+    shown[own] = shorten_apart(list(texts[own]), list(fits[own]), size)
+    shown[~own] = [
+        shorten(text, most, size, bold=True)
+        for text, most in zip(texts[~own], fits[~own], strict=True)
     ]
-    return label_width, beside_left, shown
+    return label_width, beside_left, list(shown)
 
 
 def _brief(label: str) -> str:

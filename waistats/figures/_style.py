@@ -7,7 +7,7 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -437,6 +437,38 @@ def shorten(text: str, width: float, size: float = SMALL, bold: bool = False) ->
         else:
             fits = middle
     return text[:fits].rstrip() + "…"
+
+
+def shorten_apart(
+    texts: Sequence[str], widths: Sequence[float], size: float = SMALL
+) -> list[str]:
+    """Return texts cut to widths in inches so that different ones stay different.
+
+    Texts that would look alike lose what they share at their beginning.
+    """
+    given = list(texts)
+    cut = [shorten(t, w, size) for t, w in zip(given, widths, strict=True)]
+    alike: dict[str, list[int]] = {}
+    for i, text in enumerate(cut):
+        alike.setdefault(text, []).append(i)
+    for places in alike.values():
+        if len({given[i] for i in places}) < 2:
+            continue
+        shared = _shared([given[i] for i in places])
+        for i in places:
+            head = shorten(given[i], 0.4 * widths[i], size)
+            cut[i] = shorten(head + given[i][len(shared) :], widths[i], size)
+    return cut
+
+
+def _shared(texts: Sequence[str]) -> str:
+    """Return the words with which all texts begin."""
+    first, last = min(texts), max(texts)
+    same = next(
+        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b),
+        min(len(first), len(last)),
+    )
+    return first[: max(first.rfind(" ", 0, same), first.rfind("_", 0, same)) + 1]
 
 
 def wrap(text: str, width: float, size: float = SMALL) -> str:

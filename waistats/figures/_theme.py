@@ -37,12 +37,13 @@ def themed(figure: "Figure", theme: str) -> Iterator[None]:
 
 def _greyed(artist: Any, *, black: bool) -> list[Callable[[], Any]]:
     """Give an artist the greys of its colours; return what puts them back."""
+    from matplotlib.collections import QuadMesh
     from matplotlib.image import AxesImage
     from matplotlib.spines import Spine
     from matplotlib.text import Text
 
     undo: list[Callable[[], Any]] = []
-    if isinstance(artist, AxesImage):
+    if isinstance(artist, (AxesImage, QuadMesh)):
         kept = artist.get_cmap()
         artist.set_cmap("Greys")
         return [lambda: artist.set_cmap(kept)]
@@ -53,13 +54,24 @@ def _greyed(artist: Any, *, black: bool) -> list[Callable[[], Any]]:
         change = getattr(artist, f"set_{name}", None)
         if get is not None and change is not None:
             # all are read before any is changed: some follow others
-            found.append((change, get()))
-    for change, colour in found:
+            found.append((name, change, get()))
+    own = getattr(artist, _OWN, None)
+    for name, change, colour in found:
         made: Any = "black" if dark else _grey(colour)
+        if own is not None and name != "edgecolor":
+            made = own
         if made is not None:
             undo.append(partial(change, colour))
             change(made)
     return undo
+
+
+_OWN = "waistats_grey"
+
+
+def set_grey(artist: Any, grey: str) -> None:
+    """Say in which grey an artist is drawn where its colour has that of another one."""
+    setattr(artist, _OWN, grey)
 
 
 def _grey(colour: Any) -> Any:

@@ -13,7 +13,7 @@ from waistats._typing import FloatArray
 from waistats.errors import DataError
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
-from waistats.figures._axes import alpha_label
+from waistats.figures._axes import even_labels
 from waistats.figures._cuts import row_cuts, set_cuts
 from waistats.figures._rows import coefficient_table
 from waistats.figures._style import shorten, wrap
@@ -101,7 +101,7 @@ def box(
         ax.set_xlim(low, high)
         # steps of 2.5 would need a digit more than is read at a glance
         ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))
-        ax.xaxis.set_major_formatter(lambda value, _: alpha_label(float(value)))
+        ax.xaxis.set_major_formatter(even_labels(ax.xaxis))
         ax.set_xlabel(noun(table))
         ax.grid(axis="x", color="#e6e6e6", linewidth=0.6)
         ax.spines["left"].set_visible(False)

@@ -86,7 +86,7 @@ def bubble(
         points = ax.scatter(
             x,
             rows["yi"],
-            s=6 + 74 * weight / weight.max(),
+            s=(6 + 74 * weight / weight.max()) * min(1.0, 100 / len(rows)),
             color=style.BLUE,
             alpha=0.55,
             edgecolor=style.INK,

@@ -51,6 +51,8 @@ def caterpillar(
     >>> study = ws.generalize(wai)
     >>> axes = ws.figures.caterpillar(study.overall)
     """
+    from matplotlib.ticker import MaxNLocator
+
     given, result = result, as_model(result)
     row = None if result.has_moderators else pooled_row(given, prediction=prediction)
     rows = study_rows(result).sort_values("yi", kind="stable")
@@ -90,6 +92,7 @@ def caterpillar(
         binned = f"\n(a line is the mean of about {size})" if size > 1 else ""
         ax.set_ylabel(f"Coefficients in order of size{binned}")
         ax.set_ylim(0.3, k + 0.7)
+        ax.yaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
         describe(
             ax,
             f"Caterpillar plot of {total_text(result)} in order of size. "

@@ -61,7 +61,8 @@ def flow(boxes: Any, *, ax: "Axes | None" = None) -> "Axes":
         wide = 0.47 * width if beside else 0.96 * width
         left, right = 0.01 * width, 0.52 * width
         for entry in entries:
-            entry["lines"] = _lines(entry, wide - 2 * _PAD)
+            # a raster rounds the widths of letters up
+            entry["lines"] = _lines(entry, 0.95 * (wide - 2 * _PAD))
         height = _arrange(entries)
         ax = style.new_axes(ax, width, height + 0.1, style.HARDLY)
         ax.set_axis_off()

@@ -12,6 +12,7 @@ from waistats.figures import _style as style
 from waistats.figures._alt import describe
 from waistats.figures._cuts import set_cuts
 from waistats.figures._hover import hover
+from waistats.figures._labels import place_labels
 from waistats.figures._rows import study_labels
 from waistats.figures._style import wrap
 from waistats.rg.as_model import as_model, of_study
@@ -34,7 +35,7 @@ _PANELS = {
 _LEAST = (2.6, 0.95)  # inches: width of two columns' share, height of a panel
 
 
-_NAMED, _LETTERS = 3, 24
+_NAMED = 3
 
 
 def influence(result: Any, *, ax: "Axes | None" = None) -> "Axes":
@@ -110,9 +111,11 @@ def _frame(result: Any) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _note(names: list[str], width: float) -> str:
-    if not names:
-        return "No coefficient is influential."
-    return wrap(f"Influential: {listing(names, 8)}.", width - 0.1)
+    said = f"Influential: {listing(names, 8)}." if names else _NONE
+    return wrap(f"{said} From left to right: the rows of the table.", width - 0.1)
+
+
+_NONE = "No coefficient is influential."
 
 
 def _grid(
@@ -149,7 +152,8 @@ def _draw(
     base = {"cov_ratio": 1.0}.get(name, 0.0)
     if name in {"tau2_deleted", "Q_deleted"}:
         base = float(np.nanmedian(values))
-    panel.vlines(at, base, values, color=style.RULE, linewidth=0.7, zorder=1)
+    thin = float(np.clip(0.4 * 72 * style.inches(panel)[0] / len(values), 0.15, 0.7))
+    panel.vlines(at, base, values, color=style.RULE, linewidth=thin, zorder=1)
     panel.axhline(base, color=style.MUTED, linewidth=0.6)
     size = float(np.clip(900 / len(values), 4, 12))
     for part, colour, marker in (
@@ -173,21 +177,14 @@ def _draw(
                 for i in np.flatnonzero(part).tolist()
             ],
         )
-    # a few names beside their points; the rest stand below and in the file's hints
-    for i in np.flatnonzero(flagged)[:_NAMED]:
-        left = at[i] > 0.6 * len(values)
-        panel.annotate(
-            labels[int(i)][:_LETTERS],
-            (at[i], values[i]),
-            xytext=(-4 if left else 4, 0),
-            textcoords="offset points",
-            ha="right" if left else "left",
-            va="center",
-            fontsize=style.LEAST,
-            color=style.VERMILION,
-        )
     panel.set_title(_PANELS[name], fontsize=style.SMALL, pad=3)
     panel.set_xlim(0, len(values) + 1)
     panel.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
     panel.yaxis.set_major_locator(MaxNLocator(4))
     panel.tick_params(labelsize=style.SMALL - 0.5)
+    # a few names beside their points; the rest stand below and in the file's hints
+    named = np.flatnonzero(flagged & np.isfinite(values))[:_NAMED]
+    panel.set_ylim(panel.get_ylim())
+    place_labels(
+        panel, at.astype(float), values, named, [labels[i] for i in named], lines=[base]
+    )

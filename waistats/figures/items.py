@@ -9,7 +9,8 @@ from waistats._format import coefficient, counted, fixed, percent
 from waistats.errors import DataError, listing
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
-from waistats.figures._style import shorten, text_width
+from waistats.figures._axes import even_labels
+from waistats.figures._style import shorten_apart, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +79,7 @@ def _panels(ax: "Axes", names: list[str]) -> list["Axes"]:
     width, height = style.inches(ax)
     size = min(style.SMALL, 72 * 0.72 * (height - 0.8) / max(len(names), 1))
     legible = size >= style.LEAST
-    names = [shorten(name, 0.22 * width, size) for name in names]
+    names = shorten_apart(names, [0.22 * width] * len(names), size)
     left = (text_width(names, size) if legible else 0.1) + 0.12
     gap, foot, top = 0.2, 0.48, 0.28
     fits = int(np.clip((width - left) // _NARROWEST, 1, 3))
@@ -145,7 +146,7 @@ def _dots(
     edge = 0.08 * (max(ends) - min(ends)) or 0.01
     panel.set_xlim(min(ends) - edge, max(ends) + edge)
     panel.xaxis.set_major_locator(MaxNLocator(4))
-    panel.xaxis.set_major_formatter(lambda value, _: _tick(value))
+    panel.xaxis.set_major_formatter(even_labels(panel.xaxis))
 
 
 def _rest(
@@ -164,11 +165,6 @@ def _without(
 
 
 _DRAWN = (_ends, _rest, _without)
-
-
-def _tick(value: float) -> str:
-    digits = 2 if abs(value * 100 - round(value * 100)) < 1e-6 else 3
-    return coefficient(value, digits).replace("-", "−")
 
 
 def _alt(statistics: pd.DataFrame, alpha: float | None) -> str:

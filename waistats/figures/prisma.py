@@ -117,10 +117,10 @@ def _said(row: dict[str, Any]) -> str:
 
 def _lines(row: dict[str, Any], width: float) -> list[str]:
     text = f"{row['box']} (n\u00a0=\u00a0{row['n']:,})"
-    lines = wrap(text, width).split("\n")
+    lines = wrap(text, 0.95 * width).split("\n")
     for part in filter(None, str(row["detail"]).split("; ")):
         part = part.replace("n = ", "n\u00a0=\u00a0")
-        lines += wrap(part, width).split("\n")
+        lines += wrap(part, 0.95 * width).split("\n")
     return lines
 
 

@@ -69,10 +69,11 @@ def qq(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         ax.scatter(
             x,
             y,
-            s=16,
+            s=float(np.clip(1_600 / k, 4, 16)),
             color=[style.VERMILION if out else style.BLUE for out in outside],
             edgecolor="white",
-            linewidth=0.5,
+            # white edges would hide a line of many points
+            linewidth=0.5 if k <= 100 else 0,
             zorder=3,
             label="coefficients",
         )

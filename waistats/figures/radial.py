@@ -9,8 +9,7 @@ from waistats._format import fixed, level
 from waistats._labels import pooled_text, total_text
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
-from waistats.figures._axes import alpha_label, alpha_ticks
-from waistats.figures._style import wrap
+from waistats.figures._axes import alpha_labels, alpha_ticks
 from waistats.measures import transform
 from waistats.rg.as_model import as_model, pooled_row
 from waistats.sensitivity._refit import check_mean
@@ -85,8 +84,7 @@ def radial(result: Any, *, ax: "Axes | None" = None) -> "Axes":
         ax.set_xticks([t for t in ax.get_xticks() if 0 <= t <= end])
         ax.spines["bottom"].set_bounds(0, end)
         ax.set_xlabel("Precision, 1 / √(v + τ²)", loc="left")
-        label = "Standardized distance from the mean"
-        ax.set_ylabel(wrap(label, 0.9 * style.inches(ax)[1], style.SIZE))
+        ax.set_ylabel("Standardized distance\nfrom the mean")
         outside = int((np.abs(y) > z).sum())
         describe(
             ax,
@@ -111,7 +109,7 @@ def _arc(
     else:
         alphas = alpha_ticks(low, high, measure, 9)
         values = transform(alphas, measure)
-        labels = [alpha_label(alpha) for alpha in alphas]
+        labels = alpha_labels(alphas)
     radius = 1.08 * end
 
     def point(slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

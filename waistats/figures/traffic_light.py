@@ -9,6 +9,7 @@ from waistats.errors import DataError
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
 from waistats.figures._rows import coefficient_table, study_names
+from waistats.figures._theme import set_grey
 from waistats.rg.quality import GRADES, STANDARDS, has_quality, study_quality
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ _COLOURS = {
     "inadequate": "#D55E00",
     "not rated": "#d9d9d9",
 }
+# greys of the same order, on which a black sign is read
+_GREYS = {"very good": "#f0f0f0", "doubtful": "#c4c4c4", "inadequate": "#8f8f8f",
+          "not rated": "#ffffff"}  # fmt: skip
 _SIGNS = {"very good": "+", "doubtful": "?", "inadequate": "−", "not rated": ""}
 _HEADS = {**STANDARDS, "quality": "Overall (worst score counts)"}
 
@@ -80,9 +84,10 @@ def traffic_light(data: Any, *, ax: "Axes | None" = None) -> "Axes":
 def _lights(ax: "Axes", frame: pd.DataFrame, table: pd.DataFrame) -> None:
     for j, name in enumerate(_HEADS):
         for i, grade in enumerate(frame[name]):
-            ax.scatter(
+            light = ax.scatter(
                 [j], [i], s=62, color=_COLOURS[grade], edgecolor=style.MUTED, lw=0.5
             )
+            set_grey(light, _GREYS[grade])
             ax.annotate(
                 _SIGNS[grade],
                 (j, i),
@@ -102,7 +107,7 @@ def _lights(ax: "Axes", frame: pd.DataFrame, table: pd.DataFrame) -> None:
     ax.set_ylim(len(frame) - 0.4, -0.6)
     for spine in ax.spines.values():
         spine.set_visible(False)
-    _legend(ax)
+    _legend(ax, frame)
 
 
 def _shares(ax: "Axes", frame: pd.DataFrame) -> None:
@@ -110,7 +115,7 @@ def _shares(ax: "Axes", frame: pd.DataFrame) -> None:
         left = 0.0
         for grade in GRADES:
             share = 100 * float((frame[name] == grade).mean())
-            ax.barh(
+            (bar,) = ax.barh(
                 [i],
                 [share],
                 left=left,
@@ -118,9 +123,10 @@ def _shares(ax: "Axes", frame: pd.DataFrame) -> None:
                 edgecolor="white",
                 lw=0.5,
             )
+            set_grey(bar, _GREYS[grade])
             if share > 8:
                 ax.annotate(
-                    f"{share:.0f}%",
+                    f"{_SIGNS[grade]} {share:.0f}%".strip(),
                     (left + share / 2, i),
                     ha="center",
                     va="center_baseline",
@@ -131,12 +137,13 @@ def _shares(ax: "Axes", frame: pd.DataFrame) -> None:
     ax.set_ylim(len(_HEADS) - 0.4, -0.6)
     ax.set_xlim(0, 100)
     ax.set_xlabel("Studies (%)")
-    _legend(ax)
+    _legend(ax, frame)
 
 
-def _legend(ax: "Axes") -> None:
+def _legend(ax: "Axes", frame: pd.DataFrame) -> None:
     from matplotlib.lines import Line2D
 
+    there = [g for g in GRADES if (frame[list(_HEADS)] == g).any().any()]
     marks = [
         Line2D(
             [],
@@ -146,13 +153,15 @@ def _legend(ax: "Axes") -> None:
             color=_COLOURS[g],
             label=f"{g} {_SIGNS[g]}",
         )
-        for g in GRADES
+        for g in there
     ]
-    ax.legend(
+    legend = ax.legend(
         handles=marks,
-        ncols=len(GRADES),
+        ncols=len(there),
         loc="upper center",
         bbox_to_anchor=(0.5, -0.04 if len(ax.get_xlabel()) == 0 else -0.35),
         handletextpad=0.2,
         columnspacing=1.0,
     )
+    for mark, grade in zip(legend.legend_handles, there, strict=True):
+        set_grey(mark, _GREYS[grade])
