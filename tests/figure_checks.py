@@ -109,5 +109,7 @@ def check_boxes(ax):
         box = text.get_window_extent()
         for frame in frames:
             starts = frame.x0 < box.x0 < frame.x1 and frame.y0 < box.y0 < frame.y1
-            if starts and text.get_rotation() == 0:
-                assert box.x1 <= frame.x1, f"{text.get_text()!r} leaves its box"
+            if starts:
+                name = f"{text.get_text()!r} leaves its box"
+                assert box.x1 <= frame.x1, name
+                assert box.y1 <= frame.y1, name

@@ -236,7 +236,7 @@ def _phases(ax: "Axes", tops: dict[str, tuple[float, float]]) -> None:
         top = spans[0][0]
         end = spans[-1][0] + spans[-1][1]
         _rectangle(ax, (0.0, top), _BAND - 0.08, end - top, _HEAD)
-        fits = end - top > 0.085 * len(name)
+        room = 0.9 * (end - top) / style.text_width([name], style.SMALL, bold=True)
         ax.text(
             (_BAND - 0.08) / 2,
             (top + end) / 2,
@@ -244,6 +244,6 @@ def _phases(ax: "Axes", tops: dict[str, tuple[float, float]]) -> None:
             rotation=90,
             ha="center",
             va="center",
-            fontsize=style.SMALL if fits else style.LEAST,
+            fontsize=max(style.SMALL * min(1.0, room), style.LEAST),
             fontweight="bold",
         )

@@ -57,7 +57,7 @@ def leave_one_out(
     >>> import waistats as ws
     >>> cesd = ws.effect_sizes(ws.load_dataset("cesd"))
     >>> fit = ws.fit_meta(cesd)
-    >>> axes = ws.figures.leave_one_out(ws.leave_one_out(fit, back_transform=True))
+    >>> axes = ws.figures.leave_one_out(fit)
     """
     order = check_option("order", order, ("input", "estimate"))
 
@@ -112,7 +112,7 @@ def cumulative(
     >>> import waistats as ws
     >>> cesd = ws.effect_sizes(ws.load_dataset("cesd"))
     >>> fit = ws.fit_meta(cesd)
-    >>> axes = ws.figures.cumulative(ws.cumulative(fit, order="n", back_transform=True))
+    >>> axes = ws.figures.cumulative(fit, order="n")
     """
 
     def make(model: Any, **options: Any) -> pd.DataFrame:
