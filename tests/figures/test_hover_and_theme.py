@@ -120,6 +120,6 @@ def test_studies_are_called_by_their_authors_and_never_by_a_bare_number():
     )
     drawn = figures.forest(fit_meta(effect_sizes(table)))
     texts = {t.get_text() for t in figure_of(drawn).findobj(Text)}
-    assert {"Li & Roe (2001) (1)", "Li & Roe (2001) (4)", "Study 3"} <= texts
+    assert {"Li & Roe (2001), study 1", "Li & Roe (2001), study 4", "Study 3"} <= texts
     assert {"Study 2, no. 2", "Study 2, no. 3"} <= texts
     assert "2, 3" not in texts
