@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import itertools
 import pickle
 import sys
 from collections import Counter
@@ -90,7 +91,7 @@ def batches_of(problem):
 
 @pytest.fixture
 def counted(monkeypatch):
-    """Count the fits by their input: searches of variances, and tables of effects."""
+    """Count by their input searches, intervals, bootstraps, and tables of effects."""
     found = Counter()
 
     def count(module, name, key):
@@ -114,7 +115,23 @@ def counted(monkeypatch):
         lambda given: batches_of(given[0]),
     )
     count("waistats.measures._table", "effect_sizes", digest)
+    count("waistats.meta.heterogeneity", "profile_Q", digest)
+    count("waistats.meta._prediction", "predictive", digest)
+    for kind in ("_single", "_several"):
+        count("waistats.sensitivity._power", kind, literature)
+    count("waistats.meta.bivariate", "maximise", lambda given: pickle.dumps(given))
     return found
+
+
+_FIRST = itertools.count()
+
+
+def literature(given):
+    """Return what tells one simulated literature from another."""
+    model, cut, runs, _ = given
+    # checks at two cuts begin with one draw of all that is reported: no work to speak of
+    at = cut if np.isfinite(cut) else next(_FIRST)
+    return digest((model.effects.vi, model.design.X, model.beta, model.tau2, at, runs))
 
 
 def dependent(k=12):
@@ -137,18 +154,39 @@ def dependent(k=12):
     return pd.DataFrame(rows)
 
 
+def tables(name):
+    """Return a table and the moderators of its study."""
+    if name == "dependent":
+        return dependent(), "~ rater"
+    if name == "review":
+        table = ws.simulate_literature(90, seed=2).table
+        return table, "~ rater + mean_age"
+    return ws.load_dataset(name), None
+
+
 @pytest.mark.parametrize(
-    "table", ["cesd", pytest.param("dependent", marks=pytest.mark.slow)]
+    "name",
+    [
+        "cesd",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("dependent", "wai", "review")
+        ),
+    ],
 )
-def test_a_report_fits_nothing_twice(table, counted, tmp_path):
+def test_a_report_fits_nothing_twice(name, counted, tmp_path):
     from waistats.report.folder import write_study
 
-    rows = ws.load_dataset("cesd") if table == "cesd" else dependent()
-    study = ws.generalize(rows, "~ rater" if table == "dependent" else None)
+    rows, moderators = tables(name)
+    study = ws.generalize(rows, moderators, missing_moderators="drop")
     write_study(study, tmp_path, "call", short=True)
-    kinds = Counter(name for name, *_ in counted)
+    kinds = Counter(key[0] for key in counted)
     assert kinds["fit_batch"] > 40
     assert kinds["effect_sizes"] >= 4
-    assert (kinds["maximise"] > 40) == (table == "dependent")
-    twice = {key[0] for key, n in counted.items() if n > 1}
+    several = name in {"dependent", "wai"}
+    assert kinds["predictive"] > 10
+    assert (kinds["profile_Q"] > 0) != several
+    assert kinds["_several" if several else "_single"] > 0
+    assert (kinds["maximise"] > 40) == several
+    twice = Counter(key[0] for key, n in counted.items() if n > 1)
     assert not twice

@@ -57,21 +57,30 @@ class Aside:
 
     def __enter__(self) -> "Aside":
         if processors() > 1 and sys.executable and not getattr(sys, "frozen", False):
-            # an interruption waits until there is something to end
-            with uninterrupted(), suppress(OSError):
-                self.process = subprocess.Popen(
-                    [sys.executable, "-P", "-c", _START],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                )
+            try:
+                # an interruption waits until there is something to end
+                with uninterrupted():
+                    self._begin()
+            except BaseException:
+                # a block that does not begin has no end
+                self.__exit__()
+                raise
+        return self
+
+    def _begin(self) -> None:
+        with suppress(OSError):
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _START],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
         if self.process is not None:
             assert self.process.stdin is not None
             with suppress(OSError):  # it has ended already: `wait` sees that, too
                 for part in (sys.path, (self.task, self.given)):
                     self.process.stdin.write(pickle.dumps(part))
                 self.process.stdin.flush()
-        return self
 
     def __exit__(self, *why: object) -> None:
         with uninterrupted():

@@ -105,12 +105,18 @@ class Predictive:
         Coefficients at each node, on the model's scale.
     cov : ndarray, shape (p, p, m)
         Their covariances.
+
+    No array can be written: models of the same numbers share a distribution.
     """
 
     tau2: FloatArray
     weight: FloatArray
     beta: FloatArray
     cov: FloatArray
+
+    def __post_init__(self) -> None:
+        for array in (self.tau2, self.weight, self.beta, self.cov):
+            array.flags.writeable = False
 
     @property
     def mass_at_zero(self) -> float:

@@ -490,7 +490,8 @@ class MetaResult(FittedModel):
         if prediction == "metafor" or self.method == "CE" or self.Q_df < 1:
             return super(MetaResult, self).predictive(prediction)
         effects = self.effects
-        return predictive(effects.yi, effects.vi, self.design.X, self.weights)
+        given = (effects.yi, effects.vi, self.design.X, self.weights)
+        return self.deferred.fits.once("predictive", given, lambda: predictive(*given))
 
     def calibrated(self) -> Distribution:
         """Return the distribution that probabilities of new populations come from.
@@ -510,7 +511,8 @@ class MetaResult(FittedModel):
     def heterogeneity_intervals(self) -> pd.DataFrame:
         """Return tau2, tau, I2, H2 with Q-profile limits, indexed by those names."""
         y, v, X = self.effects.yi, self.effects.vi, self.design.X
-        limits = profile_Q(y, v, X, self.conf_level)
+        given = (y, v, X, self.conf_level)
+        limits = self.deferred.fits.once("Q-profile", given, lambda: profile_Q(*given))
         typical = typical_variance(y, v, X)
         frame = intervals_frame(self.tau2, self.I2, self.H2, limits, typical)
         return marked(frame, self.simulated)

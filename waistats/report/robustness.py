@@ -14,8 +14,9 @@ from waistats.report.forest import MANY
 from waistats.report.text import joined, number_of, opened, why_not
 from waistats.rg._part import is_large
 from waistats.rg._spread_result import WORDS, SpreadResult
+from waistats.rg._spread_rows import SpreadRows, spread_rows
 from waistats.rg.pooling import FEWEST_TO_POOL, pool
-from waistats.rg.spread import spread_analysis
+from waistats.rg.spread import spread_of
 from waistats.rg.study import RGStudy
 from waistats.sensitivity.multiverse import CHOICES, Multiverse, choice_words
 from waistats.tables.sensitivity import (
@@ -303,7 +304,8 @@ def spread(study: RGStudy) -> list[Section]:
         return []
     title = "Measurement error or score variance?"
     try:
-        found = spread_analysis(study.part.main_rows, conf_level=study.conf_level)
+        rows = spread_rows(study.part.main_rows)
+        found = spread_of(rows, conf_level=study.conf_level, fits=study.fits)
     except WaistatsError as error:
         why = Paragraph(
             "Whether alpha differs because scores spread more or because measurement "
@@ -314,7 +316,7 @@ def spread(study: RGStudy) -> list[Section]:
         "A higher alpha can mean less error or more spread of true scores (Botella et "
         f"al., 2010). In {found.k} samples with a standard deviation: "
         f"{WORDS[found.finding]}",
-        *_same_length(study, found),
+        *_same_length(study, rows, found),
         found.caution,
         *filter(None, map(for_paper, found.notes)),
         *filter(None, [on_part(study).replace("What follows fits", "This fits")]),
@@ -323,13 +325,13 @@ def spread(study: RGStudy) -> list[Section]:
     return [Section("spread", title, [Paragraph(" ".join(sentences)), table])]
 
 
-def _same_length(study: RGStudy, found: SpreadResult) -> list[str]:
+def _same_length(study: RGStudy, rows: SpreadRows, found: SpreadResult) -> list[str]:
     """Return the verdict with the number of items held constant, where it differs."""
     if found.table["n_items"].nunique() < 2:
         return []
     try:
-        held = spread_analysis(
-            study.part.main_rows, "~ np.log(n_items)", conf_level=study.conf_level
+        held = spread_of(
+            rows, "~ np.log(n_items)", conf_level=study.conf_level, fits=study.fits
         )
     except WaistatsError:
         return []

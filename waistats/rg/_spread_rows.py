@@ -55,11 +55,11 @@ class SpreadRows:
 def spread_rows(
     coefficients: pd.DataFrame,
     *,
-    scale: str | None,
-    metric: str,
-    score_metric: str | None,
-    response_min: float | None,
-    response_max: float | None,
+    scale: str | None = None,
+    metric: str = "pomp",
+    score_metric: str | None = None,
+    response_min: float | None = None,
+    response_max: float | None = None,
 ) -> SpreadRows:
     """Return the alphas with a standard deviation, on one metric.
 

@@ -22,6 +22,7 @@ from waistats.errors import (
 from waistats.meta._design import Design, build_design, intercept_only
 from waistats.meta._distributions import chi2_ppf, chi2_sf
 from waistats.meta._effects import Effects
+from waistats.meta._fits import Fits
 from waistats.meta.bivariate import (
     Bivariate,
     BivariateFit,
@@ -43,7 +44,7 @@ from waistats.reliability._factor import (
 )
 from waistats.reliability._items import ItemsLike
 from waistats.rg._spread_result import SpreadResult, cautions, judge
-from waistats.rg._spread_rows import sampling_blocks, spread_rows
+from waistats.rg._spread_rows import SpreadRows, sampling_blocks, spread_rows
 
 
 def spread_analysis(
@@ -163,6 +164,32 @@ def spread_analysis(
         response_min=response_min,
         response_max=response_max,
     )
+    return spread_of(
+        rows,
+        moderators,
+        metric=metric,
+        variance_factor=variance_factor,
+        V=V,
+        conf_level=conf_level,
+        c2=c2,
+    )
+
+
+def spread_of(
+    rows: SpreadRows,
+    moderators: str | None = None,
+    *,
+    metric: str = "pomp",
+    variance_factor: float = 1.0,
+    V: Any = None,
+    conf_level: float,
+    c2: float | str | None = None,
+    fits: Fits | None = None,
+) -> SpreadResult:
+    """Return what `spread_analysis` does of rows that were chosen before.
+
+    ``fits`` keeps what is fitted.
+    """
     table = _with_variances(rows.table)
     design = _design(moderators, table, rows.excluded)
     blocks = variance_factor * (
@@ -188,6 +215,7 @@ def spread_analysis(
             method="REML",
             small_sample="knapp-hartung",
             conf_level=conf_level,
+            fits=fits,
         )
 
     alpha = pooled(T, blocks[:, 0, 0], "bonett")

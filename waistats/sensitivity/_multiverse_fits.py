@@ -1,6 +1,7 @@
 """Every specification of a multiverse fitted: measure, model, rows, dependence."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from waistats.meta._design import intercept_only
 from waistats.meta._distributions import critical
 from waistats.meta._effects import Effects, usable_effects
 from waistats.meta._fits import Fits
+from waistats.meta._prediction import Predictive
 from waistats.meta.fit import fit_design
 from waistats.meta.multilevel.fit import fit_nested
 from waistats.meta.results import FittedModel
@@ -131,7 +133,7 @@ def _one_level(
         weights=weights,
         fits=fits,
     )
-    return _row(_limits(fit), fit, n_studies)
+    return _row(_limits(fit, fits), fit, n_studies)
 
 
 def _multilevel(
@@ -150,7 +152,7 @@ def _multilevel(
         conf_level=conf_level,
         fits=fits,
     )
-    limits = _limits(fit)
+    limits = _limits(fit, fits)
     if interval == "cr2":
         robust = fit.robust().to_frame().iloc[0]
         limits[1:3] = [float(robust["ci_low"]), float(robust["ci_high"])]
@@ -189,12 +191,19 @@ def _varying(
     }
 
 
-def _limits(fit: FittedModel) -> list[float]:
+def _limits(fit: FittedModel, fits: Fits) -> list[float]:
     """Return estimate, confidence and prediction limits on the model's scale."""
     center, variance = fit.beta[0], fit.cov[0, 0]
     c = critical(fit.conf_level, fit.df)
     half = c * np.sqrt(variance)
-    low, high = fit.predictive().limits(np.ones((1, 1)), fit.conf_level)
+    ahead, row = fit.predictive(), np.ones((1, 1))
+    ask = partial(ahead.limits, row, fit.conf_level)
+    if isinstance(ahead, Predictive):
+        # the same for every estimator of tau2
+        given = (ahead.tau2, ahead.weight, ahead.beta, ahead.cov, fit.conf_level)
+        low, high = fits.once("prediction limits", given, ask)
+    else:
+        low, high = ask()
     return [center, center - half, center + half, float(low[0]), float(high[0])]
 
 
