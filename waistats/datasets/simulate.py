@@ -65,7 +65,10 @@ def hermite_coefficients(thresholds: FloatArray, terms: int = _TERMS) -> FloatAr
 def _variances(thresholds: FloatArray) -> FloatArray:
     above = ndtr(-thresholds)
     levels = np.arange(1, thresholds.shape[-1] + 1)
-    return ((2 * levels - 1) * above).sum(axis=-1) - above.sum(axis=-1) ** 2
+    values: FloatArray = ((2 * levels - 1) * above).sum(axis=-1) - above.sum(
+        axis=-1
+    ) ** 2
+    return values
 
 
 def base_thresholds(
@@ -81,7 +84,7 @@ def base_thresholds(
     # golden-ratio steps spread the difficulties evenly over every subscale
     steps = (np.arange(1, n_items + 1) * 0.6180339887498949) % 1
     shifts = spread * (steps - steps.mean())
-    thresholds = cuts + shifts[:, None]
+    thresholds: FloatArray = cuts + shifts[:, None]
     if ceiling == 0:
         return thresholds
     low, high = -12.0, 12.0
@@ -89,7 +92,8 @@ def base_thresholds(
         middle = (low + high) / 2
         share = ndtr(-(thresholds[:, -1] + middle)).mean()
         low, high = (middle, high) if share > ceiling else (low, middle)
-    return thresholds + (low + high) / 2
+    found: FloatArray = thresholds + (low + high) / 2
+    return found
 
 
 def make_model(
@@ -136,7 +140,8 @@ def population_alpha(
     covariances = _series(same, within) + _series(other, general)
     variances = model.variances[chosen].sum()
     m = len(chosen)
-    return m / (m - 1) * covariances / (variances + covariances)
+    values: FloatArray = m / (m - 1) * covariances / (variances + covariances)
+    return values
 
 
 def solve_general(model: OrdinalBifactor, alpha: FloatArray) -> FloatArray:
@@ -173,7 +178,8 @@ def solve_general(model: OrdinalBifactor, alpha: FloatArray) -> FloatArray:
             "no loading was found for the population alphas asked for; the largest gap "
             f"left is {np.abs(gap).max():.2g}."
         )
-    return middle
+    values: FloatArray = middle
+    return values
 
 
 def _highest_general(group_share: float) -> float:

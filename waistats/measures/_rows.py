@@ -350,7 +350,7 @@ def variance_known(table: pd.DataFrame) -> BoolArray:
     se, low, high = (numbers_of(table, name) for name in ("se", "ci_low", "ci_high"))
     with np.errstate(invalid="ignore"):
         printed = (se > 0) | (high > low)
-    known = by_law | printed
+    known: BoolArray = by_law | printed
     if known.all():
         return known
     return np.asarray(known | np.isfinite(published_variance(table)[0]))

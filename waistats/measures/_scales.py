@@ -37,9 +37,11 @@ def transform(estimate: Any, measure: str = "bonett") -> FloatArray:
     measure = check_option("measure", measure, MEASURES)
     a = np.asarray(estimate, dtype=float)
     if measure == "bonett":
-        return -np.log1p(-a)
+        found: FloatArray = -np.log1p(-a)
+        return found
     if measure == "hakstian-whalen":
-        return 1 - np.cbrt(1 - a)
+        result: FloatArray = 1 - np.cbrt(1 - a)
+        return result
     return a.copy() if measure == "raw" else np.arctanh(a)
 
 
@@ -50,7 +52,8 @@ def slope(estimate: Any, measure: str = "bonett") -> FloatArray:
     if measure == "bonett":
         return 1 / (1 - a)
     if measure == "hakstian-whalen":
-        return np.cbrt(1 - a) ** -2.0 / 3
+        found: FloatArray = np.cbrt(1 - a) ** -2.0 / 3
+        return found
     return np.ones_like(a) if measure == "raw" else 1 / (1 - a**2)
 
 
@@ -132,12 +135,18 @@ def alpha_variance(estimate: Any, n: Any, n_items: Any, measure: str) -> FloatAr
     a, n, m = (np.asarray(x, dtype=float) for x in (estimate, n, n_items))
     factor = m / (m - 1)
     if measure == "bonett":
-        return 2 * factor / (n - 2) + 0 * a
+        found: FloatArray = 2 * factor / (n - 2) + 0 * a
+        return found
     if measure == "raw":
-        return 2 * factor * (1 - a) ** 2 / (n - 2)
+        result: FloatArray = 2 * factor * (1 - a) ** 2 / (n - 2)
+        return result
     if measure == "hakstian-whalen":
-        return 18 * factor * (n - 1) * np.cbrt(1 - a) ** 2 / (9 * n - 11) ** 2
-    return 1 / (n - 3) + 0 * a * m
+        array: FloatArray = (
+            18 * factor * (n - 1) * np.cbrt(1 - a) ** 2 / (9 * n - 11) ** 2
+        )
+        return array
+    made: FloatArray = 1 / (n - 3) + 0 * a * m
+    return made
 
 
 def bonett_bias(n: Any, n_items: Any, bias: str) -> FloatArray:
@@ -152,8 +161,10 @@ def bonett_bias(n: Any, n_items: Any, bias: str) -> FloatArray:
     if bias == "none":
         return np.zeros(np.broadcast_shapes(n.shape, m.shape))
     if bias == "bonett":
-        return -np.log(n / (n - 1)) + 0 * m
+        found: FloatArray = -np.log(n / (n - 1)) + 0 * m
+        return found
     half1, half2 = (n - 1) / 2, (n - 1) * (m - 1) / 2
-    return (
+    result: FloatArray = (
         special.digamma(half1) - np.log(half1) - special.digamma(half2) + np.log(half2)
     )
+    return result

@@ -191,7 +191,8 @@ def _samples(effects: pd.DataFrame, keys: list[tuple[str, str]]) -> np.ndarray:
     samples = effects["sample_id"] if "sample_id" in effects else [""] * len(keys)
     texts = ["" if pd.isna(s) else str(s) for s in samples]
     pairs = [f"{len(k[0])} {k[0]} {s}" for k, s in zip(keys, texts, strict=True)]
-    return pd.factorize(np.array(pairs, dtype=object))[0].astype(np.int64)
+    found: np.ndarray = pd.factorize(np.array(pairs, dtype=object))[0].astype(np.int64)
+    return found
 
 
 def _in_order(block: Any, effects: pd.DataFrame, rows: list[int]) -> Any:

@@ -68,7 +68,8 @@ class Rule:
         """Return the polynomial through values at the nodes, at points of any shape."""
         gap = at[..., None] - self.x
         parts = self.barycentric / np.where(gap == 0, 1e-300, gap)
-        return (parts @ values) / parts.sum(-1)
+        found: FloatArray = (parts @ values) / parts.sum(-1)
+        return found
 
     def quantiles(self, probabilities: FloatArray, mass: FloatArray) -> FloatArray:
         """Return quantiles on [-1, 1] of a density known by the mass of its nodes."""
@@ -143,7 +144,8 @@ def _mixed(values: FloatArray, weight: FloatArray) -> FloatArray:
     """Return sums over the last axis of values (r, q, m) with weights."""
     if weight.ndim == 1:
         return values @ weight
-    return np.einsum("rqm,rm->rq", values, weight)
+    found: FloatArray = np.einsum("rqm,rm->rq", values, weight)
+    return found
 
 
 def mixture_quantiles(

@@ -358,7 +358,8 @@ def numbers_of(data: pd.DataFrame, name: str, where: str) -> _Array:
     column = data[name]
     numeric = pd.api.types.is_numeric_dtype(column)
     if numeric and not isinstance(column.dtype, pd.CategoricalDtype):
-        return column.to_numpy(dtype=float, na_value=np.nan)
+        found: _Array = column.to_numpy(dtype=float, na_value=np.nan)
+        return found
     values = pd.to_numeric(column.astype(object), errors="coerce")
     wrong = np.flatnonzero(values.isna().to_numpy())
     shown = listing((repr(str(column.iloc[i])) for i in wrong), 4) or "texts"
@@ -380,7 +381,8 @@ def width(factor: Factor, data: pd.DataFrame) -> int:
         )
         if column is None or (numeric and factor.kind == "column"):
             return 1
-        return max(1, column.nunique() - 1)
+        number: int = max(1, column.nunique() - 1)
+        return number
     assert isinstance(factor.node, ast.Call)
     given: dict[str, Any] = {
         str(k.arg): ast.literal_eval(k.value) for k in factor.node.keywords

@@ -34,7 +34,8 @@ def cross(X: FloatArray, w: FloatArray) -> FloatArray:
             return np.stack(found, axis=-1)
         pairs = (X[:, :, None] * X[:, None, :]).reshape(k, p * p)
         return (pairs.T @ w).reshape(p, p, -1)
-    return np.einsum("kpb,kqb,kb->pqb", X, X, w, optimize=True)
+    values: FloatArray = np.einsum("kpb,kqb,kb->pqb", X, X, w, optimize=True)
+    return values
 
 
 def project(X: FloatArray, z: FloatArray) -> FloatArray:
@@ -45,7 +46,8 @@ def project(X: FloatArray, z: FloatArray) -> FloatArray:
 def expand(X: FloatArray, b: FloatArray) -> FloatArray:
     """Return Xb, of shape (k, B), or (1, B) where it is a mean."""
     if X.ndim == 3:
-        return np.einsum("kpb,pb->kb", X, b)
+        values: FloatArray = np.einsum("kpb,pb->kb", X, b)
+        return values
     if len(b) == 1:
         return b if is_mean(X) else X * b
     return X @ b
@@ -58,7 +60,8 @@ def inverse(A: FloatArray) -> FloatArray:
         return 1 / A
     if p == 2:
         det = A[0, 0] * A[1, 1] - A[0, 1] * A[1, 0]
-        return np.stack([[A[1, 1], -A[0, 1]], [-A[1, 0], A[0, 0]]]) / det
+        values: FloatArray = np.stack([[A[1, 1], -A[0, 1]], [-A[1, 0], A[0, 0]]]) / det
+        return values
     moved: FloatArray = np.moveaxis(A, -1, 0)
     try:
         return np.moveaxis(np.asarray(np.linalg.inv(moved), dtype=np.float64), 0, -1)
@@ -71,33 +74,40 @@ def inverse(A: FloatArray) -> FloatArray:
 
 def solve(C: FloatArray, z: FloatArray) -> FloatArray:
     """Return Cz, of shape (p, B), for inverses C (p, p, B)."""
-    return C[0] * z if len(C) == 1 else np.einsum("pqb,qb->pb", C, z)
+    values: FloatArray = C[0] * z if len(C) == 1 else np.einsum("pqb,qb->pb", C, z)
+    return values
 
 
 def log_det(A: FloatArray) -> FloatArray:
     """Return ln|A| of positive definite (p, p, B) matrices, of shape (B,)."""
     if len(A) == 1:
-        return np.log(A[0, 0])
-    return np.linalg.slogdet(np.moveaxis(A, -1, 0))[1]
+        values: FloatArray = np.log(A[0, 0])
+        return values
+    result: FloatArray = np.linalg.slogdet(np.moveaxis(A, -1, 0))[1]
+    return result
 
 
 def product(A: FloatArray, B: FloatArray) -> FloatArray:
     """Return the matrix products of (p, q, B) and (q, r, B)."""
     if len(A) == 1:
         return A * B
-    return np.einsum("pqb,qrb->prb", A, B)
+    values: FloatArray = np.einsum("pqb,qrb->prb", A, B)
+    return values
 
 
 def trace(A: FloatArray, B: FloatArray) -> FloatArray:
     """Return tr(AB) of (p, q, B) and (q, p, B)."""
     if len(A) == 1:
-        return A[0, 0] * B[0, 0]
-    return np.einsum("pqb,qpb->b", A, B)
+        values: FloatArray = A[0, 0] * B[0, 0]
+        return values
+    result: FloatArray = np.einsum("pqb,qpb->b", A, B)
+    return result
 
 
 def dot(a: FloatArray, b: FloatArray) -> FloatArray:
     """Return the sums over studies of products, of shape (B,)."""
-    return np.einsum("kb,kb->b", a, b)
+    values: FloatArray = np.einsum("kb,kb->b", a, b)
+    return values
 
 
 @dataclass(slots=True)
@@ -160,7 +170,8 @@ def studies_used(v: FloatArray) -> FloatArray:
     """Return how many studies enter each fit, of shape (B,)."""
     if v.max(initial=0.0) < np.inf:
         return np.full(v.shape[1], float(len(v)))
-    return np.isfinite(v).sum(0).astype(float)
+    values: FloatArray = np.isfinite(v).sum(0).astype(float)
+    return values
 
 
 def without_fit(
@@ -176,14 +187,16 @@ def without_fit(
 
 def trace_P(X: FloatArray, fit: Weighted, w2: FloatArray) -> FloatArray:
     """Return tr P, of shape (B,); ``w2`` is the squared weights."""
-    return fit.w.sum(0) - trace(fit.C, cross(X, w2))
+    values: FloatArray = fit.w.sum(0) - trace(fit.C, cross(X, w2))
+    return values
 
 
 def trace_PP(X: FloatArray, fit: Weighted, w2: FloatArray) -> FloatArray:
     """Return tr PP, of shape (B,)."""
     CA2 = product(fit.C, cross(X, w2))
     CA3 = cross(X, w2 * fit.w)
-    return w2.sum(0) - 2 * trace(fit.C, CA3) + trace(CA2, CA2)
+    values: FloatArray = w2.sum(0) - 2 * trace(fit.C, CA3) + trace(CA2, CA2)
+    return values
 
 
 def sum_of_logs(w: FloatArray) -> FloatArray:
@@ -199,8 +212,10 @@ def sum_of_logs(w: FloatArray) -> FloatArray:
     for products in (eights, rest):
         low, high = products.min(initial=1), products.max(initial=1)
         if not (low > smallest and high < np.inf):
-            return np.log(w).sum(0)
-    return np.log(eights).sum(0) + np.log(rest)
+            values: FloatArray = np.log(w).sum(0)
+            return values
+    result: FloatArray = np.log(eights).sum(0) + np.log(rest)
+    return result
 
 
 def log_likelihood(fit: Weighted, *, restricted: bool) -> FloatArray:
@@ -226,17 +241,22 @@ def spread(y: FloatArray, v: FloatArray) -> FloatArray:
     used = np.isfinite(v)
     if np.count_nonzero(used) == used.size:
         rest = y - np.add.reduce(y) / len(y)
-        return np.add.reduce(rest * rest) / len(y)
+        values: FloatArray = np.add.reduce(rest * rest) / len(y)
+        return values
     k = used.sum(0)
     mean = np.where(used, y, 0).sum(0) / k
-    return np.where(used, (y - mean) ** 2, 0).sum(0) / k
+    result: FloatArray = np.where(used, (y - mean) ** 2, 0).sum(0) / k
+    return result
 
 
 def ols_trace_PVPV(v: FloatArray, X: FloatArray) -> FloatArray:
     """Return tr(P0 V P0 V), of shape (B,)."""
     C = inverse(cross(X, np.ones_like(v)))
     CXVX = product(C, cross(X, v))
-    return (v**2).sum(0) - 2 * trace(C, cross(X, v**2)) + trace(CXVX, CXVX)
+    values: FloatArray = (
+        (v**2).sum(0) - 2 * trace(C, cross(X, v**2)) + trace(CXVX, CXVX)
+    )
+    return values
 
 
 def even_basis(X: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -54,15 +54,20 @@ class Prior:
         """Return the normalised log density."""
         A = self.scale
         if self.kind == "half-normal":
-            return 0.5 * np.log(2 / np.pi) - np.log(A) - 0.5 * (tau / A) ** 2
+            values: FloatArray = (
+                0.5 * np.log(2 / np.pi) - np.log(A) - 0.5 * (tau / A) ** 2
+            )
+            return values
         if self.kind == "half-cauchy":
-            return np.log(2 / (np.pi * A)) - np.log1p((tau / A) ** 2)
+            found: FloatArray = np.log(2 / (np.pi * A)) - np.log1p((tau / A) ** 2)
+            return found
         return np.where(tau <= A, -np.log(A), -np.inf)
 
     def quantile(self, p: FloatArray) -> FloatArray:
         """Return prior quantiles of tau."""
         if self.kind == "half-normal":
-            return self.scale * special.ndtri((1 + p) / 2)
+            values: FloatArray = self.scale * special.ndtri((1 + p) / 2)
+            return values
         if self.kind == "half-cauchy":
             return self.scale * np.tan(np.pi * p / 2)
         return self.scale * p
@@ -250,7 +255,8 @@ def integrate(model: Model, prior: Density) -> Posterior:
     def log_density(t: FloatArray) -> FloatArray:
         tau = c * t / (1 - t)
         jacobian = np.log(c) - 2 * np.log1p(-t)
-        return centred.given(tau)[0] + prior.log_density(tau) + jacobian
+        values: FloatArray = centred.given(tau)[0] + prior.log_density(tau) + jacobian
+        return values
 
     end = 1.0 if np.isinf(prior.end) else prior.end / (prior.end + c)
     low, high = support(log_density, end)

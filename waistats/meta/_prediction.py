@@ -87,7 +87,10 @@ class Student:
             z = distance / sd[:, None]
         # without any spread everything lies on one side
         z = np.where(np.isnan(z) & (distance == 0), -np.inf, z)
-        return special.ndtr(z) if self.df is None else special.stdtr(self.df, z)
+        values: FloatArray = (
+            special.ndtr(z) if self.df is None else special.stdtr(self.df, z)
+        )
+        return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -214,7 +214,8 @@ class Score:
     @property
     def df(self) -> FloatArray:
         """Studies less coefficients, (B,)."""
-        return self.k - self.X.shape[1]
+        values: FloatArray = self.k - self.X.shape[1]
+        return values
 
     def only(self, index: IntArray) -> "Score":
         """Return those of some data sets; all of them without a copy."""
@@ -243,7 +244,8 @@ class Score:
         if self.restricted:
             return at.t1
         if at.sums is not None:
-            return at.sums[0, 0] - at.sums[1, 0] / at.sums[0, 0]
+            values: FloatArray = at.sums[0, 0] - at.sums[1, 0] / at.sums[0, 0]
+            return values
         fit = weighted_fit(self.y, self.v, self.X, np.zeros(len(self.k)))
         return trace_P(self.X, fit, fit.w**2)
 

@@ -82,7 +82,8 @@ class _Open:
 
 def moved(sums: FloatArray, x: FloatArray) -> FloatArray:
     """Return the sums of w, wy and wy^2 after a small step of tau2, (3, B)."""
-    return sums[0] - x * (sums[1] - x * sums[2])
+    result: FloatArray = sums[0] - x * (sums[1] - x * sums[2])
+    return result
 
 
 def find_zero(
@@ -230,7 +231,8 @@ def hedges(y: FloatArray, v: FloatArray, X: FloatArray, df: FloatArray) -> Float
         k = len(y)
         total = np.add.reduce(y)
         ss = np.einsum("kb,kb->b", y, y) - total * total / k
-        return ss / (k - 1) - np.add.reduce(v) / k
+        result: FloatArray = ss / (k - 1) - np.add.reduce(v) / k
+        return result
     rss, tr_pv = ols_sums(y, v, X)
     return (rss - tr_pv) / df
 

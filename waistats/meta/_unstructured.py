@@ -115,7 +115,8 @@ def shapes(q: int, struct: str) -> FloatArray:
         return out
     own = (rows == columns).astype(float)
     if struct == "ID":
-        return own[:, None, None]
+        values: FloatArray = own[:, None, None]
+        return values
     if struct == "DIAG":
         out = np.zeros((size, q, q))
         out[np.flatnonzero(own), np.arange(q), np.arange(q)] = 1.0

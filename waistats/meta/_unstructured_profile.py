@@ -221,7 +221,8 @@ def _common_variance(data: Stacked, shape: FloatArray) -> _Profile:
             ).fun
             for ends in pairwise(cuts)
         ]
-        return max(*inside, value(cuts[0]), value(1.0))
+        number: float = max(*inside, value(cuts[0]), value(1.0))
+        return number
 
     return profile
 

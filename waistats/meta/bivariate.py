@@ -45,7 +45,8 @@ class Bivariate:
         size = 2 * (k - p)
         # both outcomes have the same design, so ln|X'X| of the stacked one is twice
         whole = 2 * np.linalg.slogdet(self.X.T @ self.X)[1]
-        return -0.5 * size * np.log(2 * np.pi * self.unit) + 0.5 * float(whole)
+        number: float = -0.5 * size * np.log(2 * np.pi * self.unit) + 0.5 * float(whole)
+        return number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -188,7 +189,8 @@ def _excess(data: Bivariate) -> FloatArray:
     total = (rest**2).sum(axis=0) / max(k - p, 1)
     known = np.diagonal(data.V, axis1=1, axis2=2).mean(axis=0)
     # a search that starts at no variance stays there
-    return np.maximum(total - known, 0.05 * np.maximum(total, known))
+    values: FloatArray = np.maximum(total - known, 0.05 * np.maximum(total, known))
+    return values
 
 
 def maximise(data: Bivariate) -> BivariateFit:

@@ -265,7 +265,9 @@ def _weights(weights: Any, used: Effects) -> FloatArray | None:
             raise ModelError(
                 f"weights must be 'equal', a column or an array; got {weights!r}."
             )
-        values = pd.to_numeric(used.table[weights], errors="coerce").to_numpy(float)
+        values: FloatArray = pd.to_numeric(
+            used.table[weights], errors="coerce"
+        ).to_numpy(float)
     else:
         values = np.asarray(weights, dtype=float)
         if values.shape == (k + len(used.excluded),):
@@ -326,7 +328,7 @@ def _likelihood(
     if restricted:
         value += 0.5 * np.linalg.slogdet(X.T @ X)[1]
     value -= 0.5 * (k - p if restricted else k) * np.log(2 * np.pi)
-    return value
+    return float(value)
 
 
 def _explained(

@@ -140,14 +140,15 @@ def _batch_of_one(mean: float, found: Alone, small_sample: str) -> Batch:
 def full_rank(X: FloatArray, used: BoolArray) -> BoolArray:
     """Return whether the studies used leave the design its full rank, of shape (B,)."""
     p = X.shape[1]
-    enough = used.sum(0) >= p
+    enough: BoolArray = used.sum(0) >= p
     if p == 1:
         return enough
     G = np.moveaxis(cross(X, used.astype(float)), -1, 0)
     size = np.sqrt(np.einsum("bpp->bp", G))
     size[size == 0] = 1
     values = np.linalg.eigvalsh(G / (size[:, :, None] * size[:, None, :]))
-    return enough & (values[:, 0] > 1e-12)
+    made: BoolArray = enough & (values[:, 0] > 1e-12)
+    return made
 
 
 def scale_factor(rss: FloatArray, df: Any, small_sample: str) -> FloatArray:
@@ -155,7 +156,10 @@ def scale_factor(rss: FloatArray, df: Any, small_sample: str) -> FloatArray:
     if small_sample == "wald":
         return np.ones_like(rss)
     factor = np.where(rss <= 1e-300, 0.0, rss) / df
-    return factor if small_sample == "knapp-hartung" else np.maximum(factor, 1)
+    result: FloatArray = (
+        factor if small_sample == "knapp-hartung" else np.maximum(factor, 1)
+    )
+    return result
 
 
 def in_chunks(

@@ -522,7 +522,8 @@ class MetaResult(FittedModel):
         w = self.weights
         if w is None:
             w = 1 / (self.effects.vi + self.tau2)
-        return 100 * w / w.sum()
+        result: FloatArray = 100 * w / w.sum()
+        return result
 
     def heading(self) -> str:
         """Return the model line and the heterogeneity block, as metafor prints them."""

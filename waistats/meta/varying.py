@@ -424,7 +424,8 @@ def _groups(table: pd.DataFrame, by: str | None) -> np.ndarray:
     if blank.any():
         ids = listing(table["study_id"][blank])
         raise DataError(f"{by} is blank for study_id {ids}. Fill it or leave them out.")
-    return table[by].astype(str).to_numpy(dtype=object)
+    found: np.ndarray = table[by].astype(str).to_numpy(dtype=object)
+    return found
 
 
 def _variance_on_bonett(
@@ -444,7 +445,8 @@ def _variance_on_bonett(
             f"n must be above {2 + A:.4g} in a mean of {counted(len(n), 'alpha')}, but "
             f"is {places}. Leave these rows out."
         )
-    return 2 * m / ((m - 1) * room)
+    values: FloatArray = 2 * m / ((m - 1) * room)
+    return values
 
 
 def _bias(n: FloatArray) -> float:

@@ -74,7 +74,8 @@ def bifactor_omega(fit: FactorFit) -> FloatArray:
     """Return omega hierarchical (...) of fits whose first factor is general."""
     sums = fit.loadings.sum(-2)
     total = (sums**2).sum(-1) + fit.uniquenesses.sum(-1)
-    return sums[..., 0] ** 2 / total
+    result: FloatArray = sums[..., 0] ** 2 / total
+    return result
 
 
 def bifactor_gradient(fit: FactorFit) -> FloatArray:
@@ -268,7 +269,8 @@ def omega_gradient(r: FloatArray, solution: SchmidLeiman, method: str) -> FloatA
         inner = ml_gradient(fit, by_loading, np.zeros_like(psi), free_rotation=True)
     else:
         inner = minres_derivative(r, loadings, by_loading)
-    return inner - (top / total) ** 2
+    result: FloatArray = inner - (top / total) ** 2
+    return result
 
 
 def minres_derivative(

@@ -291,4 +291,5 @@ def _observed_information(
     information[:m, m:] = mixed
     information[m:, :m] = mixed.T
     information[m:, m:] = both * halved[:, None] * halved[None, :]
-    return information / n
+    found: FloatArray = information / n
+    return found

@@ -165,7 +165,8 @@ def ml_gradient(
     weights[..., rows, columns] = direction[..., : rows.size]
     half = inverse @ weights @ np.swapaxes(scaled, -1, -2)
     middle = inverse * direction[..., None, rows.size :]
-    return (half + np.swapaxes(half, -1, -2) + middle @ inverse) / 2
+    found: FloatArray = (half + np.swapaxes(half, -1, -2) + middle @ inverse) / 2
+    return found
 
 
 def check_positive_definite(covariance: FloatArray) -> None:
@@ -472,7 +473,8 @@ def rotated_derivative(
     conditions_by_a = _differences(lambda x: _rotation_conditions(x, t), a)
     conditions_by_t = _differences(lambda x: _rotation_conditions(a, x), t)
     moved = np.linalg.lstsq(conditions_by_t, -conditions_by_a, rcond=None)[0]
-    return (by_a + by_t @ moved).reshape(a.shape)
+    found: FloatArray = (by_a + by_t @ moved).reshape(a.shape)
+    return found
 
 
 def _rotation_conditions(a: FloatArray, t: FloatArray) -> FloatArray:

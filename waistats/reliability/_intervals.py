@@ -103,7 +103,8 @@ def normal_theory_se(
     """
     product = gradient @ covariance
     variance = 2 * np.einsum("...jk,...kj->...", product, product)
-    return np.sqrt(variance / np.asarray(n, dtype=np.float64))
+    values: FloatArray = np.sqrt(variance / np.asarray(n, dtype=np.float64))
+    return values
 
 
 # intervals of alpha by a formula for normal items

@@ -57,7 +57,8 @@ class Responses:
     @property
     def n_items(self) -> int:
         """Number of items."""
-        return self.values.shape[1]
+        number: int = self.values.shape[1]
+        return number
 
 
 def read_items(items: "ItemsLike | Responses", *, at_least: int = 2) -> Responses:

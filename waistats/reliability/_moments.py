@@ -53,7 +53,8 @@ class Moments:
     @property
     def total_variance(self) -> FloatArray:
         """Variance of the sum of the items, shape (...)."""
-        return self.covariance.sum(axis=(-2, -1))
+        found: FloatArray = self.covariance.sum(axis=(-2, -1))
+        return found
 
 
 def complete(values: FloatArray) -> BoolArray:
@@ -180,7 +181,8 @@ def _spread(
         size, products = size.astype(object), products.astype(object)
         left, right = left.astype(object), right.astype(object)
     whole = (size * products - left * right).astype(np.float64)
-    return whole / np.maximum(size.astype(np.float64), 1.0)
+    found: FloatArray = whole / np.maximum(size.astype(np.float64), 1.0)
+    return found
 
 
 def correlation(covariance: FloatArray) -> FloatArray:
@@ -190,7 +192,7 @@ def correlation(covariance: FloatArray) -> FloatArray:
     """
     sd = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
     scale = np.where(sd > 0, sd, np.nan)
-    matrix = covariance / (scale[..., :, None] * scale[..., None, :])
+    matrix: FloatArray = covariance / (scale[..., :, None] * scale[..., None, :])
     index = np.arange(covariance.shape[-1])
     matrix[..., index, index] = np.where(sd > 0, 1.0, np.nan)
     return matrix
@@ -286,7 +288,10 @@ def alpha_influence(values: FloatArray) -> FloatArray:
     with np.errstate(invalid="ignore", divide="ignore"):
         item_sum = squares.sum(axis=-1, keepdims=True) / (n - 1)
         variance = (total**2).sum(axis=-1, keepdims=True) / (n - 1)
-        return m / (m - 1) * (item_sum * total**2 - variance * squares) / variance**2
+        found: FloatArray = (
+            m / (m - 1) * (item_sum * total**2 - variance * squares) / variance**2
+        )
+        return found
 
 
 # respondents from whom the strain of an interval is judged
@@ -358,7 +363,8 @@ def alpha_gradient(covariance: FloatArray) -> FloatArray:
     m = covariance.shape[-1]
     total = covariance.sum(axis=(-2, -1))[..., None, None]
     trace = np.trace(covariance, axis1=-2, axis2=-1)[..., None, None]
-    return m / (m - 1) * (trace - total * np.eye(m)) / total**2
+    found: FloatArray = m / (m - 1) * (trace - total * np.eye(m)) / total**2
+    return found
 
 
 def standardized_alpha_gradient(covariance: FloatArray) -> FloatArray:
@@ -373,7 +379,8 @@ def standardized_alpha_gradient(covariance: FloatArray) -> FloatArray:
     by_r = 1 / (sd[..., :, None] * sd[..., None, :])
     index = np.arange(m)
     by_r[..., index, index] = -row_sums / sd**2
-    return m / (1 + (m - 1) * mean_r) ** 2 / pairs * by_r
+    found: FloatArray = m / (1 + (m - 1) * mean_r) ** 2 / pairs * by_r
+    return found
 
 
 def pairwise_influence(values: FloatArray, gradient: FloatArray) -> FloatArray:
@@ -417,7 +424,8 @@ def pairwise_influence(values: FloatArray, gradient: FloatArray) -> FloatArray:
 def influence_variance(influence: FloatArray) -> FloatArray:
     """Return the variance (...) of a coefficient from its influences (..., n)."""
     n = influence.shape[-1]
-    return (influence**2).sum(axis=-1) / (n * (n - 1))
+    found: FloatArray = (influence**2).sum(axis=-1) / (n * (n - 1))
+    return found
 
 
 def influence_covariance(
@@ -445,4 +453,5 @@ def influence_covariance(
         sizes = present.sum(axis=0).astype(np.float64)
         columns = np.where(present, influences, 0.0)
     scaled = columns / np.sqrt(sizes * (sizes - 1))
-    return scaled.T @ scaled
+    found: FloatArray = scaled.T @ scaled
+    return found

@@ -80,7 +80,10 @@ def bivariate_normal_cdf(h: FloatArray, k: FloatArray, rho: FloatArray) -> Float
         a_k = (h / k - rho) / root
     half = np.where((h < 0) != (k < 0), 0.5, 0.0)
     marginal = (special.ndtr(h) + special.ndtr(k)) / 2
-    return marginal - special.owens_t(h, a_h) - special.owens_t(k, a_k) - half
+    values: FloatArray = (
+        marginal - special.owens_t(h, a_h) - special.owens_t(k, a_k) - half
+    )
+    return values
 
 
 def item_thresholds(counts: FloatArray) -> FloatArray:
@@ -89,7 +92,10 @@ def item_thresholds(counts: FloatArray) -> FloatArray:
     below = np.cumsum(counts, axis=-1) / total
     below[..., -1] = 1
     start = np.zeros_like(below[..., :1])
-    return special.ndtri(np.clip(np.concatenate([start, below], axis=-1), 0, 1))
+    values: FloatArray = special.ndtri(
+        np.clip(np.concatenate([start, below], axis=-1), 0, 1)
+    )
+    return values
 
 
 def pair_tables(codes: IntArray, n_categories: int) -> FloatArray:
@@ -99,7 +105,8 @@ def pair_tables(codes: IntArray, n_categories: int) -> FloatArray:
     flat = one_hot.reshape(n, m * n_categories).astype(float)
     counts = flat.T @ flat
     shape = (m, n_categories, m, n_categories)
-    return counts.reshape(shape).transpose(0, 2, 1, 3)
+    values: FloatArray = counts.reshape(shape).transpose(0, 2, 1, 3)
+    return values
 
 
 def _corners(first: FloatArray, second: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -228,7 +235,8 @@ def _start(tables: FloatArray, n: FloatArray) -> FloatArray:
     var_c = columns @ scores**2 / weight - mean_c**2
     cross = (tables @ scores) @ scores / weight - mean_r * mean_c
     scale = np.sqrt(np.maximum(var_r * var_c, 1e-12))
-    return np.clip(cross / scale, -0.95, 0.95)
+    values: FloatArray = np.clip(cross / scale, -0.95, 0.95)
+    return values
 
 
 def correct_tables(tables: FloatArray, correct: float) -> FloatArray:

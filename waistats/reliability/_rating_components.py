@@ -219,7 +219,10 @@ class _Problem:
         inner = np.eye(random.shape[1]) * error + random.T @ random
 
         def inverse(x: FloatArray) -> FloatArray:
-            return (x - random @ np.linalg.solve(inner, random.T @ x)) / error
+            result: FloatArray = (
+                x - random @ np.linalg.solve(inner, random.T @ x)
+            ) / error
+            return result
 
         weighted = inverse(fixed)
         between = np.linalg.pinv(fixed.T @ weighted, hermitian=True)

@@ -349,8 +349,10 @@ def icc_widths(
     below = statistic / special.fdtri(n - 1, df2, 1 - tail)
     above = statistic * special.fdtri(df2, n - 1, 1 - tail)
     if form.endswith("k"):
-        return 1 / below - 1 / above
-    return (above - 1) / (above + k - 1) - (below - 1) / (below + k - 1)
+        result: FloatArray = 1 / below - 1 / above
+        return result
+    array: FloatArray = (above - 1) / (above + k - 1) - (below - 1) / (below + k - 1)
+    return array
 
 
 def _ratio(top: float, bottom: float) -> float:

@@ -103,7 +103,8 @@ def stratified_alpha(
         top = np.einsum("jk,...jk->...", error, covariance)
         below = np.einsum("jk,...jk->...", total, covariance)
         spread = np.einsum("j,...jj->...", weight**2, covariance)
-        return 1 - top / np.where(below > 1e-12 * spread, below, np.nan)
+        found: FloatArray = 1 - top / np.where(below > 1e-12 * spread, below, np.nan)
+        return found
 
     covariance = sample.moments.covariance
     estimate = exactly_one(float(value(covariance)))

@@ -181,7 +181,8 @@ def _longest_definite(at: FloatArray, step: FloatArray) -> FloatArray:
 def _longest_positive(at: FloatArray, step: FloatArray) -> FloatArray:
     with np.errstate(divide="ignore", invalid="ignore"):
         limits = np.where(step < 0, -0.95 * at / step, np.inf)
-    return np.minimum(1.0, limits.min(axis=-1))
+    result: FloatArray = np.minimum(1.0, limits.min(axis=-1))
+    return result
 
 
 def greatest_lower_bound(

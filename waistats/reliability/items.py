@@ -199,7 +199,8 @@ def item_rest_correlation(covariance: FloatArray) -> FloatArray:
     rest = total - 2 * with_total + variance
     product = variance * rest
     safe = np.where(product > 1e-14 * total**2, product, np.nan)
-    return (with_total - variance) / np.sqrt(safe)
+    result: FloatArray = (with_total - variance) / np.sqrt(safe)
+    return result
 
 
 def alpha_if_dropped(covariance: FloatArray) -> FloatArray:
@@ -251,16 +252,19 @@ def _ends(
 
 
 def _share(where: BoolArray, count: FloatArray) -> FloatArray:
-    return where.sum(axis=0) / count
+    result: FloatArray = where.sum(axis=0) / count
+    return result
 
 
 def _moment(values: FloatArray, count: FloatArray) -> FloatArray:
-    return np.nansum(values, axis=0) / count
+    result: FloatArray = np.nansum(values, axis=0) / count
+    return result
 
 
 def _spread(values: FloatArray, count: FloatArray) -> FloatArray:
     squares = np.nansum((values - _moment(values, count)) ** 2, axis=0)
-    return squares / np.where(count > 1, count - 1, np.nan)
+    result: FloatArray = squares / np.where(count > 1, count - 1, np.nan)
+    return result
 
 
 def _skew(values: FloatArray, count: FloatArray) -> FloatArray:
@@ -268,7 +272,10 @@ def _skew(values: FloatArray, count: FloatArray) -> FloatArray:
     second = np.nansum(centred**2, axis=0) / count
     third = np.nansum(centred**3, axis=0) / count
     plain = third / np.where(second > 0, second, np.nan) ** 1.5
-    return plain * np.sqrt(count * (count - 1)) / np.where(count > 2, count - 2, np.nan)
+    result: FloatArray = (
+        plain * np.sqrt(count * (count - 1)) / np.where(count > 2, count - 2, np.nan)
+    )
+    return result
 
 
 def _end_notes(

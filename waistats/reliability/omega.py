@@ -75,9 +75,11 @@ class OmegaForm:
         """Return omega (...) of fits to covariances (..., m, m)."""
         common = fit.loadings[..., 0].sum(-1) ** 2
         if self.denominator == "model":
-            return common / (common + fit.uniquenesses.sum(-1))
+            values: FloatArray = common / (common + fit.uniquenesses.sum(-1))
+            return values
         matrix = correlation(s) if self.matrix == "correlation" else s
-        return common / matrix.sum((-2, -1))
+        found: FloatArray = common / matrix.sum((-2, -1))
+        return found
 
     def fit_checked(
         self, s: FloatArray, names: tuple[str, ...] | None = None
@@ -186,7 +188,8 @@ def through_correlation(s: FloatArray, gradient: FloatArray) -> FloatArray:
     sd = np.sqrt(np.diagonal(s))
     r = s / np.outer(sd, sd)
     off = gradient - np.diag(np.diagonal(gradient))
-    return (off - np.diag((off * r).sum(axis=1))) / np.outer(sd, sd)
+    values: FloatArray = (off - np.diag((off * r).sum(axis=1))) / np.outer(sd, sd)
+    return values
 
 
 def check_converged(fit: FactorFit, method: str, names: tuple[str, ...]) -> None:

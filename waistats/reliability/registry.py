@@ -81,7 +81,8 @@ def _omega_gradient(covariance: FloatArray, n: int) -> FloatArray:
     form = OmegaForm()
     gradient = form.gradient(covariance, form.fit_checked(covariance))
     # omega's variance has lavaan's divisor n, alpha's has n - 1
-    return gradient * np.sqrt(n / (n - 1))
+    values: FloatArray = gradient * np.sqrt(n / (n - 1))
+    return values
 
 
 COEFFICIENTS: dict[str, Coefficient] = {

@@ -108,7 +108,8 @@ def lambda4(r: FloatArray, halves: BoolArray) -> FloatArray:
     """
     signs = np.where(halves, 1.0, -1.0)
     difference = ((signs @ r) * signs).sum(-1)
-    return 1 - difference / r.sum()
+    result: FloatArray = 1 - difference / r.sum()
+    return result
 
 
 def split_values(
@@ -209,7 +210,8 @@ def named_half(halves: Halves, names: tuple[str, ...]) -> BoolArray:
         halves = check_option("halves", halves, NAMED_HALVES)
         position = np.arange(len(names))
         if halves == "odd-even":
-            return position % 2 == 0
+            mask: BoolArray = position % 2 == 0
+            return mask
         return position < (len(names) + 1) // 2
     if not isinstance(halves, tuple | list) or len(halves) != 2:
         raise ModelError(
@@ -471,7 +473,8 @@ class _Form:
         if self.formula == "guttman":
             signs = np.where(self.halves, 1.0, -1.0)
             products = signs.T @ signs / len(signs)
-            return 1 - (products * r).sum((-1, -2)) / r.sum((-1, -2))
+            result: FloatArray = 1 - (products * r).sum((-1, -2)) / r.sum((-1, -2))
+            return result
         return np.array([_VALUES[self.formula](x, self.halves).mean() for x in r])
 
     def gradient(self, s: FloatArray, r: FloatArray) -> FloatArray:
@@ -487,7 +490,8 @@ class _Form:
         signs = np.where(self.halves, 1.0, -1.0)
         products = signs.T @ signs / len(signs)
         total = r.sum()
-        return -products / total + (products * r).sum() / total**2
+        result: FloatArray = -products / total + (products * r).sum() / total**2
+        return result
 
     def _spearman_brown_gradient(self, r: FloatArray) -> FloatArray:
         _, a, b, between = _parts(r, self.halves)
@@ -497,7 +501,8 @@ class _Form:
         cross = (first * (weight / np.sqrt(a * b) / 2)[:, None]).T @ second
         own = (first * (weight * between / a / 2)[:, None]).T @ first
         other = (second * (weight * between / b / 2)[:, None]).T @ second
-        return cross + cross.T - own - other
+        result: FloatArray = cross + cross.T - own - other
+        return result
 
 
 def _spread(

@@ -94,7 +94,8 @@ def specifications(
 def _guarded(fit: Any, *arguments: Any) -> dict[str, Any] | str:
     """Return a fit's row, or the reason why there is none."""
     try:
-        return fit(*arguments)
+        made: dict[str, Any] | str = fit(*arguments)
+        return made
     except WaistatsError as error:
         return str(error)
 

@@ -87,7 +87,8 @@ def exclusions(
 
 
 def _small(table: pd.DataFrame, small_n: float) -> np.ndarray:
-    return pd.to_numeric(table["n"]).to_numpy(dtype=float) < small_n
+    found: np.ndarray = pd.to_numeric(table["n"]).to_numpy(dtype=float) < small_n
+    return found
 
 
 def scaled_effects(
@@ -122,7 +123,8 @@ def _outliers(
         frame = influence(fit_effects(effects, fits=fits))
     except WaistatsError as error:
         return f"outliers cannot be identified: {error}"
-    return frame["rstudent"].abs().to_numpy() > OUTLYING
+    found: np.ndarray | str = frame["rstudent"].abs().to_numpy() > OUTLYING
+    return found
 
 
 def one_per_study(table: pd.DataFrame) -> pd.DataFrame:

@@ -165,7 +165,10 @@ def _reported(
     u = rng.uniform(size=np.broadcast_shapes(center.shape, sd.shape))
     u = u * (1 - below + seen)
     quantile = np.where(u < seen, u / KEPT, u - seen + below)
-    return center + sd * special.ndtri(np.clip(quantile, 1e-300, 1 - 1e-15))
+    values: FloatArray = center + sd * special.ndtri(
+        np.clip(quantile, 1e-300, 1 - 1e-15)
+    )
+    return values
 
 
 def _single(

@@ -256,11 +256,14 @@ def row_labels(effects: Effects) -> np.ndarray:
     """
     studies, ids = (effects.table[c].astype(str) for c in IDS)
     if studies.is_unique:
-        return studies.to_numpy(dtype=object)
+        found: np.ndarray = studies.to_numpy(dtype=object)
+        return found
     pairs = zip(ids, studies, strict=True)
     if ids.is_unique and all(own.startswith(study) for own, study in pairs):
-        return ids.to_numpy(dtype=object)
-    return (studies + "/" + ids).to_numpy(dtype=object)
+        made: np.ndarray = ids.to_numpy(dtype=object)
+        return made
+    answer: np.ndarray = (studies + "/" + ids).to_numpy(dtype=object)
+    return answer
 
 
 def column_groups(effects: Effects, by: str) -> tuple[np.ndarray, np.ndarray]:

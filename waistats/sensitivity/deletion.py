@@ -182,7 +182,8 @@ def covariance_at(result: Model, deleted: Refits) -> FloatArray:
         a = result.weights
         bread = np.linalg.inv(X.T @ (a[:, None] * X))
         meat = cross(X, a[:, None] ** 2 * total)
-        return np.einsum("pq,qrb,rs->psb", bread, meat, bread)
+        found: FloatArray = np.einsum("pq,qrb,rs->psb", bread, meat, bread)
+        return found
 
 
 def _at_components(result: MultilevelResult, sigma2: FloatArray) -> FloatArray:
@@ -197,7 +198,8 @@ def _at_components(result: MultilevelResult, sigma2: FloatArray) -> FloatArray:
 def leverages(result: Model) -> FloatArray:
     """Return the diagonal of the hat matrix, (k,)."""
     X, AX = result.design.X, result.weighted_design()
-    return np.einsum("kp,kp->k", X @ np.linalg.inv(X.T @ AX), AX)
+    found: FloatArray = np.einsum("kp,kp->k", X @ np.linalg.inv(X.T @ AX), AX)
+    return found
 
 
 def error_covariance(
@@ -208,7 +210,8 @@ def error_covariance(
         return np.diag(result.effects.vi[rows] + deleted.tau2[j])
     codes = list(result.codes)
     V: sparse.csr_array = result.V
-    return working_blocks(rows[None, :], V, codes, deleted.sigma2[:, j])[0]
+    found: FloatArray = working_blocks(rows[None, :], V, codes, deleted.sigma2[:, j])[0]
+    return found
 
 
 def influence(result: Any, by: str | None = None) -> pd.DataFrame:
@@ -373,7 +376,8 @@ def _fitted_variance(result: MetaResult, deleted: Refits) -> FloatArray:
         return leverages(result) * (v + tau2)
     X, a = result.design.X, result.weights
     H = X @ np.linalg.solve(X.T @ (a[:, None] * X), X.T * a)
-    return np.einsum("ij,ji->i", H**2, v[:, None] + tau2)
+    found: FloatArray = np.einsum("ij,ji->i", H**2, v[:, None] + tau2)
+    return found
 
 
 def _joint_residuals(
@@ -396,7 +400,8 @@ def _moved(frame: pd.DataFrame, p: int) -> BoolArray:
     """Return what moves the coefficients too much."""
     dfbetas = frame.filter(regex="^dfbetas_").abs()
     far = (dfbetas > 1).any(axis=1) | (stats.chi2.cdf(frame["cook_d"], p) > 0.5)
-    return far.to_numpy()
+    found: BoolArray = far.to_numpy()
+    return found
 
 
 def cumulative(

@@ -95,7 +95,8 @@ class GoshResult(Result):
                 )
             study = self.studies.index(study)
         byte, bit = divmod(int(study), 8)
-        return (self.members[:, byte] >> np.uint8(bit)) & np.uint8(1) == 1
+        found: BoolArray = (self.members[:, byte] >> np.uint8(bit)) & np.uint8(1) == 1
+        return found
 
     def clusters(self, term: int = 0) -> IntArray:
         """Return 0 or 1 for each subset: the two clusters of the cloud.

@@ -87,7 +87,8 @@ def precision(result: FittedModel, predictor: str) -> FloatArray:
         ids = listing(table["study_id"].to_numpy()[bad])
         raise DataError(f"n must be positive, but is not for study_id {ids}.")
     powers = {"n": 1.0, "inverse_n": -1.0, "sqrt_n": 0.5, "inverse_sqrt_n": -0.5}
-    return n ** powers[predictor]
+    found: FloatArray = n ** powers[predictor]
+    return found
 
 
 def scale_notes(result: FittedModel, by_variance: bool) -> tuple[str, ...]:

@@ -225,12 +225,16 @@ def connect(V: sparse.csr_array, outer: IntArray | None) -> IntArray:
     if outer is None:
         if is_diagonal(V):
             return np.zeros(k, dtype=np.int64)
-        return connected_components(V, directed=False)[1].astype(np.int64)
+        found: IntArray = connected_components(V, directed=False)[1].astype(np.int64)
+        return found
     if is_diagonal(V):
         return outer
     first = np.unique(outer, return_index=True)[1][outer]
     links = sparse.csr_array((np.ones(k), (np.arange(k), first)), shape=(k, k))
-    return connected_components(V + links, directed=False)[1].astype(np.int64)
+    numbers: IntArray = connected_components(V + links, directed=False)[1].astype(
+        np.int64
+    )
+    return numbers
 
 
 def size_classes(size: IntArray) -> list[IntArray]:

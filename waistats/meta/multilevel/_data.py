@@ -62,7 +62,8 @@ def group_codes(used: Effects, name: str) -> IntArray:
             f"Level {name!r} is empty in rows {listing(used.rows[blank] + 1)} of the "
             "table."
         )
-    return pd.factorize(values)[0].astype(np.int64)
+    found: IntArray = pd.factorize(values)[0].astype(np.int64)
+    return found
 
 
 def check_rows_apart(

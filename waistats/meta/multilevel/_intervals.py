@@ -36,7 +36,8 @@ def cautious(robust: Contrasts, own: Contrasts) -> Contrasts:
     takes = enough | (width >= other) | (np.isnan(other) & ~np.isnan(width))
 
     def chosen(name: str) -> FloatArray:
-        return np.where(takes, getattr(robust, name), getattr(own, name))
+        values: FloatArray = np.where(takes, getattr(robust, name), getattr(own, name))
+        return values
 
     return Contrasts(
         estimate=own.estimate,

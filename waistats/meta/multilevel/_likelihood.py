@@ -305,7 +305,10 @@ def _direction(
 
 def _reach(sigma2: FloatArray, step: FloatArray) -> FloatArray:
     """Return for each variance the share of the step at which it would be 0."""
-    return np.divide(sigma2, -step, out=np.full(sigma2.shape, np.inf), where=step < 0)
+    result: FloatArray = np.divide(
+        sigma2, -step, out=np.full(sigma2.shape, np.inf), where=step < 0
+    )
+    return result
 
 
 def _uphill(
@@ -541,7 +544,8 @@ def _bounded(problem: Problem, start: FloatArray) -> FloatArray:
         bounds=[(0, None)] * start.size,
         options={"maxiter": 5000, "ftol": 1e-15, "gtol": 1e-12},
     )
-    return np.maximum(found.x, 0.0)
+    result: FloatArray = np.maximum(found.x, 0.0)
+    return result
 
 
 def maximise(problem: Problem, *, name: str = "the model") -> Maxima:

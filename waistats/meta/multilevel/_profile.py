@@ -76,7 +76,8 @@ def total_limits(problem: Problem, found: Maxima, drop: float) -> FloatArray:
         return at.at.log_likelihood, slope
 
     information = found.at.expected[0].sum(keepdims=True).reshape(1) / L**2
-    return _limits(curve, np.array([total]), information, found, drop)[0]
+    values: FloatArray = _limits(curve, np.array([total]), information, found, drop)[0]
+    return values
 
 
 def _both(first: np.ndarray, second: np.ndarray) -> np.ndarray:

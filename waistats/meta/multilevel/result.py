@@ -311,7 +311,8 @@ class MultilevelResult(FittedModel):
             else:
                 found = total_limits(self.problem, self.maximum, drop)
             self._memory[what] = found * self.problem.unit
-        return self._memory[what]
+        values: FloatArray = self._memory[what]
+        return values
 
     def component_tests(self) -> pd.DataFrame:
         """Return the likelihood-ratio test of each variance against 0.
@@ -426,7 +427,8 @@ class MultilevelResult(FittedModel):
             real = rows >= 0
             sums = np.linalg.solve(M, real[..., None].astype(float))[..., 0]
             weights[rows[real]] = sums[real]
-        return 100 * weights / weights.sum()
+        values: FloatArray = 100 * weights / weights.sum()
+        return values
 
     def heading(self) -> str:
         """Return the model line, variances and tests, as metafor prints them."""

@@ -68,7 +68,8 @@ class Sandwich:
     def expected(self) -> FloatArray:
         """Expectation of `cov` under the model: bread less what one cluster decides."""
         shared = self.cross @ self.bread @ self.cross.mT
-        return (self.own - shared).sum(axis=0)
+        values: FloatArray = (self.own - shared).sum(axis=0)
+        return values
 
     def decided(self, contrasts: FloatArray) -> BoolArray:
         r"""Return whether one cluster alone decides each contrast (rows), (n,).
@@ -198,12 +199,13 @@ def satterthwaite(parts: Sandwich, contrasts: FloatArray) -> FloatArray:
     expected = single.sum(axis=1)
     # nothing of the contrast is left to vary between clusters
     some = expected > SINGULAR * np.einsum("np,pr,nr->n", C, B, C)
-    return np.divide(
+    values: FloatArray = np.divide(
         expected**2,
         (single**2).sum(axis=1) + pairs,
         out=np.full(len(C), np.nan),
         where=some,
     )
+    return values
 
 
 def robust_contrasts(

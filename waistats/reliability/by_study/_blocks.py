@@ -53,7 +53,8 @@ class Block:
     def mean(self) -> FloatArray:
         """Means of the shifted items, shape (m,)."""
         m = len(self.items)
-        return self.matrix[0, 1 : m + 1] / self.matrix[0, 0]
+        found: FloatArray = self.matrix[0, 1 : m + 1] / self.matrix[0, 0]
+        return found
 
     def centring(self) -> FloatArray:
         """Return the map that takes the features to those of centred answers."""

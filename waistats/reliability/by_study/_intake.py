@@ -428,7 +428,8 @@ def _persons(
 def _codes(texts: Sequence["pd.Series[Any]"]) -> IntArray:
     several = [pd.factorize(text)[0].tolist() for text in texts]
     codes = pd.factorize(pd.MultiIndex.from_arrays(several))[0]
-    return codes.astype(np.int64)
+    numbers: IntArray = codes.astype(np.int64)
+    return numbers
 
 
 def _keyed(

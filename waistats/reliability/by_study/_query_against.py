@@ -97,7 +97,8 @@ def _places(
 
     def each(name: str) -> FloatArray:
         columns = [f"{name}{i}" for i in range(m)]
-        return table[columns].to_numpy(dtype=np.float64)
+        values: FloatArray = table[columns].to_numpy(dtype=np.float64)
+        return values
 
     sums = each("s")
     total = sums.sum(axis=1)
