@@ -4,6 +4,8 @@
 `test_tau2_edges.py` may follow. What is otherwise is listed here.
 """
 
+import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -21,6 +23,17 @@ WHOLE = {
     "test_start.py",
     "test_words_of_options.py",
 }
+# front doors whose tests come to them by another name
+REACHED = {
+    "by its page": {
+        "app/data", "app/generalize", "app/reliability", "app/report", "app/teaching",
+    },
+    "by typing": {"cli/app", "cli/data"},
+    "by what a function returns": {
+        "meta/multilevel/result", "meta/multivariate_result", "meta/results", "rg/study",
+    },
+    "by short=True": {"report/short"},
+}  # fmt: skip
 # folders about the package as its users meet it
 WHOLE_FOLDERS = {"cases", "end_to_end", "robustness", "site", "user_script"}
 
@@ -46,6 +59,26 @@ def test_every_public_module_has_tests_of_its_name():
         if not any(path.is_file() for path in own_tests(module))
     ]
     assert lost == []
+
+
+def test_the_tests_of_a_front_door_use_what_it_holds():
+    reached = set().union(*REACHED.values())
+    elsewhere = []
+    for module in public_modules():
+        body = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8")).body
+        objects = [
+            node.name
+            for node in body
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+            and not node.name.startswith("_")
+        ]
+        names = [f"waistats.{module.replace('/', '.')}", *objects]
+        texts = [p.read_text("utf-8") for p in own_tests(module) if p.is_file()]
+        used = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in names))
+        if not any(used.search(text) for text in texts):
+            elsewhere.append(module)
+    assert sorted(set(elsewhere) - reached) == []
+    assert reached <= set(public_modules())
 
 
 def test_every_test_file_is_named_after_a_module():

@@ -1,41 +1,55 @@
-"""The classical regression is ordinary least squares with HC3."""
+"""The classic study: a SIMULATED one beside its truth, and beside what is printed."""
 
-import numpy as np
+import pandas as pd
 import pytest
 
-from waistats import DataError, ModelError, classical_regression, load_dataset
+from waistats import generalize, load_dataset, reliability_by_study
+from waistats.datasets.simulated_studies import simulate_hanson_study
+from waistats.rg.classic import beside_original, simulated_coefficients, truth_beside
 
 
-def test_regression_is_ordinary_least_squares():
-    table = load_dataset("mibs")
-    out = classical_regression(table, "~ year + n")
-    X = np.column_stack([np.ones(33), table["year"], table["n"]]).astype(float)
-    y = table["estimate"].to_numpy()
-    beta = np.linalg.lstsq(X, y, rcond=None)[0]
-    frame = out.to_frame()
-    np.testing.assert_allclose(frame["estimate"], beta, rtol=1e-8)
-    fitted = X @ beta
-    r2 = 100 * np.corrcoef(fitted, y)[0, 1] ** 2
-    assert out.r2 == pytest.approx(r2)
-    structure = np.corrcoef(fitted, X[:, 1])[0, 1]
-    assert frame["structure"][1] == pytest.approx(structure)
-    assert frame["standardized"][1] == pytest.approx(beta[1] * X[:, 1].std() / y.std())
-    # HC3: residuals divided by 1 - leverage
-    bread = np.linalg.inv(X.T @ X)
-    hat = np.einsum("ij,jk,ik->i", X, bread, X)
-    e = (y - fitted) / (1 - hat)
-    cov = bread @ (X.T * e**2) @ X @ bread
-    np.testing.assert_allclose(frame["se"], np.sqrt(np.diag(cov)), rtol=1e-6)
+@pytest.fixture(scope="module")
+def simulation():
+    return simulate_hanson_study()
 
 
-def test_weighted_regression_and_missing():
-    table = load_dataset("mibs")
-    table.loc[0, "year"] = np.nan
-    out = classical_regression(table, "~ year", weights="n")
-    assert (out.k, out.n_dropped) == (32, 1)
-    assert "1 coefficient with missing predictors" in str(out)
-    used = table.dropna(subset=["year"])
-    expected = np.polyfit(used["year"], used["estimate"], 1, w=np.sqrt(used["n"]))
-    assert out.to_frame()["estimate"][1] == pytest.approx(expected[0], rel=1e-6)
-    with pytest.raises((DataError, ModelError)):
-        classical_regression(table, "~ nothing")
+@pytest.fixture(scope="module")
+def table(simulation):
+    return simulated_coefficients(simulation)
+
+
+def test_coefficients_are_those_of_the_responses(simulation, table):
+    assert (table["provenance"] == "SIMULATED").all()
+    assert table["coefficient_id"].is_unique
+    name, frame = next(iter(simulation.frames.items()))
+    form = str(frame["instrument"].iloc[0])
+    own = reliability_by_study(
+        frame, study="study_id", instrument=form, scales=simulation.scales[name]
+    )
+    assert list(table["estimate"].head(len(own))) == list(own["estimate"])
+    assert len(table) == 67
+
+
+def test_each_cell_stands_beside_the_truth_it_was_drawn_from(simulation, table):
+    beside = truth_beside(generalize(table), simulation)
+    keys = ["instrument", "rater", "scale"]
+    truth = simulation.cells.set_index(keys)["estimate"]
+    found = beside.set_index(keys)
+    assert (found["truth"] == truth.reindex(found.index)).all()
+    within = found["truth"].between(found["ci_low"], found["ci_high"])
+    assert (found["covered"] == within).all()
+    assert (found["provenance"] == "SIMULATED").all()
+
+
+def test_facts_of_the_original_stand_beside_the_counts_of_this_table():
+    facts = beside_original(generalize(load_dataset("wai"))).set_index("fact")
+    original = load_dataset("hanson2002").set_index("fact")["value"]
+    assert facts.loc["versions of the WAI", "original"] == original["n_versions"]
+    wai = load_dataset("wai")
+    alphas = wai[wai["coefficient_type"] == "alpha"]
+    valued = pd.to_numeric(alphas["estimate"], errors="coerce").notna()
+    row = facts.loc["internal consistency estimates with a value"]
+    assert row["here"] == str(valued.sum())
+    mode = alphas.loc[valued, "estimate"].astype(float).round(2).mode()
+    shown = facts.loc["modal reliability", "here"].split(", ")
+    assert shown == [f"{value:.2f}".lstrip("0") for value in mode]
