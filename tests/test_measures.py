@@ -106,10 +106,14 @@ def test_other_kinds_need_their_own_variance():
     lost = frame.assign(se=np.nan, ci_low=np.nan)
     aside = effect_sizes(lost)
     assert list(aside["yi"].isna()) == [True, True, False]
-    assert aside["reason"][0].startswith(
-        "the sampling variance of an omega_total needs"
+    assert aside["reason"][0] == (
+        "sampling variance unknown: a standard error, confidence limits, or the "
+        "loadings of its items would settle it"
     )
-    assert "icc_form and n_raters" in aside["reason"][1]
+    assert aside["reason"][1].endswith(
+        "confidence limits, or the form of the ICC (such as ICC(3,k)) and the number of "
+        "raters would settle it"
+    )
     assert aside["reason"][2] == ""
 
 

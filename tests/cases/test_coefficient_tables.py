@@ -112,7 +112,9 @@ def test_a_bare_omega_and_icc_are_set_aside(tmp_path, capsys):
     assert code == 0
     assert "Excluded because" in said
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert "the sampling variance of an omega_total needs se" in page
+    assert (
+        "sampling variance unknown: a standard error, confidence limits, or the" in page
+    )
 
 
 def test_an_icc_with_its_form_gets_the_variance_of_its_law():

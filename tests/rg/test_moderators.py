@@ -8,7 +8,7 @@ import pytest
 
 from waistats import effect_sizes, fit_meta, generalize, load_dataset
 from waistats.meta._verdict import verdict
-from waistats.rg.moderators import alone_decides, screen_moderators
+from waistats.rg.moderators import alone_decides, level_counts, screen_moderators
 
 CASES = Path(__file__).parents[1] / "cases"
 
@@ -132,3 +132,15 @@ def test_the_estimator_named_is_the_one_used():
     assert study.overall.method == "REML"
     assert any("PM is an estimator of one level" in n for n in study.pooled.notes)
     assert "PM is an estimator of one level" in str(study)
+
+
+def test_values_with_digits_are_told_from_their_counts():
+    used = pd.DataFrame(
+        {
+            "study_id": list("ABC"),
+            "session": ["3", "after 3rd consultation", "3"],
+            "setting": ["inpatient", "outpatient", None],
+        }
+    )
+    assert level_counts(used, "session") == "“3” 2, “after 3rd consultation” 1"
+    assert level_counts(used, "setting") == "inpatient 1, outpatient 1"

@@ -5,7 +5,7 @@ whether it may be pooled, and why not.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -291,7 +291,6 @@ def status_of(table: pd.DataFrame) -> RowStatus:
     status, decision = _folded(table, "status"), _folded(table, "screening_decision")
     source = texts_of(table, "induced_source_doi")
     numbers = {name: numbers_of(table, name) for name in ("estimate", "n", "n_items")}
-    kinds = kinds_of(table)
     quoted = _where(said, lambda text: text in INDUCED)
     quoted |= _where(status, lambda text: text.startswith(_QUOTED))
     excused = _where(status, lambda text: text not in ("", "poolable"))
@@ -301,6 +300,7 @@ def status_of(table: pd.DataFrame) -> RowStatus:
     there = np.all([np.isfinite(x) for x in numbers.values()], axis=0)
     poolable = claimed & there & variance_known(table)
     reason = np.full(len(table), "", dtype=object)
+    bare: list[int] = []
     for i in np.flatnonzero(~poolable).tolist():
         blank = [name for name, x in numbers.items() if not np.isfinite(x[i])]
         if given[i]:
@@ -315,7 +315,9 @@ def status_of(table: pd.DataFrame) -> RowStatus:
         elif blank:
             reason[i] = f"no {' and '.join(blank)}"
         else:
-            reason[i] = unknown_variance(str(kinds[i]))
+            bare.append(i)
+    for i, words in unknown_variance(table, bare).items():
+        reason[i] = words
     return RowStatus(own=own, claimed=claimed, poolable=poolable, reason=reason)
 
 
@@ -332,15 +334,36 @@ def _where(texts: list[str], holds: Callable[[str], bool]) -> BoolArray:
     return np.array([known[text] for text in texts], dtype=bool)
 
 
-def unknown_variance(kind: str) -> str:
-    """Return why a coefficient of a kind has no sampling variance."""
-    needs = "se, or ci_low and ci_high"
-    if kind == "icc":
-        needs += ", or icc_form and n_raters"
-    elif kind.startswith("omega"):
-        needs += ", or loadings"
-    article = "an" if kind[:1] in "aeiou" else "a"
-    return f"the sampling variance of {article} {kind} needs {needs}"
+def unknown_variance(table: pd.DataFrame, rows: Iterable[int]) -> dict[int, str]:
+    """Return why coefficients have no sampling variance, and what would settle it."""
+    kinds, forms = kinds_of(table), texts_of(table, "icc_form")
+    loadings, raters = texts_of(table, "loadings"), _raters(table)
+    said = {}
+    for i in rows:
+        needs, more = ["a standard error", "confidence limits"], ""
+        if kinds[i] == "icc":
+            lacking = []
+            if icc_form(forms[i]) not in ICC_FORMS:
+                lacking.append("the form of the ICC (such as ICC(3,k))")
+            if not raters[i] >= 2:
+                lacking.append("the number of raters")
+            needs += [" and ".join(lacking)] if lacking else []
+        elif str(kinds[i]).startswith("omega"):
+            if loadings[i]:
+                more = " (the loadings given are not those of this omega)"
+            else:
+                needs.append("the loadings of its items")
+        several = ", ".join(needs[:-1]) + ("," if len(needs) > 2 else "")
+        said[i] = (
+            f"sampling variance unknown{more}: {several} or {needs[-1]} would settle it"
+        )
+    return said
+
+
+def _raters(table: pd.DataFrame) -> FloatArray:
+    """Return the raters of each ICC; NaN where it is not known."""
+    raters = numbers_of(table, "n_raters")
+    return np.where(np.isfinite(raters), raters, numbers_of(table, "n_raters_per_unit"))
 
 
 def variance_known(table: pd.DataFrame) -> BoolArray:
@@ -370,9 +393,7 @@ def published_variance(table: pd.DataFrame) -> tuple[FloatArray, BoolArray]:
     variance, of_log = np.full(size, np.nan), np.zeros(size, dtype=bool)
     kinds, a, n = kinds_of(table), numbers_of(table, "estimate"), numbers_of(table, "n")
     forms, loadings = texts_of(table, "icc_form"), texts_of(table, "loadings")
-    raters = numbers_of(table, "n_raters")
-    per_unit = numbers_of(table, "n_raters_per_unit")
-    raters = np.where(np.isfinite(raters), raters, per_unit)
+    raters = _raters(table)
     for i in range(size):
         if not (np.isfinite(a[i]) and n[i] > 3 and -1 < a[i] < 1):
             continue

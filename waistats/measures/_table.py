@@ -209,9 +209,9 @@ def effect_sizes(
             "or 'ci_low' and 'ci_high', or use variance='formula'."
         )
     reason = status.reason
-    for i in np.flatnonzero(lost):
-        # a coefficient of unknown variance is excluded, never a stop
-        reason[i] = reason[i] or unknown_variance(str(kinds[i]))
+    # a coefficient of unknown variance is excluded, never a stop
+    for i, words in unknown_variance(table, np.flatnonzero(lost).tolist()).items():
+        reason[i] = reason[i] or words
     use = claimed & ~lost
     if bias != "none":
         yi = yi - np.where(is_alpha, bonett_bias(n, m, bias), 0.0)

@@ -232,7 +232,12 @@ def level_counts(used: pd.DataFrame, name: str) -> str:
     studies = there.groupby(there[name].astype(str))["study_id"].nunique()
     if len(studies) < 2:
         return ""
-    return listing(f"{level} {count}" for level, count in studies.items())
+    # a count after a value that has digits would be read as part of it
+    quoted = any(sign.isdigit() for level in studies.index for sign in str(level))
+    return listing(
+        f"“{level}” {count}" if quoted else f"{level} {count}"
+        for level, count in studies.items()
+    )
 
 
 def _screen_one(
