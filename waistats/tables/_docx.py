@@ -222,10 +222,12 @@ def _points(spec: TableSpec, room: float) -> float:
     """Return the size of a table's text."""
     if any(spec.long):
         return next(size for many, size in _POINTS if len(spec.columns) > many)
-    for size in _SIZES[:-1]:
-        if sum(_least(spec, size)[0]) <= room:
+    for size in _SIZES:
+        least, wanted = _least(spec, size)
+        # words may go on in a second line, not in a fourth
+        if sum(least) + sum(wanted) / 2 <= room:
             return size
-    return _SIZES[-1]
+    return next((s for s in _SIZES[3:] if sum(_least(spec, s)[0]) <= room), _SIZES[-1])
 
 
 def _widths(spec: TableSpec, room: float, points: float) -> list[float]:
@@ -243,11 +245,11 @@ def _widths(spec: TableSpec, room: float, points: float) -> list[float]:
 
 def _least(spec: TableSpec, points: float) -> tuple[list[float], list[float]]:
     """Return the cm that each column needs, and what it would take more."""
-    # of the widest usual serif, should the document's own font not be there
-    letter = 0.62 * points / 72 * 2.54
     least, wanted = [], []
     rows = spec.rows(typeset=True)
     for j, column in enumerate(spec.columns):
+        # numbers in the widest usual serif, should the document's own font not be there
+        letter = (0.62 if column.numeric else 0.54) * points / 72 * 2.54
         texts = [row[j] for row in rows]
         parts = [word[:_WORD] for text in texts for word in text.split()]
         if column.numeric:

@@ -297,10 +297,13 @@ def multiverse(result: Multiverse, *, title: str = "Which Choices Matter") -> Ta
 
 
 def _option(frame: pd.DataFrame, end: str) -> list[str]:
-    rows = zip(frame["choice"], frame[end], frame[f"{end}_mean"], strict=True)
+    # three decimals, four where three do not tell the ends apart
+    ends = zip(frame["low_mean"], frame["high_mean"], strict=True)
+    digits = [4 if coefficient(a, 3) == coefficient(b, 3) else 3 for a, b in ends]
+    rows = zip(frame["choice"], frame[end], frame[f"{end}_mean"], digits, strict=True)
     return [
-        f"{option_words(str(choice), str(name))}: {coefficient(mean, 3)}"
-        for choice, name, mean in rows
+        f"{option_words(str(choice), str(name))}: {coefficient(mean, many)}"
+        for choice, name, mean, many in rows
     ]
 
 
