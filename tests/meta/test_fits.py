@@ -115,7 +115,7 @@ def counted(monkeypatch):
         lambda given: batches_of(given[0]),
     )
     count("waistats.measures._table", "effect_sizes", digest)
-    count("waistats.meta.heterogeneity", "profile_Q", digest)
+    count("waistats.meta._heterogeneity", "profile_Q", digest)
     count("waistats.meta._prediction", "predictive", digest)
     for kind in ("_single", "_several"):
         count("waistats.sensitivity._power", kind, literature)
