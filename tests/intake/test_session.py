@@ -12,6 +12,7 @@ from numbered_items import numbered
 import waistats as ws
 from waistats.cli import main
 from waistats.errors import DataError, ModelError
+from waistats.intake.recognize import long_form
 from waistats.intake.session import begin
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -181,3 +182,81 @@ def test_other_answers_after_a_gap_are_no_items_and_it_is_said(tmp_path):
     assert any(
         "wai10, after a gap in the numbers and with other" in d for d in decisions
     )
+
+
+def long_table():
+    """SIMULATED answers of 40 people in two clinics, one row an answer."""
+    rng = np.random.default_rng(4)
+    answers = rng.normal(4, 1, (40, 1)) + rng.normal(0, 1, (40, 6))
+    names = [f"wai{i}" for i in range(1, 7)]
+    wide = pd.DataFrame(np.clip(np.round(answers), 1, 7).astype(int), columns=names)
+    wide.insert(0, "clinic", np.repeat(["A", "B"], 20))
+    wide.insert(0, "id", range(40))
+    return wide, wide.melt(["id", "clinic"], var_name="item", value_name="answer")
+
+
+def test_one_row_an_answer_is_recognized(tmp_path, capsys):
+    wide, long = long_table()
+    long.to_csv(tmp_path / "long.csv", index=False)
+    session = begin(tmp_path / "long.csv")
+    assert session.reading == {"person": "id", "item": "item", "value": "answer"}
+    found = session.outcome()
+    assert found.question is None
+    assert "One row is one answer: item names the item" in found.decisions[0].text
+    expected = ws.reliability_by_study(wide, study="clinic", items="wai")
+    np.testing.assert_allclose(session.run()["estimate"], expected["estimate"])
+    # the calls shown give the same
+    (command,) = session.commands()
+    _, name, file, *options = shlex.split(command)
+    output = ["--output", str(tmp_path / "o")]
+    assert main([name, str(tmp_path / file), *options, *output]) == 0
+    table = ws.read_coefficients(tmp_path / "o" / "coefficients.csv")
+    np.testing.assert_allclose(table["estimate"], expected["estimate"])
+
+
+def test_persons_of_a_long_table_are_named_by_as_few_columns_as_can_be():
+    _, long = long_table()
+    assert long_form(long).person == ("id",)
+    # ids that start anew in each clinic, items by their numbers
+    long["id"] = long["id"] % 20
+    long["item"] = long["item"].str[3:].astype(int)
+    found = long_form(long)
+    assert (set(found.person), found.item) == ({"id", "clinic"}, "item")
+    assert long_form(long.assign(answer=1, item="wai1")) is None
+    assert long_form(pd.concat([long, long])) is None
+
+
+def test_check_and_alpha_know_one_row_an_answer(tmp_path, capsys):
+    _, long = long_table()
+    path = tmp_path / "long.csv"
+    long.to_csv(path, index=False)
+    assert main(["check", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "Read as one row an answer: --person id --item item --value answer" in said
+    assert "40 rows, 6 items" in said
+    assert main(["check", str(path), "--study", "clinic"]) == 0
+    assert "2 studies" in capsys.readouterr().out
+    assert main(["alpha", str(path), "--study", "clinic"]) == 2
+    said = capsys.readouterr().err
+    assert "give --person id --item item --value answer instead" in said
+
+
+def test_the_sheet_of_the_answers_is_named_everywhere(tmp_path, capsys):
+    wide, _ = long_table()
+    path = tmp_path / "book.xlsx"
+    with pd.ExcelWriter(path) as book:
+        pd.DataFrame({"README": ["x"]}).to_excel(book, sheet_name="About", index=False)
+        wide.to_excel(book, sheet_name="Data", index=False)
+    for command in (
+        ["check"],
+        ["check", "--study", "clinic"],
+        ["start"],
+        ["alpha", "--study", "clinic", "--items", "wai"],
+        ["items", "--items", "wai"],
+        ["summarize", "--study", "clinic", "--items", "wai", "--output", "s.json"],
+    ):
+        name, *options = command
+        assert main([name, str(path), *options]) == 2
+        said = capsys.readouterr().err
+        assert "Sheet 'Data' holds answers: choose it with --sheet Data." in said, said
+    assert main(["check", str(path), "--sheet", "Data"]) == 0

@@ -147,3 +147,56 @@ def test_further_sheets_with_the_same_columns_are_named(tmp_path):
     (note,) = read.attrs["notes"]
     assert "sheet '2023' was read; sheets '2024', '2025' have the same columns" in note
     assert "notes" not in read_responses(tmp_path / "years.xlsx", sheet="2024").attrs
+
+
+def cover_and_answers(path, cover):
+    answers = {
+        "site": ["A", "A", "B", "B"],
+        **{f"q{i}": [1, 2, 3, i] for i in (1, 2, 3)},
+    }
+    with pd.ExcelWriter(path) as book:
+        cover.to_excel(book, sheet_name="Read me", index=False)
+        pd.DataFrame(answers).to_excel(book, sheet_name="Answers 2024", index=False)
+    return path
+
+
+COVERS = {
+    "words": pd.DataFrame({"README": ["Answers of two clinics.", "1 = never"]}),
+    "codebook": pd.DataFrame(
+        {"variable": ["site", "q1"], "low": [None, 1], "high": [None, 5]}
+    ),
+    "ragged": pd.DataFrame([["Contact", ""], ["", "see below"]], columns=["x", " "]),
+}
+
+
+@pytest.mark.parametrize("cover", COVERS.values(), ids=COVERS)
+def test_the_sheet_of_the_answers_is_named(tmp_path, cover):
+    path = cover_and_answers(tmp_path / "book.xlsx", cover)
+    there = (
+        r"Sheet 'Answers 2024' holds answers: choose it with sheet=\"Answers 2024\"\.$"
+    )
+    with pytest.raises(DataError, match=there):
+        read_responses(path)
+    with pytest.raises(DataError, match=there):
+        read_responses(path, items=["q1", "q3"])
+    with pytest.raises(DataError, match=there):
+        reliability_by_study(path, study="site", items=["q1", "q2"])
+    assert len(read_responses(path, sheet="Answers 2024")) == 4
+
+
+def test_a_cover_sheet_can_be_read_by_its_name(tmp_path):
+    path = cover_and_answers(tmp_path / "book.xlsx", COVERS["words"])
+    assert list(read_responses(path, sheet="Read me")) == ["README"]
+    with pytest.raises(
+        DataError, match=r"has no numbered items\. Sheet 'Answers 2024'"
+    ):
+        # no sheet has this column
+        reliability_by_study(path, study="clinic", items=["q1", "q2"])
+
+
+def test_no_other_sheet_is_named_where_the_first_has_answers(tmp_path):
+    with pd.ExcelWriter(tmp_path / "book.xlsx") as book:
+        for name, prefix in (("client", "C"), ("other", "T")):
+            frame = pd.DataFrame({"site": ["A", "B"], f"{prefix}1": 1, f"{prefix}2": 2})
+            frame.to_excel(book, sheet_name=name, index=False)
+    assert "C1" in read_responses(tmp_path / "book.xlsx")

@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 import sys
 import threading
 import time
@@ -71,6 +72,136 @@ def test_no_format_is_forgotten():
     formats = [form.endings for form in FORMATS if not form.optional]
     lost = [ends for ends in formats if not {*WRITERS, *UNWRITTEN} & set(ends)]
     assert lost == []
+
+
+def record(kind: int, data: bytes = b"") -> bytes:
+    """Return a record of a binary workbook."""
+    head = bytes([kind]) if kind < 128 else bytes([kind & 127 | 128, kind >> 7])
+    size, left = b"", len(data)
+    while left > 127:
+        size, left = size + bytes([left & 127 | 128]), left >> 7
+    return head + size + bytes([left]) + data
+
+
+def wide_text(text: str) -> bytes:
+    return struct.pack("<I", len(text)) + text.encode("utf-16-le")
+
+
+def binary_sheet(cells: dict[tuple[int, int], str | float]) -> bytes:
+    """Return a sheet of an .xlsb file, of cells by row and column."""
+    parts = [record(129), record(148, struct.pack("<4I", 0, 0, 0, 0)), record(145)]
+    for row in sorted({row for row, _ in cells}):
+        parts.append(record(0, struct.pack("<IIHHBI", row, 0, 300, 0, 0, 0)))
+        for (_, column), cell in (item for item in cells.items() if item[0][0] == row):
+            at = struct.pack("<II", column, 0)
+            parts.append(
+                record(6, at + wide_text(cell))
+                if isinstance(cell, str)
+                else record(5, at + struct.pack("<d", cell))
+            )
+    return b"".join([*parts, record(146), record(130)])
+
+
+def binary_workbook(path, **sheets: bytes) -> None:
+    """Write an .xlsb file, put together by hand."""
+    numbered = list(enumerate(sheets.items(), start=1))
+    listed = b"".join(
+        record(156, struct.pack("<II", 0, i) + wide_text(f"rId{i}") + wide_text(name))
+        for i, (name, _) in numbered
+    )
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    links = "".join(
+        f'<Relationship Id="rId{i}" Type="{office}/worksheet" '
+        f'Target="worksheets/sheet{i}.bin"/>'
+        for i, _ in numbered
+    )
+    package = "http://schemas.openxmlformats.org/package/2006"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "[Content_Types].xml", f'<Types xmlns="{package}/content-types"/>'
+        )
+        archive.writestr(
+            "xl/_rels/workbook.bin.rels",
+            f'<Relationships xmlns="{package}/relationships">{links}</Relationships>',
+        )
+        archive.writestr(
+            "xl/workbook.bin",
+            record(131) + record(143) + listed + record(144) + record(132),
+        )
+        for i, (_, content) in numbered:
+            archive.writestr(f"xl/worksheets/sheet{i}.bin", content)
+
+
+def cells_of(frame: pd.DataFrame) -> dict[tuple[int, int], str | float]:
+    rows = [list(frame), *frame.to_numpy().tolist()]
+    return {(i, j): cell for i, row in enumerate(rows) for j, cell in enumerate(row)}
+
+
+class TestBinaryWorkbooks:
+    @pytest.fixture(autouse=True)
+    def _needs_its_reader(self):
+        pytest.importorskip("python_calamine")
+
+    def test_are_read(self, tmp_path):
+        path = tmp_path / "a.xlsb"
+        note = binary_sheet({(0, 0): "README", (1, 0): "see the other sheet"})
+        binary_workbook(path, S=binary_sheet(cells_of(FRAME)), About=note)
+        pd.testing.assert_frame_equal(read_responses(path), FRAME, check_dtype=False)
+        binary_workbook(path, About=note, S=binary_sheet(cells_of(FRAME)))
+        with pytest.raises(DataError, match=r"Sheet 'S' holds answers: choose it with"):
+            read_responses(path)
+
+    def test_a_far_cell_takes_no_room(self, tmp_path):
+        """The reader of such files made room for 17 billion cells, and was ended."""
+        path = tmp_path / "a.xlsb"
+        far = {**cells_of(FRAME), (1_048_575, 16_383): 1.0}
+        binary_workbook(path, S=binary_sheet(far))
+        with pytest.raises(DataError, match=r"claims 1,048,576 rows and 16,384 col"):
+            read_responses(path)
+        for place in ((5_000_000, 1), (3, 20_000)):
+            binary_workbook(path, S=binary_sheet({**cells_of(FRAME), place: 1.0}))
+            with pytest.raises(DataError, match=r"cannot be read as an \.xlsb file"):
+                read_responses(path)
+
+    def test_damaged_ones_are_refused(self, tmp_path):
+        path = tmp_path / "a.xlsb"
+        binary_workbook(path, S=binary_sheet(cells_of(FRAME)))
+        content = path.read_bytes()
+        rng = np.random.default_rng(3)
+        for _ in range(40):
+            hurt = bytearray(content)
+            for at in rng.integers(0, len(hurt), 30):
+                hurt[at] = rng.integers(0, 256)
+            path.write_bytes(hurt)
+            with pytest.raises(DataError):
+                read_responses(path)
+        whole = binary_sheet(cells_of(FRAME))
+        for end in range(10, len(whole), 7):
+            binary_workbook(path, S=whole[:end])
+            try:
+                read = read_responses(path)
+            except DataError:
+                continue
+            # cut between records: what is left is a sheet
+            assert set(read) <= set(FRAME)
+        path.write_bytes(content[: len(content) // 2])
+        with pytest.raises(DataError, match=r"may be damaged or encrypted: open it in"):
+            read_responses(path)
+
+
+def test_a_cut_transport_file_is_refused(tmp_path):
+    """Fewer people are no table: the last record of a whole file is filled up."""
+    path = tmp_path / "a.xpt"
+    pyreadstat.write_xport(pd.concat([FRAME] * 20), path)
+    content = path.read_bytes()
+    assert len(read_responses(path)) == 100
+    for end in range(700, len(content), 97):
+        if end % 80:
+            path.write_bytes(content[:end])
+            with pytest.raises(
+                DataError, match=r"SAS transport file\. It may be damag"
+            ):
+                read_responses(path)
 
 
 def test_open_documents_are_read(tmp_path):

@@ -235,7 +235,7 @@ def test_wrong_column_names_are_refused(tmp_path, columns, match):
         ("studys.csv", r"no such file \(did you mean 'studies.csv'\?\)"),
         ("absent/a.csv", "neither the file nor its folder"),
         (".", "is a folder"),
-        ("old.xls", r"'.xls' cannot be read. Save it as .xlsx"),
+        ("old.xls", r"cannot be read as an .xls file|'.xls' cannot be read. Save it"),
         ("a.jpeg", "'.jpeg' cannot be read. Save it as one of"),
         ("a\0b.csv", "no such file|cannot be opened"),
         ("x" * 5000, "cannot be opened"),

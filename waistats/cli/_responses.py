@@ -239,7 +239,9 @@ def listed_notes(notes: Sequence[str]) -> str:
 
 def items_missing(file: Path, given: Typed) -> DataError:
     """Return what to say where neither items nor a form are named, with what is seen."""
+    from waistats._caller import option
     from waistats.instruments.scoring import numbered_sets
+    from waistats.intake.recognize import long_form
 
     start = "Give --items or --instrument"
     if not Path(file).is_file():
@@ -250,6 +252,11 @@ def items_missing(file: Path, given: Typed) -> DataError:
         first, last = columns[0], columns[-1]
         seen = f"--items {first}-{last}"
         told.append(f"{seen} (not {listing(gap)}, after a gap)" if gap else seen)
+    if (long := long_form(responses)) is not None:
+        typed = " ".join(option(name, of) for name, of in long.options.items())
+        return DataError(
+            f"{start}. {file} looks like one row an answer; give {typed} instead."
+        )
     if told:
         return DataError(f"{start}. Columns that look like items: {'; '.join(told)}.")
     return DataError(f"{start}. The columns are {listing(responses.columns, 20)}.")

@@ -48,7 +48,10 @@ def _check(file: Path, columns: list[str] | None, given: Typed) -> None:
     if not columns and (given.options or kind == "responses"):
         _check_responses(file, answers, given)
     else:
-        _check_coefficients(file, columns, given, known=kind != "unknown")
+        unread = answers if kind == "unread" else None
+        _check_coefficients(
+            file, columns, given, known=kind != "unknown", unread=unread
+        )
 
 
 def _called(file: Path) -> str:
@@ -56,22 +59,33 @@ def _called(file: Path) -> str:
 
 
 def _kind(file: Path, given: Typed) -> tuple[str, Any]:
-    """Return what a file holds: responses, coefficients or unknown; and its frame."""
-    from waistats.errors import WaistatsError
-    from waistats.intake.recognize import kind_of
+    """Return what a file holds, and its frame.
+
+    That is responses, coefficients or unknown; or unread, and why it is no file of
+    answers. For one row an answer the options that read it are added.
+    """
+    from waistats._caller import option
+    from waistats.errors import WaistatsError, visible
+    from waistats.intake.recognize import kind_of, long_form
 
     try:
         read = read_file(file, given)
+        if "item" not in given.options and (long := long_form(read)) is not None:
+            given.options.update({**long.options, **given.options})
+            typed = " ".join(option(name, of) for name, of in long.options.items())
+            print(visible(f"Read as one row an answer: {typed}"))
+            return "responses", read
         return kind_of(read), read
-    except WaistatsError:
-        # the check of coefficients says what cannot be read
-        return "coefficients", None
+    except WaistatsError as error:
+        return "unread", error
 
 
 def _check_responses(file: Path, answers: Any, given: Typed) -> None:
     from waistats.errors import visible
     from waistats.reliability.inspect import inspect_responses
 
+    if isinstance(answers, Exception):
+        raise answers
     if answers is None:
         answers = read_file(file, given)  # which says why it cannot be read
     found = inspect_responses(answers, **given.options)
@@ -84,17 +98,30 @@ def _check_responses(file: Path, answers: Any, given: Typed) -> None:
 
 
 def _check_coefficients(
-    file: Path, columns: list[str] | None, given: Typed, *, known: bool
+    file: Path,
+    columns: list[str] | None,
+    given: Typed,
+    *,
+    known: bool,
+    unread: Exception | None,
 ) -> None:
     from waistats._format import counted
-    from waistats.errors import visible
+    from waistats.errors import DataError, visible
     from waistats.io.check import check_coefficients
     from waistats.measures import REQUIRED
 
     reading = {k: v for k, v in given.reading.items() if k != "labels"}
-    found = check_coefficients(file, columns=pairs_of(columns), **reading)
-    if not known and _lacks(found) == len(REQUIRED):
-        _refuse_unknown(file, found)
+    try:
+        found = check_coefficients(file, columns=pairs_of(columns), **reading)
+    except DataError as error:
+        if unread is not None and str(unread).startswith(str(error)):
+            raise unread from None  # names the sheet of the answers as well
+        raise
+    if _lacks(found) == len(REQUIRED):
+        if unread is not None:
+            raise unread
+        if not known:
+            _refuse_unknown(file, found)
     for _, row in found.iterrows():
         said = f"{row['severity']}: {row['where']}: {row['finding']}. {row['advice']}"
         print(visible(said))

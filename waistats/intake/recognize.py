@@ -7,6 +7,7 @@ study, the occasion, the person. Nothing is decided here.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from waistats.instruments._codes import CUSTOMARY, means_missing
 from waistats.instruments.forms import get_instrument
 from waistats.instruments.identification import identify_instrument
 from waistats.instruments.scoring import numbered_sets
+from waistats.io._long import LongColumns
 from waistats.reliability.by_study._respondents import looks_like_person
 
 _COEFFICIENTS = re.compile(
@@ -35,6 +37,17 @@ _OCCASION = re.compile(
     r"|number|name))?$",
     re.I,
 )
+_ITEM = re.compile(
+    r"(^|[_.\W])(item|question|frage|variable|var|q)s?([_.\W]?(id|no|nr|number|name))?$",
+    re.I,
+)
+_ANSWER = re.compile(
+    r"(^|[_.\W])(answer|value|response|score|rating|antwort|wert|resp)s?"
+    r"([_.\W]?(value|code|num))?$",
+    re.I,
+)
+# columns that are tried as the names of persons
+_MOST_KEYS = 8
 _RATER = {
     "client": r"c|cl|client|pat|patient|p|k|klient|cf",
     "therapist": r"t|th|ther|therapist|counsel\w*|tf|therapeut",
@@ -175,6 +188,56 @@ def kind_of(responses: pd.DataFrame) -> str:
     if _item_sets(responses) or _few_items(responses):
         return "responses"
     return "unknown"
+
+
+def long_form(responses: pd.DataFrame) -> LongColumns | None:
+    """Return the columns of a table with one row per answer; None for other tables.
+
+    A column holds the names of items (``wai1``, ``wai2``, ...) or their numbers, one
+    holds answers, and no person, named by as few columns as can be, answers an item
+    twice.
+    """
+    if kind_of(responses) != "unknown":
+        return None
+    names = [str(name) for name in responses.columns]
+    cells = {
+        name: responses[column]
+        for name, column in zip(names, responses.columns, strict=True)
+    }
+    for item in (name for name in names if _names_items(name, cells[name])):
+        others = [name for name in names if name != item]
+        values = [name for name in others if _ANSWER.search(name)]
+        for value in values:
+            keys = [name for name in others if name not in values]
+            if (person := _person_of(keys, cells, item)) is not None:
+                return LongColumns(person=person, item=item, value=value)
+    return None
+
+
+def _names_items(name: str, cells: "pd.Series[object]") -> bool:
+    """Return whether a column holds names or numbers of items, each many times."""
+    found = cells.dropna().unique()
+    if not 3 <= len(found) <= len(cells) / 2:
+        return False
+    if not pd.api.types.is_numeric_dtype(cells):
+        return any(len(run) >= 3 for run, _ in numbered_sets(found))
+    numbers = sorted(float(one) for one in found)
+    return bool(_ITEM.search(name)) and numbers == list(range(1, len(found) + 1))
+
+
+def _person_of(
+    names: Sequence[str], cells: Mapping[str, "pd.Series[object]"], item: str
+) -> tuple[str, ...] | None:
+    """Return the fewest columns with which no item is answered twice."""
+    first = [name for name in names if looks_like_person(name, cells[name])]
+    order = [*first, *(name for name in names if name not in first)]
+    for size in (1, 2, 3):
+        for keys in combinations(order[:_MOST_KEYS], size):
+            frame = pd.DataFrame({name: cells[name] for name in (*keys, item)})
+            people = len(frame.drop_duplicates(list(keys)))
+            if people < len(frame) / 2 and not frame.duplicated().any():
+                return keys
+    return None
 
 
 def _few_items(responses: pd.DataFrame) -> bool:

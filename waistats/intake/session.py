@@ -30,7 +30,13 @@ from waistats.intake._questions import (
     reversal_question,
     who_answered,
 )
-from waistats.intake.recognize import ItemSet, Recognized, in_order, recognize
+from waistats.intake.recognize import (
+    ItemSet,
+    Recognized,
+    in_order,
+    long_form,
+    recognize,
+)
 from waistats.io.readers import read_responses
 from waistats.reliability.by_study.api import reliability_by_study
 from waistats.reliability.inspect import ResponsesInspection, inspect_responses
@@ -160,7 +166,7 @@ class Session:
         with calling(TERMINAL):
             words = [option(name, of) for name, of in self.reading.items()]
             for name in _CALL:
-                if name not in made:
+                if name not in made or name in self.reading:
                     continue
                 if name == "study" and self._alone:
                     words.insert(0, option("one_study", self.answers["study_name"]))
@@ -249,6 +255,8 @@ def begin(path: str | Path, **reading: Any) -> Session:
     given = {name: of for name, of in reading.items() if of is not None}
     responses = read_responses(path, **given)
     found = recognize(responses)
+    if "item" not in given and (long := long_form(responses)) is not None:
+        return begin(path, **given, **long.options)
     if found.kind == "unknown" or (found.kind == "responses" and not found.sets):
         raise DataError(
             f"{path}: no items were found: columns numbered from 1 under one prefix, "
@@ -271,6 +279,9 @@ class _Way:
         self.inspection: ResponsesInspection | None = None
         self.taken: list[ItemSet] = []
         self.extended = False
+        person = session.reading.get("person", [])
+        # of a file with one row per answer
+        self.people = [person] if isinstance(person, str) else person
 
     def walk(self) -> Outcome:
         question = None
@@ -288,8 +299,8 @@ class _Way:
 
     def steps(self) -> list[Callable[[], None]]:
         return [
-            *(self.words, self.items, self.form, self.study, self.person),
-            *(self.occasion, self.filter, self.gate),
+            *(self.layout, self.words, self.items, self.form, self.study),
+            *(self.person, self.occasion, self.filter, self.gate),
         ]
 
     def ask(self, question: Question) -> str:
@@ -302,6 +313,16 @@ class _Way:
 
     def decide(self, id: str, text: str, by: str = "data") -> None:
         self.decisions.append(Decision(id=id, text=text, by=by))
+
+    def layout(self) -> None:
+        if not self.people:
+            return
+        read = self.session.reading
+        self.decide(
+            "layout",
+            f"One row is one answer: {read['item']} names the item, {read['value']} "
+            f"holds the answer, {' and '.join(self.people)} the person.",
+        )
 
     def words(self) -> None:
         worded = [of for of in self.seen.sets if of.words]
@@ -422,6 +443,11 @@ class _Way:
             self.options["study"] = chosen
 
     def person(self) -> None:
+        if self.people:
+            named = [name for name in self.people if name != self.options["study"]]
+            if named:
+                self.options["person"] = named[0] if len(named) == 1 else named
+            return
         named = [c for c in self.seen.persons if c != self.options["study"]]
         if not named:
             return

@@ -14,7 +14,7 @@ from waistats._caller import command, option
 from waistats._files import check_file
 from waistats._frames import as_frame, is_frame
 from waistats._progress import Steps
-from waistats.errors import DataError, ModelError
+from waistats.errors import DataError, ModelError, listing
 from waistats.io._delimited import read_delimited
 from waistats.io._labelled import guarded, read_labelled
 from waistats.io._table import (
@@ -24,7 +24,7 @@ from waistats.io._table import (
     refuse_unwritable,
     with_missing_words,
 )
-from waistats.io._workbook import read_other_sheet, read_workbook
+from waistats.io._workbook import columns_of_sheets, read_other_sheet, read_workbook
 
 Source: TypeAlias = str | os.PathLike[str] | pd.DataFrame
 
@@ -247,6 +247,50 @@ def _read_stream(
     return replace(table, source=source)
 
 
+def sheets_with(
+    path: Source, what: str, wanted: Callable[[Sequence[object]], bool]
+) -> str:
+    """Return a sentence that names the sheets after the first that hold what is wanted.
+
+    Parameters
+    ----------
+    path : str, path or frame
+        As for `read_table`.
+    what : str
+        What the sheets hold, for the sentence.
+    wanted : callable
+        Names of columns -> whether they are those of what is looked for.
+
+    Returns
+    -------
+    str
+        Empty where there is no such sheet, and where the file is no workbook.
+    """
+    if not isinstance(path, str | os.PathLike):
+        return ""
+    if not (content := _workbook_content(os.fspath(path))):
+        return ""
+    columns = columns_of_sheets(content)
+    sheets = [name for name, names in columns.items() if wanted(names)]
+    if not sheets:
+        return ""
+    names, given = listing(map(repr, sheets)), option("sheet", sheets[0])
+    if len(sheets) > 1:
+        return f"Sheets {names} hold {what}: choose one, such as {given}."
+    return f"Sheet {names} holds {what}: choose it with {given}."
+
+
+def _workbook_content(name: str) -> bytes:
+    """Return the bytes of a workbook; nothing of other files."""
+    if name == STANDARD_INPUT:
+        content = _standard_input()
+        return content if content.startswith((_ZIP, _OLD_OFFICE)) else b""
+    form = _FORMAT_OF.get(Path(name).suffix.lower())
+    if form is None or not form.sheets or not Path(name).is_file():
+        return b""
+    return Path(name).read_bytes()
+
+
 def _holds_sums(path: Path) -> bool:
     """Return whether a file looks like one of `summarize_responses`."""
     with path.open("rb") as stream:
@@ -371,6 +415,7 @@ def _other_sheet(given: Given) -> RawTable:
 
 
 _ZIP = b"PK\x03\x04"
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 _SHEETS = {"sheets": True, "rows_above": True, "whole": True}
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".dat")
 PARQUET = (".parquet", ".pq")
@@ -389,7 +434,7 @@ FORMATS = (
     Format(
         (".xls",),
         _other_sheet,
-        [(b"\xd0\xcf\x11\xe0", ".xls")],
+        [(_OLD_OFFICE, ".xls")],
         optional=True,
         **_SHEETS,
     ),

@@ -29,6 +29,8 @@ _STATA_HEAD = re.compile(
 _LEAST_NAME = 33
 # Kinds whose cells are packed: a byte may hold several.
 _PACKED = (".zsav", ".sas7bdat")
+# a transport file is made of records of so many bytes, the last one filled with blanks
+_RECORD = 80
 
 
 def guarded(source: str, kind: str, read: Callable[[], Any]) -> Any:
@@ -74,6 +76,8 @@ def read_labelled(
     def read(encoding: str | None = encoding) -> Any:
         if _stata_variables(path) * _LEAST_NAME > path.stat().st_size:
             raise ValueError("more variables than the file can hold")
+        if kind == ".xpt" and path.stat().st_size % _RECORD:
+            raise ValueError("the last record is cut off")
         told: dict[str, Any] = {} if encoding is None else {"encoding": encoding}
         if kind not in (".xpt", ".por"):
             _, meta = reader(str(path), metadataonly=True, **told)

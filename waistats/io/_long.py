@@ -38,6 +38,12 @@ class LongColumns:
     item: str
     value: str
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that name these columns."""
+        person = self.person[0] if len(self.person) == 1 else list(self.person)
+        return {"person": person, "item": self.item, "value": self.value}
+
 
 def long_columns(
     person: str | Sequence[str] | None, item: str | None, value: str | None

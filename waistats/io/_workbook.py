@@ -21,6 +21,7 @@ from xml.parsers import expat
 from waistats._caller import option
 from waistats._format import counted
 from waistats.errors import DataError, listing, near
+from waistats.io._binary import extent
 from waistats.io._table import RawTable, table_of_cells
 
 # Beyond these a workbook holds formatting or a bomb, not coefficients or responses.
@@ -32,6 +33,8 @@ _DEEPEST = 100
 _MOST_EMPTY = 3_000_000
 _LEAST_FILLED = 0.02
 _MOST_ROWS = 1_048_576  # of any sheet
+# rows in which the names of columns are looked for
+_HEAD = 10
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _OFFICE = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _NO_BOOK = (
@@ -83,19 +86,17 @@ def read_other_sheet(
 ) -> RawTable:
     """Return one sheet of an .ods, .xls or .xlsb file, read by python-calamine."""
     kind = source[source.rfind(".") :].lower()
-    refusal = f"files ending {kind!r} cannot be read. Save it as .xlsx or .csv"
     try:
         import python_calamine
     except ImportError:
         raise DataError(
-            f"{source}: {refusal}, or install python-calamine (pip install "
-            "'waistats[spreadsheets]')."
+            f"{source}: files ending {kind!r} cannot be read. Save it as .xlsx or .csv, or "
+            "install python-calamine (pip install 'waistats[spreadsheets]')."
         ) from None
     try:
         if zipfile.is_zipfile(io.BytesIO(content)):
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                sizes = [part.file_size for part in archive.infolist()]
-            _refuse_large(source, sum(sizes))
+                _check_parts(source, archive)
         with _unheard():
             book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
             name = _sheet_name(source, list(book.sheet_names), sheet)
@@ -114,9 +115,60 @@ def read_other_sheet(
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
         raise DataError(
-            f"{source}: {refusal}: it may be damaged or encrypted."
+            f"{source}: cannot be read as an {kind} file. It may be damaged or encrypted: "
+            "open it in the program that made it and save it as .xlsx or .csv."
         ) from error
     return _table(source, name, rows, skip_rows)
+
+
+def _check_parts(source: str, archive: zipfile.ZipFile) -> None:
+    """Refuse what would be too large in memory, and parts that are damaged."""
+    _refuse_large(source, sum(part.file_size for part in archive.infolist()))
+    if (damaged := archive.testzip()) is not None:
+        raise ValueError(f"the checksum of {damaged} is wrong")
+    for name in archive.namelist():
+        if name.startswith("xl/worksheets/") and name.endswith(".bin"):
+            rows, columns = extent(archive.read(name))
+            if rows * columns > _MOST_CELLS:
+                raise DataError(_claims(source, Path(name).stem, rows, columns))
+
+
+def columns_of_sheets(content: bytes) -> dict[str, list[str]]:
+    """Return the names of columns of every sheet after the first that is shown.
+
+    The names are in the first row that has more than one filled cell. Nothing where the
+    file cannot be read: its reader says why.
+    """
+    try:
+        if zipfile.is_zipfile(io.BytesIO(content)):
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                if "xl/workbook.xml" in archive.namelist():
+                    return _columns_of_pages(content, archive)
+                _check_parts("", archive)
+        import python_calamine
+
+        with _unheard():
+            book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+            pages = [book.get_sheet_by_name(name) for name in book.sheet_names[1:]]
+            return {
+                str(page.name): _names(page.to_python(nrows=_HEAD))
+                for page in pages
+                if page.total_height * page.total_width <= _MOST_CELLS
+            }
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # panics of the library derive from it
+        return {}
+
+
+def _columns_of_pages(content: bytes, archive: zipfile.ZipFile) -> dict[str, list[str]]:
+    found = {}
+    for page in _pages("", archive)[1:]:
+        if archive.getinfo(page.path).file_size > _MOST_BYTES:
+            continue
+        facts = _scan("", archive, page)
+        found[page.name] = _names(_values("", content, page.name, facts, most=_HEAD))
+    return found
 
 
 @contextmanager
@@ -381,7 +433,7 @@ def _others(
     """Return a note that names further sheets with the same columns."""
     if sheet is not None or len(pages) < 2:
         return None
-    names = _names(rows)
+    names = set(_names(rows))
     alike = []
     for page in pages:
         if page.name == name or archive.getinfo(page.path).file_size > _MOST_BYTES:
@@ -389,7 +441,7 @@ def _others(
         facts = _scan(source, archive, page)
         if not facts.cells or facts.columns > 2 * len(names) + 10:
             continue
-        found = _names(_values(source, content, page.name, facts, most=5))
+        found = set(_names(_values(source, content, page.name, facts, most=5)))
         if found and len(names & found) >= max(2, 0.8 * len(names)):
             alike.append(repr(page.name))
     if not alike:
@@ -402,12 +454,13 @@ def _others(
     )
 
 
-def _names(rows: Sequence[list[Any]]) -> set[str]:
+def _names(rows: Sequence[list[Any]]) -> list[str]:
+    """Return the first row that has more than one filled cell."""
     for row in rows:
-        filled = {str(cell).strip() for cell in row if cell not in (None, "")}
-        if len(filled) > 1:
+        filled = [str(cell).strip() for cell in row if cell not in (None, "")]
+        if len(set(filled)) > 1:
             return filled
-    return set()
+    return []
 
 
 def _noted(table: RawTable, note: str) -> RawTable:

@@ -1,16 +1,13 @@
 """Coefficient tables: every error at once, and what to look at again."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from waistats._caller import option
 from waistats._typing import BoolArray
 from waistats.errors import DataError, listing
 from waistats.io._codebook import (
@@ -25,7 +22,7 @@ from waistats.io._codebook import (
     validate,
 )
 from waistats.io._duplicates import repeated_rows, table_doubts
-from waistats.io._files import Source, read_table
+from waistats.io._files import Source, read_table, sheets_with
 from waistats.io._findings import Finding, findings_frame, problem, sentences
 from waistats.io._numbers import filled_cells, is_missing, plain_texts, quoted
 from waistats.io._plausibility import form_doubts, row_doubts
@@ -127,57 +124,29 @@ def read_coefficient_table(
     DataError
         Where the file cannot be read, or another sheet of it holds the table.
     """
+
+    def wanted(names: Sequence[object]) -> bool:
+        return set(REQUIRED) <= {(columns or {}).get(str(n), str(n)) for n in names}
+
+    def elsewhere() -> str:
+        return "" if sheet else sheets_with(path, "coefficients", wanted)
+
     try:
         table = read_table(path, sheet=sheet, **options)
     except DataError as error:
-        if sheet is None and (others := _sheets_with_coefficients(path, columns)):
-            raise DataError(f"{error} {_choose(others)}") from None
+        if there := elsewhere():
+            raise DataError(f"{error} {there}") from None
         raise
     table = rename_columns(table, columns or {})
     if wide:
         table = one_row_each(table, wide)
     absent = [name for name in REQUIRED if name not in table.frame]
-    if (
-        absent
-        and sheet is None
-        and (others := _sheets_with_coefficients(path, columns))
-    ):
+    if absent and (there := elsewhere()):
         raise DataError(
             f"{table.source}: the first sheet is not a table of coefficients: it has no "
-            f"column {listing(absent)}. {_choose(others)}"
+            f"column {listing(absent)}. {there}"
         )
     return table
-
-
-def _choose(sheets: Sequence[str]) -> str:
-    there = "sheet " if len(sheets) == 1 else "sheets "
-    return (
-        f"There is one in {there}{listing(map(repr, sheets))}: choose it with "
-        f"{option('sheet', sheets[0])}."
-    )
-
-
-def _sheets_with_coefficients(
-    path: Source, columns: Mapping[str, str] | None
-) -> list[str]:
-    """Return the further sheets of a workbook whose first row names what is needed."""
-    if not isinstance(path, (str, Path)) or Path(path).suffix.lower() != ".xlsx":
-        return []
-    from openpyxl import load_workbook
-
-    found = []
-    try:
-        # from memory: a workbook that cannot be read would leave its file open
-        book = load_workbook(io.BytesIO(Path(path).read_bytes()), read_only=True)
-        for page in book.worksheets[1:]:
-            first = next(page.iter_rows(max_row=1, values_only=True), ())
-            names = [str(cell).strip() for cell in first if cell is not None]
-            names = [(columns or {}).get(name, name) for name in names]
-            if set(REQUIRED) <= set(names):
-                found.append(str(page.title))
-    except Exception:  # what is wrong with the file is said by the reader
-        return []
-    return found
 
 
 def require_coefficients(

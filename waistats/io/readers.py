@@ -1,6 +1,6 @@
 """Files of psychologists to frames: published coefficients and item responses."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,8 +11,9 @@ from waistats._caller import option
 from waistats._frames import is_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, listing, near
+from waistats.instruments.scoring import numbered_sets
 from waistats.io._codebook import NUMBER_ADVICE, guess_column, tidy_numbers
-from waistats.io._files import Source, read_table
+from waistats.io._files import Source, read_table, sheets_with
 from waistats.io._findings import Finding, problem
 from waistats.io._long import to_wide
 from waistats.io._numbers import (
@@ -246,7 +247,7 @@ def read_answers(
     **options
         ``sheet``, ``encoding`` and ``skip_rows``.
     """
-    table = read_table(path, missing_words=missing_words, **options)
+    table = _first_sheet(path, [*keys, *_named(items, long)], missing_words, options)
     if long != (None, None, None):
         person, item, value = long
         table, found = to_wide(table, person=person, item=item, value=value)
@@ -267,6 +268,62 @@ def read_answers(
     if long == (None, None, None) and not is_frame(path) and starts:
         frame.attrs["file_rows"] = starts
     return frame
+
+
+def _named(
+    items: Sequence[str] | None,
+    long: tuple[str | Sequence[str] | None, str | None, str | None],
+) -> list[str]:
+    """Return the columns that options name."""
+    named: list[str] = []
+    for given in (items if long == (None, None, None) else None, *long):
+        named += [given] if isinstance(given, str) else given or ()
+    return named
+
+
+def _first_sheet(
+    path: Source,
+    named: Sequence[str],
+    missing_words: Sequence[str] | None,
+    options: Mapping[str, Any],
+) -> RawTable:
+    """Return the cells of a file of answers.
+
+    Raises
+    ------
+    DataError
+        Where the first sheet of a workbook cannot be read or holds no answers (a
+        codebook, a README), and another sheet holds them: it is named.
+    """
+
+    def has_named(names: Sequence[object]) -> bool:
+        return set(named) <= set(names)
+
+    def has_items(names: Sequence[object]) -> bool:
+        return bool(numbered_sets(names))
+
+    def elsewhere(wanted: Callable[[Sequence[object]], bool]) -> str:
+        if options.get("sheet") is not None:
+            return ""
+        return sheets_with(path, "answers", wanted)
+
+    try:
+        table = read_table(path, missing_words=missing_words, **options)
+    except DataError as error:
+        if there := elsewhere(has_named if named else has_items):
+            raise DataError(f"{error} {there}") from None
+        raise
+    names = list(table.frame)
+    if is_frame(path) or (has_named(names) if named else has_items(names)):
+        return table
+    absent = [name for name in named if name not in names]
+    if absent and (there := elsewhere(has_named)):
+        lacks = f"has no column {listing(map(repr, absent))}"
+    elif not has_items(names) and (there := elsewhere(has_items)):
+        lacks = "has no numbered items"
+    else:
+        return table
+    raise DataError(f"{table.source}: sheet {table.kind!r} {lacks}. {there}")
 
 
 @dataclass(slots=True, kw_only=True)
