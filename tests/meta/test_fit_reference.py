@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from waistats import fit_meta, fit_meta_many
+from waistats.meta.tau2 import METHODS, check_method
 
 REFERENCE = json.loads(
     (Path(__file__).parents[1] / "reference/meta_fit.json").read_text(encoding="utf-8")
@@ -122,7 +123,8 @@ def test_Q_is_exact():
 def test_grid_of_references_is_complete():
     seen = {(c["data"], c["method"], c["test"]) for c in REFERENCE["cases"]}
     methods = {c["method"] for c in REFERENCE["cases"]}
-    assert len(methods) == 11
+    # SJIT is PM at its limit, where metafor stops on the way
+    assert set(map(check_method, methods)) == set(METHODS) - {"SJIT"}
     assert len({c["data"] for c in REFERENCE["cases"]}) == 8
     absent = [
         (d, m, t)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from waistats import fit_meta_many
+from waistats import fit_meta, fit_meta_many
 from waistats.meta import fit_many as many
 from waistats.meta._heterogeneity import tau2_se
 from waistats.meta._linalg import log_likelihood, weighted_fit
@@ -203,3 +203,7 @@ def test_the_registry_says_what_each_estimator_can():
     with pytest.raises(AttributeError):
         ESTIMATORS["DL"].iterative = True
     assert {check_method(name) for name in ("EE", "FE", "CE")} == {"CE"}
+
+
+def test_help_names_every_estimator():
+    assert [name for name in METHODS if f'"{name}"' not in fit_meta.__doc__] == []
