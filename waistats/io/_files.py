@@ -129,7 +129,7 @@ def read_table(
         table = table_of_frame(as_frame(path))
     else:
         with Steps("reading", 1) as bar:
-            bar.step(os.path.basename(os.fspath(path)))
+            bar.step(os.path.basename(str(path)))
             table = _read_file(
                 path, sheet=sheet, encoding=encoding, skip_rows=skip_rows
             )
