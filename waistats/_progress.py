@@ -69,12 +69,13 @@ class Steps:
 
     def _tick(self) -> None:
         """Show the bar while one step takes long."""
-        while not self._ended.wait(TICK):
+        bar = self._bar
+        while bar is not None and not self._ended.wait(TICK):
             now = time.time()
-            if now >= self._bar.start_t + self._bar.delay:
-                self._bar.refresh()
+            if now >= bar.start_t + bar.delay:
+                bar.refresh()
                 # what was shown is what has to be cleared away
-                self._bar.last_print_t = now
+                bar.last_print_t = now
 
     def step(self, name: str) -> None:
         """Say which step begins; the one before it is done."""
