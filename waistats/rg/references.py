@@ -41,8 +41,10 @@ _ACCENTS = {"'": "\u0301", "`": "\u0300", '"': "\u0308", "^": "\u0302"} | {
     "u": "\u0306", "r": "\u030a", "H": "\u030b", "k": "\u0328",
 }  # fmt: skip
 _LETTERS = {r"\ss": "ß", r"\o": "ø", r"\O": "Ø", r"\ae": "æ", r"\AE": "Æ"} | {
-    r"\aa": "å", r"\AA": "Å", r"\l": "ł", r"\L": "Ł", r"\i": "i", r"\&": "&",
-    r"\_": "_", r"\%": "%", r"\$": "$", r"\#": "#",
+    r"\aa": "å", r"\AA": "Å", r"\l": "ł", r"\L": "Ł", r"\i": "i", r"\alpha": "α",
+    r"\omega": "ω", r"\kappa": "κ", r"\textless": "<", r"\textgreater": ">",
+    r"\textendash": "–", r"\textemdash": "—", r"\TeX": "TeX", r"\LaTeX": "LaTeX",
+    r"\textquotesingle": "'", r"\textquoteright": "’",
 }  # fmt: skip
 
 
@@ -209,19 +211,28 @@ def as_bibtex(table: pd.DataFrame) -> str:
     names = {"authors": "author", "issue": "number"}
     kinds = {"article": "article", "thesis": "phdthesis", "book": "book"}
     entries = []
+    keys: set[str] = set()
     for row in study_references(table).to_dict("records"):
         row["authors"] = " and ".join(
-            n.strip() for n in row["authors"].split(";") if n.strip()
+            _in_tex(n.strip()) if "," in n else f"{{{_in_tex(n.strip())}}}"
+            for n in row["authors"].split(";")
+            if n.strip()
         )
-        key = re.sub(r"[^\w:.+/-]", "_", row["study_id"]) or "study"
+        key = base = re.sub(r"[^\w:.+/-]", "_", row["study_id"]) or "study"
+        number = 2
+        while key.casefold() in keys:
+            key, number = f"{base}_{number}", number + 1
+        keys.add(key.casefold())
         kind = kinds.get(row["kind"] or "article", "misc")
         if kind == "phdthesis":
             names = names | {"publisher": "school"}
         lines = [
-            f"  {names.get(name, name)} = {{{_balanced(row[name])}}},"
+            f"  {names.get(name, name)} = {{{_value(name, row[name])}}},"
             for name in FIELDS[2:]
             if row[name]
         ]
+        if key != row["study_id"] and row["study_id"]:
+            lines.append(f"  {_OWN_ID} = {{{_in_tex(row['study_id'])}}},")
         entries.append("\n".join([f"@{kind}{{{key},", *lines, "}"]))
     return "\n\n".join([*entries, ""])
 
@@ -262,6 +273,18 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
+def _value(name: str, text: str) -> str:
+    """Return the value of a field as BibTeX has it."""
+    if name == "authors":
+        return text
+    return _balanced(text) if name in ("url", "doi") else _in_tex(text)
+
+
+def _in_tex(text: str) -> str:
+    """Return a text as TeX prints it."""
+    return re.sub(r"([&%$#_])", r"\\\1", _balanced(text))
+
+
 def _balanced(text: str) -> str:
     return text.replace("{", "(").replace("}", ")").replace("\\", "/")
 
@@ -275,6 +298,9 @@ def _ris_entries(text: str) -> Iterator[dict[str, str]]:
             continue
         tag, value = found[1], found[2].strip()
         if tag == "TY":
+            if row:
+                # the one before was not ended
+                yield row | {"authors": "; ".join(authors)}
             row, authors = {"kind": _OF_RIS.get(value, "other")}, []
         elif tag == "ER":
             yield row | {"authors": "; ".join(authors)}
@@ -285,53 +311,130 @@ def _ris_entries(text: str) -> Iterator[dict[str, str]]:
             row["pages"] = value
         elif tag == "EP":
             row["pages"] = f"{row['pages']}-{value}" if row.get("pages") else value
-        elif tag in _RIS:
+        elif tag in _RIS and value:
             row.setdefault(_RIS[tag], value)
+    if row:
+        yield row | {"authors": "; ".join(authors)}
 
 
 def _bib_entries(text: str) -> Iterator[dict[str, str]]:
-    for found in re.finditer(r"@(\w+)\s*\{", text):
+    """Yield the references of a BibTeX file, with what they take from others."""
+    macros: dict[str, str] = {}
+    entries: list[tuple[str, str, dict[str, str]]] = []
+    at, head = 0, re.compile(r"@\s*(\w+)\s*([{(])")
+    while found := head.search(text, at):
         kind = found[1].casefold()
-        if kind in {"comment", "string", "preamble"}:
-            continue
-        body = _braced(text, found.end())
-        key, _, rest = body.partition(",")
-        row = {"study_id": key.strip(), "kind": _OF_BIB.get(kind, "other")}
-        for name, value in _bib_fields(rest):
-            if name in _BIB:
-                row.setdefault(_BIB[name], _untex(value))
-        names = re.split(r"\s+and\s+", row.get("authors", ""))
-        yield row | {"authors": "; ".join(filter(None, names))}
+        body = _braced(text, found.end(), found[2])
+        at = found.end() + len(body)
+        if kind == "string":
+            macros |= dict(_bib_fields(body, macros))
+        elif kind not in {"comment", "preamble"}:
+            key, _, rest = body.partition(",")
+            told: dict[str, str] = {}
+            for name, value in _bib_fields(rest, macros):
+                told.setdefault(name, value)
+            entries.append((kind, key.strip(), told))
+    known = {key.casefold(): told for _, key, told in entries if key}
+    for kind, key, told in entries:
+        parent = known.get(told.get("crossref", "").casefold(), {})
+        inherited = {k: v for k, v in parent.items() if k not in ("author", "title")}
+        if parent.get("title"):
+            inherited.setdefault("booktitle", parent["title"])
+        row = {"study_id": key, "kind": _OF_BIB.get(kind, "other")}
+        for name, value in {**inherited, **told}.items():
+            if name in _BIB and name != "author":
+                column = _BIB[name]
+                plain = _address(value) if column in ("url", "doi") else _untex(value)
+                if plain and (name in told or not row.get(column)):
+                    row[column] = plain
+        if "url" not in row and "http" in told.get("howpublished", ""):
+            row["url"] = _address(told["howpublished"])
+        row["study_id"] = _untex(told.get(_OWN_ID, "")) or row["study_id"]
+        names = _split(told.get("author", ""))
+        yield row | {"authors": "; ".join(filter(None, map(_author, names)))}
 
 
-def _braced(text: str, start: int) -> str:
-    """Return what stands from ``start`` to the brace that closes it."""
-    depth, at = 1, start
-    while at < len(text) and depth:
-        depth += {"{": 1, "}": -1}.get(text[at], 0)
+# the study's own name, where it cannot be a key
+_OWN_ID = "study_id"
+
+
+def _braced(text: str, start: int, opening: str = "{") -> str:
+    """Return what stands from ``start`` to the sign that closes it."""
+    depth, at = (1, start) if opening == "{" else (0, start)
+    while at < len(text):
+        depth += {"{": 1, "}": -1}.get(text[at], 0) if text[at - 1] != "\\" else 0
+        if depth == 0 and (opening == "{" or text[at] == ")"):
+            return text[start:at]
         at += 1
-    return text[start : at - 1] if depth == 0 else text[start:]
+    return text[start:]
 
 
-def _bib_fields(text: str) -> Iterator[tuple[str, str]]:
-    at = 0
-    head = re.compile(r"\s*,?\s*(\w+)\s*=\s*")
+def _bib_fields(text: str, macros: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield names and values; ``#`` joins parts, and a word is a macro or itself."""
+    at, head = 0, re.compile(r"[\s,]*([^\s=,{}\"#]+)\s*=\s*")
+    joint = re.compile(r"\s*#\s*")
     while found := head.match(text, at):
         name, at = found[1].casefold(), found.end()
-        if at < len(text) and text[at] == "{":
-            value = _braced(text, at + 1)
-            at += len(value) + 2
-        elif at < len(text) and text[at] == '"':
-            end, depth = at + 1, 0
-            while end < len(text) and (text[end] != '"' or depth):
-                depth += {"{": 1, "}": -1}.get(text[end], 0)
-                end += 1
-            value, at = text[at + 1 : end], end + 1
-        else:
-            bare = re.compile(r"[^,\s}]*").match(text, at)
-            value = bare[0] if bare else ""
-            at += len(value)
-        yield name, value
+        parts: list[str] = []
+        while True:
+            part, at = _bib_value(text, at, macros)
+            parts.append(part)
+            more = joint.match(text, at)
+            if more is None:
+                break
+            at = more.end()
+        yield name, "".join(parts)
+
+
+def _bib_value(text: str, at: int, macros: Mapping[str, str]) -> tuple[str, int]:
+    """Return one part of a value, and where it ends."""
+    if text[at : at + 1] == "{":
+        value = _braced(text, at + 1)
+        return value, at + len(value) + 2
+    if text[at : at + 1] == '"':
+        end, depth = at + 1, 0
+        # a quote after a backslash is meant as an accent or as itself
+        while end < len(text) and (text[end] != '"' or depth or text[end - 1] == "\\"):
+            depth += {"{": 1, "}": -1}.get(text[end], 0)
+            end += 1
+        return text[at + 1 : end], end + 1
+    bare = re.compile(r"[^\s,}#]*").match(text, at)
+    word = bare[0] if bare else ""
+    return macros.get(word.casefold(), word), at + len(word)
+
+
+def _split(text: str) -> list[str]:
+    """Return the authors of a field; an ``and`` in braces is part of a name."""
+    names, depth = [""], 0
+    for part in re.split(r"(\s+and\s+|[{}])", text):
+        if depth == 0 and part.strip() == "and":
+            names.append("")
+            continue
+        depth += {"{": 1, "}": -1}.get(part, 0)
+        names[-1] += part
+    return names
+
+
+def _author(name: str) -> str:
+    """Return a name with the family's first; a body in braces keeps its own.
+
+    >>> _author("Robert L. van der Hatcher"), _author("{World Health Organization}")
+    ('van der Hatcher, Robert L.', 'World Health Organization')
+    """
+    bare, plain = name.strip(), _untex(name)
+    words = plain.split()
+    if "," in plain or len(words) < 2 or re.search(r"\{[^{}\\]*\s", bare):
+        return plain
+    small = [i for i, word in enumerate(words[:-1]) if i and word[:1].islower()]
+    first = small[0] if small else len(words) - 1
+    return f"{' '.join(words[first:])}, {' '.join(words[:first])}"
+
+
+def _address(text: str) -> str:
+    """Return an address or DOI, in which a tilde and dashes are themselves."""
+    plain = re.sub(r"\\(url|href)\s*", "", text)
+    plain = re.sub(r"\\([_%&#$~{}])|\{\\textasciitilde\}", lambda m: m[1] or "~", plain)
+    return "".join(plain.replace("{", "").replace("}", "").split())
 
 
 def _untex(text: str) -> str:
@@ -339,10 +442,12 @@ def _untex(text: str) -> str:
 
     def accent(found: re.Match[str]) -> str:
         letter = (found[2] or found[3]).replace("\\i", "i")
-        return unicodedata.normalize("NFC", letter + _ACCENTS[found[1]])
+        made = unicodedata.normalize("NFC", letter + _ACCENTS[found[1].strip()])
+        # no letter has it: a quote before a word
+        return f'"{letter}' if found[1] == '"' and len(made) > 1 else made
 
     text = re.sub(
-        r"\\(['`\"^~=.]|[cvurHk](?![A-Za-z]))\s*(?:\{(\\?[A-Za-z])\}|(\\?[A-Za-z]))",
+        r"\\(['`\"^~=.]|[cvurHk](?![A-Za-z])\s*)(?:\{(\\?[A-Za-z])\}|(\\?[A-Za-z]))",
         accent,
         text,
     )
@@ -350,5 +455,9 @@ def _untex(text: str) -> str:
         # the space that ends a command of letters is no space
         end = r"(?![A-Za-z])\s?" if tex[1:].isalpha() else ""
         text = re.sub(re.escape(tex) + end, letter, text)
+    # a formula between dollars, now that the printed ones are known
+    text = re.sub(r"(?<!\\)\$([^$]*)\$", r"\1", text)
+    for sign in '&_%$#"':
+        text = text.replace(f"\\{sign}", sign)
     text = text.replace("{", "").replace("}", "").replace("---", "—")
     return " ".join(text.replace("--", "-").replace("~", " ").split())
