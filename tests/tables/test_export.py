@@ -14,6 +14,7 @@ from table_made import read_contents
 
 from waistats import ModelError, tables
 from waistats.tables._build import spec
+from waistats.tables._docx import _points, _widths, room
 from waistats.tables._gt import to_gt
 
 
@@ -137,3 +138,21 @@ def test_importing_tables_loads_no_heavy_library():
         "('great_tables', 'openpyxl', 'docx', 'matplotlib')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("columns", [4, 8, 10])
+def test_names_stay_on_one_line_and_numbers_whole_in_tables_of_many_columns(columns):
+    names = [f"Okafor & Eriksen ({2000 + i})" for i in range(9)]
+    frame = pd.DataFrame({"study_id": names})
+    for j in range(columns // 2):
+        frame[f"setting_{j}"] = "outpatient"
+        frame[f"x{j}"] = 1000.25
+    table = spec(frame, name="t", caption="T")
+    points = _points(table, room())
+    widths = _widths(table, room(), points)
+    em = points / 72 * 2.54
+    assert not table.wide
+    assert sum(widths) <= room() + 0.01
+    # Times' letters are .45 em wide on average, digits .5
+    assert widths[0] > len(names[0]) * 0.45 * em
+    assert min(widths[2::2]) > len("1000.25") * 0.5 * em

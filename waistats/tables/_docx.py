@@ -8,12 +8,13 @@ from typing import Any
 
 from waistats._files import without_times
 from waistats.errors import ModelError
-from waistats.tables._spec import TableSpec
+from waistats.tables._spec import LETTERS, TableSpec
 from waistats.tables._typeset import Run, plain, sentence, styled, unbroken
 
 # a document must carry a time; this one says nothing
 FIXED = datetime(2000, 1, 1)
 MARGIN, SHORT, LONG = 2.0, 21.0, 29.7  # cm, A4
+_LETTER = 0.52  # of the size: what a letter of a text takes on average
 _PAD = 0.1  # cm beside the text of a cell
 _WORD = 18  # letters; longer words, such as addresses, may break
 # points of tables: the largest of which every column fits; of tables with sentences by
@@ -224,7 +225,14 @@ def _points(spec: TableSpec, room: float) -> float:
         return next(size for many, size in _POINTS if len(spec.columns) > many)
     for size in _SIZES:
         least, wanted = _least(spec, size)
-        # words may go on in a second line, not in a fourth
+        # names and other short texts stay on one line
+        line = LETTERS * _LETTER * size / 72 * 2.54
+        short = [min(w, max(line - a, 0.0)) for a, w in zip(least, wanted, strict=True)]
+        if sum(least) + sum(short) <= room:
+            return size
+    # words may go on in a second line, not in a fourth
+    for size in _SIZES:
+        least, wanted = _least(spec, size)
         if sum(least) + sum(wanted) / 2 <= room:
             return size
     return next((s for s in _SIZES[3:] if sum(_least(spec, s)[0]) <= room), _SIZES[-1])
@@ -249,14 +257,15 @@ def _least(spec: TableSpec, points: float) -> tuple[list[float], list[float]]:
     rows = spec.rows(typeset=True)
     for j, column in enumerate(spec.columns):
         # numbers in the widest usual serif, should the document's own font not be there
-        letter = (0.62 if column.numeric else 0.54) * points / 72 * 2.54
+        letter = (0.62 if column.numeric else _LETTER) * points / 72 * 2.54
         texts = [row[j] for row in rows]
         parts = [word[:_WORD] for text in texts for word in text.split()]
         if column.numeric:
             parts = texts
         heads = [_letters(word) for word in column.title.split()]
         need = max([*heads, *map(_letters, parts)], default=1) + 0.4
-        whole = [min(_letters(text), 8 * _WORD) for text in [column.title, *texts]]
+        # a head may take two lines
+        whole = [min(_letters(text), 8 * _WORD) for text in texts]
         full = max(need, *whole)
         least.append(need * letter + 2 * _PAD)
         wanted.append(full * letter - need * letter)
