@@ -48,7 +48,9 @@ def test_flow_of_a_plain_table_adds_up(wai):
     assert k["With a value"] == valued == wai.coefficients["estimate"].notna().sum()
     assert k["Can be pooled"] == k["With a value"] - k["Cannot be pooled"] == 35
     assert k["In the overall model (total)"] == wai.overall.k
-    assert "other kind" in steps.loc["Cannot be pooled", "note"]
+    why = steps.loc["Cannot be pooled", "note"]
+    assert "another kind of coefficient (test–retest): 5;" in why
+    assert "_" not in why
 
 
 def test_flow_keeps_subscales_apart():

@@ -7,6 +7,7 @@ import pandas as pd
 
 from waistats import figures
 from waistats._format import count, counted, p_statement
+from waistats._labels import kind_words
 from waistats.errors import WaistatsError
 from waistats.measures import ALPHA_TYPES
 from waistats.meta._verdict import enough_df
@@ -98,8 +99,18 @@ def _box(
     row |= {"coefficients": len(rows), "note": counts["note"]}
     if why and "reason" in rows:
         reasons = rows["reason"].astype(str).value_counts()
-        row["note"] = "; ".join(f"{reason} ({k})" for reason, k in reasons.items())
+        codes = set(kinds(rows).astype(str))
+        row["note"] = "; ".join(
+            f"{_in_words(str(reason), codes)}: {k}" for reason, k in reasons.items()
+        )
     return row
+
+
+def _in_words(reason: str, codes: set[str]) -> str:
+    """Return a reason with kinds in words, as one item of a list with semicolons."""
+    for code in codes:
+        reason = reason.replace(f"({code})", f"({kind_words(code)})")
+    return reason.replace(";", ",")
 
 
 def flow(study: RGStudy) -> list[Section]:
