@@ -380,6 +380,7 @@ TABLES = {
     "practice": lambda m: tables.practice(w.practice_table(m.fit, 10)),
     "reliability": lambda m: tables.reliability(w.cronbach_alpha(m.items)),
     "reliability of studies": lambda m: tables.reliability(m.coefficients),
+    "score_errors": lambda m: tables.score_errors(w.generalize(m.totals)),
     "screen": lambda m: tables.screen(m.study),
     "small_study": lambda m: tables.small_study(m.egger),
     "small_study filled": lambda m: tables.small_study(m.filled),

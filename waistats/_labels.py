@@ -282,8 +282,8 @@ def statistic_text(test: TestResult) -> str:
     return f"{sign}({shown}) = {fixed(test.statistic, 2)}, {p_statement(test.p_value)}"
 
 
-def model_text(result: Any) -> str:
-    """Return how a model was fitted, in a sentence."""
+def model_text(result: Any, *, robust: bool = False) -> str:
+    """Return how a model was fitted, in a sentence; ``robust`` if its interval is CR2."""
     scale = {
         "bonett": "on the Bonett scale",
         "hakstian-whalen": "on the Hakstian–Whalen scale",
@@ -297,14 +297,15 @@ def model_text(result: Any) -> str:
             "Mixed-effects model" if result.has_moderators else "Random-effects model"
         )
     if hasattr(result, "levels"):
-        kind = f"{kind} with levels {' and '.join(result.levels)}"
+        names = [plain_head(name.removesuffix("_id")).lower() for name in result.levels]
+        kind = f"{kind} with levels {' and '.join(names)}"
     how = "" if result.method == "CE" else f", {result.method}"
     tests = {
         "knapp-hartung": "Knapp–Hartung intervals",
         "knapp-hartung-adhoc": "Knapp–Hartung intervals with the ad hoc correction",
         "t": "t intervals",
     }.get(result.small_sample, "normal intervals")
-    return f"{kind}{how}, {scale}, {tests}."
+    return f"{kind}{how}, {scale}, {'CR2 intervals' if robust else tests}."
 
 
 @cache

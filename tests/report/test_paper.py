@@ -7,13 +7,13 @@ from report_studies import FEW, adversarial
 
 from waistats import generalize, load_dataset, read_coefficients
 from waistats.datasets.simulated_studies import simulate_literature
-from waistats.report._paper import CODE, for_paper
 from waistats.report.abstract import abstract_parts
 from waistats.report.blocks import words_of
 from waistats.report.limits import limitations
 from waistats.report.method import methods_paragraphs
 from waistats.report.sections import study_sections
 from waistats.report.text import results_paragraph
+from waistats.tables._paper import CODE, for_paper
 
 # what others wrote, and what is code by its nature
 NOT_OURS = {"studies", "included", "references", "again", "data", "excluded", "regema"}

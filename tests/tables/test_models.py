@@ -32,7 +32,7 @@ class TestModels:
         table = tables.pooled({"one level": model, "three levels": multilevel})
         contents = read_contents(table)
         assert [row[0] for row in contents.rows] == ["one level", "three levels"]
-        assert "three levels: Random-effects model with levels study_id and" in str(
+        assert "three levels: Random-effects model with levels study and" in str(
             contents.notes
         )
 

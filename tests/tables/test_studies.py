@@ -25,11 +25,14 @@ class TestStudies:
         with pytest.raises(DataError, match="lacks colour"):
             tables.studies(coefficients(), columns=["colour"])
 
-    def test_authors_stand_for_the_study_unless_one_is_unknown(self):
-        named = coefficients(authors=[f"Author {i}" for i in range(12)])
-        assert read_contents(tables.studies(named)).heads[0] == "Authors"
-        unknown = named.assign(authors=["(not stated)", *named["authors"][1:]])
-        assert read_contents(tables.studies(unknown)).heads[0] == "Study"
+    def test_a_study_is_called_by_its_authors_where_they_are_known(self):
+        named = coefficients(authors=[f"Author {i // 2}" for i in range(12)])
+        contents = read_contents(tables.studies(named))
+        assert contents.heads[0] == "Study"
+        assert contents.rows[0][0] == "Author 0 (1990)"
+        authors = ["(not stated)", "(not stated)", *named["authors"][2:]]
+        unknown = read_contents(tables.studies(named.assign(authors=authors)))
+        assert [row[0] for row in unknown.rows[1:3]] == ["S0", "Author 1 (1992)"]
 
     def test_descriptives(self, model):
         effects = coefficients()

@@ -206,9 +206,12 @@ def by_value(rows: pd.DataFrame, order: str, table: pd.DataFrame) -> pd.DataFram
     ]
 
 
-def coefficient_table(data: Any) -> pd.DataFrame:
-    """Return a coefficient table: itself, or that of a study or model."""
-    found = of_study(data, "effects", data)
+def coefficient_table(data: Any, *, own: bool = False) -> pd.DataFrame:
+    """Return a coefficient table: itself, or that of a study or model.
+
+    ``own`` takes of a study what its reports say of their own samples.
+    """
+    found = of_study(data, "own_rows" if own else "effects", data)
     if isinstance(found, pd.DataFrame):
         return found
     return as_model(data).effects.table

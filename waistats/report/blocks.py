@@ -10,14 +10,13 @@ from waistats.figures._cuts import cuts
 from waistats.figures._style import alt_text, drawing, figure_of, render
 from waistats.provenance import SIMULATED
 from waistats.report._glyphs import one_line
-from waistats.report._paper import for_paper
 from waistats.tables._spec import Link, TableSpec
 
 Table = TableSpec
 
 __all__ = [
     "Block", "Card", "Cards", "Code", "Download", "Drawing", "Figure", "Link",
-    "Listing", "Paragraph", "Section", "Table", "embed", "figures_of", "inline_svg", "lean",
+    "Listing", "Paragraph", "Section", "Table", "embed", "figures_of", "inline_svg",
     "numbered", "prefixed", "said_simulated", "words_of",
 ]  # fmt: skip
 
@@ -191,54 +190,6 @@ def said_simulated(sections: Iterable[Section]) -> list[Section]:
         return block
 
     return [replace(s, blocks=[said(b) for b in s.blocks]) for s in sections]
-
-
-def lean(sections: Iterable[Section]) -> list[Section]:
-    """Return sections whose tables leave out columns that repeat or never change.
-
-    Their notes are those of a paper.
-    """
-
-    def leaner(block: Block) -> Block:
-        if not isinstance(block, TableSpec):
-            return block
-        said = [note for note in map(for_paper, block.notes) if note.strip(_MARKS)]
-        return without_repeats(block.retitled(block.caption, said))
-
-    return [replace(s, blocks=[leaner(b) for b in s.blocks]) for s in sections]
-
-
-_FOOTNOTES = tuple("ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐ")
-# a footnote of which nothing is left but its letter
-_MARKS = "".join((*_FOOTNOTES, " "))
-# numbers that a note says once where they are the same in every row
-_CONSTANT = {"k_reporting": "reporting", "k_inducing": "inducing"}
-
-
-def without_repeats(table: TableSpec) -> TableSpec:
-    """Return a table in which what every row says alike is said in the note."""
-    names = {column.name for column in table.columns}
-    frame, gone, notes = table.frame, set(), []
-    if len(frame) and {"k", "k_studies"} <= names:
-        k, studies = frame["k"].tolist(), frame["k_studies"].tolist()
-        if all(a == b for a, b in zip(k, studies, strict=True)):
-            gone.add("k_studies")
-            notes.append("One coefficient per study.")
-    if len(frame) > 1 and set(_CONSTANT) <= names:
-        counts = {name: set(frame[name].tolist()) for name in _CONSTANT}
-        if all(len(values) == 1 for values in counts.values()):
-            gone |= set(_CONSTANT)
-            said = [f"{int(v.pop())} {_CONSTANT[name]}" for name, v in counts.items()]
-            notes.append(f"In all rows {' and '.join(said)} samples.")
-    if not gone:
-        return table
-    columns = tuple(c for c in table.columns if c.name not in gone)
-    at = next(
-        (i for i, note in enumerate(table.notes) if note[:1] in _FOOTNOTES),
-        len(table.notes),
-    )
-    all_notes = (*table.notes[:at], *notes, *table.notes[at:])
-    return replace(table, columns=columns, notes=all_notes)
 
 
 def prefixed(sections: Iterable[Section], prefix: str) -> list[Section]:

@@ -6,7 +6,6 @@ import pandas as pd
 
 from waistats._format import counted, percent
 from waistats.report.blocks import Paragraph, Section
-from waistats.report.text import own_rows
 from waistats.rg.quality import SUFFICIENT, has_quality, study_quality
 from waistats.rg.study import RGStudy
 from waistats.tables._build import spec
@@ -64,7 +63,7 @@ def certainty(study: RGStudy) -> list[Section]:
 def grades(study: RGStudy) -> list[dict[str, Any]]:
     """Return domain, what was found, and levels down, of the overall rows."""
     rows = study.main_rows
-    rated = study_quality(own_rows(study)[study.in_main[own_rows(study).index]])
+    rated = study_quality(study.own_rows[study.in_main[study.own_rows.index]])
     return [
         {"domain": "Risk of bias"} | _bias(rated["quality"]),
         {"domain": "Inconsistency"} | _inconsistent(rows),

@@ -1,14 +1,12 @@
 """What the result means, its limits, what was excluded, the data, the checklists."""
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 
-from waistats._format import count, level
-from waistats._labels import column_words, kind_words
-from waistats.figures._rows import study_names
+from waistats._format import count
 from waistats.io._codebook import fields
-from waistats.practice import practice_table
 from waistats.report.blocks import (
     Block,
     Code,
@@ -35,12 +33,12 @@ from waistats.report.code import (
 from waistats.report.forest import DEFAULT, Forest
 from waistats.report.limits import limitations
 from waistats.report.sources import ROWS
-from waistats.report.text import own_rows
 from waistats.rg.study import RGStudy
-from waistats.tables._build import fixed_to, spec
-from waistats.tables._spec import SENTENCE
+from waistats.tables._build import spec
+from waistats.tables._paper import without_alike
 from waistats.tables.models import excluded as excluded_table
-from waistats.tables.sensitivity import practice as practice_spec
+from waistats.tables.sensitivity import practice as practice_spec, score_errors
+from waistats.tables.studies import studies
 
 _DISCUSSION = ("meaning", "practice", "research")
 _DECLARATIONS = {
@@ -57,73 +55,11 @@ def practice(study: RGStudy) -> list[Section]:
     """Return what a reader can plan with."""
     if study.overall is None:
         return []
-    frame = practice_table(study)
-    table = practice_spec(frame, title="What a Reader Can Plan With")
-    note = (
-        "Range: between both ends of the prediction interval for the true alpha of a new "
-        "population; for the alpha of a planned sample, the prediction interval of what it "
-        "shows. Errors and changes in standard deviations of the score; reliable change by "
-        "Jacobson & Truax, 1991. Alpha of one session says nothing about change over "
-        "sessions: where there is a test–retest coefficient, it is the one for change."
-    )
-    more = _beside_interval(study, frame)
-    blocks: list[Block] = [
-        table.retitled(table.caption, [note, more, *table.notes[1:]])
-    ]
+    title = "What a Reader Can Plan With"
+    blocks: list[Block] = [practice_spec(study, title=title)]
     if len(study.score_errors):
         blocks.append(score_errors(study))
     return [Section("practice", "Implications for use", blocks)]
-
-
-def _beside_interval(study: RGStudy, frame: pd.DataFrame) -> str:
-    """Return why a probability is less than the prediction interval would have it."""
-    rows = frame.set_index("quantity")
-    low = rows.loc["alpha", "pi_low"]
-    within = (1 + study.conf_level) / 2
-    less = [
-        p
-        for name, p in rows["estimate"].items()
-        if (found := re.match(r"P\(true alpha > ([.\d]+)\)", str(name)))
-        and float(found[1]) <= low
-        and p < within - 0.005
-    ]
-    if not less:
-        return ""
-    return (
-        "Probabilities average over what tau can be, large values included, so with few "
-        "studies they may be lower than the prediction interval suggests."
-    )
-
-
-def score_errors(study: RGStudy) -> Block:
-    """Return the pooled standard errors of measurement, in points of each form."""
-    frame = study.score_errors.drop(columns="tau2")
-    known = [c for c in study.by if c in frame and len(set(frame[c].astype(str))) > 1]
-    rest = [c for c in frame if c not in study.by]
-    return spec(
-        frame[[*known, *rest]],
-        name="score_errors",
-        caption="Standard Error of Measurement in Points of the Sum Score",
-        notes=[
-            "Log error variances, s²(1 − α), pooled by random effects (REML, "
-            "Knapp–Hartung). Smallest detectable change: what the difference of two "
-            "scores of a person must exceed to be more than error, at "
-            f"{level(study.conf_level)}. Alpha takes what changes between occasions for "
-            "true score, so a change over time may need to be larger."
-        ],
-        coefficients=False,
-        conf_level=study.conf_level,
-        heads={
-            "n_items": "Items",
-            "score_range": "Range of the score",
-            "estimate": "SEM",
-            "detectable": "Smallest detectable change",
-        },
-        shows={
-            **dict.fromkeys(("estimate", "ci", "pi", "detectable"), fixed_to(1)),
-            "score_range": fixed_to(0),
-        },
-    )
 
 
 def discussion(study: RGStudy) -> list[Section]:
@@ -154,19 +90,14 @@ def declarations(study: RGStudy) -> list[Section]:
 
 def excluded(study: RGStudy) -> list[Section]:
     """Return the reported coefficients that are not pooled."""
-    kept = own_rows(study).index
-    rows = study.effects.index[study.effects["yi"].isna()]
-    frame = study.excluded[rows.isin(kept)].reset_index(drop=True)
+    frame = study.own_excluded
     if len(frame) == 0:
         return []
     title = f"The {len(frame)} Reported Coefficients That Are Not Pooled, and Why"
     if len(frame) > ROWS:
         title += f": the First {count(ROWS)}"
-    called = study_names(study.effects)
-    shown = frame.head(ROWS).drop(columns="coefficient_id", errors="ignore")
-    ids = shown["study_id"].astype(str)
-    shown = shown.assign(study_id=[called.get(name, name) for name in ids])
-    table = excluded_table(shown, title=title)
+    table = excluded_table(study, title=title)
+    table = replace(table, frame=table.frame.head(ROWS))
     return [Section("excluded", "Excluded coefficients", [table])]
 
 
@@ -182,58 +113,17 @@ _SHOWN = (
 )  # fmt: skip
 
 
-_STATUS = {
-    "reported_own": "own",
-    "induced_precise": "induced, precise",
-    "induced_vague": "induced, vague",
-    "omitted": "not mentioned",
-}
-
-
 def data(study: RGStudy, prefix: str) -> list[Section]:
     """Return the whole table, to be sorted, and what its columns mean."""
     frame = study.coefficients
     names = [c for c in _SHOWN if c in frame and _filled(frame[c])]
-    called = study_names(frame)
-    ids = frame["study_id"].astype(str)
-    shown = frame[names].assign(study_id=[called.get(name, name) for name in ids])
-    # a year that stands in every name needs no column of its own
-    if "year" in shown and shown["study_id"].str.contains(r"\(\d{4}\)").all():
-        shown = shown.drop(columns="year")
-    shown = shown.head(ROWS).rename(columns={"provenance": "read"})
-    if "coefficient_type" in shown:
-        kinds = shown["coefficient_type"]
-        said = kinds.map(lambda kind: kind_words(str(kind)), na_action="ignore")
-        shown = shown.assign(coefficient_type=said)
-    if "modality" in shown:
-        words = shown["modality"].astype("object")
-        words = words.map(lambda v: str(v).replace("_", " "), na_action="ignore")
-        shown = shown.assign(modality=words)
-    if "reliability_status" in shown:
-        status = shown["reliability_status"].astype(str)
-        shown = shown.assign(reliability_status=status.map(lambda s: _STATUS.get(s, s)))
     rows = f"{count(len(frame))} Rows"
     caption = f"{_ALL.get(len(frame), f'All {rows}')} with Their Sources"
     if len(frame) > ROWS:
         caption = f"The First {count(ROWS)} of {rows}, with Their Sources"
-    heads = {
-        "read": "Provenance",
-        "estimate": "Value",
-        "n": "*n*",
-        **{c: column_words(c) for c in ("source_url", "source", "evidence")},
-    }
-    kept = {"study_id", "estimate", "n"}
-    same = [c for c in shown if c not in kept and _same(shown[c])]
-    said = [f"{heads.get(c, column_words(c))} {shown[c].iloc[0]}" for c in same]
-    table = spec(
-        shown.drop(columns=same),
-        name="data",
-        caption=caption,
-        notes=[f"All rows: {'; '.join(said)}." if said else ""],
-        heads=heads,
-        sortable=True,
-        explain=False,
-    )
+    listed = studies(frame.head(ROWS), columns=names, title=caption)
+    lean = without_alike(listed, kept=("study_id", "estimate", "n"))
+    table = replace(lean, name="data", sortable=True)
     words = "Download all columns as CSV"
     blocks: list[Block] = [
         Download(data_file(prefix), csv_bytes(frame), words),
@@ -257,14 +147,6 @@ def _covariance(study: RGStudy, prefix: str) -> list[Block]:
     words = "Download the sampling covariance of the coefficients as CSV"
     name = f"{prefix}covariance.csv"
     return [Download(name, csv_bytes(covariance_frame(study)), words)]
-
-
-def _same(values: pd.Series) -> bool:
-    """Return whether every row of several has the one short text of a column."""
-    texts = set(values.astype(str).str.strip())
-    if len(values) < 2 or values.isna().any() or len(texts) > 1:
-        return False
-    return 0 < len(texts.pop()) <= SENTENCE
 
 
 def _filled(values: pd.Series) -> bool:

@@ -15,7 +15,6 @@ from waistats.report.render_html import study_page
 from waistats.report.render_word import study_document
 from waistats.report.sections import study_sections
 from waistats.report.sources import flow_steps
-from waistats.report.text import own_rows
 from waistats.rg._part import is_large
 from waistats.rg.prisma import prisma_counts
 from waistats.rg.references import as_bibtex, as_ris
@@ -51,7 +50,7 @@ def study_tables(study: RGStudy) -> dict[str, pd.DataFrame]:
             tables["leave_one_out"] = study.leave_one_out
             tables["influence"] = study.influence
     if study.screening is not None:
-        tables["prisma"] = prisma_counts(study.screening, own_rows(study))
+        tables["prisma"] = prisma_counts(study.screening, study.own_rows)
     for i, found in enumerate(study.agreements, start=2):
         end = "" if i == 2 else f"_coder_{i}"
         tables[f"agreement{end}"] = found.to_frame()
@@ -115,6 +114,6 @@ def write_study(
         if word:
             content = study_document(study, call, these)
             (folder / f"{name}.docx").write_bytes(content)
-    rows = own_rows(study)
+    rows = study.own_rows
     (folder / "included.bib").write_text(as_bibtex(rows), encoding="utf-8")
     (folder / "included.ris").write_text(as_ris(rows), encoding="utf-8")

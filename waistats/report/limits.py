@@ -4,10 +4,10 @@ import pandas as pd
 
 from waistats._format import counted
 from waistats.measures import ALPHA_TYPES
-from waistats.report._paper import WIDE, for_paper
-from waistats.report.text import is_pooled, own_rows
+from waistats.report.text import is_pooled
 from waistats.rg.descriptives import kinds
 from waistats.rg.study import RGStudy
+from waistats.tables._paper import WIDE, for_paper
 
 FEW = 20
 
@@ -18,7 +18,7 @@ def limitations(study: RGStudy) -> list[str]:
     used = table["yi"].notna()
     return [
         *_size(study, used),
-        *_reports(own_rows(study), used),
+        *_reports(study.own_rows, used),
         *_values(table, used),
         *_model(study),
     ]
@@ -26,7 +26,7 @@ def limitations(study: RGStudy) -> list[str]:
 
 def _size(study: RGStudy, used: pd.Series) -> list[str]:
     out = []
-    rows = own_rows(study)
+    rows = study.own_rows
     k, left = int(used.sum()), int(rows["yi"].isna().sum())
     if k < FEW:
         out.append(

@@ -11,7 +11,6 @@ from waistats._labels import statistic_text
 from waistats.errors import WaistatsError
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel.fit import fit_multilevel
-from waistats.report._paper import for_paper, with_shared_notes
 from waistats.report.blocks import Block, Listing, Paragraph, Section, embed
 from waistats.report.forest import MANY
 from waistats.report.text import (
@@ -20,14 +19,13 @@ from waistats.report.text import (
     holding,
     joined,
     moderators_sentence,
-    name_words,
-    named_tests,
     titled,
-    why_words,
 )
 from waistats.rg.moderators import moderator_term, tested_rows
 from waistats.rg.pooling import likelihood
 from waistats.rg.study import RGStudy
+from waistats.tables._names import name_words, named_tests, why_words
+from waistats.tables._paper import for_paper
 from waistats.tables.models import cells, coefficients, moderators as in_alpha
 from waistats.tables.moderators import correlates, screen
 
@@ -41,7 +39,8 @@ def moderators(study: RGStudy) -> list[Section]:
     tested = frame[frame["p_value"].notna()]
     if len(tested):
         blocks.append(Paragraph(moderators_sentence(study)))
-        blocks.append(screen(named_tests(study, tested)))
+        tests = named_tests(study, tested)
+        blocks.append(screen(tests, conf_level=study.conf_level))
     blocks += _untested(study, frame[frame["p_value"].isna()])
     levels = study.levels
     pooled = levels[levels["estimate"].notna()] if len(levels) else levels
@@ -50,7 +49,6 @@ def moderators(study: RGStudy) -> list[Section]:
     pooled = pooled[several.astype(bool)]
     if len(pooled):
         title = "Pooled Reliability by Level of Each Categorical Moderator"
-        pooled = with_shared_notes(pooled)
         blocks.append(cells(pooled, title=title, conf_level=study.conf_level))
     for _, row in holding(study).iterrows():
         blocks += _drawn(study, row)
@@ -59,7 +57,8 @@ def moderators(study: RGStudy) -> list[Section]:
     classical = classical[classical["p_value"].notna()]
     if len(classical):
         title = "Bivariate Correlations of Alpha"
-        blocks.append(correlates(classical, title=title))
+        ends = study.conf_level
+        blocks.append(correlates(classical, title=title, conf_level=ends))
     return [Section("moderators", "Moderators", blocks)]
 
 

@@ -7,7 +7,6 @@ from waistats._format import MISSING, coefficient
 from waistats.errors import WaistatsError, listing
 from waistats.instruments.forms import Instrument, get_instrument
 from waistats.measures import ALPHA_TYPES
-from waistats.report._paper import for_paper
 from waistats.report.blocks import (
     Block,
     Card,
@@ -22,12 +21,12 @@ from waistats.report.method import methods_paragraphs
 from waistats.report.text import (
     answers,
     other_kinds,
-    own_rows,
     results_paragraph,
 )
 from waistats.rg.descriptives import kinds, stem_and_leaf
 from waistats.rg.generalize import DECIDED
 from waistats.rg.study import RGStudy
+from waistats.tables._paper import for_paper
 from waistats.tables.studies import descriptives as descriptives_table
 
 _KEY = {
@@ -94,7 +93,7 @@ def intake(study: RGStudy) -> list[Section]:
 
 def instruments(study: RGStudy) -> list[Section]:
     """Return a card for each form that the table names."""
-    table = own_rows(study)
+    table = study.own_rows
     if "instrument" not in table or not table["instrument"].notna().any():
         return []
     cards = []
@@ -171,7 +170,7 @@ def descriptives(study: RGStudy) -> Section:
     """Return the classical description: table, box plot, stem and leaf."""
     title = "Reported Coefficients, Unweighted and Untransformed"
     blocks: list[Block] = [descriptives_table(study, title=title)]
-    rows = own_rows(study)
+    rows = study.own_rows
     alphas = rows[kinds(rows).isin(ALPHA_TYPES)]
     values = pd.to_numeric(alphas["estimate"], errors="coerce")
     if values.notna().any():

@@ -6,16 +6,17 @@ from waistats import figures
 from waistats._format import level
 from waistats._labels import symbol_of
 from waistats.report._others import CHECKED, Other, others
-from waistats.report._paper import with_shared_notes
 from waistats.report.blocks import Block, Paragraph, Section, embed
 from waistats.report.forest import DEFAULT, Forest, forest_figure
 from waistats.report.robustness import other_sensitivity
-from waistats.report.text import is_pooled, joined, named_tests, titled
+from waistats.report.text import is_pooled, joined, titled
 from waistats.rg._part import is_large
 from waistats.rg.study import RGStudy
-from waistats.tables._build import spec
+from waistats.tables._names import named_tests
+from waistats.tables._paper import noted
 from waistats.tables.models import cells, components, heterogeneity
 from waistats.tables.moderators import screen
+from waistats.tables.sensitivity import checks
 
 
 def pooled(study: RGStudy, forest: Forest = DEFAULT) -> list[Section]:
@@ -25,15 +26,13 @@ def pooled(study: RGStudy, forest: Forest = DEFAULT) -> list[Section]:
     blocks = [] if study.pooled is None else _overall(study, forest)
     if len(study.scales) > 1:
         title = "Pooled Reliability by Scale and Kind of Coefficient"
-        rows = with_shared_notes(study.scales)
-        blocks.append(cells(rows, title=title, conf_level=study.conf_level))
+        blocks.append(cells(study.scales, title=title, conf_level=study.conf_level))
     title = "Pooled Reliability by Version, Rater and Scale"
     # one cell that is the overall model says it a second time
     if not (
         study.pooled is not None and len(study.cells) == 1 and len(study.scales) < 2
     ):
-        rows = with_shared_notes(study.cells)
-        blocks.append(cells(rows, title=title, conf_level=study.conf_level))
+        blocks.append(cells(study.cells, title=title, conf_level=study.conf_level))
     return [Section("pooled", "Pooled reliability", blocks)]
 
 
@@ -103,7 +102,7 @@ def parts(study: RGStudy, forest: Forest = DEFAULT) -> list[Section]:
             checked.append(part.checks.assign(part=head))
     whose = "Every Scale and Kind" if study.pooled is None else "Other Scales and Kinds"
     if screened:
-        blocks.append(_screens(screened, signs, whose))
+        blocks.append(_screens(screened, signs, whose, study.conf_level))
     if checked:
         blocks.append(_reporting(pd.concat(checked, ignore_index=True), whose))
     if not blocks:
@@ -115,12 +114,18 @@ def parts(study: RGStudy, forest: Forest = DEFAULT) -> list[Section]:
     return [Section("parts", title, blocks)]
 
 
-def _screens(parts: list[pd.DataFrame], signs: set[str], whose: str) -> Block:
+def _screens(
+    parts: list[pd.DataFrame], signs: set[str], whose: str, conf_level: float
+) -> Block:
     """Return the tests of moderators of scales and kinds, below each other."""
     sign = signs.pop() if len(signs) == 1 else ""
     title = f"Moderators of {whose}"
     return screen(
-        pd.concat(parts, ignore_index=True), title=title, sign=sign, groups="part"
+        pd.concat(parts, ignore_index=True),
+        title=title,
+        sign=sign,
+        groups="part",
+        conf_level=conf_level,
     )
 
 
@@ -130,21 +135,11 @@ def part_moderators(study: RGStudy, part: Other) -> list[Block]:
         return []
     tests = named_tests(study, part.tested)
     title = f"Moderators of the {titled(part.words)}"
-    return [screen(tests, title=title, sign=symbol_of(part.rows))]
+    sign, ends = symbol_of(part.rows), study.conf_level
+    return [screen(tests, title=title, sign=sign, conf_level=ends)]
 
 
 def _reporting(frame: pd.DataFrame, whose: str) -> Block:
     """Return the small-study checks of scales and kinds, side by side."""
-    return spec(
-        frame,
-        name="reporting",
-        caption=f"Small-Study Checks of {whose}",
-        notes=[
-            f"Of scales and kinds with at least {CHECKED} studies. A test of little power "
-            "says little where it does not reject."
-        ],
-        heads={"check": "Check", "estimate": "Adjusted estimate"},
-        digits=2,
-        groups="part",
-        footnotes=("note",),
-    )
+    table = checks(frame, title=f"Small-Study Checks of {whose}", sign="estimate")
+    return noted(table, [f"Of scales and kinds with at least {CHECKED} studies."])

@@ -1,5 +1,7 @@
 """How far the results carry: leaving out, subsets, reporting, spread, other choices."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -8,7 +10,6 @@ from waistats._format import coefficient, count, fixed, interval, level, p_state
 from waistats.errors import WaistatsError, listing
 from waistats.figures._rows import study_names
 from waistats.report._others import others
-from waistats.report._paper import for_paper
 from waistats.report.blocks import Block, Paragraph, Section, embed
 from waistats.report.forest import MANY
 from waistats.report.text import joined, number_of, opened, why_not
@@ -19,6 +20,7 @@ from waistats.rg.pooling import FEWEST_TO_POOL, pool
 from waistats.rg.spread import spread_of
 from waistats.rg.study import RGStudy
 from waistats.sensitivity.multiverse import CHOICES, Multiverse, choice_words
+from waistats.tables._paper import for_paper
 from waistats.tables.sensitivity import (
     checks,
     leave_one_out,
@@ -227,19 +229,10 @@ def _left_out(study: RGStudy) -> Block:
         f"The {SHOWN} of {count(len(frame))} Studies Whose Omission Moves the Estimate "
         "Most"
     )
-    called = study_names(study.main_rows)
-    farthest = _farthest(study, frame)
-    farthest = farthest.assign(
-        omitted=[called.get(str(name), str(name)) for name in farthest["omitted"]]
-    )
-    table = leave_one_out(farthest, title=title)
-    return table.retitled(title, [*table.notes, note])
-
-
-def _farthest(study: RGStudy, frame: pd.DataFrame) -> pd.DataFrame:
-    assert study.pooled is not None
+    table = leave_one_out(study, title=title)
     distance = np.abs(frame["estimate"] - study.pooled.row()["estimate"])
-    return frame.loc[distance.sort_values(ascending=False, kind="stable").index[:SHOWN]]
+    farthest = distance.sort_values(ascending=False, kind="stable").index[:SHOWN]
+    return replace(table, frame=table.frame.loc[farthest])
 
 
 def multiverse(study: RGStudy) -> list[Section]:

@@ -8,7 +8,6 @@ from waistats.report.abstract import abstract
 from waistats.report.blocks import (
     Listing,
     Section,
-    lean,
     prefixed,
     said_simulated,
     words_of,
@@ -60,7 +59,7 @@ def study_sections(
     parts to make, all by default; ``short`` makes those of a paper; ``forest`` says how
     forest plots are drawn.
     """
-    made = lean(
+    made = (
         short_sections(study, forest) if short else _full(study, prefix, keep, forest)
     )
     works = cited(words_of(made))

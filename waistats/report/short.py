@@ -3,9 +3,7 @@
 import pandas as pd
 
 from waistats._format import level
-from waistats.figures._rows import study_names
 from waistats.report._others import others
-from waistats.report._paper import with_shared_notes
 from waistats.report.blocks import Block, Figure, Listing, Paragraph, Section
 from waistats.report.discussion import declarations
 from waistats.report.forest import DEFAULT, Forest, forest_figure
@@ -22,13 +20,12 @@ from waistats.report.robustness import (
 )
 from waistats.report.sources import flow, search_words
 from waistats.report.text import (
-    named_tests,
     opened,
-    own_rows,
     results_paragraph,
     titled,
 )
 from waistats.rg.study import RGStudy
+from waistats.tables._names import named_tests
 from waistats.tables._spec import TableSpec
 from waistats.tables.models import cells
 from waistats.tables.moderators import screen
@@ -80,8 +77,7 @@ def main_table(study: RGStudy) -> TableSpec:
         overall["scale"] = study.main_scale
     overall["coefficient_type"] = "alpha"
     frame = pd.concat([overall[rows.columns], rows], ignore_index=True)
-    shown = with_shared_notes(frame)
-    return cells(shown, title=title, conf_level=study.conf_level)
+    return cells(frame, title=title, conf_level=study.conf_level)
 
 
 def _results(study: RGStudy, forest: Forest) -> list[Section]:
@@ -100,7 +96,7 @@ def _results(study: RGStudy, forest: Forest) -> list[Section]:
             if len(tested) > _TESTS:
                 title += f": the First {_TESTS} of {len(tested)}"
             shown = named_tests(study, tested.head(_TESTS))[kept]
-            blocks.append(screen(shown, title=title))
+            blocks.append(screen(shown, title=title, conf_level=study.conf_level))
         said = model_sentence(study)
         if said:
             blocks.append(Paragraph(said))
@@ -138,7 +134,7 @@ def _search(study: RGStudy) -> list[Block]:
 
 def _described(study: RGStudy) -> list[Block]:
     """Return the coefficients themselves, where no model stands for them."""
-    rows = own_rows(study)
+    rows = study.own_rows
     columns = list(rows.columns)
     places = [
         columns.index(name) for name in ("coefficient_id", "scale") if name in rows
@@ -161,10 +157,7 @@ def _described(study: RGStudy) -> list[Block]:
     title = "The Coefficients"
     if len(rows) > _MOST:
         title += f" (First {_MOST} of {len(rows)})"
-    called = study_names(rows)
-    ids = [called.get(name, name) for name in rows["study_id"].astype(str)]
-    listed = rows.assign(study_id=ids).head(_MOST)
-    table = studies(listed, columns=shown, title=title)
+    table = studies(rows.head(_MOST), columns=shown, title=title)
     drawn = [block for block in descriptives(study).blocks if isinstance(block, Figure)]
     return [table, *drawn]
 

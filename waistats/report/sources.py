@@ -15,9 +15,7 @@ from waistats.report.blocks import Block, Download, Listing, Paragraph, Section,
 from waistats.report.text import (
     is_pooled,
     joined,
-    name_words,
     opened,
-    own_rows,
     rate_sentence,
     why_not,
 )
@@ -34,6 +32,7 @@ from waistats.rg.references import (
     study_references,
 )
 from waistats.rg.study import RGStudy
+from waistats.tables._names import name_words
 from waistats.tables.reporting import (
     agreement,
     comparison,
@@ -155,7 +154,7 @@ def search_words(study: RGStudy) -> str:
     text = f"The search found {counted(n.get('identified', 0), 'record')}"
     if "assessed" in n:
         text += f", of which {count(n['assessed'])} were assessed in full"
-    given = own_rows(study)["study_id"].nunique()
+    given = study.own_rows["study_id"].nunique()
     text += f"; {counted(studies, 'study was', 'studies were')} included"
     if has_screening(study) and given < studies:
         verb = "reports" if given == 1 else "report"
@@ -165,7 +164,7 @@ def search_words(study: RGStudy) -> str:
 
 def included(study: RGStudy) -> list[Section]:
     """Return one row per study, and where each was published."""
-    rows = own_rows(study)
+    rows = study.own_rows
     if rows["study_id"].nunique() < 2:
         return []
     names = rows["study_id"].astype(str)
@@ -216,7 +215,7 @@ def included(study: RGStudy) -> list[Section]:
 def rated(study: RGStudy) -> list[Section]:
     """Return the quality of the studies by COSMIN, and how far two coders agree."""
     blocks: list[Block] = []
-    rows = own_rows(study)
+    rows = study.own_rows
     if has_quality(rows):
         blocks.append(quality(rows))
         blocks.append(

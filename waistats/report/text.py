@@ -16,16 +16,16 @@ from waistats._format import (
     p_statement,
 )
 from waistats._labels import decimals, inside_words, kind_words, term_text
-from waistats.figures._rows import study_names
-from waistats.measures import ALPHA_TYPES, status_of
+from waistats.measures import ALPHA_TYPES
 from waistats.meta._verdict import enough_df
 from waistats.meta.results import FittedModel
 from waistats.report._others import Other, kind_noun, others
-from waistats.report._paper import for_paper
 from waistats.rg.descriptives import kinds
 from waistats.rg.induction import induction_rate
 from waistats.rg.pooling import FEWEST_TO_POOL
 from waistats.rg.study import RGStudy
+from waistats.tables._names import name_words, why_words
+from waistats.tables._paper import for_paper
 
 # scales of analysis, for an abstract
 SHORT_SCALE = {
@@ -34,7 +34,6 @@ SHORT_SCALE = {
     "raw": "the scale of alpha itself",
     "fisher-z": "Fisher’s z scale",
 }
-_NAMES = {"pct_female": "percentage of women"}
 FEWEST_WORD = {3: "three"}.get(FEWEST_TO_POOL, str(FEWEST_TO_POOL))
 # what a reliability is good enough for, by the most common convention
 USES = {
@@ -52,11 +51,6 @@ _START = re.compile(r"(^|[.!?]\s+)(?=\d)")
 _SHOWN = 6
 # values of other scales and kinds that a paragraph names
 _MOST = 8
-
-
-def own_rows(study: RGStudy) -> pd.DataFrame:
-    """Return the rows that report something of their own sample, none that are quoted."""
-    return study.effects[status_of(study.effects).own]
 
 
 def opened(text: str) -> str:
@@ -78,11 +72,6 @@ def why_not(error: Exception) -> str:
     if re.search(r"[`'()=]", first):
         return "The data lack what this needs."
     return opened(f"{first}.")
-
-
-def name_words(name: str) -> str:
-    """Return a column's name in words."""
-    return _NAMES.get(name, inside_words(name))
 
 
 def study_title(study: RGStudy) -> str:
@@ -517,22 +506,6 @@ def joined(words: Iterable[str]) -> str:
     return f"{', '.join(most)}, and {last}"
 
 
-def why_words(study: RGStudy, why: str) -> str:
-    """Return a reason in which studies and moderators have the names of elsewhere."""
-    why = _SAME.sub(_in_words, why)
-    for identifier, called in study_names(study.effects).items():
-        for text in (f"study {identifier} ", f"{identifier} "):
-            if why.startswith(f"{text}alone"):
-                return f"{called} {why.removeprefix(text)}"
-    return why
-
-
-def named_tests(study: RGStudy, tests: pd.DataFrame) -> pd.DataFrame:
-    """Return tests of moderators whose notes have the names of studies."""
-    notes = tests["note"].fillna("").astype(str)
-    return tests.assign(note=[why_words(study, note) for note in notes])
-
-
 def titled(words: str) -> str:
     """Return words as a title writes them; ICC and the like stay as they are."""
     return " ".join(
@@ -541,17 +514,6 @@ def titled(words: str) -> str:
         else "–".join(part[:1].upper() + part[1:] for part in word.split("–"))
         for word in words.split(" ")
     )
-
-
-_SAME = re.compile(
-    r"(not distinguishable from|the same contrast as|tested once, under) "
-    r"(.+?)(?= in these rows|[;,]|$)"
-)
-
-
-def _in_words(found: re.Match[str]) -> str:
-    names = " and ".join(name_words(name) for name in found[2].split(" and "))
-    return f"{found[1]} {names}"
 
 
 def formula_words(study: RGStudy) -> str:
@@ -591,7 +553,7 @@ def direction(row: Any, noun: str = "alpha") -> str:
 
 def other_kinds(study: RGStudy) -> dict[str, int]:
     """Return how many coefficients of other kinds than alpha are reported."""
-    rows = own_rows(study)
+    rows = study.own_rows
     rows = rows[pd.to_numeric(rows["estimate"], errors="coerce").notna()]
     names = kinds(rows)
     counts: Any = names[~names.isin(ALPHA_TYPES)].value_counts()

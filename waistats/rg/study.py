@@ -148,6 +148,11 @@ class RGStudy(Result):
         return pd.Series(self.effects.index.isin(rows), index=self.effects.index)
 
     @property
+    def own_rows(self) -> pd.DataFrame:
+        """The rows that report something of their own sample, none that are quoted."""
+        return self.effects[status_of(self.effects).own]
+
+    @property
     def author_texts(self) -> AuthorTexts:
         """What the authors tell of aims, criteria, search, funding and the like."""
         return AuthorTexts() if self.texts is None else read_texts(self.texts)
@@ -173,7 +178,15 @@ class RGStudy(Result):
     @property
     def excluded(self) -> pd.DataFrame:
         """Rows that cannot be pooled, and why."""
-        left = self.effects[self.effects["yi"].isna()]
+        return self._left_out(self.effects)
+
+    @property
+    def own_excluded(self) -> pd.DataFrame:
+        """Of the ``own_rows`` those that cannot be pooled, and why."""
+        return self._left_out(self.own_rows)
+
+    def _left_out(self, rows: pd.DataFrame) -> pd.DataFrame:
+        left = rows[rows["yi"].isna()]
         names = ["study_id", "coefficient_id", *grouping(left, CELL)]
         names += [c for c in ("coefficient_type", "estimate", "reason") if c in left]
         return marked(left[names].reset_index(drop=True), self.simulated)
@@ -223,7 +236,7 @@ class RGStudy(Result):
     @cached_property
     def correlates(self) -> pd.DataFrame:
         """Bivariate correlations of the overall rows, as in the classical study."""
-        return correlates(self.main_rows, self.candidates)
+        return correlates(self.main_rows, self.candidates, conf_level=self.conf_level)
 
     @cached_property
     def moderator_model(self) -> Model | None:
@@ -340,7 +353,7 @@ class RGStudy(Result):
     @property
     def stem_and_leaf(self) -> str:
         """Stem-and-leaf display of the alphas."""
-        rows = self.effects[status_of(self.effects).own]
+        rows = self.own_rows
         rows = rows[kinds(rows).isin(ALPHA_TYPES)]
         return stem_and_leaf(pd.to_numeric(rows["estimate"], errors="coerce"))
 

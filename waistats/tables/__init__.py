@@ -37,6 +37,7 @@ influence = published(sensitivity.influence)
 leave_one_out = published(sensitivity.leave_one_out)
 multiverse = published(sensitivity.multiverse)
 practice = published(sensitivity.practice)
+score_errors = published(sensitivity.score_errors)
 small_study = published(sensitivity.small_study)
 spread = published(sensitivity.spread)
 subgroups = published(sensitivity.subgroups)
@@ -82,6 +83,7 @@ __all__ = [
     "quality",
     "reliability",
     "save_table",
+    "score_errors",
     "screen",
     "small_study",
     "spread",

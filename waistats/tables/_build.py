@@ -1,8 +1,8 @@
 """A frame to a TableSpec, by the sheet of labels."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,10 +18,12 @@ from waistats._format import (
     interval,
     level,
     p_value,
+    percent,
 )
 from waistats._labels import LABELS, LIMITS, column_words, decimals
 from waistats.errors import DataError, listing
 from waistats.provenance import SIMULATED as MARK, is_simulated
+from waistats.tables._paper import LETTERS, for_paper, without_repeats
 from waistats.tables._spec import Column, Show, TableSpec, head
 from waistats.tables._typeset import Runs, markup, plain
 
@@ -89,6 +91,15 @@ def _coefficient(value: Any, digits: int) -> str:
     return coefficient(number(value), digits)
 
 
+def percent_to(digits: int) -> Show:
+    """Return a formatter of percentages with so many decimals."""
+    return partial(_percent, digits=digits)
+
+
+def _percent(value: Any, digits: int) -> str:
+    return percent(number(value), digits)
+
+
 def probability(value: Any) -> str:
     """Return a p value."""
     return p_value(number(value))
@@ -119,11 +130,13 @@ def spec(
     heads: Mapping[str, str] | None = None,
     shows: Mapping[str, Show] | None = None,
     groups: str | None = None,
-    numbers: Iterable[str] = (),
+    by: Mapping[str, str] | None = None,
+    ranges: Iterable[str] = (),
     digits: int | None = None,
     sortable: bool = False,
     explain: bool = True,
     footnotes: Iterable[str] = (),
+    lean: bool = True,
 ) -> TableSpec:
     """Return a frame as a table.
 
@@ -136,7 +149,8 @@ def spec(
     caption : str
         What stands above it.
     notes : iterable of str
-        Sentences of the note below; empty ones are omitted.
+        Sentences of the note below; empty ones are omitted, and what is for who
+        computes alone: code, and what to do.
     coefficients : bool, default True
         Whether estimates are reliabilities, or values on a model's scale.
     conf_level : float, default 0.95
@@ -145,8 +159,10 @@ def spec(
         Heads (in markup) and formatters of columns instead of those of the sheet.
     groups : str, optional
         Column whose values head groups of rows.
-    numbers : iterable of str
-        Columns of texts that stand to the right as numbers do.
+    by : mapping, optional
+        Columns whose formatters take another column's value first: its name.
+    ranges : iterable of str
+        Pairs such as ``n_min, n_max`` that become one column, ``12–36``.
     digits : int, optional
         Decimals of reliabilities; 2, or 3 where one would be shown as 1.00.
     sortable : bool, default False
@@ -156,8 +172,10 @@ def spec(
     footnotes : iterable of str
         Columns whose sentences stand below the table, a letter in the row leading to
         each; what is said of every row is said once.
+    lean : bool, default True
+        Whether a column that repeats another, or never changes, becomes a note.
     """
-    kept = [sentence for sentence in notes if sentence]
+    kept = [said for note in notes if (said := for_paper(note))]
     if "provenance" in frame and set(frame["provenance"].astype(str)) <= {MARK}:
         if len(frame) and SIMULATED not in kept:
             kept.append(SIMULATED)
@@ -168,19 +186,15 @@ def spec(
     kept += below
     most = digits or (_digits(frame) if coefficients else 2)
     bounded = coefficient_to(most) if coefficients else fixed_to(3)
-    right = set(numbers)
+    forms = _Forms(bounded, most, conf_level, heads or {}, shows or {}, by or {})
     columns = [
-        c
-        for c in _columns(
-            frame, bounded, most, conf_level, heads or {}, shows or {}, right
-        )
-        if c.name not in {groups, _MARK}
+        c for c in _columns(frame, forms, set(ranges)) if c.name not in {groups, _MARK}
     ]
     if _MARK in frame:
         columns[0] = _marked_column(columns[0])
     if explain and (said := abbreviations(columns)):
         kept.insert(0, said)
-    return TableSpec(
+    made = TableSpec(
         frame=frame,
         columns=tuple(columns),
         caption=caption,
@@ -189,10 +203,9 @@ def spec(
         groups=groups,
         sortable=sortable,
     )
+    return without_repeats(made) if lean else made
 
 
-# letters of footnotes that stand above the line in every font of ours
-_LETTERS = "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐ"
 _MARK = "footnote mark"
 
 
@@ -204,7 +217,7 @@ def _footnoted(
     marks = [""] * len(frame)
     letters: dict[str, str] = {}
     for name in names:
-        texts = ["" if blank(v) else str(v).strip() for v in frame[name]]
+        texts = ["" if blank(v) else for_paper(str(v).strip()) for v in frame[name]]
         if len(set(texts)) == 1:
             below += [_as_sentence(texts[0])] if texts[0] else []
             continue
@@ -220,10 +233,10 @@ def _footnoted(
 
 
 def _letter(position: int) -> str:
-    if position < len(_LETTERS):
-        return _LETTERS[position]
-    first, second = divmod(position, len(_LETTERS))
-    return _LETTERS[first - 1] + _LETTERS[second]
+    if position < len(LETTERS):
+        return LETTERS[position]
+    first, second = divmod(position, len(LETTERS))
+    return LETTERS[first - 1] + LETTERS[second]
 
 
 def _as_sentence(text: str) -> str:
@@ -243,28 +256,37 @@ def _marked(show: Show, mark: str, *values: Any) -> str:
     return f"{show(*values)}{mark}"
 
 
-def _columns(
-    frame: pd.DataFrame,
-    bounded: Show,
-    digits: int,
-    conf_level: float,
-    heads: Mapping[str, str],
-    shows: Mapping[str, Show],
-    right: set[str],
-) -> Iterable[Column]:
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    """How the columns of a table are headed and shown."""
+
+    bounded: Show
+    digits: int
+    conf_level: float
+    heads: Mapping[str, str]
+    shows: Mapping[str, Show]
+    by: Mapping[str, str]
+
+
+def _columns(frame: pd.DataFrame, forms: _Forms, ranges: set[str]) -> Iterable[Column]:
     for name in frame.columns:
         stem, _, end = name.rpartition("_")
         if end == "high" and f"{stem}_low" in frame:
             continue
         if end == "low" and f"{stem}_high" in frame:
             kind = LIMITS.get(stem, (stem, ""))[0]
-            title = heads.get(stem, f"{level(conf_level)} {kind}")
-            show = shows.get(stem, bounded)
-            yield limits_column(stem, title, name, f"{stem}_high", show)
+            title = forms.heads.get(stem, f"{level(forms.conf_level)} {kind}")
+            show = forms.shows.get(stem, forms.bounded)
+            ends, by = (name, f"{stem}_high"), forms.by.get(stem)
+            yield limits_column(stem, title, *ends, show, by)
+            continue
+        if stem in ranges:
+            if end == "min":
+                yield _range_column(stem, forms)
             continue
         if name == "df_denominator" and "df" in frame:
             continue
-        title_runs = _head(name, heads)
+        title_runs = _head(name, forms.heads)
         if name == "df" and "df_denominator" in frame:
             yield Column(
                 name=name,
@@ -275,16 +297,38 @@ def _columns(
             )
             continue
         values = frame[name]
-        show = shows.get(name) or _show(name, values, bounded, digits)
-        numeric = name in right or pd.api.types.is_numeric_dtype(values)
-        if values.dtype == bool:
-            numeric = False
+        show = forms.shows.get(name) or _show(name, values, forms.bounded, forms.digits)
+        numeric = pd.api.types.is_numeric_dtype(values) and values.dtype != bool
+        by = forms.by.get(name)
         yield Column(
-            name=name, head=title_runs, sources=(name,), show=show, numeric=numeric
+            name=name,
+            head=title_runs,
+            sources=(name,),
+            show=show,
+            numeric=numeric,
+            by=by,
         )
 
 
-def limits_column(name: str, title: str, low: str, high: str, show: Show) -> Column:
+def _range_column(stem: str, forms: _Forms) -> Column:
+    """Return the column of the least and the most of several values; one of one."""
+    return Column(
+        name=stem,
+        head=_head(stem, forms.heads),
+        sources=(f"{stem}_min", f"{stem}_max"),
+        show=partial(_range, forms.shows[stem]),
+    )
+
+
+def _range(show: Show, low: Any, high: Any) -> str:
+    if blank(low):
+        return ""
+    return "–".join(dict.fromkeys([show(low), show(high)]))
+
+
+def limits_column(
+    name: str, title: str, low: str, high: str, show: Show, by: str | None = None
+) -> Column:
     """Return the column of an interval, shown in brackets."""
     return Column(
         name=name,
@@ -292,11 +336,13 @@ def limits_column(name: str, title: str, low: str, high: str, show: Show) -> Col
         sources=(low, high),
         show=partial(_interval, show),
         ends=show,
+        by=by,
     )
 
 
-def _interval(show: Show, low: Any, high: Any) -> str:
-    return interval(number(low), number(high), show)
+def _interval(show: Show, *values: Any) -> str:
+    *key, low, high = values
+    return interval(number(low), number(high), partial(show, *key))
 
 
 def _head(name: str, heads: Mapping[str, str]) -> Runs:
@@ -359,15 +405,6 @@ def abbreviations(columns: Sequence[Column]) -> str:
             said[label.head.replace("*", "")] = label.stands_for
     parts = [f"{short} = {long}" for short, long in said.items()]
     return "; ".join(parts) + "." if parts else ""
-
-
-def row_shows(shows: Mapping[str, Show], default: Show) -> Callable[[Any, Any], str]:
-    """Return a formatter that takes its form from another column's value."""
-    return partial(_by_row, shows, default)
-
-
-def _by_row(shows: Mapping[str, Show], default: Show, key: Any, value: Any) -> str:
-    return shows.get(str(key), default)(value)
 
 
 def check_columns(frame: pd.DataFrame, names: Sequence[str], maker: str) -> None:

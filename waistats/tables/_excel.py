@@ -48,8 +48,7 @@ def _parts(spec: TableSpec, column: Column) -> list[_Part]:
         return [_Part(column.title, texts, spec.values(column), column.numeric)]
     parts = []
     for word, source in zip(("lower", "upper"), column.sources, strict=True):
-        values = list(spec.frame[source])
-        texts = [column.ends(v) for v in values]
+        texts, values = spec.end_texts(column, source), list(spec.frame[source])
         parts.append(_Part(f"{column.title} {word}", texts, values, True))
     return parts
 
@@ -128,6 +127,9 @@ def _write_number(cell: Any, value: Any, text: str, form: str) -> None:
     if not np.isfinite(number):
         _write_text(cell, text, True)
         return
+    if number < 0 and not text.startswith("-"):
+        # what rounds to zero has no sign: the form of negative numbers is the same
+        form = f"{form};{form}"
     cell.value = int(number) if number.is_integer() and "." not in form else number
     cell.number_format = form
     cell.alignment = Alignment(horizontal="right")

@@ -10,7 +10,7 @@ import pandas as pd
 from waistats._signature import public
 from waistats.errors import ModelError, visible
 from waistats.tables._spec import Column, TableSpec, head
-from waistats.tables._typeset import sentence, signs, to_html
+from waistats.tables._typeset import plain, sentence, signs, to_html
 
 if TYPE_CHECKING:
     from great_tables import GT
@@ -107,9 +107,9 @@ def spec_of(table: Any) -> TableSpec:
             for c in kept.columns
             if c.name in heads
         )
-        if kept.note and notes and notes[0] == signs(kept.note):
+        if kept.note and notes and notes[0] == plain(sentence(kept.note)):
             notes = (*kept.notes, *notes[1:])
-        if title == signs(kept.caption):
+        if title == plain(sentence(kept.caption)):
             title = kept.caption
         return TableSpec(
             frame=kept.frame,

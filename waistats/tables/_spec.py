@@ -57,6 +57,8 @@ class Column:
         Whether it is aligned, and kept in a spreadsheet, as numbers.
     ends : callable, optional
         For two sources that are the ends of an interval: how each is shown alone.
+    by : str, optional
+        Column that decides how a cell is shown: its value comes before the sources'.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Column:
     show: Show
     numeric: bool = True
     ends: Show | None = None
+    by: str | None = None
 
     @property
     def title(self) -> str:
@@ -109,7 +112,8 @@ class TableSpec:
     def __post_init__(self) -> None:
         object.__setattr__(self, "caption", said(self.caption))
         object.__setattr__(self, "notes", tuple(map(said, self.notes)))
-        missing = {s for c in self.columns for s in c.sources} - set(self.frame)
+        needed = {s for c in self.columns for s in (*c.sources, c.by) if s is not None}
+        missing = needed - set(self.frame)
         if missing:
             raise ValueError(f"The frame lacks {', '.join(sorted(missing))}.")
 
@@ -129,8 +133,17 @@ class TableSpec:
 
     def texts(self, column: Column) -> list[str]:
         """Return the cells of a column as text."""
-        parts = [list(self.frame[source]) for source in column.sources]
-        return [said(column.show(*values)) for values in zip(*parts, strict=True)]
+        return self._shown(column, column.show, column.sources)
+
+    def end_texts(self, column: Column, source: str) -> list[str]:
+        """Return one end of each interval of a column as text."""
+        assert column.ends is not None
+        return self._shown(column, column.ends, [source])
+
+    def _shown(self, column: Column, show: Show, sources: Sequence[str]) -> list[str]:
+        names = [*sources] if column.by is None else [column.by, *sources]
+        parts = [list(self.frame[name]) for name in names]
+        return [said(show(*values)) for values in zip(*parts, strict=True)]
 
     def rows(self, *, typeset: bool = False) -> list[list[str]]:
         """Return the cells as text, row by row; ``typeset`` sets true minus signs."""

@@ -10,6 +10,7 @@ from waistats._labels import plain_head
 from waistats.errors import ModelError
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.tables._build import spec
+from waistats.tables._paper import noted
 from waistats.tables._spec import TableSpec
 
 
@@ -59,14 +60,16 @@ def table(
         own = isinstance(result, ReliabilityEstimate)
         coefficients = own or "se" not in frame
     sentences = [line for line in closing.split("\n") if line.endswith(".")]
-    return spec(
+    made = spec(
         frame,
         name=re.sub(r"[^a-z0-9]+", "-", (title or name).lower()).strip("-"),
         caption=title or name,
-        notes=[note] if note is not None else sentences,
+        notes=sentences if note is None else (),
+        lean=False,
         coefficients=coefficients,
         conf_level=conf_level or float(getattr(result, "conf_level", 0.95)),
     )
+    return noted(made, [note or ""])
 
 
 def _name(kind: str) -> str:

@@ -1,12 +1,11 @@
 """Tables of fitted models."""
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from waistats._format import counted, fixed, interval, level
+from waistats._format import counted, fixed, level
 from waistats._labels import (
     column_words,
     heterogeneity_text,
@@ -20,11 +19,13 @@ from waistats._labels import (
     term_text,
 )
 from waistats.errors import ModelError
+from waistats.figures._rows import study_names
 from waistats.meta.multilevel.robust import RobustResult
 from waistats.meta.results import FittedModel
-from waistats.rg.as_model import as_model, of_study, pooled_row
+from waistats.rg.as_model import as_model, as_pooled, of_study, pooled_row
 from waistats.rg.pooling import withheld_limits
-from waistats.tables._build import simulated, spec
+from waistats.tables._build import number, simulated, spec
+from waistats.tables._paper import noted, with_shared_notes
 from waistats.tables._spec import TableSpec
 
 _POOLED = ["k", "estimate", "ci_low", "ci_high", "pi_low", "pi_high", "tau2", "I2"]
@@ -93,9 +94,10 @@ def pooled(results: Any, *, title: str = "Pooled Reliability") -> TableSpec:
     first = next(iter(models.values()))
     said = {name: _of_pooled(result) for name, result in results_of.items()}
     heads = {"model": "", "estimate": symbol(first)}
-    fits = dict.fromkeys(model_text(model) for model in models.values())
+    texts = {name: _fitted(results_of[name], model) for name, model in models.items()}
+    fits = dict.fromkeys(texts.values())
     if len(fits) > 1:
-        fits = {f"{name}: {model_text(model)}": None for name, model in models.items()}
+        fits = {f"{name}: {text}": None for name, text in texts.items()}
     notes = [*fits, left_out(first) if len(models) == 1 else ""]
     for name, own in said.items():
         notes += [f"{name}: {note}" if name else note for note in own]
@@ -109,6 +111,12 @@ def pooled(results: Any, *, title: str = "Pooled Reliability") -> TableSpec:
         conf_level=first.conf_level,
         heads=heads,
     )
+
+
+def _fitted(result: Any, model: FittedModel) -> str:
+    """Return how a model was fitted, with the interval that is shown of it."""
+    pooled = as_pooled(result)
+    return model_text(model, robust=pooled is not None and pooled.robust is not None)
 
 
 def _of_pooled(result: Any) -> tuple[str, ...]:
@@ -134,7 +142,7 @@ def cells(
     *,
     title: str = "Pooled Reliability by Cell",
     conf_level: float = 0.95,
-    notes: list[str] | None = None,
+    notes: Sequence[str] | None = None,
 ) -> TableSpec:
     """Tabulate pooled cells or levels: ``cells`` or ``levels`` of a study.
 
@@ -146,15 +154,16 @@ def cells(
         Title.
     conf_level : float
         Confidence level of the intervals, for the heads of the columns.
-    notes : list of str, optional
-        Notes below the table.
+    notes : sequence of str, optional
+        Notes of your own below the table.
 
     Returns
     -------
     GT
         One row per cell, on the alpha scale.
     """
-    shown = frame.drop(columns=["Q", "Q_df", "Q_p"], errors="ignore")
+    shown = with_shared_notes(frame)
+    shown = shown.drop(columns=["Q", "Q_df", "Q_p"], errors="ignore")
     sign = "α"
     if "coefficient_type" in shown:
         kinds = [str(kind) for kind in shown["coefficient_type"]]
@@ -168,16 +177,16 @@ def cells(
         names = [column_words(str(name)) for name in frame["moderator"]]
         shown = shown.assign(moderator=names)
         groups = "moderator"
-    return spec(
+    made = spec(
         shown,
         name="cells",
         caption=title,
-        notes=notes or [],
         conf_level=conf_level,
         heads={"estimate": sign},
         groups=groups,
         footnotes=("note", "model"),
     )
+    return noted(made, notes or ())
 
 
 def coefficients(result: Any, *, title: str = "Model Coefficients") -> TableSpec:
@@ -290,22 +299,7 @@ def heterogeneity(result: Any, *, title: str = "Heterogeneity") -> TableSpec:
     model = as_model(result)
     frame = model.heterogeneity_intervals().reset_index(names="quantity")
     signs = {"tau2": "τ²", "tau": "τ", "I2": "I² (%)", "H2": "H²"}
-    digits = {"I2": 1, "H2": 2}
-    shown = pd.DataFrame(
-        {
-            "quantity": [signs[q] for q in frame["quantity"]],
-            "estimate": [
-                fixed(v, digits.get(q, 3))
-                for q, v in zip(frame["quantity"], frame["estimate"], strict=True)
-            ],
-            "limits": [
-                interval(low, high, partial(fixed, digits=digits.get(q, 3)))
-                for q, low, high in zip(
-                    frame["quantity"], frame["ci_low"], frame["ci_high"], strict=True
-                )
-            ],
-        }
-    )
+    shown = frame.assign(quantity=[signs[q] for q in frame["quantity"]])
     several = model.is_multilevel and len(model.levels) > 1
     limits = "Profile-likelihood" if several else "Q-profile"
     return spec(
@@ -319,9 +313,15 @@ def heterogeneity(result: Any, *, title: str = "Heterogeneity") -> TableSpec:
         ],
         coefficients=False,
         conf_level=model.conf_level,
-        heads={"quantity": "", "limits": f"{level(model.conf_level)} CI"},
-        numbers=("estimate", "limits"),
+        heads={"quantity": ""},
+        shows={"estimate": _heterogeneity, "ci": _heterogeneity},
+        by={"estimate": "quantity", "ci": "quantity"},
     )
+
+
+def _heterogeneity(quantity: str, value: Any) -> str:
+    """Return a measure of heterogeneity with the decimals that are usual of it."""
+    return fixed(number(value), {"I² (%)": 1, "H²": 2}.get(quantity, 3))
 
 
 def components(result: Any, *, title: str = "Variance Components") -> TableSpec:
@@ -364,8 +364,8 @@ def excluded(result: Any, *, title: str = "Excluded Coefficients") -> TableSpec:
 
     Parameters
     ----------
-    result : MetaResult, MultilevelResult or RGStudy
-        The model.
+    result : MetaResult, MultilevelResult, RGStudy or DataFrame
+        The model; a study, for what its reports say of their own samples.
     title : str
         Title.
 
@@ -375,6 +375,10 @@ def excluded(result: Any, *, title: str = "Excluded Coefficients") -> TableSpec:
         One row per excluded coefficient, with the reason.
     """
     frame = result if isinstance(result, pd.DataFrame) else result.excluded
+    if (own := of_study(result, "own_excluded", None)) is not None:
+        called = study_names(result.effects)
+        names = [called[name] for name in own["study_id"].astype(str)]
+        frame = own.assign(study_id=names).drop(columns="coefficient_id")
     sign = symbol_of(frame) if len(frame) else "α"
     if "coefficient_type" in frame:
         frame = _in_words(frame)

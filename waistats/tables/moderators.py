@@ -13,11 +13,17 @@ from waistats.tables._build import (
     simulated,
     spec,
 )
+from waistats.tables._names import named_tests
 from waistats.tables._spec import TableSpec
 from waistats.tables.models import cells
 
 
-def levels(study: Any, *, title: str = "Pooled Reliability by Moderator") -> TableSpec:
+def levels(
+    study: Any,
+    *,
+    title: str = "Pooled Reliability by Moderator",
+    conf_level: float = 0.95,
+) -> TableSpec:
     """Tabulate the levels of categorical moderators, of a study or its ``levels``.
 
     Parameters
@@ -26,6 +32,8 @@ def levels(study: Any, *, title: str = "Pooled Reliability by Moderator") -> Tab
         The study, or its ``levels``.
     title : str
         Title.
+    conf_level : float
+        Confidence level of the intervals of a frame; a study has its own.
 
     Returns
     -------
@@ -34,7 +42,7 @@ def levels(study: Any, *, title: str = "Pooled Reliability by Moderator") -> Tab
     """
     frame = of_study(study, "levels", study)
     check_columns(frame, ("moderator", "level", "k", "estimate"), "pooled_levels()")
-    conf_level = of_study(study, "conf_level", 0.95)
+    conf_level = of_study(study, "conf_level", conf_level)
     return cells(frame, title=title, conf_level=conf_level)
 
 
@@ -44,6 +52,7 @@ def screen(
     title: str = "Moderators One at a Time",
     sign: str = "α",
     groups: str | None = None,
+    conf_level: float = 0.95,
 ) -> TableSpec:
     """Tabulate tests of single moderators, of a study or its ``screen``.
 
@@ -58,6 +67,8 @@ def screen(
         kinds.
     groups : str, optional
         Column whose values head groups of rows, such as scales.
+    conf_level : float
+        Confidence level of the intervals of a frame; a study has its own.
 
     Returns
     -------
@@ -65,10 +76,12 @@ def screen(
         One row per moderator.
     """
     frame = of_study(study, "screen", study)
+    if frame is not study:
+        frame = named_tests(study, frame)
     check_columns(
         frame, ("moderator", "statistic", "p_adjusted"), "screen_moderators()"
     )
-    conf_level = of_study(study, "conf_level", 0.95)
+    conf_level = of_study(study, "conf_level", conf_level)
     shown = frame.drop(columns=["kind", "tau2", "explains", "why"], errors="ignore")
     names = [column_words(str(name)) for name in shown["moderator"]]
     shown = shown.assign(moderator=names)
@@ -121,7 +134,9 @@ def _filled(column: pd.Series) -> bool:
     return bool((column.fillna("").astype(str) != "").any())
 
 
-def correlates(frame: Any, *, title: str = "Bivariate Correlations") -> TableSpec:
+def correlates(
+    frame: Any, *, title: str = "Bivariate Correlations", conf_level: float = 0.95
+) -> TableSpec:
     """Tabulate a frame of `correlates`, or those of a study.
 
     Parameters
@@ -130,6 +145,8 @@ def correlates(frame: Any, *, title: str = "Bivariate Correlations") -> TableSpe
         Result of `waistats.correlates`, or a study.
     title : str
         Title.
+    conf_level : float
+        Confidence level of the intervals of a frame; a study has its own.
 
     Returns
     -------
@@ -149,6 +166,7 @@ def correlates(frame: Any, *, title: str = "Bivariate Correlations") -> TableSpe
             "precision, not a cause of reliability."
         ],
         heads={"estimate": "*r*"},
+        conf_level=of_study(frame, "conf_level", conf_level),
         footnotes=("note",),
     )
 

@@ -182,7 +182,8 @@ def quality(
     Parameters
     ----------
     data : DataFrame, RGStudy or model
-        A coefficient table with the quality columns of the codebook.
+        A coefficient table with the quality columns of the codebook; of a study the
+        rows that report something of their own sample.
     title : str
         Title.
 
@@ -191,7 +192,7 @@ def quality(
     GT
         One row per study.
     """
-    table = coefficient_table(data)
+    table = coefficient_table(data, own=True)
     frame = study_quality(table)
     called = study_names(table)
     return spec(
@@ -211,8 +212,12 @@ def quality(
             "quality": "Quality",
             "criterion": "Criterion",
         },
-        shows={"criterion": lambda v: {"-": "−"}.get(str(v), str(v))},
+        shows={"criterion": _plus_or_minus},
     )
+
+
+def _plus_or_minus(value: Any) -> str:
+    return {"-": "−"}.get(str(value), str(value))
 
 
 def agreement(

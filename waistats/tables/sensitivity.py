@@ -4,15 +4,26 @@ import re
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from waistats._format import coefficient, count, counted, fixed, interval, percent
+from waistats._format import (
+    coefficient,
+    count,
+    counted,
+    fixed,
+    interval,
+    level,
+)
 from waistats._labels import column_words, plain_head, statistic_text, symbol
 from waistats.errors import DataError, ModelError
+from waistats.figures._rows import study_names
 from waistats.figures.forest import fit_groups, group_values
 from waistats.measures import back_transform
+from waistats.practice import practice_table
 from waistats.rg._spread_result import SpreadResult
-from waistats.rg.as_model import as_model, left_out_by
+from waistats.rg.as_model import as_model, as_pooled, has_model, left_out_by, of_study
+from waistats.rg.study import RGStudy
 from waistats.sensitivity.deletion import (
     cumulative as cumulative_frame,
     influence as influence_frame,
@@ -22,7 +33,14 @@ from waistats.sensitivity.multiverse import Multiverse, choice_words, option_wor
 from waistats.sensitivity.selection import ThresholdSelection
 from waistats.sensitivity.small_study import PetPeese
 from waistats.sensitivity.trim_and_fill import TrimAndFill
-from waistats.tables._build import fixed_to, simulated, spec
+from waistats.tables._build import (
+    coefficient_to,
+    fixed_to,
+    number,
+    percent_to,
+    simulated,
+    spec,
+)
 from waistats.tables._spec import TableSpec
 
 
@@ -30,8 +48,7 @@ def _refits(
     result: Any, make: Any, id: str, title: str, note: str, **options: Any
 ) -> TableSpec:
     """Return a table of refits, of a model or of a frame on the alpha scale."""
-    conf_level, sign, alpha = 0.95, "α", True
-    frame = result
+    conf_level, sign, alpha, frame = 0.95, "α", True, result
     if not isinstance(result, pd.DataFrame):
         model = as_model(result)
         alpha = model.measure is not None
@@ -61,8 +78,9 @@ def leave_one_out(result: Any, *, title: str = "Leave-One-Out Analysis") -> Tabl
 
     Parameters
     ----------
-    result : MetaResult, MultilevelResult or DataFrame
-        The model, or a frame of `waistats.leave_one_out` on the alpha scale.
+    result : MetaResult, MultilevelResult, RGStudy or DataFrame
+        The model, or a frame of `waistats.leave_one_out` on the alpha scale; a study,
+        for its overall model without each study.
     title : str
         Title.
 
@@ -72,8 +90,21 @@ def leave_one_out(result: Any, *, title: str = "Leave-One-Out Analysis") -> Tabl
         One row per omitted coefficient or study, on the alpha scale.
     """
     note = "Each row is the model without one coefficient or study."
-    options = {} if isinstance(result, pd.DataFrame) else {"by": left_out_by(result)}
-    return _refits(result, leave_one_out_frame, "leave-one-out", title, note, **options)
+    name = "leave-one-out"
+    kept = of_study(result, "leave_one_out", None)
+    if kept is None:
+        options = (
+            {} if isinstance(result, pd.DataFrame) else {"by": left_out_by(result)}
+        )
+        return _refits(result, leave_one_out_frame, name, title, note, **options)
+    # a study refits what it can, and keeps it
+    called = study_names(result.main_rows)
+    names = [called.get(str(omitted), str(omitted)) for omitted in kept["omitted"]]
+    named = kept.assign(omitted=names)
+    pooled = as_pooled(result)
+    if pooled is not None and pooled.robust is not None:
+        note += " Intervals of the model, not cluster-robust."
+    return _refits(result, lambda *_, **__: named, name, title, note)
 
 
 def cumulative(
@@ -106,7 +137,7 @@ def influence(result: Any, *, title: str = "Influence Diagnostics") -> TableSpec
 
     Parameters
     ----------
-    result : MetaResult, MultilevelResult or DataFrame
+    result : MetaResult, MultilevelResult, RGStudy or DataFrame
         The model, or a frame of `waistats.influence`.
     title : str
         Title.
@@ -116,8 +147,8 @@ def influence(result: Any, *, title: str = "Influence Diagnostics") -> TableSpec
     GT
         One row per coefficient.
     """
-    frame = result
-    if not isinstance(result, pd.DataFrame):
+    frame = of_study(result, "influence", result)
+    if not isinstance(frame, pd.DataFrame):
         frame = influence_frame(as_model(result))
     keep = [c for c in frame.columns if not c.startswith("dfbetas_")]
     if "coefficient_id" in keep and frame["study_id"].is_unique:
@@ -272,8 +303,8 @@ def multiverse(result: Multiverse, *, title: str = "Which Choices Matter") -> Ta
             "options": frame["options"],
             "low": _option(frame, "low"),
             "high": _option(frame, "high"),
-            "difference": [coefficient(v, 3) for v in frame["difference"]],
-            "share": [percent(v, 0) for v in frame["share"]],
+            "difference": frame["difference"],
+            "share": frame["share"],
         }
     )
     return spec(
@@ -292,7 +323,10 @@ def multiverse(result: Multiverse, *, title: str = "Which Choices Matter") -> Ta
             "high": "Highest option (mean α)",
             "share": "η²",
         },
-        numbers=("difference", "share"),
+        shows={
+            "difference": coefficient_to(3),
+            "share": percent_to(0),
+        },
     )
 
 
@@ -307,13 +341,13 @@ def _option(frame: pd.DataFrame, end: str) -> list[str]:
     ]
 
 
-def practice(frame: pd.DataFrame, *, title: str = "Implications for Use") -> TableSpec:
-    """Tabulate a frame of `practice_table`.
+def practice(result: Any, *, title: str = "Implications for Use") -> TableSpec:
+    """Tabulate what a pooled reliability means in practice.
 
     Parameters
     ----------
-    frame : DataFrame
-        Result of `practice_table`.
+    result : DataFrame, MetaResult, MultilevelResult or RGStudy
+        Result of `practice_table`; or a study or model, for its own.
     title : str
         Title.
 
@@ -323,34 +357,46 @@ def practice(frame: pd.DataFrame, *, title: str = "Implications for Use") -> Tab
         One row per quantity, at the pooled alpha and at both prediction limits.
     """
     names = ("quantity", "estimate", "pi_low", "pi_high")
+    frame = practice_table(result) if has_model(result) else result
     if not isinstance(frame, pd.DataFrame) or not set(names) <= set(frame):
-        raise DataError("practice() needs the frame of practice_table().")
+        raise DataError("practice() needs a study, a model or practice_table().")
+    ends = frame[["pi_low", "pi_high"]].to_numpy(dtype=float)
+    # errors fall as alpha rises; the smaller end comes first
+    alphas = frame["quantity"].astype(str).str.startswith("alpha").to_numpy()
+    ends = np.where(alphas[:, None], ends, np.sort(ends, axis=1))
     shown = pd.DataFrame(
         {
             "quantity": [_named(str(name)) for name in frame["quantity"]],
-            "estimate": [
-                _quantity(q, v)
-                for q, v in zip(*(frame[c] for c in names[:2]), strict=True)
-            ],
-            "range": [
-                _ordered(q, low, high)
-                for q, low, high in zip(
-                    *(frame[c] for c in ("quantity", "pi_low", "pi_high")), strict=True
-                )
-            ],
+            "estimate": frame["estimate"],
+            "pi_low": ends[:, 0],
+            "pi_high": ends[:, 1],
         }
     )
+    units = frame["quantity"].astype(str).str.endswith(", in SDs").any()
+    level = getattr(result, "conf_level", 0.95)
     return spec(
         shown,
         name="practice",
         caption=title,
         notes=[
-            "Range: between both ends of the prediction interval of alpha.",
+            "Range: between both ends of the prediction interval for the true alpha of a "
+            "new population; for the alpha of a planned sample, the prediction interval "
+            "of what it shows."
+            + (
+                " Errors and changes in standard deviations of the score;"
+                if units
+                else ""
+            )
+            + f" {'r' if units else 'R'}eliable change by Jacobson & Truax, 1991. Alpha of "
+            "one session says nothing about change over sessions: where there is a "
+            "test–retest coefficient, it is the one for change.",
+            _beside_interval(frame, level),
             *frame.attrs.get("notes", ()),
             simulated(frame),
         ],
-        heads={"range": "Range"},
-        numbers=("estimate", "range"),
+        heads={"pi": "Range"},
+        shows={"estimate": _quantity, "pi": _quantity},
+        by={"estimate": "quantity", "pi": "quantity"},
     )
 
 
@@ -368,22 +414,35 @@ def _named(quantity: str) -> str:
     return quantity[:1].upper() + quantity[1:]
 
 
-def _ordered(name: str, low: Any, high: Any) -> str:
-    """Return both ends, the smaller first: errors fall as alpha rises."""
-    if name.startswith("alpha") or pd.isna(low) or pd.isna(high):
-        return interval(low, high, partial(_quantity, name))
-    return interval(min(low, high), max(low, high), partial(_quantity, name))
+def _beside_interval(frame: pd.DataFrame, conf_level: float) -> str:
+    """Return why a probability is less than the prediction interval would have it."""
+    rows = frame.set_index("quantity")
+    low = rows.loc["alpha", "pi_low"]
+    within = (1 + conf_level) / 2
+    less = [
+        p
+        for name, p in rows["estimate"].items()
+        if (found := re.match(r"P\(true alpha > ([.\d]+)\)", str(name)))
+        and float(found[1]) <= low
+        and p < within - 0.005
+    ]
+    if not less:
+        return ""
+    return (
+        "Probabilities average over what tau can be, large values included, so with few "
+        "studies they may be lower than the prediction interval suggests."
+    )
 
 
 def _quantity(name: str, value: Any) -> str:
     """Return a value as its quantity is shown: people whole, alphas and chances as .xx."""
-    number = None if pd.isna(value) else float(value)
-    if name.startswith("n "):
-        return count(number)
-    if name.startswith("P(") and number is not None:
-        return chance(number)
-    bounded = name.startswith("alpha")
-    return coefficient(number, 2) if bounded else fixed(number, 2)
+    found = number(value)
+    if name.startswith(("n ", "Respondents")):
+        return count(found)
+    if name.startswith("P(") and found is not None:
+        return chance(found)
+    bounded = name.lower().startswith("alpha")
+    return coefficient(found, 2) if bounded else fixed(found, 2)
 
 
 def chance(value: float) -> str:
@@ -393,15 +452,19 @@ def chance(value: float) -> str:
     return "< .01" if value < 0.005 else coefficient(value, 2)
 
 
-def checks(study: Any, *, title: str = "Small-Study and Reporting Checks") -> TableSpec:
+def checks(
+    study: Any, *, title: str = "Small-Study and Reporting Checks", sign: str = "α"
+) -> TableSpec:
     """Tabulate the checks of a study, or a frame of `robustness`.
 
     Parameters
     ----------
     study : RGStudy or DataFrame
-        The study, or a frame of its ``robustness``.
+        The study, or a frame of its ``robustness``; a column ``part`` heads groups.
     title : str
         Title.
+    sign : str
+        What the coefficients are called in the head of their value.
 
     Returns
     -------
@@ -411,7 +474,8 @@ def checks(study: Any, *, title: str = "Small-Study and Reporting Checks") -> Ta
     frame = study if isinstance(study, pd.DataFrame) else study.robustness
     if "check" not in frame:
         raise DataError("checks() needs a study of generalize(), or its robustness.")
-    frame, without = _with_result(frame)
+    parts = "part" in frame
+    frame, without = (frame, []) if parts else _with_result(frame)
     return spec(
         frame,
         name="checks",
@@ -423,8 +487,9 @@ def checks(study: Any, *, title: str = "Small-Study and Reporting Checks") -> Ta
             "little where it does not reject.",
             *without,
         ],
-        heads={"check": "Check", "estimate": "Adjusted α", "note": "Finding"},
+        heads={"check": "Check", "estimate": f"Adjusted {sign}"},
         digits=2,
+        groups="part" if parts else None,
         footnotes=("note",),
     )
 
@@ -498,4 +563,57 @@ def spread(
         conf_level=result.conf_level,
         heads={"term": "Quantity", "null": "Tested against"},
         shows={"null": fixed_to(0)},
+    )
+
+
+def score_errors(
+    study: RGStudy,
+    *,
+    title: str = "Standard Error of Measurement in Points of the Sum Score",
+) -> TableSpec:
+    """Tabulate pooled standard errors of measurement, in points of each form.
+
+    Parameters
+    ----------
+    study : RGStudy
+        A study whose table gives standard deviations of scores.
+    title : str
+        Title.
+
+    Returns
+    -------
+    GT
+        One row per form and rater.
+    """
+    frame = of_study(study, "score_errors", None)
+    if frame is None:
+        raise ModelError("score_errors() needs the study that generalize() gives.")
+    if len(frame) == 0:
+        raise DataError("This study gives no standard deviations of scores to pool.")
+    frame = frame.drop(columns="tau2")
+    known = [c for c in study.by if c in frame and len(set(frame[c].astype(str))) > 1]
+    rest = [c for c in frame if c not in study.by]
+    return spec(
+        frame[[*known, *rest]],
+        name="score_errors",
+        caption=title,
+        notes=[
+            "Log error variances, s²(1 − α), pooled by random effects (REML, "
+            "Knapp–Hartung). Smallest detectable change: what the difference of two "
+            "scores of a person must exceed to be more than error, at "
+            f"{level(study.conf_level)}. Alpha takes what changes between occasions for "
+            "true score, so a change over time may need to be larger."
+        ],
+        coefficients=False,
+        conf_level=study.conf_level,
+        heads={
+            "n_items": "Items",
+            "score_range": "Range of the score",
+            "estimate": "SEM",
+            "detectable": "Smallest detectable change",
+        },
+        shows={
+            **dict.fromkeys(("estimate", "ci", "pi", "detectable"), fixed_to(1)),
+            "score_range": fixed_to(0),
+        },
     )

@@ -1,13 +1,13 @@
 """Tables of coefficients as they were found: studies, cells, items, correlates."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
-from waistats._format import percent
 from waistats._labels import (
     LABELS,
     column_words,
@@ -24,15 +24,16 @@ from waistats.tables._build import (
     check_columns,
     coefficient_to,
     fixed_to,
+    percent_to,
     simulated,
     spec,
     whole,
     year,
 )
-from waistats.tables._spec import TableSpec
+from waistats.tables._spec import Show, TableSpec
 
 _STUDY = (
-    "study_id", "authors", "author", "year", "instrument", "rater", "scale",
+    "study_id", "year", "instrument", "rater", "scale",
     "coefficient_type", "language", "country", "setting", "modality", "n", "n_items",
     "score_mean", "score_sd", "estimate", "ci_low", "ci_high",
 )  # fmt: skip
@@ -59,10 +60,6 @@ def studies(
     table = coefficient_table(data)
     if columns is None:
         names = [c for c in _STUDY if c in table and _says_something(table[c])]
-        named = next((c for c in names if c in ("authors", "author")), None)
-        if named is not None:
-            whole = _all_named(table[named])
-            names.remove("study_id" if whole else named)
     else:
         check_columns(table, columns, "read_coefficients()")
         names = list(columns)
@@ -71,26 +68,58 @@ def studies(
         for c in ("instrument", "rater", "scale")
         if columns is None and c in table and c not in names and table[c].notna().any()
     ]
-    shown = table[names].copy()
-    for name in {"modality", "coefficient_type"} & set(names):
-        shown[name] = shown[name].astype(str).str.replace("_", " ")
+    # where it is asked for, it is a column and not a note
+    shown = _in_words(table[names]).rename(columns={"provenance": "read"})
     return spec(
-        shown,
+        shown.assign(study_id=_called(table)) if "study_id" in names else shown,
         name="studies",
         caption=title,
         notes=[f"All rows: {'; '.join(same)}." if same else "", simulated(table)],
-        heads={"estimate": symbol_of(table), "n": "*n*"},
+        heads={
+            "estimate": symbol_of(table),
+            "n": "*n*",
+            "read": "Provenance",
+            **{c: column_words(c) for c in _AS_CODED if c in names},
+        },
     )
 
 
-def _all_named(column: pd.Series) -> bool:
-    """Return whether every row has a name and no remark, in brackets, in its place."""
-    words = column.fillna("").astype(str).str.strip()
-    return bool(((words != "") & ~words.str.startswith("(")).all())
+_AS_CODED = ("source_url", "source", "evidence", "reliability_status")
+_STATUS_WORDS = {
+    "reported_own": "own",
+    "induced_precise": "induced, precise",
+    "induced_vague": "induced, vague",
+    "omitted": "not mentioned",
+}
+
+
+def _called(table: pd.DataFrame) -> list[str]:
+    called = study_names(table)
+    return [called.get(name, name) for name in table["study_id"].astype(str)]
+
+
+def _in_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of a coefficient table whose codes are words."""
+    said: dict[str, Callable[[str], str]] = {
+        "coefficient_type": kind_words,
+        "reliability_status": lambda status: _STATUS_WORDS.get(status, status),
+    }
+    made = {}
+    for name in {*said, *_STUDY_LEVEL} & set(frame):
+        if not is_numeric_dtype(frame[name]):
+            words = said.get(name, _spaced)
+            texts = frame[name].map(str, na_action="ignore")
+            made[name] = texts.map(words, na_action="ignore")
+    return frame.assign(**made)
+
+
+def _spaced(word: str) -> str:
+    """Return a code of the codebook as words: ``face_to_face`` is ``face to face``."""
+    return word.replace("_", " ")
 
 
 def _says_something(column: pd.Series) -> bool:
-    words = not pd.api.types.is_numeric_dtype(column)
+    words = not is_numeric_dtype(column)
     needed = 2 if words and column.name != "study_id" and len(column) > 1 else 1
     return len(set(column.dropna().astype(str))) >= needed
 
@@ -168,7 +197,7 @@ def characteristics(
     Parameters
     ----------
     data : DataFrame, RGStudy, MetaResult or MultilevelResult
-        The coefficients.
+        The coefficients; of a study those of its reports' own samples.
     columns : sequence of str, optional
         Characteristics; by default the known ones that are there and differ.
     title : str
@@ -180,7 +209,7 @@ def characteristics(
         Several values of a study are listed; numbers as their range; the
         last columns count its coefficients and give the range of its alphas.
     """
-    table = coefficient_table(data)
+    table = coefficient_table(data, own=True)
     if columns is None:
         names = [c for c in _STUDY_LEVEL if c in table and _says_something(table[c])]
     else:
@@ -188,24 +217,24 @@ def characteristics(
         names = list(columns)
     codes, studies = pd.factorize(table["study_id"].astype(str))
     called = study_names(table)
-    columns_of = {"study_id": [called[str(study)] for study in studies]}
+    ids = [called[str(study)] for study in studies]
+    shown = pd.DataFrame({"study_id": ids})
     # a year that stands in every name needs no column of its own
-    dated = all(re.search(r"\(\d{4}\)", text) for text in columns_of["study_id"])
+    dated = all(re.search(r"\(\d{4}\)", text) for text in ids)
     if columns is None and dated and "year" in names:
         names.remove("year")
     for name in (*names, "n"):
         if name in table:
-            columns_of[name] = _spoken(table[name], name, codes, len(studies))
+            shown = shown.join(_of_studies(table[name], name, codes, len(studies)))
     sizes = np.bincount(codes[codes >= 0], minlength=len(studies))
-    columns_of["coefficients"] = [str(size) for size in sizes]
+    shown["coefficients"] = sizes
     alphas = np.isin(kinds_of(table), list(ALPHA_TYPES))
     sign = "α"
     if not alphas.any():
         alphas, sign = np.ones(len(table), dtype=bool), symbol_of(table)
-    columns_of["alpha"] = _spoken(
-        table.loc[alphas, "estimate"], "estimate", codes[alphas], len(studies)
-    )
-    shown = pd.DataFrame(columns_of)
+    values = pd.to_numeric(table.loc[alphas, "estimate"], errors="coerce")
+    shown = shown.join(_of_studies(values, "alpha", codes[alphas], len(studies)))
+    ranges = [c.removesuffix("_min") for c in shown if c.endswith("_min")]
     return spec(
         shown,
         name="characteristics",
@@ -220,7 +249,8 @@ def characteristics(
             "alpha": sign,
             **{c: column_words(c) for c in names if c not in LABELS},
         },
-        numbers=("n", "coefficients", "alpha", "year", "mean_age", "pct_female"),
+        shows={name: _RANGES.get(name, fixed_to(0)) for name in ranges},
+        ranges=ranges,
         explain=False,
     )
 
@@ -249,7 +279,7 @@ def reliability(estimates: Any, *, title: str = "Reliability") -> TableSpec:
         names = [c for c in (*_STUDY, "se", "reason") if c in estimates]
         filled = [c for c in names if _says_something(estimates[c]) or c == "estimate"]
         return spec(
-            estimates[filled],
+            _in_words(estimates[filled]),
             name="reliability",
             caption=title,
             notes=[simulated(estimates)],
@@ -299,7 +329,7 @@ def items(statistics: pd.DataFrame, *, title: str = "Item Statistics") -> TableS
     check_columns(statistics, ("item", "item_rest_correlation"), "item_statistics()")
     shown = statistics.copy()
     for name in ("share_at_floor", "share_at_ceiling"):
-        shown[name] = [percent(100 * float(v), 0) for v in shown[name]]
+        shown[name] = 100 * shown[name]
     for name in ("mean", "sd"):
         shown = shown.rename(columns={name: f"item_{name}"})
     if not shown["missing"].any():
@@ -317,37 +347,33 @@ def items(statistics: pd.DataFrame, *, title: str = "Item Statistics") -> TableS
             "item_rest_correlation": "*r* with rest",
             "alpha_if_dropped": "α without",
         },
-        numbers=("share_at_floor", "share_at_ceiling"),
+        shows=dict.fromkeys(("share_at_floor", "share_at_ceiling"), percent_to(0)),
     )
 
 
-def _spoken(
+# how the ends of what a study gives several times are shown; others as whole numbers
+_RANGES: Mapping[str, Show] = {
+    "alpha": coefficient_to(2),
+    "year": year,
+    "n": whole,
+    "mean_age": fixed_to(1),
+}
+
+
+def _of_studies(
     values: pd.Series, name: str, codes: np.ndarray, n_studies: int
-) -> list[str]:
-    """Return the values of each study as text: a range of numbers, a list of words."""
+) -> pd.DataFrame:
+    """Return the values of each study: the least and the most, or a list of words."""
     there = values.notna().to_numpy() & (codes >= 0)
     kept, codes = values[there], codes[there]
-    if pd.api.types.is_numeric_dtype(kept) and kept.dtype != bool:
-        digits = {"estimate": 2, "mean_age": 1, "pct_female": 0}.get(name, 0)
-        show = (
-            coefficient_to(digits)
-            if name == "estimate"
-            else year
-            if name == "year"
-            else whole
-            if name == "n"
-            else fixed_to(digits)
-        )
-        out = [""] * n_studies
-        ends = kept.groupby(codes).agg(["min", "max"])
-        for code, low, high in zip(ends.index, ends["min"], ends["max"], strict=True):
-            out[code] = "–".join(dict.fromkeys([show(low), show(high)]))
-        return out
+    if is_numeric_dtype(kept) and kept.dtype != bool:
+        ends = kept.groupby(codes).agg(["min", "max"]).reindex(range(n_studies))
+        return ends.rename(columns=lambda end: f"{name}_{end}")
     found: list[dict[str, None]] = [{} for _ in range(n_studies)]
     for code, value in zip(codes, kept, strict=True):
         if str(value).strip():
-            found[code].setdefault(str(value).replace("_", " "))
-    return [", ".join(texts) for texts in found]
+            found[code].setdefault(_spaced(str(value)))
+    return pd.DataFrame({name: [", ".join(texts) for texts in found]})
 
 
 def without_one_kind(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
