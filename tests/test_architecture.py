@@ -160,6 +160,75 @@ def kinds_asked_for(kind: str) -> list[str]:
     return found
 
 
+def _calls(node, *names):
+    """Whether this is a call of one of these, as ``stats.norm.ppf`` or ``ppf``."""
+    if not isinstance(node, ast.Call):
+        return False
+    said = ast.unparse(node.func)
+    return any(said == name or said.endswith(f".{name}") for name in names)
+
+
+def _negative(node):
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+
+
+def critical_value(node):
+    """A critical value or a p value of normal, t or chi-square."""
+    if _calls(node, "norm.ppf", "t.ppf", "stdtrit", "chi2.ppf", "chi2.sf", "norm.sf"):
+        return True
+    doubled = isinstance(node, ast.BinOp) and ast.unparse(node.left) == "2"
+    return doubled and _calls(node.right, "ndtr", "stdtr", "norm.cdf", "t.cdf")
+
+
+def scale_of_bonett(node):
+    """The logarithm -ln(1 - a), or the way back."""
+    if _negative(node) and _calls(node.operand, "log1p"):
+        return _negative(node.operand.args[0])
+    if _negative(node) and _calls(node.operand, "expm1", "log1mexp"):
+        return True
+    minus = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)
+    if not minus or ast.unparse(node.left) not in {"1", "1.0"}:
+        return False
+    return _calls(node.right, "exp") and _negative(node.right.args[0])
+
+
+def decides_who_is_poolable(node):
+    """A comparison with the word by which a table says that a row can be pooled."""
+    return isinstance(node, ast.Compare) and any(
+        isinstance(part, ast.Constant) and part.value == "poolable"
+        for part in ast.walk(node)
+    )
+
+
+def a_95_percent_quantile(node):
+    """A quantile typed as a number, which forgets the confidence level."""
+    return isinstance(node, ast.Constant) and node.value in {1.96, 1.645, 2.576}
+
+
+@pytest.mark.parametrize(
+    ("rule", "where"),
+    [
+        # scores of normal quantiles; quantiles of a mixture of t
+        (critical_value, {"_areas", "figures.qq", "reliability._two_alphas"}),
+        # the logarithm of a probability
+        (scale_of_bonett, {"measures._scales", "reliability._two_alphas"}),
+        (decides_who_is_poolable, {"measures._rows"}),
+        # a rule of exclusion, whatever the level
+        (a_95_percent_quantile, {"sensitivity._multiverse_tables"}),
+    ],
+)
+def test_what_one_place_decides_is_written_there_only(rule, where):
+    """The rows of ARCHITECTURE.md's table that can be seen in the code itself."""
+    found = {
+        name
+        for name, path in modules().items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if rule(node)
+    }
+    assert found <= where
+    assert found
+
+
 @pytest.mark.parametrize(
     ("kind", "where"),
     [

@@ -167,11 +167,13 @@ def test_variances_over_twelve_orders():
         assert best <= reached + 1e-5 * (1 + abs(reached))
 
 
-@pytest.mark.parametrize("method", ["REML", "ML", "PM", "PMM"])
-def test_one_data_set_is_searched_as_many_are(method: str) -> None:
-    """The rule of the search in floats, for one mean, finds what it finds in arrays."""
+SEARCHED = [name for name, entry in ESTIMATORS.items() if entry.iterative]
+
+
+def drawn_data():
+    """Effects and variances of every kind that one mean meets."""
     rng = np.random.default_rng(3)
-    for _ in range(400):
+    for _ in range(300):
         k = int(rng.integers(2, 30))
         spread = rng.choice([0.3, 1.5, 3.0])
         v = np.exp(rng.normal(0, spread, k)) * 0.02
@@ -180,12 +182,68 @@ def test_one_data_set_is_searched_as_many_are(method: str) -> None:
         )
         if rng.random() < 0.2:
             y = np.round(y, 1)
-        ones = np.ones((k, 1))
-        one = estimate_tau2(y[:, None], v[:, None], ones, method)
-        two = estimate_tau2(np.stack([y, y], 1), np.stack([v, v], 1), ones, method)
+        yield y, v
+    y, v = rng.normal(2, 0.4, 12), rng.uniform(0.01, 0.1, 12)
+    yield np.full(12, 2.0), v
+    yield y, np.full(12, 0.03)
+    yield np.array([1.0, 3.0]), np.array([0.1, 0.1])
+    yield np.array([1.0, 1.001]), np.array([1e-9, 4.0])
+    yield y * 1e6, v * 1e12
+    yield y * 1e-6, v * 1e-12
+    yield np.append(y, 60.0), np.append(v, 0.05)
+    yield np.append(y, 2.0), np.append(v, 1e-12)
+    yield np.append(y, 9.0), np.append(v, 1e12)
+    yield np.repeat([0.0, 5.0], 6), np.geomspace(1e-6, 1e2, 12)
+    yield y * 1e-150, v * 1e-300
+    yield np.zeros(12), np.geomspace(1e-8, 1e8, 12)
+
+
+def both(y, v, method, monkeypatch):
+    """Return what each path finds: the one in floats, and the one of a batch."""
+    data = (y[:, None], v[:, None], np.ones((len(y), 1)), method)
+    one = estimate_tau2(*data)
+    with monkeypatch.context() as patch:
+        patch.setattr("waistats.meta.tau2.estimate_alone", lambda *_: None)
+        return one, estimate_tau2(*data)
+
+
+@pytest.mark.parametrize("method", SEARCHED)
+def test_one_data_set_is_searched_as_many_are(method, monkeypatch):
+    """The search in floats, for one mean, finds what the search in arrays finds."""
+    for y, v in drawn_data():
+        one, two = both(y, v, method, monkeypatch)
         assert one.converged[0] == two.converged[0]
         assert one.climbs[0] == two.climbs[0]
-        assert one.tau2[0] == pytest.approx(two.tau2[0], rel=1e-9, abs=1e-9 * v.min())
+        near = pytest.approx(two.tau2[0], rel=1e-9, abs=1e-9 * v.min(), nan_ok=True)
+        assert one.tau2[0] == near, (y, v)
+
+
+@pytest.mark.parametrize("method", SEARCHED)
+def test_studies_left_out_are_left_out_on_both_paths(method, monkeypatch):
+    rng = np.random.default_rng(8)
+    y, v = rng.normal(2, 0.5, 10), rng.uniform(0.01, 0.1, 10)
+    for left in range(9):
+        out = np.arange(10) < left
+        given = np.where(out, 0.0, y), np.where(out, np.inf, v)
+        one, two = both(*given, method, monkeypatch)
+        alone = estimate_tau2(
+            y[~out][:, None], v[~out][:, None], np.ones((10 - left, 1)), method
+        )
+        for found in (one, two):
+            assert found.tau2[0] == pytest.approx(alone.tau2[0], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_fit_says_the_same_by_either_path(method, monkeypatch):
+    rng = np.random.default_rng(5)
+    y, v = rng.normal(2, 0.3, 15), rng.uniform(0.01, 0.05, 15)
+    options = {"method": method, "prediction": "metafor"}
+    one = fit_meta_many(y, v, **options)
+    monkeypatch.setattr("waistats.meta.tau2.estimate_alone", lambda *_: None)
+    monkeypatch.setattr("waistats.meta.fit_many.estimate_alone", lambda *_: None)
+    two = fit_meta_many(y, v, **options)
+    for name in ("estimate", "se", "tau2", "pi_low", "pi_high"):
+        assert getattr(one, name) == pytest.approx(getattr(two, name), rel=1e-9), name
 
 
 def test_the_registry_says_what_each_estimator_can():

@@ -19,8 +19,7 @@ from waistats.intake.session import ONE_STUDY
 REPORT = "waistats-report"
 # where waistats reproduce puts the coefficients of the SIMULATED study
 _REPRODUCED = "tables/simulated_coefficients.csv"
-_SIMULATED = """\
-simulation = ws.simulate_hanson_study()
+SIMULATED_TABLE = """\
 tables = [
     ws.reliability_by_study(
         frame,
@@ -86,7 +85,8 @@ def source_python(source: Source, name: str) -> str:
     if source.kind == "dataset":
         return f"{name} = ws.load_dataset({literal(source.dataset)})"
     if source.kind == "simulated":
-        return _SIMULATED.format(name=name)
+        made = SIMULATED_TABLE.format(name=name)
+        return f"simulation = ws.simulate_hanson_study()\n{made}"
     if source.kind == "responses":
         lines = source.python.splitlines()
         return "\n".join(

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from waistats._format import coefficient, count, interval, level
-from waistats.app._study_code import literal
+from waistats.app._study_code import SIMULATED_TABLE, literal
 from waistats.app._svg import Picture, drawn
 from waistats.datasets.bundled import load_dataset
 from waistats.datasets.simulated_studies import SimulatedStudy, simulate_hanson_study
@@ -149,18 +149,7 @@ def teaching_commands(seed: int = SEED) -> str:
 
 
 _SIMULATE = "simulation = ws.simulate_hanson_study({seed})"
-_COEFFICIENTS = """\
-tables = [
-    ws.reliability_by_study(
-        frame,
-        study="study_id",
-        instrument=frame["instrument"].iloc[0],
-        scales=simulation.scales[name],
-    )
-    for name, frame in simulation.frames.items()
-]
-table = pd.concat(tables, ignore_index=True)
-table["coefficient_id"] = [str(i + 1) for i in range(len(table))]"""
+_COEFFICIENTS = SIMULATED_TABLE.format(name="table")
 _DESCRIBE = """\
 described = ws.describe_coefficients(table, empty_cells=False)
 print(ws.stem_and_leaf(table["estimate"]))

@@ -14,7 +14,7 @@ from waistats._format import counted, frame_text
 from waistats.datasets.bundled import load_dataset
 from waistats.datasets.simulated_studies import simulate_hanson_study
 from waistats.io._codebook import resource
-from waistats.measures import OWN, effect_sizes
+from waistats.measures import OWN, effect_sizes, status_of
 from waistats.meta.fit import fit_meta
 from waistats.report.blocks import Paragraph, Section, Table, figures_of
 from waistats.report.code import colophon
@@ -111,7 +111,7 @@ def cesd_check() -> pd.DataFrame:
 def collection_facts(wai: RGStudy, induction: InductionRate) -> list[str]:
     """Return what the published coefficients are, a sentence each."""
     table = wai.coefficients
-    used = table[table["status"].astype(str) == "poolable"]
+    used = table[status_of(table).poolable]
     away = used["modality"].isin(at_a_distance())
     computed = used["provenance"].astype(str) == "computed"
     rate = induction.to_frame().iloc[0]

@@ -15,6 +15,7 @@ from waistats._signature import renamed
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, DataError, ModelError, listing
 from waistats.instruments.forms import Instrument, get_instrument
+from waistats.measures import back_transform, transform
 
 # Terms of the tetrachoric series; at a correlation of .99 the rest is below 1e-9.
 _TERMS = 2000
@@ -219,11 +220,6 @@ def draw_answers(
     return answers
 
 
-def bonett(alpha: FloatArray) -> FloatArray:
-    """Return alphas on the scale -ln(1 - alpha)."""
-    return -np.log1p(-alpha)
-
-
 def scattered_alphas(
     alpha: float | FloatArray, tau: float, z: FloatArray
 ) -> FloatArray:
@@ -231,9 +227,7 @@ def scattered_alphas(
 
     Alphas below 0 are not possible in the model and are set to 0.
     """
-    return np.maximum(
-        -np.expm1(-(bonett(np.asarray(alpha, dtype=float)) + tau * z)), 0.0
-    )
+    return np.maximum(back_transform(transform(alpha) + tau * z), 0.0)
 
 
 SIMULATED = "SIMULATED"

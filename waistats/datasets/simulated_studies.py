@@ -14,7 +14,6 @@ from waistats._format import Result, counted
 from waistats._typing import FloatArray
 from waistats.datasets.simulate import (
     SIMULATED,
-    bonett,
     draw_responses,
     form_model,
     population_alpha,
@@ -23,7 +22,7 @@ from waistats.datasets.simulate import (
 )
 from waistats.errors import ModelError, listing
 from waistats.instruments.forms import Instrument, get_instrument
-from waistats.measures import INDUCED, OWN
+from waistats.measures import INDUCED, OWN, back_transform, transform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,10 +148,10 @@ def _positions(form: Instrument, scale: str) -> list[int]:
 
 def _cell_truth(alphas: FloatArray, weights: FloatArray) -> tuple[float, float]:
     """Return the mean, as an alpha, and SD of a scale's alphas on the Bonett scale."""
-    values = bonett(alphas)
+    values = transform(alphas)
     mean = float(weights @ values)
     spread = float(np.sqrt(weights @ (values - mean) ** 2))
-    return float(-np.expm1(-mean)), spread
+    return float(back_transform(mean)), spread
 
 
 def _draw_version(

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from waistats._areas import critical
 from waistats._format import count, level
 from waistats._labels import range_text, value_text
 from waistats.errors import ModelError, near
@@ -41,7 +41,7 @@ def study_rows(result: Any, labels: str | Sequence[str] | None = None) -> pd.Dat
     """
     effects = result.effects
     se = np.sqrt(effects.vi)
-    half = stats.norm.ppf((1 + result.conf_level) / 2) * se
+    half = critical(result.conf_level) * se
     rows = pd.DataFrame(
         {
             "label": _labels(effects.table, labels),

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from waistats._areas import critical
 from waistats._format import fixed
 from waistats._labels import noun, pooled_text, total_text
 from waistats._typing import BoolArray
@@ -68,7 +68,7 @@ def funnel(
         )
     given, result = result, as_model(result)
     rows = study_rows(result)
-    z = float(stats.norm.ppf((1 + result.conf_level) / 2))
+    z = critical(result.conf_level)
     residual = result.has_moderators
     center, x, measure = _center(result, rows)
     deepest = 1.06 * float(rows["se"].max())

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
+from waistats._areas import critical
 from waistats._format import fixed, level
 from waistats._labels import pooled_text, total_text
 from waistats.figures import _style as style
@@ -57,7 +57,7 @@ def radial(result: Any, *, ax: "Axes | None" = None) -> "Axes":
     mean = float(pooled_row(result)["estimate"])
     x = 1 / np.sqrt(model.effects.vi + model.tau2)
     y = (model.effects.yi - mean) * x
-    z = float(stats.norm.ppf((1 + model.conf_level) / 2))
+    z = critical(model.conf_level)
     own = ax is None
     with style.drawing():
         ax = style.new_axes(ax, style.COLUMN, 3.0)

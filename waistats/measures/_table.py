@@ -2,8 +2,8 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from waistats._areas import critical
 from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing
@@ -88,7 +88,7 @@ def _reported_variance(
             _numbers(table, c).to_numpy().clip(max=1 - 1e-12)
             for c in ("ci_low", "ci_high")
         )
-        z = stats.norm.ppf((1 + conf_level) / 2)
+        z = critical(conf_level)
         with np.errstate(invalid="ignore"):
             width = transform(high, measure) - transform(low, measure)
             width = np.where(width > 0, width, np.nan)

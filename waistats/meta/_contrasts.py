@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._areas import chi2_sf, critical, f_sf, two_sided
 from waistats._format import Result, fixed, p_statement
 from waistats._typing import FloatArray
 from waistats.errors import ModelError
-from waistats.meta._distributions import chi2_sf, critical, f_sf, two_sided
 from waistats.provenance import marked, of_simulated
 
 COLUMNS = ("estimate", "se", "statistic", "df", "p_value", "ci_low", "ci_high")

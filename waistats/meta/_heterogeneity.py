@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from waistats._areas import chi2_ppf
 from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError
-from waistats.meta._distributions import chi2_ppf
 from waistats.meta._linalg import trace_P, weighted_fit
 from waistats.meta.tau2 import ESTIMATORS, solve_Q
 

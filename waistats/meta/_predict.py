@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._areas import critical
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import ModelError
 from waistats.measures import back_transform, transform
 from waistats.meta._design import Design
-from waistats.meta._distributions import critical
 from waistats.provenance import marked
 
 # limits on the alpha scale that are further apart are not shown

@@ -8,15 +8,9 @@ import numpy as np
 from numpy.polynomial import legendre
 from scipy import special
 
+from waistats._areas import chi2_cdf, chi2_ppf, chi2_sf, critical
 from waistats._typing import FloatArray
-from waistats.meta._distributions import (
-    chi2_cdf,
-    chi2_ppf,
-    chi2_sf,
-    critical,
-    mixture_above,
-    mixture_quantiles,
-)
+from waistats.meta._distributions import mixture_above, mixture_quantiles
 from waistats.meta._linalg import dot, even_basis, weighted_fit
 from waistats.meta._posterior import Model, integrate
 

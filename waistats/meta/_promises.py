@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from waistats._areas import critical
 from waistats._files import data_json
 from waistats._format import coefficient, fixed, interval, level, percent
 from waistats.measures import ALPHA_TYPES, bonett_bias, transform
-from waistats.meta._distributions import critical
 from waistats.meta._heterogeneity import typical_variance
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._areas import chi2_cdf, chi2_sf
 from waistats._format import counted, fixed
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
@@ -23,7 +24,6 @@ from waistats.meta._design import (
     intercept_only,
     with_complete_moderators,
 )
-from waistats.meta._distributions import chi2_cdf, chi2_sf
 from waistats.meta._effects import Effects, independence_notes, usable_effects
 from waistats.meta._fits import Deferred, Fits
 from waistats.meta._heterogeneity import tau2_se

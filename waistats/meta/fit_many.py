@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
+from waistats._areas import critical, criticals
 from waistats._format import Result
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import (
@@ -355,11 +355,10 @@ def fit_meta_many(
     if prediction == "metafor" or (prediction and method == "CE"):
         with np.errstate(invalid="ignore"):
             half = np.sqrt(se**2 + shaped(batch.tau2))
-            upper = (1 + conf_level) / 2
             if small_sample == "wald":
-                half = half * special.ndtri(upper)
+                half = half * critical(conf_level)
             else:
-                half = half * special.stdtrit(batch.k.reshape(shape) - 1, upper)
+                half = half * criticals(conf_level, batch.k.reshape(shape) - 1)
         low, high = beta - half, beta + half
     elif prediction:
         low, high = (shaped(ends) for ends in mean_limits(y, v, conf_level))

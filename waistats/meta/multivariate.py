@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from waistats._areas import chi2_sf
 from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import FloatArray, IntArray
@@ -20,7 +21,6 @@ from waistats.errors import (
     near,
 )
 from waistats.meta._design import Design, build_design, intercept_only
-from waistats.meta._distributions import chi2_sf
 from waistats.meta._effects import Effects, usable_effects
 from waistats.meta._unstructured import (
     At,

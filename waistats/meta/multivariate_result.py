@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from waistats._areas import chi2_ppf, critical, two_sided
 from waistats._format import (
     coefficient,
     counted,
@@ -22,7 +23,6 @@ from waistats._typing import FloatArray, IntArray
 from waistats.errors import ModelError, check_conf_level, check_option, listing, near
 from waistats.meta._contrasts import Contrasts, TestResult, likelihood_ratio, wald_test
 from waistats.meta._design import Design
-from waistats.meta._distributions import chi2_ppf, critical, two_sided
 from waistats.meta._effects import Effects, OfEffects
 from waistats.meta._predict import on_alpha_scale, prediction_frame
 from waistats.meta._prediction import (

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from waistats._areas import critical
 from waistats._format import (
     coefficient,
     counted,
@@ -28,7 +29,6 @@ from waistats.meta._contrasts import (
     wald_test,
 )
 from waistats.meta._design import Design, term_names
-from waistats.meta._distributions import critical
 from waistats.meta._effects import Effects, OfEffects
 from waistats.meta._fits import Deferred
 from waistats.meta._heterogeneity import intervals_frame, profile_Q, typical_variance

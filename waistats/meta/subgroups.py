@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._areas import chi2_sf, f_sf
 from waistats._format import Result, fixed, frame_text
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
@@ -19,7 +20,6 @@ from waistats.errors import (
     near,
 )
 from waistats.measures import back_transform
-from waistats.meta._distributions import chi2_sf, f_sf
 from waistats.meta._effects import Effects, independence_notes, usable_effects
 from waistats.meta._prediction import PREDICTIONS
 from waistats.meta._verdict import SMALLEST_DF, enough_df

@@ -10,9 +10,9 @@ from types import MappingProxyType
 
 import numpy as np
 
+from waistats._areas import chi2_ppf
 from waistats._typing import FloatArray
 from waistats.errors import check_option
-from waistats.meta._distributions import chi2_ppf
 from waistats.meta._linalg import (
     ols_sums,
     ols_trace_PVPV,

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._areas import critical
 from waistats._format import coefficient, counted, interval, level
 from waistats._frames import as_frame
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import DataError, ModelError, check_conf_level, listing, near
-from waistats.measures import ALPHA_TYPES, effect_sizes
+from waistats.measures import ALPHA_TYPES, back_transform, effect_sizes, transform
 from waistats.meta._contrasts import TestResult, coefficient_frame, wald_test
 from waistats.meta._design import Design, build_design, term_names
-from waistats.meta._distributions import critical
 from waistats.meta._effects import (
     Effects,
     OfEffects,
@@ -461,15 +461,16 @@ def _mean(
     mean = float(a.mean())
     variance = _variance_on_bonett(n, m, table) * (1 - a) ** 2
     se = float(np.sqrt(variance.sum())) / len(a)
-    center = np.log1p(-mean) - _bias(n)
+    center = float(transform(mean)) + _bias(n)
     half = critical(conf_level, None) * se / (1 - mean)
-    return mean, se, float(-np.expm1(center + half)), float(-np.expm1(center - half))
+    low, high = (float(back_transform(at)) for at in (center - half, center + half))
+    return mean, se, low, high
 
 
 def _regression(used: Effects, X: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return unweighted coefficients on the Bonett scale and their covariance."""
     a, n, m = _columns(used.table)
-    response = -np.log1p(-a) + _bias(n)
+    response = transform(a) + _bias(n)
     variance = _variance_on_bonett(n, m, used.table)
     projector = np.linalg.pinv(X)
     return projector @ response, (projector * variance) @ projector.T

@@ -288,13 +288,7 @@ def _of_cell(study: RGStudy, given: Mapping[str, Any]) -> Choice:
             raise ModelError(f"{few}.")
         note = f"{few}; the prediction is that of the overall model."
         return replace(overall, notes=(note, *overall.notes))
-    pooled = pool(
-        rows.reset_index(drop=True),
-        method=study.method,
-        conf_level=study.conf_level,
-        within_correlation=study.within_correlation,
-        prediction=study.prediction,
-    )
+    pooled = pool(rows.reset_index(drop=True), **study.pool_options)
     note = f"From the {counted(pooled.fit.k, 'coefficient')} with {what}."
     return Choice(
         model=pooled.fit, prediction=study.prediction, notes=(note, *pooled.model_notes)

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from waistats._areas import critical
 from waistats._format import counted
 from waistats._published_variances import omega_variance
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_conf_level, check_option
-from waistats.meta._distributions import critical
+from waistats.measures import transform
 from waistats.practice._source import across, check_alpha, check_range, like, numbers
 from waistats.reliability._ratings import FORMS, icc_widths
 
@@ -236,7 +237,7 @@ def _for_test(
     a: FloatArray, m: FloatArray, goal: FloatArray, m2: FloatArray, *, total: float
 ) -> Any:
     second = np.where(np.isnan(m2), 0.0, m2 / (m2 - 1))
-    distance = np.log1p(-a) - np.log1p(-goal)
+    distance = transform(goal) - transform(a)
     if np.any(distance == 0):
         raise ModelError("The alphas to be compared are equal; no size is enough.")
     n = 2 * (m / (m - 1) + second) * (total / distance) ** 2 + 2

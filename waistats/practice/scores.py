@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._areas import critical
 from waistats._caller import outside
 from waistats._format import Result, coefficient, counted, fixed, interval, level
 from waistats._signature import renamed
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.measures import slope
-from waistats.meta._distributions import critical
 from waistats.practice._source import (
     across,
     alpha_points,

@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy import special
 
+from waistats._areas import critical, ratio_test, two_sided
 from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError
+from waistats.measures import transform
 from waistats.reliability._answers import match_respondents
 from waistats.reliability._comparison import AlphaComparison
 from waistats.reliability._many_alphas import (
@@ -124,18 +125,17 @@ def _independent(
         df1, df2 = float(one.n - 1), float(two.n - 1)
     else:
         df1, df2 = matched_df(one.n, one.n_items, two.n, two.n_items)
-    below = float(special.fdtr(df1, df2, ratio))
-    tail = (1 - conf_level) / 2
+    p_value, low, high = map(float, ratio_test(ratio, df1, df2, conf_level))
     return AlphaComparison(
         estimate_1=one.estimate,
         estimate_2=two.estimate,
         ratio=ratio,
-        ci_low=ratio / float(special.fdtri(df1, df2, 1 - tail)),
-        ci_high=ratio / float(special.fdtri(df1, df2, tail)),
+        ci_low=low,
+        ci_high=high,
         statistic=ratio,
         df=df1,
         df2=df2,
-        p_value=min(1.0, 2 * min(below, float(special.fdtrc(df1, df2, ratio)))),
+        p_value=p_value,
         method=f"Independent samples: Feldt's W, {method} degrees of freedom.",
         conf_level=conf_level,
     )
@@ -223,11 +223,11 @@ def _by_covariance(
     if not se > 0:
         raise DataError("the difference of the alphas does not vary; it is not tested.")
     n = int(one.n)
-    first, second = (-np.log1p(-x.estimate) for x in (one, two))
+    first, second = (float(transform(x.estimate)) for x in (one, two))
     # -ln(1 - a1) + ln(1 - a2) is the log of the ratio
     difference = float(first - second)
     t = difference / se
-    half = special.stdtrit(n - 1, (1 + conf_level) / 2) * se
+    half = critical(conf_level, n - 1) * se
     apart = paired_difference_limits((first, second), covariance, n - 1, conf_level)
     return AlphaComparison(
         estimate_1=one.estimate,
@@ -238,7 +238,7 @@ def _by_covariance(
         statistic=float(t),
         df=float(n - 1),
         df2=np.nan,
-        p_value=float(2 * special.stdtr(n - 1, -abs(t))),
+        p_value=float(two_sided(t, n - 1)),
         method=method,
         conf_level=conf_level,
         difference_low=apart[0],
@@ -256,7 +256,7 @@ def _feldt_paired(
     rest = 4 * (1 - one.estimate) * (1 - two.estimate) * (1 - correlation**2)
     difference, se = one.estimate - two.estimate, np.sqrt(rest / (n - 2))
     t = difference / se
-    half = float(special.stdtrit(n - 2, (1 + conf_level) / 2) * se)
+    half = critical(conf_level, n - 2) * se
     return AlphaComparison(
         estimate_1=one.estimate,
         estimate_2=two.estimate,
@@ -266,7 +266,7 @@ def _feldt_paired(
         statistic=float(t),
         df=float(n - 2),
         df2=np.nan,
-        p_value=float(2 * special.stdtr(n - 2, -abs(t))),
+        p_value=float(two_sided(t, n - 2)),
         method=f"Dependent samples: Feldt (1980), r of the totals {correlation:.3f}.",
         conf_level=conf_level,
         difference_low=difference - half,

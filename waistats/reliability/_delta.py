@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -81,6 +81,16 @@ class Spread:
     ci_high: float = np.nan
     ci: str = ""
     notes: tuple[str, ...] = ()
+
+    def limits(self, conf_level: float) -> dict[str, Any]:
+        """Return the fields of an estimate that hold it."""
+        return {
+            "se": self.se,
+            "ci_low": self.ci_low,
+            "ci_high": self.ci_high,
+            "conf_level": conf_level,
+            "ci": self.ci,
+        }
 
 
 def delta_spread(

@@ -7,16 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from waistats._areas import critical
 from waistats._typing import FloatArray
 from waistats.errors import check_option
 from waistats.measures import alpha_variance, bonett_bias
 
 Limits = tuple[FloatArray, FloatArray]
-
-
-def normal_quantile(conf_level: float) -> float:
-    """Return z such that the standard normal lies within -z and z at this level."""
-    return float(special.ndtri((1 + conf_level) / 2))
 
 
 def feldt_limits(
@@ -56,7 +52,7 @@ def bonett_limits(
     """
     rest = 1 - np.asarray(alpha, dtype=np.float64)
     shift = bonett_bias(n, n_items, bias)
-    half = normal_quantile(conf_level) * np.sqrt(bonett_variance(n, n_items))
+    half = critical(conf_level) * np.sqrt(bonett_variance(n, n_items))
     return 1 - rest * np.exp(shift + half), 1 - rest * np.exp(shift - half)
 
 
@@ -78,9 +74,7 @@ def hakstian_whalen_limits(
 ) -> Limits:
     """Return Hakstian and Whalen's limits: normal on the cube root, and back."""
     root = np.cbrt(1 - np.asarray(alpha, dtype=np.float64))
-    half = normal_quantile(conf_level) * np.sqrt(
-        hakstian_whalen_variance(alpha, n, n_items)
-    )
+    half = critical(conf_level) * np.sqrt(hakstian_whalen_variance(alpha, n, n_items))
     return 1 - (root + half) ** 3, 1 - (root - half) ** 3
 
 
@@ -136,7 +130,7 @@ def wald_limits(
     """Return estimate -/+ z se, on its own scale or on -ln(1 - estimate) and back."""
     scale = check_option("scale", scale, ("raw", "bonett"))
     estimate = np.asarray(estimate, dtype=np.float64)
-    half = normal_quantile(conf_level) * np.asarray(se, dtype=np.float64)
+    half = critical(conf_level) * np.asarray(se, dtype=np.float64)
     if scale == "raw":
         return estimate - half, estimate + half
     rest = 1 - estimate

@@ -8,7 +8,7 @@ from scipy import special
 from waistats._format import counted
 from waistats._typing import FloatArray
 from waistats.errors import DataError
-from waistats.measures import bonett_bias
+from waistats.measures import bonett_bias, transform
 from waistats.reliability._resampling import alphas_without_each
 
 
@@ -85,7 +85,7 @@ def independent_test(
     """
     first, second = (n - 1) / 2, (n - 1) * (n_items - 1) / 2
     variance = special.polygamma(1, first) + special.polygamma(1, second)
-    y = -np.log1p(-alpha) + bonett_bias(n, n_items, "exact")
+    y = transform(alpha) + bonett_bias(n, n_items, "exact")
     mean = (y / variance).sum() / (1 / variance).sum()
     statistic = float(((y - mean) ** 2 / variance).sum())
     df = len(alpha) - 1

@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from waistats._areas import critical
 from waistats._progress import progress
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_option
-from waistats.reliability._intervals import Limits, normal_quantile
+from waistats.measures import transform
+from waistats.reliability._intervals import Limits
 from waistats.reliability._moments import alpha_from_variances, centred
 
 KINDS = ("percentile", "bca", "normal")
@@ -123,9 +125,9 @@ def bootstrap_limits(
     """
     kind = check_option("kind", kind, KINDS)
     values = replicates[np.isfinite(replicates)]
-    z = normal_quantile(conf_level)
+    z = critical(conf_level)
     if kind == "normal":
-        transformed = -np.log(1 - values[values < 1])
+        transformed = transform(values[values < 1])
         half = z * transformed.std(ddof=1)
         rest = 1 - estimate
         return (
@@ -240,11 +242,11 @@ def jackknife_limits(
     scale. A reliability is at most 1, so the upper limit is, too.
     """
     n = len(without)
-    t = float(special.stdtrit(n - 1, (1 + conf_level) / 2))
+    t = critical(conf_level, n - 1)
     se = _jackknife_se(without)
     if scale == "raw":
         return se, estimate - t * se, min(1.0, estimate + t * se)
-    half = t * _jackknife_se(-np.log1p(-without))
+    half = t * _jackknife_se(transform(without))
     rest = 1 - estimate
     return se, float(1 - rest * np.exp(half)), float(1 - rest * np.exp(-half))
 

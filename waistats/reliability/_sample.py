@@ -87,6 +87,15 @@ class Sample:
     lowest: float = 0.0
 
     @property
+    def counts(self) -> dict[str, int]:
+        """The fields of an estimate that say of how many it is."""
+        return {
+            "n": int(self.moments.n),
+            "n_items": self.n_items,
+            "n_excluded": int(self.moments.n_excluded),
+        }
+
+    @property
     def is_possible(self) -> bool:
         """Whether any data have these covariances (no negative eigenvalue)."""
         return self.lowest >= _NEGATIVE

@@ -15,6 +15,7 @@ from scipy.optimize import brentq
 
 from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError
+from waistats.measures import transform
 
 # nodes of the integral: 400 leave nothing to be seen at 1e-12
 _NODES = 400
@@ -46,7 +47,7 @@ class TwoAlphas:
     @property
     def log_ratio(self) -> float:
         """Logarithm of (1 - alpha1) / (1 - alpha2)."""
-        return float(np.log1p(-self.alpha1) - np.log1p(-self.alpha2))
+        return float(transform(self.alpha2) - transform(self.alpha1))
 
 
 def p_value(alphas: TwoAlphas) -> float:

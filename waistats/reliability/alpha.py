@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from waistats._areas import critical
 from waistats._caller import option
 from waistats._format import counted, percent
 from waistats._typing import FloatArray
@@ -27,7 +28,6 @@ from waistats.reliability._intervals import (
     feldt_limits,
     hakstian_whalen_limits,
     hakstian_whalen_se,
-    normal_quantile,
     strain_words,
 )
 from waistats.reliability._items import ItemsLike
@@ -205,14 +205,8 @@ def alpha_of_sample(
     return ReliabilityEstimate(
         coefficient=coefficient,
         estimate=estimate,
-        se=spread.se,
-        ci_low=spread.ci_low,
-        ci_high=spread.ci_high,
-        conf_level=request.conf_level,
-        ci=spread.ci,
-        n=n,
-        n_items=m,
-        n_excluded=int(sample.moments.n_excluded),
+        **spread.limits(request.conf_level),
+        **sample.counts,
         method=_METHODS[coefficient],
         notes=notes + spread.notes,
     )
@@ -469,14 +463,8 @@ def standardized_alpha(
     return ReliabilityEstimate(
         coefficient="standardized_alpha",
         estimate=estimate,
-        se=spread.se,
-        ci_low=spread.ci_low,
-        ci_high=spread.ci_high,
-        conf_level=conf_level,
-        ci=spread.ci,
-        n=int(sample.moments.n),
-        n_items=sample.n_items,
-        n_excluded=int(sample.moments.n_excluded),
+        **spread.limits(conf_level),
+        **sample.counts,
         method="Alpha of the item correlations (standardized alpha).",
         notes=sample.notes + alpha_notes(estimate) + spread.notes,
     )
@@ -567,14 +555,8 @@ def two_item_reliability(
     return ReliabilityEstimate(
         coefficient="spearman_brown",
         estimate=estimate,
-        se=spread.se,
-        ci_low=spread.ci_low,
-        ci_high=spread.ci_high,
-        conf_level=conf_level,
-        ci=spread.ci,
-        n=int(sample.moments.n),
-        n_items=2,
-        n_excluded=int(sample.moments.n_excluded),
+        **spread.limits(conf_level),
+        **sample.counts,
         method=f"Spearman-Brown of two items, r = {r:.3f}.",
         notes=sample.notes + alpha_notes(estimate) + spread.notes,
     )
@@ -588,9 +570,7 @@ def _fisher(r: float, n: int, conf_level: float) -> Spread:
     if r >= 1 - 1e-12:
         return Spread(se=0.0, ci_low=1.0, ci_high=1.0, ci="fisher-z")
     root = np.sqrt(n - 3)
-    ends = np.tanh(
-        np.arctanh(r) + normal_quantile(conf_level) / root * np.array([-1, 1])
-    )
+    ends = np.tanh(np.arctanh(r) + critical(conf_level) / root * np.array([-1, 1]))
     low, high = 2 * ends / (1 + ends)
     se = 2 / (1 + r) ** 2 * (1 - r**2) / root
     return Spread(se=float(se), ci_low=float(low), ci_high=float(high), ci="fisher-z")

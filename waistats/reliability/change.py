@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
+from waistats._areas import critical, two_sided
 from waistats._format import Result, coefficient, counted, fixed, level, p_statement
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
@@ -15,7 +16,6 @@ from waistats.errors import DataError, check_conf_level, check_option
 from waistats.provenance import NOTE, is_simulated, marked, noted, of_simulated
 from waistats.reliability._answers import Accepted, Codes, gated, match_respondents
 from waistats.reliability._delta import DELTA_INTERVALS, IntervalRequest, delta_spread
-from waistats.reliability._intervals import normal_quantile
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._resampling import Seed
 from waistats.reliability._result import ReliabilityEstimate
@@ -151,10 +151,10 @@ def limits_of_agreement(
         )
     difference, middle = whole[:, 0] - whole[:, 1], whole.mean(axis=1)
     mean, sd = float(difference.mean()), float(difference.std(ddof=1))
-    z, root = normal_quantile(coverage), np.sqrt(n)
+    z, root = critical(coverage), np.sqrt(n)
     tails = np.array([(1 - conf_level) / 2, (1 + conf_level) / 2])
     exact = special.nctdtrit(n - 1, z * root, tails) * sd / root
-    half = special.stdtrit(n - 1, tails[1]) * sd / root
+    half = critical(conf_level, n - 1) * sd / root
     rows = [
         ("lower limit", mean - z * sd, mean - exact[1], mean - exact[0]),
         ("mean difference", mean, mean - half, mean + half),
@@ -186,7 +186,7 @@ def _slope(x: FloatArray, y: FloatArray) -> tuple[float, float]:
     variance = float(rest @ rest) / (n - 2) / square
     if not variance > 0:
         return slope, np.nan if slope == 0 else 0.0
-    return slope, float(2 * special.stdtr(n - 2, -abs(slope) / np.sqrt(variance)))
+    return slope, float(two_sided(slope / np.sqrt(variance), n - 2))
 
 
 def _check_share(name: str, value: float) -> None:
@@ -366,7 +366,7 @@ def smallest_detectable_change(
     sem = np.sqrt(variance)
     low = sem * np.sqrt(df / special.chdtri(df, tail))
     high = sem * np.sqrt(df / special.chdtri(df, 1 - tail))
-    factor = normal_quantile(coverage) * np.sqrt(2)
+    factor = critical(coverage) * np.sqrt(2)
     return DetectableChange(
         form=form,
         sem=float(sem),
@@ -486,11 +486,7 @@ def reliability_of_change(
     return ReliabilityEstimate(
         coefficient="reliability_of_change",
         estimate=value,
-        se=spread.se,
-        ci_low=spread.ci_low,
-        ci_high=spread.ci_high,
-        conf_level=conf_level,
-        ci=spread.ci,
+        **spread.limits(conf_level),
         n=int(whole.sum()),
         n_items=split,
         n_excluded=int((~whole).sum()),

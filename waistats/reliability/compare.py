@@ -16,6 +16,7 @@ from waistats.errors import (
     check_option,
     listing,
 )
+from waistats.measures import transform
 from waistats.provenance import is_simulated
 from waistats.reliability._alpha_tests import alpha_of, compared, shared_values
 from waistats.reliability._answers import (
@@ -215,7 +216,7 @@ def _many(
     between = "normal-theory" if paired else "exact"
     if paired and not published and method in (None, "jackknife"):
         spread = jackknife_covariance([log_alpha_without_each(x) for x in given])
-        test = hotelling(-np.log1p(-alpha), spread, int(n[0]))
+        test = hotelling(transform(alpha), spread, int(n[0]))
         statistic, df, df2, p = test[0], test[1], float(test[2]), test[3]
         how = "Dependent samples: jackknife of -ln(1 - alpha), Hotelling's F."
         between = "jackknife"
@@ -230,7 +231,7 @@ def _many(
         how = "Independent samples: chi-square of -ln(1 - alpha), normal theory."
     else:
         spread = normal_covariance(n[0], m, matrix)
-        test = hotelling(-np.log1p(-alpha), spread, int(n[0]))
+        test = hotelling(transform(alpha), spread, int(n[0]))
         statistic, df, df2, p = test[0], test[1], float(test[2]), test[3]
         how = "Dependent samples: -ln(1 - alpha), normal theory, Hotelling's F."
     compared = _pairs(

@@ -116,14 +116,8 @@ def stratified_alpha(
     return ReliabilityEstimate(
         coefficient="stratified_alpha",
         estimate=estimate,
-        se=spread.se,
-        ci_low=spread.ci_low,
-        ci_high=spread.ci_high,
-        conf_level=conf_level,
-        ci=spread.ci,
-        n=int(sample.moments.n),
-        n_items=sample.n_items,
-        n_excluded=int(sample.moments.n_excluded),
+        **spread.limits(conf_level),
+        **sample.counts,
         method=f"Stratified alpha of the total of {listing(sizes)}.",
         notes=notes + sample.notes + alpha_notes(estimate) + spread.notes,
     )

@@ -302,14 +302,8 @@ def greatest_lower_bound(
     return ReliabilityEstimate(
         coefficient="glb",
         estimate=float(1 - unique / total),
-        se=spread.se,
-        ci_low=spread.ci_low,
-        ci_high=spread.ci_high,
-        conf_level=conf_level,
-        ci=spread.ci,
-        n=int(sample.moments.n),
-        n_items=sample.n_items,
-        n_excluded=int(sample.moments.n_excluded),
+        **spread.limits(conf_level),
+        **sample.counts,
         method=f"Greatest lower bound, {matrix} matrix.",
         notes=sample.notes + _bias_note(int(sample.moments.n)) + spread.notes,
     )

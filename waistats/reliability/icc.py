@@ -8,13 +8,14 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
+from waistats._areas import critical
 from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, check_option, listing
+from waistats.measures import back_transform, transform
 from waistats.provenance import marked, noted
 from waistats.reliability._answers import Accepted, Codes
-from waistats.reliability._intervals import normal_quantile
 from waistats.reliability._rating_components import rating_components
 from waistats.reliability._ratings import (
     FORMS,
@@ -213,8 +214,8 @@ def _by_reml(
     elif ci == "f":
         # symmetric on -ln(1 - R) of the mean of k ratings
         mean = found.target / (found.target + rest / k)
-        half = normal_quantile(conf_level) * mean * log_se
-        ends = -np.expm1(np.log1p(-mean) + np.array([half, -half]))
+        half = critical(conf_level) * mean * log_se
+        ends = back_transform(transform(mean) + np.array([-half, half]))
         if unit == "1":
             ends = ends / (k - (k - 1) * ends)
         low, high = (float(x) for x in ends)

@@ -427,14 +427,8 @@ def omega_total(
     return FactorReliability(
         coefficient="omega_total",
         estimate=estimate,
-        se=spread.se,
-        ci_low=spread.ci_low,
-        ci_high=spread.ci_high,
-        conf_level=conf_level,
-        ci=spread.ci,
-        n=n,
-        n_items=sample.n_items,
-        n_excluded=int(sample.moments.n_excluded),
+        **spread.limits(conf_level),
+        **sample.counts,
         method=form.describe(),
         notes=sample.notes + problems + refusal + spread.notes,
         loadings=marked(

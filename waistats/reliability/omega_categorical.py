@@ -230,14 +230,8 @@ def omega_categorical(
     return FactorReliability(
         coefficient="omega_categorical",
         estimate=estimate,
-        se=spread.se,
-        ci_low=spread.ci_low,
-        ci_high=spread.ci_high,
-        conf_level=conf_level,
-        ci=spread.ci,
-        n=int(ordinal.sample.moments.n),
-        n_items=len(lam),
-        n_excluded=int(ordinal.sample.moments.n_excluded),
+        **spread.limits(conf_level),
+        **ordinal.sample.counts,
         method=f"Categorical omega (Green & Yang), one factor by {fitted} least "
         f"squares, variance by the {over} correlations.",
         notes=notes,

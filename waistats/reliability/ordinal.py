@@ -390,14 +390,8 @@ def ordinal_alpha(
     return ReliabilityEstimate(
         coefficient="ordinal_alpha",
         estimate=estimate,
-        se=spread.se,
-        ci_low=spread.ci_low,
-        ci_high=spread.ci_high,
-        conf_level=conf_level,
-        ci=spread.ci,
-        n=int(ordinal.sample.moments.n),
-        n_items=m,
-        n_excluded=int(ordinal.sample.moments.n_excluded),
+        **spread.limits(conf_level),
+        **ordinal.sample.counts,
         method="Alpha of two-step maximum likelihood polychoric correlations.",
         notes=ordinal.notes + refusal + spread.notes,
     )
@@ -509,14 +503,8 @@ def ordinal_omega(
     return FactorReliability(
         coefficient="ordinal_omega",
         estimate=estimate,
-        se=spread.se,
-        ci_low=spread.ci_low,
-        ci_high=spread.ci_high,
-        conf_level=conf_level,
-        ci=spread.ci,
-        n=int(ordinal.sample.moments.n),
-        n_items=len(r),
-        n_excluded=int(ordinal.sample.moments.n_excluded),
+        **spread.limits(conf_level),
+        **ordinal.sample.counts,
         method=f"Omega total, one factor by {fitted}, polychoric correlations.",
         notes=ordinal.notes + problems + refusal + spread.notes,
         loadings=marked(

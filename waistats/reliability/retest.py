@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from waistats._areas import critical
 from waistats._frames import as_frame
 from waistats._signature import renamed
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, check_option
 from waistats.reliability._answers import Accepted, Codes, gated, read_answers
-from waistats.reliability._intervals import normal_quantile
 from waistats.reliability._moments import correlation, mean_and_covariance
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability.icc import intraclass_correlation
@@ -93,7 +93,7 @@ def test_retest(
     notes = scores.notes
     low = high = np.nan
     if n > 3:
-        half = normal_quantile(conf_level) / np.sqrt(n - 3)
+        half = critical(conf_level) / np.sqrt(n - 3)
         with np.errstate(divide="ignore"):
             low, high = np.tanh(np.arctanh(np.clip(r, -1, 1)) + np.array([-half, half]))
     else:

@@ -10,6 +10,7 @@ from math import comb
 
 import numpy as np
 
+from waistats._areas import critical
 from waistats._caller import option
 from waistats._format import coefficient, counted
 from waistats._typing import BoolArray, FloatArray
@@ -22,7 +23,6 @@ from waistats.reliability._delta import (
     Spread,
     delta_spread,
 )
-from waistats.reliability._intervals import normal_quantile
 from waistats.reliability._items import ItemsLike
 from waistats.reliability._moments import correlation
 from waistats.reliability._resampling import Seed
@@ -411,14 +411,8 @@ def split_half(
     return SplitHalf(
         coefficient="split_half",
         estimate=estimate,
-        se=spread.se,
-        ci_low=spread.ci_low,
-        ci_high=spread.ci_high,
-        conf_level=conf_level,
-        ci=spread.ci,
-        n=int(sample.moments.n),
-        n_items=sample.n_items,
-        n_excluded=int(sample.moments.n_excluded),
+        **spread.limits(conf_level),
+        **sample.counts,
         method=f"Split-half reliability, {formula} formula, {matrix} matrix, {which}.",
         notes=sample.notes + notes + spread.notes,
         best=best,
@@ -544,7 +538,7 @@ def _fisher_z(
     if n < 4:
         raise ModelError(f"ci='fisher-z' needs at least 4 respondents; there are {n}.")
     between = float(_parts(r, form.halves)[3][0])
-    half = normal_quantile(request.conf_level) / np.sqrt(n - 3)
+    half = critical(request.conf_level) / np.sqrt(n - 3)
     with np.errstate(divide="ignore"):
         limits = np.tanh(np.arctanh(between) + np.array([-half, half]))
     low, high = 2 * limits / (1 + limits)

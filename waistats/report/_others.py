@@ -10,7 +10,7 @@ from waistats._labels import kind_words
 from waistats.errors import WaistatsError
 from waistats.measures import ALPHA_TYPES
 from waistats.rg.descriptives import kinds
-from waistats.rg.pooling import FEWEST_TO_POOL, Pooled, pool
+from waistats.rg.pooling import FEWEST_TO_POOL, Pooled, pool, scales_of
 from waistats.rg.robustness import robustness
 from waistats.rg.study import RGStudy
 from waistats.sensitivity.deletion import leave_one_out
@@ -89,15 +89,10 @@ def other_parts(
     study: RGStudy, used: pd.DataFrame
 ) -> list[tuple[str, str, pd.DataFrame]]:
     """Return scale, kind and rows of what can be pooled besides the overall model."""
-    scales = (
-        used["scale"].fillna("total").astype(str)
-        if "scale" in used
-        else pd.Series("total", index=used.index)
-    )
     # alpha and KR-20 are pooled together
     names = kinds(used).where(~kinds(used).isin(ALPHA_TYPES), "alpha")
     found = []
-    for (scale, kind), rows in used.groupby([scales, names], sort=True):
+    for (scale, kind), rows in used.groupby([scales_of(used), names], sort=True):
         main = scale == study.main_scale and kind == "alpha"
         if not main and rows["study_id"].nunique() >= FEWEST_TO_POOL:
             found.append((str(scale), str(kind), rows.reset_index(drop=True)))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._areas import critical
 from waistats.errors import WaistatsError
 from waistats.measures import ALPHA_TYPES
 from waistats.meta._design import intercept_only
@@ -92,8 +93,6 @@ def _pooled(
     part: pd.DataFrame, width: float, conf_level: float, prediction: str
 ) -> dict[str, Any] | None:
     """Return the pooled error of one cell; None where too little is known."""
-    from scipy import stats
-
     try:
         used = spread_rows(
             part,
@@ -125,7 +124,7 @@ def _pooled(
         return None
     found = fit.predict(prediction=prediction).iloc[0]
     points = {c: np.exp(float(found[c]) / 2) * width / 100 for c in _ENDS}
-    z = float(stats.norm.ppf((1 + conf_level) / 2))
+    z = critical(conf_level)
     return {
         "n_items": int(m[0]),
         "score_range": width,

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._areas import chi2_sf
 from waistats._format import Result, counted, fixed, interval, level, p_statement
 from waistats._typing import FloatArray
-from waistats.meta._distributions import chi2_sf
 from waistats.meta._verdict import enough_df
 from waistats.meta.bivariate import (
     BivariateFit,

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from waistats._areas import critical
 from waistats._format import Result, counted, percent
 from waistats._frames import is_frame
 from waistats._typing import FloatArray
@@ -405,7 +405,7 @@ def _kappa(first: list[str], second: list[str], conf_level: float) -> dict[str, 
         kappa = cohens_kappa(counts)
     # rounding may leave a tiny negative variance where agreement is perfect
     se = float(np.sqrt(max(kappa.var_kappa, 0.0)))
-    half = float(stats.norm.ppf((1 + conf_level) / 2)) * se
+    half = critical(conf_level) * se
     estimate = float(kappa.kappa)
     return {
         "estimate": estimate,

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import special
 
 from waistats._adjusted import adjusted_p
+from waistats._areas import critical, two_sided
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, listing, near
@@ -49,25 +50,25 @@ def welch(x: FloatArray, y: FloatArray, conf_level: float) -> dict[str, Any]:
         return {"note": "does not vary within the groups"}
     df = float((a + b) ** 2 / (a**2 / (len(x) - 1) + b**2 / (len(y) - 1)))
     estimate, se = float(x.mean() - y.mean()), float(np.sqrt(a + b))
-    half = float(special.stdtrit(df, (1 + conf_level) / 2)) * se
+    half = critical(conf_level, df) * se
     return {
         "estimate": estimate,
         "se": se,
         "df": df,
         "ci_low": estimate - half,
         "ci_high": estimate + half,
-        "p_value": float(2 * special.stdtr(df, -abs(estimate / se))),
+        "p_value": float(two_sided(estimate / se, df)),
     }
 
 
 def _wald(estimate: float, se: float, conf_level: float) -> dict[str, Any]:
-    half = float(stats.norm.ppf((1 + conf_level) / 2)) * se
+    half = critical(conf_level) * se
     return {
         "estimate": estimate,
         "se": se,
         "ci_low": estimate - half,
         "ci_high": estimate + half,
-        "p_value": float(2 * special.ndtr(-abs(estimate / se))),
+        "p_value": float(two_sided(estimate / se)),
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._adjusted import adjusted_p
+from waistats._areas import critical
 from waistats._format import Result, counted, fixed, p_statement
 from waistats._frames import as_frame
 from waistats._signature import renamed
@@ -16,7 +17,6 @@ from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.measures import prepared, status_of
 from waistats.meta._design import build_design
-from waistats.meta._distributions import critical
 from waistats.meta._formula import parse_formula
 from waistats.provenance import is_simulated, marked, of_simulated
 from waistats.rg.compare_samples import on_one_metric

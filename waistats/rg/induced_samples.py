@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
+from waistats._areas import ratio_test
 from waistats._format import Result, coefficient
 from waistats._frames import as_frame
 from waistats._signature import renamed
@@ -76,16 +76,15 @@ def variance_ratio_test(
             f"in row {', '.join(map(str, np.flatnonzero(wrong)))}."
         )
     ratio, df1, df2 = (s / s0) ** 2, k - 1, k0 - 1
-    below = special.fdtr(df1, df2, ratio)
-    tail = (1 - conf_level) / 2
+    p_value, low, high = ratio_test(ratio, df1, df2, conf_level)
     frame = pd.DataFrame(
         {
             "ratio": ratio,
             "df1": df1,
             "df2": df2,
-            "p_value": 2 * np.minimum(below, special.fdtrc(df1, df2, ratio)),
-            "ci_low": ratio / special.fdtri(df1, df2, 1 - tail),
-            "ci_high": ratio / special.fdtri(df1, df2, tail),
+            "p_value": p_value,
+            "ci_low": low,
+            "ci_high": high,
         }
     )
     whole = not frame[["df1", "df2"]].isna().any(axis=None)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from waistats._areas import critical
 from waistats._format import Result, coefficient, interval, level, p_statement
 from waistats._frames import as_frame
 from waistats.errors import (
@@ -356,7 +356,7 @@ def logistic_trend(year: Any, induced: Any, conf_level: float = 0.95) -> pd.Data
     fit = sm.GLM(np.asarray(induced, dtype=float), design, family=family).fit(
         tol=1e-14, maxiter=100
     )
-    z = float(stats.norm.ppf((1 + conf_level) / 2))
+    z = critical(conf_level)
     return pd.DataFrame(
         {
             "term": ["Intercept", "year"],

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
+from waistats._areas import critical
 from waistats._caller import option
 from waistats._format import Result, coefficient, counted, interval
 from waistats._progress import Steps
@@ -371,9 +371,7 @@ def _row(
 ) -> dict[str, Any]:
     model = fit.model_se(gradient)
     se, df = (model, np.inf) if effects == "common" else fit.robust(gradient)
-    tail = (1 + conf_level) / 2
-    quantile = special.ndtri(tail) if np.isinf(df) else special.stdtrit(df, tail)
-    half = quantile * se / (1 - value)
+    half = critical(conf_level, None if np.isinf(df) else df) * se / (1 - value)
     return {
         "term": term,
         "estimate": value,

@@ -318,24 +318,22 @@ def cell_row(effects: pd.DataFrame, **options: Any) -> dict[str, Any]:
 TOTAL = "total"
 
 
+def scales_of(rows: pd.DataFrame) -> pd.Series:
+    """Return the scale of each row: total where the table does not say."""
+    if "scale" not in rows:
+        return pd.Series(TOTAL, index=rows.index)
+    return rows["scale"].fillna(TOTAL).astype(str)
+
+
 def main_rows(used: pd.DataFrame, scale: str) -> pd.DataFrame:
     """Return the alpha-like rows of one scale; all of them without a scale column."""
     alphas = used[kinds(used).isin(ALPHA_TYPES)]
-    if "scale" not in used:
-        return alphas
-    return alphas[alphas["scale"].fillna(TOTAL).astype(str) == scale]
+    return alphas[scales_of(alphas) == scale] if "scale" in used else alphas
 
 
 def main_scale(used: pd.DataFrame) -> str:
     """Return the scale of the overall model: total, else the most common one."""
-    if "scale" not in used:
-        return TOTAL
-    counts = (
-        used[kinds(used).isin(ALPHA_TYPES)]["scale"]
-        .fillna(TOTAL)
-        .astype(str)
-        .value_counts()
-    )
+    counts = scales_of(used[kinds(used).isin(ALPHA_TYPES)]).value_counts()
     if TOTAL in counts or len(counts) == 0:
         return TOTAL
     return str(sorted(counts.index[counts == counts.max()])[0])

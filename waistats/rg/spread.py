@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._areas import chi2_ppf, chi2_sf
 from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
@@ -19,8 +20,8 @@ from waistats.errors import (
     listing,
     near,
 )
+from waistats.measures import back_transform, transform
 from waistats.meta._design import Design, build_design, intercept_only
-from waistats.meta._distributions import chi2_ppf, chi2_sf
 from waistats.meta._effects import Effects
 from waistats.meta._fits import Fits
 from waistats.meta.bivariate import (
@@ -260,7 +261,7 @@ def _congeneric(
         values = pd.to_numeric(table[c2], errors="coerce").to_numpy(dtype=float)
     else:
         values = np.full(len(table), float(c2))
-    alpha = 1 - np.exp(-table["yi"].to_numpy(dtype=float))
+    alpha = back_transform(table["yi"].to_numpy(dtype=float))
     share = values / (table["n_items"].to_numpy(dtype=float) - 1)
     wrong = ~((values >= 0) & (alpha < 1 - share))
     if wrong.any():
@@ -273,7 +274,7 @@ def _congeneric(
     scaled = blocks.copy()
     scaled[:, 0, :] *= ratio[:, None]
     scaled[:, :, 0] *= ratio[:, None]
-    return -np.log1p(-alpha / (1 - share)), scaled
+    return transform(alpha / (1 - share)), scaled
 
 
 def loading_variation(

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._areas import critical
 from waistats.errors import ModelError, WaistatsError
 from waistats.measures import ALPHA_TYPES, back_transform
 from waistats.meta._covariance import SamplingCovariance
 from waistats.meta._design import intercept_only
-from waistats.meta._distributions import critical
 from waistats.meta._effects import Effects, usable_effects
 from waistats.meta._fits import Fits
 from waistats.meta._prediction import Predictive

@@ -6,12 +6,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
+from waistats._areas import chi2_sf, critical, criticals
 from waistats._progress import progress
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, ModelError, listing, near
-from waistats.meta._distributions import critical
 from waistats.meta._effects import IDS, Effects
 from waistats.meta._linalg import cross, inverse, product, project, solve, weighted_fit
 from waistats.meta.fit_many import Batch, full_rank, in_chunks, scale_factor
@@ -242,9 +241,9 @@ def inference(
         se = np.sqrt(np.einsum("ppb->pb", batch.cov))
         half = critical(result.conf_level, None) * se
         if result.df is not None:
-            student = stats.t.ppf((1 + result.conf_level) / 2, safe) * se
+            student = criticals(result.conf_level, safe) * se
             half = np.where(batch.k == 1, half, student)
-        q_p = np.where(df > 0, stats.chi2.sf(batch.Q, safe), 1.0)
+        q_p = np.where(df > 0, chi2_sf(batch.Q, safe), 1.0)
     q_p[np.isnan(batch.Q)] = np.nan
     return se, batch.beta - half, batch.beta + half, q_p
 

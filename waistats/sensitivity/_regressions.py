@@ -3,9 +3,9 @@
 import numpy as np
 from scipy import stats
 
+from waistats._areas import two_sided
 from waistats._progress import progress
 from waistats._typing import FloatArray, IntArray
-from waistats.meta._distributions import two_sided
 from waistats.meta.fit_many import in_chunks
 from waistats.meta.multilevel._blocks import connect, padded_rows
 from waistats.meta.multilevel.result import MultilevelResult

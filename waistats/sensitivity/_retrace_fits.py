@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._areas import critical
 from waistats._typing import FloatArray
 from waistats.measures import alpha_variance, back_transform, bonett_bias, transform
-from waistats.meta._distributions import critical
 from waistats.meta.fit_many import fit_batch
 from waistats.meta.multilevel.fit import fit_multilevel
 from waistats.meta.varying import fit_varying_coefficient
@@ -54,7 +54,7 @@ def _back(values: FloatArray, measure: str, mistake: str) -> FloatArray:
     """Return values of a scale as alphas."""
     if mistake == "scale-wrong-sign":
         with np.errstate(over="ignore"):
-            return 1 - np.exp(values)
+            return back_transform(-values)
     if measure == "fisher-z-root":
         return np.tanh(values) ** 2
     plain = "bonett" if measure.startswith("bonett") else measure

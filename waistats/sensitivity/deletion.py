@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
+from scipy import sparse
 
+from waistats._areas import chi2_cdf, chi2_sf
 from waistats._progress import progress
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import DataError, ModelError, listing, near
@@ -317,7 +318,7 @@ def _by_group(result: Model, names: np.ndarray, codes: IntArray) -> pd.DataFrame
             "omitted": names,
             "k": size,
             "chi2": chi2,
-            "p_value": stats.chi2.sf(chi2, size),
+            "p_value": chi2_sf(chi2, size),
             "cook_d": shared.pop("cook_d"),
             "cov_ratio": shared.pop("cov_ratio"),
             "tau2_deleted": deleted.tau2,
@@ -399,7 +400,7 @@ def _joint_residuals(
 def _moved(frame: pd.DataFrame, p: int) -> BoolArray:
     """Return what moves the coefficients too much."""
     dfbetas = frame.filter(regex="^dfbetas_").abs()
-    far = (dfbetas > 1).any(axis=1) | (stats.chi2.cdf(frame["cook_d"], p) > 0.5)
+    far = (dfbetas > 1).any(axis=1) | (chi2_cdf(frame["cook_d"], p) > 0.5)
     found: BoolArray = far.to_numpy()
     return found
 

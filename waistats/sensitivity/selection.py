@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from waistats._areas import chi2_ppf, chi2_sf, critical, two_sided
 from waistats._format import Result, coefficient, fixed, interval, level, p_statement
 from waistats._progress import progress
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, ModelError, check_conf_level, listing
 from waistats.measures import back_transform, transform
 from waistats.meta._contrasts import TestResult, likelihood_ratio
-from waistats.meta._distributions import critical
 from waistats.meta.results import MetaResult
 from waistats.provenance import marked, of_simulated
 from waistats.sensitivity._dependence import one_level
@@ -124,7 +123,7 @@ class ThresholdSelection(Result):
                 "estimate": self.beta,
                 "se": se,
                 "statistic": z,
-                "p_value": 2 * stats.norm.sf(np.abs(z)),
+                "p_value": two_sided(z, None),
                 "ci_low": self.beta - half,
                 "ci_high": self.beta + half,
             }
@@ -268,7 +267,7 @@ def threshold_selection(
     top = maximise(data, null, free)
     best, reduced = (evaluate(data, at).value for at in (top, null))
     cov = _covariance(data, top, free)
-    drop = float(stats.chi2.ppf(conf_level, 1))
+    drop = float(chi2_ppf(conf_level, 1))
     se = np.sqrt(np.diag(cov))
     limits = np.full((m + 1, 2), np.nan)
     for j in range(0 if free[p] else 1, m + 1):
@@ -340,7 +339,7 @@ def _power(model: MetaResult, data: Selection, cuts: FloatArray) -> Power:
             except ConvergenceError:
                 return float("nan")
         rise = evaluate(drawn, top).value - evaluate(drawn, null).value
-        return float(stats.chi2.sf(max(2 * rise, 0.0), m))
+        return float(chi2_sf(max(2 * rise, 0.0), m))
 
     def rejects(y: FloatArray) -> FloatArray:
         drawn = progress(y.T, "power of selection", total=y.shape[1])

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._areas import critical
 from waistats._format import Result, coefficient, count
 from waistats._signature import renamed
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_option, listing
 from waistats.measures import alpha_variance, back_transform, transform
-from waistats.meta._distributions import critical
 from waistats.meta._prediction import DEFAULT_PREDICTION, PREDICTIONS
 from waistats.meta.fit_many import fit_meta_many
 from waistats.meta.results import MetaResult

@@ -5,9 +5,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+from waistats._areas import chi2_ppf
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError
-from waistats.meta._distributions import chi2_ppf
 from waistats.meta.multilevel._data import Problem
 from waistats.meta.multilevel._likelihood import (
     Maxima,

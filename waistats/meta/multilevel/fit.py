@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from waistats._areas import chi2_sf
 from waistats._format import counted
 from waistats._frames import as_frame
 from waistats._typing import BoolArray, FloatArray, IntArray
@@ -19,7 +20,6 @@ from waistats.meta._design import (
     intercept_only,
     with_complete_moderators,
 )
-from waistats.meta._distributions import chi2_sf
 from waistats.meta._effects import Effects, independence_notes, usable_effects
 from waistats.meta._fits import Deferred, Fits
 from waistats.meta.multilevel._blocks import connect, level_codes

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from waistats._areas import chi2_ppf, chi2_sf, f_sf
 from waistats._format import fixed, frame_html, frame_text, p_statement, words_html
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import check_option
 from waistats.meta._contrasts import Contrasts, model_contrasts
 from waistats.meta._design import term_names
-from waistats.meta._distributions import chi2_ppf, chi2_sf, f_sf
 from waistats.meta._heterogeneity import intervals_frame
 from waistats.meta._prediction import PREDICTIONS, Distribution, Student
 from waistats.meta._promises import bias_notes, level_notes

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, special
+from scipy import sparse
 
+from waistats._areas import criticals, f_sf, two_sided
 from waistats._format import (
     Result,
     coefficient,
@@ -23,7 +24,6 @@ from waistats._format import (
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.meta._contrasts import Contrasts, TestResult, model_contrasts
 from waistats.meta._design import Design, term_names
-from waistats.meta._distributions import f_sf
 from waistats.meta._predict import as_asked
 from waistats.meta._verdict import SMALLEST_DF as SMALLEST_DF, enough_df
 from waistats.meta.multilevel._blocks import dense_blocks, padded_rows
@@ -217,7 +217,7 @@ def robust_contrasts(
     df = np.where(parts.decided(rows), np.nan, df)
     variance = np.einsum("np,pr,nr->n", rows, parts.cov, rows)
     se = np.where(np.isnan(df), np.nan, np.sqrt(variance))
-    half = special.stdtrit(df, (1 + conf_level) / 2) * se
+    half = criticals(conf_level, df) * se
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = estimate / se
     return Contrasts(
@@ -225,7 +225,7 @@ def robust_contrasts(
         se=se,
         df=df,
         statistic=statistic,
-        p_value=2 * special.stdtr(df, -np.abs(statistic)),
+        p_value=two_sided(statistic, df),
         ci_low=estimate - half,
         ci_high=estimate + half,
     )

@@ -18,6 +18,7 @@ from waistats.instruments._findings import (
     refuse,
 )
 from waistats.instruments._gate import GateOptions
+from waistats.measures import status_of
 
 _MOST_NAMED = 6
 # of what stops every one is named, up to this many
@@ -62,8 +63,11 @@ def outcome(table: pd.DataFrame, question: Asked) -> list[Finding]:
 
 
 def _negative(table: pd.DataFrame, study: str | None, *, keyed: bool) -> list[Finding]:
-    usable = table["status"] == "poolable"
-    rows = table[(table["estimate"] < 0) & usable]
+    negative = table["estimate"] < 0
+    if not negative.any():
+        return []
+    usable = status_of(table).poolable
+    rows = table[negative & usable]
     if rows.empty:
         return []
     told = [
