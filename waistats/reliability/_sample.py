@@ -6,6 +6,7 @@ Items and a treatment of missing answers -> what a coefficient is computed from.
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ class Sample:
     lowest: float = 0.0
 
     @property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[str, Any]:
         """The fields of an estimate that say of how many it is."""
         return {
             "n": int(self.moments.n),
