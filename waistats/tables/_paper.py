@@ -110,7 +110,7 @@ _DATED = re.compile(r"\(\d{4}\)")
 def without_alike(table: TableSpec, *, kept: Container[str]) -> TableSpec:
     """Return a list of coefficients in which the one text of all rows is said once.
 
-    A year that stands in every name of a study needs no column, either.
+    A year that is part of every name of a study needs no column, either.
     """
     texts = {column.name: table.texts(column) for column in table.columns}
     dated = all(map(_DATED.search, texts.get("study_id", [""])))
