@@ -75,8 +75,8 @@ def sensitivity(study: RGStudy) -> list[Section]:
 def _marked(study: RGStudy) -> str:
     """Return what the figure of influence marks; it says itself where it marks none."""
     if study.influence["influential"].any():
-        return "Coefficients in the order of the data; influential ones are marked."
-    return "Coefficients in the order of the data."
+        return "Influential coefficients are marked."
+    return ""
 
 
 def sensitivity_words(study: RGStudy) -> list[str]:
