@@ -3,8 +3,8 @@
 import pyreadstat
 from hypothesis import HealthCheck, settings
 
+from waistats import WaistatsError
 from waistats.cli.app import main
-from waistats.errors import WaistatsError
 
 # the same examples at each run, and no clock: other work on a machine is no failure
 bounded = settings(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 import waistats as ws
-from waistats.meta.multivariate_result import MultivariateResult
+from waistats import MultivariateResult
 
 REFERENCE = json.loads(
     (Path(__file__).parent / "reference" / "multivariate_metafor.json").read_text()

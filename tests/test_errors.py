@@ -3,17 +3,8 @@
 import numpy as np
 import pytest
 
-from waistats.errors import (
-    ConvergenceError,
-    DataError,
-    ModelError,
-    WaistatsError,
-    check_conf_level,
-    check_option,
-    listing,
-    near,
-    visible,
-)
+from waistats import ConvergenceError, DataError, ModelError, WaistatsError
+from waistats.errors import check_conf_level, check_option, listing, near, visible
 
 
 def test_errors_are_caught_by_one_name_and_by_pythons_own():

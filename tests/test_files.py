@@ -6,6 +6,7 @@ import signal
 import pandas as pd
 import pytest
 
+from waistats import DataError
 from waistats._files import (
     MANIFEST,
     guarded,
@@ -14,7 +15,6 @@ from waistats._files import (
     read_manifest,
     write_csv,
 )
-from waistats.errors import DataError
 
 
 def _fail(place, name=None):

@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-from waistats import _files as resources
-from waistats.errors import DataError
+from waistats import DataError, _files as resources
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from waistats import DataError, ModelError
 from waistats._published_variances import (
     icc_form,
     icc_log_variance,
     icc_variance,
     omega_variance,
 )
-from waistats.errors import DataError, ModelError
 from waistats.reliability._ratings import icc_of, mean_squares
 from waistats.reliability.omega import omega_total
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from waistats import (
+    DataError,
     check_coefficients,
     describe_coefficients,
     effect_sizes,
@@ -20,7 +21,6 @@ from waistats import (
     read_coefficients,
 )
 from waistats.cli.app import main
-from waistats.errors import DataError
 
 HERE = Path(__file__).parent
 

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 import waistats as ws
+from waistats import DataError
 from waistats.cli import main
-from waistats.errors import DataError
 
 HERE = Path(__file__).parent
 RIGHT = json.loads((HERE / "right_values.json").read_text(encoding="utf-8"))

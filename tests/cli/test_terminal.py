@@ -8,9 +8,9 @@ from contextlib import nullcontext
 import pytest
 import typer
 
+from waistats import DataError
 from waistats._files import new_file, new_folder, set_shield
 from waistats.cli._terminal import guarded, stopped, unless_stopped
-from waistats.errors import DataError
 
 
 def raising(error, cause=None):

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from waistats import DataError
 from waistats.datasets.bundled import GENERATED, list_datasets, load_dataset
-from waistats.errors import DataError
 from waistats.io._codebook import codebook
 from waistats.rg.generalize import generalize
 from waistats.rg.induction import induction_rate

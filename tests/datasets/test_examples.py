@@ -3,10 +3,9 @@
 import pandas as pd
 import pytest
 
-from waistats import check_coefficients, read_responses, reliability_by_study
+from waistats import DataError, check_coefficients, read_responses, reliability_by_study
 from waistats.cli.app import main
 from waistats.datasets.examples import EXAMPLES, write_examples
-from waistats.errors import DataError
 
 
 @pytest.fixture(scope="module")

@@ -14,16 +14,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from waistats import DataError
 from waistats._files import data_json
 from waistats.datasets import remote
 from waistats.datasets.bundled import load_dataset
-from waistats.datasets.remote import (
-    cache_path,
-    fetch_dataset,
-    read_remote,
-    remote_file,
-)
-from waistats.errors import DataError
+from waistats.datasets.remote import cache_path, fetch_dataset, read_remote, remote_file
 from waistats.reliability.by_study.api import reliability_by_study
 
 ROOT = Path(__file__).parents[2]

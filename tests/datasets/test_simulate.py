@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from waistats import DataError, ModelError
 from waistats.datasets.simulate import simulate_responses
-from waistats.errors import DataError, ModelError
 from waistats.instruments.forms import define_instrument, get_instrument
 from waistats.instruments.scoring import keyed_items, score
 

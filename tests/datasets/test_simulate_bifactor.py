@@ -5,6 +5,7 @@ import pytest
 from scipy.special import ndtr
 from scipy.stats import multivariate_normal
 
+from waistats import ModelError
 from waistats.datasets.simulate import (
     base_thresholds,
     draw_answers,
@@ -15,7 +16,6 @@ from waistats.datasets.simulate import (
     scattered_alphas,
     solve_general,
 )
-from waistats.errors import ModelError
 
 
 def model(n_items=12, categories=7, ceiling=0.0, groups=3):

@@ -4,10 +4,9 @@ import pickle
 import pandas as pd
 import pytest
 
+from waistats import DataError, Instrument, ModelError
 from waistats._files import data_path
-from waistats.errors import DataError, ModelError
 from waistats.instruments.forms import (
-    Instrument,
     bundled_forms,
     define_instrument,
     get_instrument,

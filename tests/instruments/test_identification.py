@@ -1,6 +1,6 @@
 import pytest
 
-from waistats.errors import DataError, ModelError
+from waistats import DataError, ModelError
 from waistats.instruments.identification import identify_instrument
 
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from waistats import DataError
 from waistats.datasets.simulate import simulate_responses
-from waistats.errors import DataError
 from waistats.instruments._key_doubts import find_key_change, item_signs
 from waistats.instruments.forms import get_instrument
 from waistats.instruments.keys import audit_keys

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
+from waistats import DataError, ModelError
 from waistats.datasets.simulate import simulate_responses
-from waistats.errors import DataError, ModelError
 from waistats.instruments.forms import define_instrument, get_instrument
 from waistats.instruments.scoring import keyed_items, score
 

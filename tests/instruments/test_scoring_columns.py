@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from waistats.errors import DataError
+from waistats import DataError
 from waistats.instruments.scoring import item_columns
 
 TWELVE = range(1, 13)

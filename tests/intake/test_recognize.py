@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import waistats as ws
-from waistats.errors import DataError
+from waistats import DataError
 from waistats.intake.recognize import in_order, kind_of, rater_of, recognize
 from waistats.intake.session import begin
 

@@ -10,8 +10,8 @@ import pytest
 from numbered_items import numbered
 
 import waistats as ws
+from waistats import DataError, ModelError
 from waistats.cli import main
-from waistats.errors import DataError, ModelError
 from waistats.intake.recognize import long_form
 from waistats.intake.session import begin
 

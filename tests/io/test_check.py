@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
+from waistats import DataError
 from waistats._files import data_path
-from waistats.errors import DataError
 from waistats.io.check import check_coefficients
 from waistats.io.readers import read_coefficients
 from waistats.measures import status_of

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from coding_rows import sheet_of, study
 
+from waistats import DataError
 from waistats.datasets.bundled import load_dataset
-from waistats.errors import DataError
 from waistats.io._codebook import number_advice
 from waistats.io._plausibility import rounding_error, score_limits
 from waistats.io._rules import Rows, with_status

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from waistats import DataError
 from waistats._files import data_folder, data_path
-from waistats.errors import DataError
 from waistats.io import _codebook as schema
 from waistats.io._codebook import parse_table
 from waistats.io._files import read_table, table_of_frame

@@ -2,7 +2,7 @@
 
 import pytest
 
-from waistats.errors import DataError
+from waistats import DataError
 from waistats.io._documents import read_json, read_toml
 
 

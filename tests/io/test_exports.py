@@ -6,8 +6,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from waistats import reliability_by_study
-from waistats.errors import DataError
+from waistats import DataError, reliability_by_study
 from waistats.io.readers import read_responses
 
 SCALE = ["Seldom", "Sometimes", "Fairly often", "Very often", "Always"]

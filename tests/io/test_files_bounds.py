@@ -15,8 +15,7 @@ import pyreadstat
 import pytest
 from hostile import run
 
-from waistats import check_coefficients, reliability_by_study
-from waistats.errors import DataError
+from waistats import DataError, check_coefficients, reliability_by_study
 from waistats.io._files import FORMATS
 from waistats.io.readers import read_coefficients, read_responses
 

@@ -13,7 +13,7 @@ import pyreadstat
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from waistats.errors import DataError, ModelError, WaistatsError
+from waistats import DataError, ModelError, WaistatsError
 from waistats.io.readers import read_coefficients, read_responses
 
 WORDS = [

@@ -4,8 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats import check_coefficients, effect_sizes, generalize, read_coefficients
-from waistats.errors import DataError
+from waistats import (
+    DataError,
+    check_coefficients,
+    effect_sizes,
+    generalize,
+    read_coefficients,
+)
 from waistats.io._suspicions import plain_name
 
 

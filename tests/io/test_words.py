@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats.errors import DataError
+from waistats import DataError
 from waistats.io._words import Words, numbered
 from waistats.io.readers import read_answers, read_coefficients, read_responses
 

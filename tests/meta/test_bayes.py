@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import special, stats
 
+from waistats import DataError, ModelError
 from waistats.datasets.bundled import load_dataset
-from waistats.errors import DataError, ModelError
 from waistats.measures import back_transform, effect_sizes
 from waistats.meta import _distributions as quadrature
 from waistats.meta._posterior import PRIORS

@@ -8,7 +8,7 @@ import pytest
 from scipy import integrate, optimize, stats
 
 import waistats as ws
-from waistats.errors import ModelError
+from waistats import ModelError
 
 STUDIES = [3, 1, 2, 4, 2]
 

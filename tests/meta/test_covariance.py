@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from waistats import (
+    DataError,
     back_transform,
     effect_sizes,
     fit_meta,
@@ -14,7 +15,6 @@ from waistats import (
     reliability_by_study,
     tables,
 )
-from waistats.errors import DataError
 from waistats.meta._covariance import blocks_of_pairs, covariance_pairs, follow
 
 SCALES = {"a": ["i1", "i2", "i3"], "b": ["i4", "i5", "i6"], "c": ["i1", "i4", "i6"]}

@@ -9,8 +9,7 @@ import pytest
 from formulaic import Formula as Formulaic
 
 import waistats as ws
-from waistats import fit_meta
-from waistats.errors import DataError, ModelError
+from waistats import DataError, ModelError, fit_meta
 from waistats.meta._calls import ELEMENTWISE
 from waistats.meta._encoding import encode
 from waistats.meta._formula import parse_formula

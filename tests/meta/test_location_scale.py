@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
-from waistats.errors import ConvergenceError, ModelError
+from waistats import ConvergenceError, ModelError
 from waistats.meta._log_variance import maximise
 from waistats.meta.fit import fit_meta
 from waistats.meta.location_scale import fit_location_scale

@@ -7,7 +7,7 @@ from multivariate_cases import REFERENCE, SETS, fitted, table
 from scipy import optimize
 
 import waistats as ws
-from waistats.errors import DataError, ModelError
+from waistats import DataError, ModelError
 from waistats.meta._unstructured import Stacked, entries, evaluate, filled, shapes
 
 # rma.mv stops about 1e-5 short of the maximum in variances; the likelihood is flat there

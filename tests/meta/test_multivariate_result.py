@@ -10,7 +10,7 @@ from multivariate_cases import SETS, fitted, table
 from scipy import optimize, stats
 
 import waistats as ws
-from waistats.errors import ModelError
+from waistats import ModelError
 from waistats.meta._unstructured import evaluate, standardised
 
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from waistats import ModelError
 from waistats.datasets.bundled import load_dataset
-from waistats.errors import ModelError
 from waistats.measures import effect_sizes
 from waistats.meta import permutation
 from waistats.meta.bayes import fit_bayes

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import stats
 
+from waistats import DataError, ModelError
 from waistats.datasets.bundled import load_dataset
-from waistats.errors import DataError, ModelError
 from waistats.measures import effect_sizes
 from waistats.meta.fit import fit_meta
 from waistats.meta.varying import fit_varying_coefficient

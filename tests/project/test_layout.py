@@ -5,8 +5,8 @@ import re
 import pandas as pd
 import pytest
 
+from waistats import DataError
 from waistats._files import MANIFEST
-from waistats.errors import DataError
 from waistats.project.layout import add_rows, new_project, read_project
 from waistats.project.run import run_project
 

@@ -6,8 +6,13 @@ import pandas as pd
 import pytest
 from project_made import fill
 
-from waistats import reliability_by_study, simulate_responses, summarize_responses
-from waistats.errors import DataError, ModelError
+from waistats import (
+    DataError,
+    ModelError,
+    reliability_by_study,
+    simulate_responses,
+    summarize_responses,
+)
 from waistats.project.layout import read_project
 from waistats.project.run import run_project, write_settle_list
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import stats
 
-from waistats.errors import DataError, ModelError
+from waistats import DataError, ModelError
 from waistats.reliability.alpha import (
     ALPHA_INTERVALS,
     cronbach_alpha,

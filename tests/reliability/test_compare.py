@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from waistats.errors import DataError, ModelError
+from waistats import DataError, ModelError, ReliabilityEstimate
 from waistats.reliability._alpha_tests import matched_df
 from waistats.reliability._many_alphas import (
     cube_root_test,
@@ -23,7 +23,6 @@ from waistats.reliability._moments import (
     influence_variance,
     mean_and_covariance,
 )
-from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability.alpha import cronbach_alpha
 from waistats.reliability.compare import compare_alphas
 from waistats.reliability.covariance import alpha_covariance

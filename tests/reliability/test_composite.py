@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from waistats.errors import DataError, ModelError
+from waistats import DataError, ModelError
 from waistats.reliability._moments import influence_variance
 from waistats.reliability.alpha import (
     cronbach_alpha,

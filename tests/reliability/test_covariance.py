@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats.errors import DataError, ModelError
+from waistats import DataError, ModelError
 from waistats.reliability._moments import alpha_influence, alpha_of, mean_and_covariance
 from waistats.reliability._resampling import resampled_covariances
 from waistats.reliability.alpha import cronbach_alpha

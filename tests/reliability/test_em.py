@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from waistats.errors import ConvergenceError, ModelError
+from waistats import ConvergenceError, ModelError
 from waistats.reliability import _em as mi
 from waistats.reliability._moments import alpha_gradient, alpha_influence, alpha_of
 

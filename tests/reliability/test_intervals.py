@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import stats
 
-from waistats.errors import ModelError
+from waistats import ModelError
 from waistats.reliability import _intervals as iv
 from waistats.reliability._moments import alpha_gradient
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import stats
 
+from waistats import DataError, ModelError
 from waistats.datasets.simulate import simulate_responses
-from waistats.errors import DataError, ModelError
 from waistats.instruments.scoring import keyed_items
 from waistats.reliability._intervals import strain_words
 from waistats.reliability._moments import variance_strain

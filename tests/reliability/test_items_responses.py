@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats.errors import DataError
+from waistats import DataError
 from waistats.reliability._items import read_items
 
 

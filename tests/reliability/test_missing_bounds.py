@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from waistats.errors import DataError, ModelError
+from waistats import DataError, ModelError
 from waistats.reliability import missing_bounds as completions
 from waistats.reliability._moments import alpha_of, mean_and_covariance
 from waistats.reliability.alpha import cronbach_alpha

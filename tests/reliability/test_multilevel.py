@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats.errors import DataError, ModelError
+from waistats import DataError, ModelError
 from waistats.reliability._sessions import (
     COMPONENTS,
     crossed_components,

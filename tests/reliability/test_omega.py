@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from waistats.errors import ConvergenceError, DataError, ModelError
+from waistats import ConvergenceError, DataError, ModelError
 from waistats.reliability._factor import fit_minres, fit_ml, implied_covariance
 from waistats.reliability.omega import (
     DENOMINATORS,

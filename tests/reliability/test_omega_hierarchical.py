@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from waistats.errors import DataError, ModelError
+from waistats import DataError, ModelError
 from waistats.reliability._bifactor import exploratory, omega_gradient, schmid_leiman
 from waistats.reliability.omega_hierarchical import omega_hierarchical
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from scipy import special
 from scipy.stats import multivariate_normal
 
-from waistats.errors import DataError, ModelError
+from waistats import DataError, ModelError
 from waistats.reliability._polychoric import (
     bivariate_normal_cdf,
     cell_probabilities,

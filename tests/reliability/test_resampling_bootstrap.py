@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from waistats.errors import ModelError
+from waistats import ModelError
 from waistats.reliability import _resampling as bs
 from waistats.reliability._moments import alpha_influence, alpha_of
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats.errors import DataError
+from waistats import DataError
 from waistats.reliability.icc import intraclass_correlation
 from waistats.reliability.retest import test_retest as retest
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from waistats.errors import DataError, ModelError
+from waistats import DataError, ModelError
 from waistats.reliability.alpha import cronbach_alpha
 from waistats.reliability.guttman import guttman_lambdas
 from waistats.reliability.split_half import (

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from waistats import ReliabilityEstimate
 from waistats.reliability._many_alphas import jackknife_covariance, normal_covariance
 from waistats.reliability._moments import alpha_of, mean_and_covariance
 from waistats.reliability._resampling import alphas_without_each
-from waistats.reliability._result import ReliabilityEstimate
 from waistats.reliability._two_alphas import paired_difference_limits
 from waistats.reliability.alpha import cronbach_alpha
 from waistats.reliability.compare import compare_alphas

@@ -10,7 +10,7 @@ import pytest
 from coding_rows import sheet_of, study
 from hypothesis import given, settings, strategies as st
 
-from waistats.errors import DataError
+from waistats import DataError
 from waistats.reliability.icc import intraclass_correlation
 from waistats.rg.coders import compare_coders
 from waistats.rg.coding import write_template

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from coding_rows import sheet_of, study
 
+from waistats import DataError
 from waistats.datasets.bundled import load_dataset
-from waistats.errors import DataError
 from waistats.io._codebook import fields
 from waistats.io.check import check_coefficients
 from waistats.io.readers import read_coefficients

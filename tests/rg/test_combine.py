@@ -6,13 +6,13 @@ import pytest
 from openpyxl import Workbook
 
 from waistats import (
+    DataError,
     check_coefficients,
     generalize,
     read_coefficients,
     reliability_by_study,
 )
 from waistats.cli.app import main
-from waistats.errors import DataError
 from waistats.meta._covariance import covariance_pairs
 
 

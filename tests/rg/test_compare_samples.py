@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import stats
 
+from waistats import DataError
 from waistats.datasets.simulated_studies import simulate_literature
-from waistats.errors import DataError
 from waistats.io.readers import read_coefficients
 from waistats.rg.compare_samples import (
     COLUMNS,

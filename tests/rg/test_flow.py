@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from waistats import DataError
 from waistats.datasets.bundled import load_dataset
 from waistats.datasets.simulated_studies import simulate_literature
-from waistats.errors import DataError
 from waistats.io.readers import read_coefficients
 from waistats.rg.flow import COLUMNS, flow_counts
 

@@ -7,12 +7,12 @@ import pytest
 from waistats import (
     DataError,
     ModelError,
+    MultilevelResult,
     generalize,
     load_dataset,
     reliability_by_study,
     simulate_responses,
 )
-from waistats.meta.multilevel.result import MultilevelResult
 
 
 def cells_table(k=12, seed=1):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from waistats import DataError, ModelError
 from waistats.datasets.simulated_studies import simulate_literature
-from waistats.errors import DataError, ModelError
 from waistats.io.readers import read_coefficients
 from waistats.measures import effect_sizes
 from waistats.meta.fit import fit_meta

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
+from waistats import DataError, ModelError
 from waistats.datasets.simulated_studies import RATES, simulate_literature
-from waistats.errors import DataError, ModelError
 from waistats.io.check import check_coefficients
 from waistats.io.readers import read_coefficients
 from waistats.rg.generalize import generalize

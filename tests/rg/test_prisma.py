@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from search_log import log
 
-from waistats.errors import DataError
+from waistats import DataError
 from waistats.rg.prisma import prisma_counts
 
 

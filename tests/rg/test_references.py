@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from waistats.errors import DataError
+from waistats import DataError
 from waistats.rg.references import (
     read_references,
     reference_text,

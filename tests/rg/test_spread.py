@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from spread_made import simulated
 
-from waistats import ConvergenceError, DataError, ModelError, effect_sizes
+from waistats import ConvergenceError, DataError, ModelError, SpreadResult, effect_sizes
 from waistats.meta import bivariate
 from waistats.meta.bivariate import evaluate, maximise, prepare, slope_likelihood
 from waistats.reliability.by_study.api import reliability_by_study
-from waistats.rg._spread_result import SpreadResult, judge
+from waistats.rg._spread_result import judge
 from waistats.rg._spread_rows import sampling_blocks, spread_covariance
 from waistats.rg.spread import loading_variation, spread_analysis
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from waistats import (
+    MultilevelResult,
     effect_sizes,
     figures,
     fit_multilevel,
@@ -12,7 +13,6 @@ from waistats import (
     load_dataset,
     tables,
 )
-from waistats.meta.multilevel.result import MultilevelResult
 from waistats.rg.pooling import pool
 
 

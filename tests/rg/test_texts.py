@@ -1,6 +1,6 @@
 import pytest
 
-from waistats.errors import DataError
+from waistats import DataError
 from waistats.rg.texts import KEYS, read_texts, texts_template, write_texts_template
 
 

@@ -10,12 +10,12 @@ from hypothesis import given, settings, strategies as st
 from strategies import WORDS, damaged, delimited, true_rows, written_rows
 
 from waistats import (
+    DataError,
     check_coefficients,
     read_coefficients,
     read_responses,
     simulate_responses,
 )
-from waistats.errors import DataError
 
 COLUMNS = ["study_id", "estimate", "n", "n_items"]
 

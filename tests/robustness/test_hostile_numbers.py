@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from strategies import coefficient_tables, responses
 
 from waistats import (
+    DataError,
     ReliabilityEstimate,
     cronbach_alpha,
     effect_sizes,
@@ -24,7 +25,6 @@ from waistats import (
     sample_size_for_alpha,
     standard_error_of_measurement,
 )
-from waistats.errors import DataError
 from waistats.figures._axes import set_alpha_axis
 from waistats.figures._style import drawing, new_axes
 from waistats.meta._linalg import sum_of_logs

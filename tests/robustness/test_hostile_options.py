@@ -4,13 +4,14 @@ import pytest
 
 import waistats.sensitivity._selection_likelihood as selection
 from waistats import (
+    DataError,
+    ModelError,
     effect_sizes,
     fit_meta,
     generalize,
     load_dataset,
     threshold_selection,
 )
-from waistats.errors import DataError, ModelError
 
 
 @pytest.mark.parametrize(

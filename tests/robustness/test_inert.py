@@ -14,6 +14,7 @@ from hostile import run
 from lxml import etree, html
 
 from waistats import (
+    DataError,
     check_coefficients,
     cronbach_alpha,
     effect_sizes,
@@ -24,7 +25,6 @@ from waistats import (
     read_responses,
     tables,
 )
-from waistats.errors import DataError
 from waistats.figures import forest
 from waistats.figures._style import MOST, render, shorten, text_width
 from waistats.report.render_html import study_page

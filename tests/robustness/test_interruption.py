@@ -12,10 +12,9 @@ import warnings
 
 import pytest
 
-from waistats import simulate_responses
+from waistats import DataError, simulate_responses
 from waistats._files import MANIFEST, new_file, new_folder, set_shield, write_manifest
 from waistats.cli._terminal import unless_stopped
-from waistats.errors import DataError
 
 OLD = {"report.html": "old", "tables/a.csv": "1\n", "tables/b.csv": "2\n"}
 NEW = {"report.html": "new", "figures/c.svg": "3\n"}

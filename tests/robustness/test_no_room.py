@@ -12,6 +12,7 @@ import pytest
 from hostile import run
 
 from waistats import (
+    DataError,
     effect_sizes,
     fit_meta,
     generalize,
@@ -20,7 +21,6 @@ from waistats import (
     tables,
 )
 from waistats._files import write_csv, write_manifest
-from waistats.errors import DataError
 from waistats.figures import forest, save as save_figure
 from waistats.report import render_html as report_page
 from waistats.rg.coding import write_template

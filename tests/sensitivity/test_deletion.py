@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from waistats import effect_sizes, fit_meta, load_dataset
-from waistats.errors import DataError, ModelError
+from waistats import DataError, ModelError, effect_sizes, fit_meta, load_dataset
 from waistats.meta.multilevel.fit import fit_multilevel
 from waistats.sensitivity.deletion import cumulative, influence, leave_one_out
 

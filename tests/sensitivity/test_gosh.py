@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats import effect_sizes, fit_meta, fit_multilevel, load_dataset
-from waistats.errors import ModelError
+from waistats import ModelError, effect_sizes, fit_meta, fit_multilevel, load_dataset
 from waistats.sensitivity import gosh as module
 from waistats.sensitivity.gosh import gosh, unpacked
 

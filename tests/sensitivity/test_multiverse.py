@@ -7,8 +7,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from waistats import effect_sizes, fit_meta, fit_multilevel, load_dataset
-from waistats.errors import DataError, ModelError
+from waistats import (
+    DataError,
+    ModelError,
+    effect_sizes,
+    fit_meta,
+    fit_multilevel,
+    load_dataset,
+)
 from waistats.measures import back_transform
 from waistats.meta.varying import fit_varying_coefficient
 from waistats.sensitivity._multiverse_tables import mean_per_study, one_per_study

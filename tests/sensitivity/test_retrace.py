@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from waistats import (
+    ModelError,
     effect_sizes,
     fit_meta,
     fit_multilevel,
@@ -13,7 +14,6 @@ from waistats import (
     retrace,
     simulate_literature,
 )
-from waistats.errors import ModelError
 from waistats.sensitivity.retrace import PRIOR
 
 CESD = {"mean": ".91", "ci": (".89", ".92")}

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import stats
 
-from waistats import effect_sizes, fit_meta, load_dataset
-from waistats.errors import ModelError
+from waistats import ModelError, effect_sizes, fit_meta, load_dataset
 from waistats.measures import transform
 from waistats.sensitivity._selection_likelihood import Selection, evaluate
 from waistats.sensitivity.selection import threshold_selection

@@ -8,8 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats import effect_sizes, fit_meta, fit_multilevel, load_dataset
-from waistats.errors import DataError, ModelError
+from waistats import (
+    DataError,
+    ModelError,
+    effect_sizes,
+    fit_meta,
+    fit_multilevel,
+    load_dataset,
+)
 from waistats.sensitivity._regressions import kendall, kendall_p
 from waistats.sensitivity.small_study import (
     PREDICTORS,

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats import effect_sizes, fit_meta, load_dataset
-from waistats.errors import ModelError
+from waistats import ModelError, effect_sizes, fit_meta, load_dataset
 from waistats.sensitivity.unreported import fail_safe_n, worst_case
 
 

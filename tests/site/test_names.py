@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import waistats as ws
-from waistats.errors import ALIASES, ModelError, check_option
+from waistats import ModelError
+from waistats.errors import ALIASES, check_option
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "names.py"
 FUNCTIONS = [n for n in ws.__all__ if inspect.isfunction(getattr(ws, n))]

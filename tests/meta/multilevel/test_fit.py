@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from multilevel_cases import CASES, as_list, fitted, mibs_frame, table_of, two_level
 from numpy.testing import assert_allclose
 
-from waistats.errors import DataError, ModelError
+from waistats import DataError, ModelError
 from waistats.meta._contrasts import model_contrasts, wald_test
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel.fit import fit_multilevel

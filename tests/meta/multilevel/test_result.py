@@ -5,7 +5,7 @@ import pytest
 from multilevel_cases import CASES, as_list, fitted, mibs_frame, two_level
 from numpy.testing import assert_allclose
 
-from waistats.errors import ModelError
+from waistats import ModelError
 from waistats.meta.fit import fit_meta
 from waistats.meta.multilevel.fit import fit_multilevel
 

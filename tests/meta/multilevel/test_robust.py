@@ -8,10 +8,9 @@ from multilevel_cases import CASES, fitted, mibs_frame, two_level
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from waistats.errors import DataError, ModelError
+from waistats import DataError, ModelError, TestResult
 from waistats.meta.multilevel.fit import fit_multilevel
 from waistats.meta.multilevel.robust import hotelling, satterthwaite
-from waistats.meta.results import TestResult
 
 DF = 1e-4
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats.errors import DataError, ModelError
+from waistats import DataError, ModelError
 from waistats.io.readers import read_responses
 from waistats.reliability.alpha import ALPHA_INTERVALS, cronbach_alpha
 from waistats.reliability.by_study.api import reliability_by_study

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats.errors import DataError
+from waistats import DataError
 from waistats.instruments._key_decision import key_plan
 from waistats.reliability.by_study import _query as batches, _query_gate as gate
 from waistats.reliability.by_study._layout import Layout, plan_scales

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats.errors import DataError
+from waistats import DataError
 from waistats.instruments._gate import GateOptions, declared_range
 from waistats.io._long import LongColumns
 from waistats.reliability.by_study import _query_gate as gate, _query_once as once
