@@ -164,16 +164,7 @@ def tables(name):
     return ws.load_dataset(name), None
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "cesd",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in ("dependent", "wai", "review")
-        ),
-    ],
-)
+@pytest.mark.parametrize("name", ["cesd", "dependent", "wai", "review"])
 def test_a_report_fits_nothing_twice(name, counted, tmp_path):
     from waistats.report.folder import write_study
 
