@@ -87,3 +87,16 @@ def test_wrong_names_are_refused(items, message):
 def test_only_frames_are_taken():
     with pytest.raises(DataError, match="must be a DataFrame"):
         item_columns([[1, 2]], "WAI-S")
+
+
+def test_items_that_lead_to_no_column_are_named_with_the_nearest():
+    data = frame("site", *[f"trust{i}" for i in range(1, 5)])
+    said = r"items=: no column is called 'trst', .* \(did you mean 'trust'\?\); the col"
+    with pytest.raises(DataError, match=said):
+        item_columns(data, items="trst")
+    with pytest.raises(DataError, match="no column is called 'q1-q4'"):
+        item_columns(data, items="q1-q4")
+    with pytest.raises(
+        DataError, match=r"no column trust9 \(did|no column trst1 \(did"
+    ):
+        item_columns(data, items=["trst1", "trust2"])

@@ -221,7 +221,15 @@ def found_items(
     groups = _numbered_columns(responses.columns)
     runs = {key: sorted(of) for key, of in groups.items() if 1 in of and 2 in of}
     if items is not None:
+        known = list(map(str, responses.columns))
+        prefixes = [key for key in runs if key]
         runs = {key: of for key, of in runs.items() if key == items.lower()}
+        if not runs:
+            raise DataError(
+                f"{option('items')}: no column is called {items!r}, and none starts with "
+                f"it and is numbered from 1{near(items, [*known, *prefixes])}; the columns "
+                f"are {listing(known, 20)}."
+            )
     if len(runs) != 1:
         seen = f"prefixes {listing(map(_named, runs))}" if runs else "none"
         raise DataError(

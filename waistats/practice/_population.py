@@ -140,7 +140,8 @@ def level_of(table: pd.DataFrame, name: str, value: Any) -> str:
     if len(match) == 1:
         return match[0]
     raise DataError(
-        f"No fitted coefficient has {name} {value!r}; there are {listing(known)}."
+        f"No fitted coefficient has {name} {value!r}{near(text, known)}; there are "
+        f"{listing(known)}."
     )
 
 
