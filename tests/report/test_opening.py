@@ -4,6 +4,7 @@ from pathlib import Path
 
 from waistats import generalize, read_coefficients
 from waistats.report.blocks import words_of
+from waistats.report.opening import intake
 from waistats.report.sections import study_sections
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -29,3 +30,11 @@ def test_quoted_values_are_no_observations():
         if b.kind == "table" and (b.name == "characteristics")
     )
     assert list(rows.frame["study_id"]) == ["A", "B", "C"]
+
+
+def test_what_was_excluded_is_named_once_and_in_words(wai):
+    (section,) = intake(wai)
+    assert section.blocks[0].items == [
+        "Excluded because their sampling variance is unknown: ICC of Ribeiro et al. "
+        "(2021), ICC of RaterAnalysis2026."
+    ]

@@ -4,7 +4,9 @@ import pandas as pd
 
 from waistats import figures
 from waistats._format import MISSING, coefficient
+from waistats._labels import kind_words
 from waistats.errors import WaistatsError, listing
+from waistats.figures._rows import study_names
 from waistats.instruments.forms import Instrument, get_instrument
 from waistats.measures import ALPHA_TYPES
 from waistats.report.blocks import (
@@ -87,8 +89,24 @@ def intake(study: RGStudy) -> list[Section]:
     said = [*study.intake, *others]
     if not said:
         return []
-    words = [for_paper(text) or text for text in said]
+    words = [_named(study, for_paper(text) or text) for text in said]
     return [Section("intake", "Decisions at intake", [Listing(words)])]
+
+
+_UNKNOWN = "sampling variance is unknown: "
+
+
+def _named(study: RGStudy, text: str) -> str:
+    """Return a list of excluded coefficients with kinds and studies in words, once."""
+    head, mark, rest = text.partition(_UNKNOWN)
+    if not mark:
+        return text
+    called = study_names(study.effects)
+    words = []
+    for part in rest.rstrip(".").split(", "):
+        code, of, name = part.partition(" of ")
+        words.append(f"{kind_words(code)} of {called.get(name, name)}" if of else part)
+    return f"{head}{mark}{', '.join(dict.fromkeys(words))}."
 
 
 def instruments(study: RGStudy) -> list[Section]:
