@@ -61,8 +61,8 @@ def _called(file: Path) -> str:
 def _kind(file: Path, given: Typed) -> tuple[str, Any]:
     """Return what a file holds, and its frame.
 
-    That is responses, coefficients or unknown; or unread, and why it is no file of
-    answers. For one row an answer the options that read it are added.
+    That is responses, coefficients or unknown; or unread, and why it does not hold
+    answers. For one row per answer the options that read it are added.
     """
     from waistats._caller import option
     from waistats.errors import WaistatsError, visible
