@@ -18,6 +18,7 @@ from waistats.reliability._polychoric import (
     polychoric,
     polychoric_influence,
 )
+from waistats.reliability._resampling import resampled_counts
 from waistats.reliability.ordinal import (
     categories,
     nearest_definite,
@@ -288,3 +289,19 @@ def test_coverage_with_rare_categories():
             hits[ci] += found.ci_low <= truth <= found.ci_high
     assert abs(hits["auto"] / runs - 0.95) < 0.046
     assert hits["adf"] / runs < hits["auto"] / runs - 0.03
+
+
+@pytest.mark.parametrize("correct", [0.0, 0.5])
+def test_the_bootstrap_corrects_empty_cells_as_the_fit_does(correct):
+    """Each resample's matrix is the fit to the people who were drawn."""
+    items = np.minimum(simulated(7, n=40, m=4), 3)
+    codes, size = categories(items)
+    fit = polychoric(codes, size, correct=correct)
+    assert fit.empty_cells > 0
+    found = resampled_polychorics(fit, 12, 5)
+    draw = int(np.random.default_rng(5).integers(2**63))
+    (counts,) = resampled_counts(len(codes), 12, draw)
+    for matrix, times in zip(found, counts, strict=True):
+        drawn = np.repeat(codes, times.astype(int), axis=0)
+        again = polychoric(drawn, size, correct=correct).correlation
+        np.testing.assert_allclose(matrix, again, atol=2e-5)

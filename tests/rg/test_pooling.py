@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from waistats import effect_sizes, fit_meta, generalize, predict_reliability
+from waistats import (
+    effect_sizes,
+    fit_meta,
+    generalize,
+    load_dataset,
+    predict_reliability,
+)
 from waistats.rg.pooling import pool, pooled_cells
 
 
@@ -69,6 +75,18 @@ def test_limits_that_explode_are_withheld_with_the_reason(exploding):
     assert row["note"] == pooled.note
     # on the model's scale, where nothing explodes, they are the same ones
     assert np.isnan(pooled.interval(back_transform=False)["ci_low"])
+
+
+@pytest.mark.parametrize("back_transform", [True, False])
+def test_a_bare_prediction_says_which_limits_are_withheld(exploding, back_transform):
+    """Its numbers are there, on either scale, as a program needs them."""
+    frame = fit_meta(exploding).predict(back_transform=back_transform)
+    assert np.isfinite(frame[["ci_low", "ci_high"]].to_numpy()).all()
+    first, second = frame.attrs["notes"]
+    assert first.startswith("The confidence interval says nothing (too few studies")
+    assert second.startswith("The prediction interval says nothing (too few studies")
+    sound = fit_meta(effect_sizes(load_dataset("cesd"))).predict()
+    assert "notes" not in sound.attrs
 
 
 def test_a_fit_and_a_prediction_withhold_the_same(exploding):

@@ -203,13 +203,39 @@ def as_asked(
     back_transform: bool,
     simulated: bool,
 ) -> pd.DataFrame:
-    """Return predictions with the labels of ``new``, on the scale that was asked for."""
+    """Return predictions with the labels of ``new``, on the scale that was asked for.
+
+    Limits that tables and figures withhold are there, and ``attrs["notes"]`` says so.
+    """
     new = as_frame(new)
     if isinstance(new, pd.DataFrame):
         frame.index = new.index
-    if back_transform:
-        frame = on_alpha_scale(frame, measure)
-    return marked(frame, simulated)
+    alphas = on_alpha_scale(frame, measure) if back_transform or measure else frame
+    notes = _wide_notes(alphas, measure)
+    found = marked(alphas if back_transform else frame, simulated)
+    if notes:
+        found.attrs["notes"] = (*found.attrs.get("notes", ()), *notes)
+    return found
+
+
+def _wide_notes(frame: pd.DataFrame, measure: str | None) -> list[str]:
+    """Return which limits of a frame on the alpha scale say nothing."""
+    notes = []
+    for kind, name in (("ci", "confidence"), ("pi", "prediction")):
+        if measure is None or f"{kind}_low" not in frame:
+            continue
+        low = frame[f"{kind}_low"].to_numpy(dtype=float)
+        high = frame[f"{kind}_high"].to_numpy(dtype=float)
+        wide = np.flatnonzero(high - low > WIDEST)
+        if not len(wide):
+            continue
+        why = too_wide(low[wide[0]], high[wide[0]], measure)
+        of = "" if len(frame) == 1 else f" of {len(wide)} of {len(frame)} rows"
+        notes.append(
+            f"The {name} interval{of} says nothing ({why}); tables and figures "
+            "withhold it."
+        )
+    return notes
 
 
 def on_alpha_scale(frame: pd.DataFrame, measure: str | None) -> pd.DataFrame:

@@ -239,11 +239,19 @@ def _start(tables: FloatArray, n: FloatArray) -> FloatArray:
     return values
 
 
-def correct_tables(tables: FloatArray, correct: float) -> FloatArray:
-    """Return tables with ``correct`` in every empty cell of answers that occur."""
-    rows = tables.sum(-1, keepdims=True) > 0
-    columns = tables.sum(-2, keepdims=True) > 0
-    return np.where((tables == 0) & rows & columns, correct, tables)
+def corrected(
+    tables: FloatArray, rows: FloatArray, columns: FloatArray, correct: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return tables and the thresholds of rows and columns that go with them.
+
+    With ``correct`` above 0 it is put in every empty cell of answers that occur, and the
+    thresholds are those of the corrected tables.
+    """
+    if correct <= 0:
+        return tables, rows, columns
+    occur = (tables.sum(-1, keepdims=True) > 0) & (tables.sum(-2, keepdims=True) > 0)
+    tables = np.where((tables == 0) & occur, correct, tables)
+    return tables, item_thresholds(tables.sum(-1)), item_thresholds(tables.sum(-2))
 
 
 def polychoric(
@@ -280,12 +288,8 @@ def polychoric(
     tables = every[first, second]
     occur = (tables.sum(-1, keepdims=True) > 0) & (tables.sum(-2, keepdims=True) > 0)
     empty = int(((tables == 0) & occur).sum())
-    row_limits, column_limits = thresholds[first], thresholds[second]
-    if correct > 0:
-        tables = correct_tables(tables, correct)
-        row_limits = item_thresholds(tables.sum(-1))
-        column_limits = item_thresholds(tables.sum(-2))
-    rho, converged = fit_pairs(tables, row_limits, column_limits)
+    tables, *limits = corrected(tables, thresholds[first], thresholds[second], correct)
+    rho, converged = fit_pairs(tables, *limits)
     correlation = np.eye(m)
     correlation[first, second] = correlation[second, first] = rho
     return Polychoric(

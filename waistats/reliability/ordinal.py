@@ -24,7 +24,7 @@ from waistats.reliability._items import ItemsLike
 from waistats.reliability._moments import alpha_of, influence_variance
 from waistats.reliability._polychoric import (
     Polychoric,
-    correct_tables,
+    corrected,
     fit_pairs,
     item_thresholds,
     pair_tables,
@@ -238,13 +238,10 @@ def resampled_parts(
         joint = one_hot[:, i, :, None] * one_hot[:, j, None, :]
         sums = resampled_sums(joint.reshape(n, -1), n_resamples, draw)
         tables = sums.reshape(n_resamples, i.size, size, size)
-        rho, _ = fit_pairs(
-            tables,
-            thresholds[:, i],
-            thresholds[:, j],
-            tolerance=1e-6,
-            max_iterations=60,
+        tables, *limits = corrected(
+            tables, thresholds[:, i], thresholds[:, j], fit.correct
         )
+        rho, _ = fit_pairs(tables, *limits, tolerance=1e-6, max_iterations=60)
         matrices[:, i, j] = matrices[:, j, i] = rho
     return thresholds, matrices
 
@@ -275,14 +272,12 @@ def parts_without_each(fit: Polychoric) -> tuple[FloatArray, FloatArray]:
         pair, state = np.divmod(found[part], (size + 1) ** 2)
         row, column = (own[x] for x in np.divmod(state, size + 1))
         left = tables[pair] - row[:, :, None] * column[:, None, :]
-        if fit.correct > 0:
-            left = correct_tables(left, fit.correct)
-            limits = item_thresholds(left.sum(-1)), item_thresholds(left.sum(-2))
-        else:
-            limits = (
-                item_thresholds(counts[first[pair]] - row),
-                item_thresholds(counts[second[pair]] - column),
-            )
+        left, *limits = corrected(
+            left,
+            item_thresholds(counts[first[pair]] - row),
+            item_thresholds(counts[second[pair]] - column),
+            fit.correct,
+        )
         rho[part] = fit_pairs(left, *limits, tolerance=1e-10)[0]
     spread = rho[place.reshape(each.shape)]
     matrices[:, first, second] = matrices[:, second, first] = spread
