@@ -1,11 +1,12 @@
 """Limits of alpha: published cases, exact identities, and where they are undefined."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import stats
 
-from waistats import ModelError
+from waistats import ModelError, cronbach_alpha, reliability_by_study
 from waistats.reliability import _intervals as iv
 from waistats.reliability._moments import alpha_gradient
 
@@ -161,3 +162,20 @@ def test_limits_are_vectorised():
         low, high = method(alpha, n, m)
         for i in range(2):
             assert (low[i], high[i]) == method(alpha[i], n[i], m[i])
+
+
+def test_a_limit_above_one_is_said():
+    """SIMULATED: 14 people, four items that say nearly the same."""
+    rng = np.random.default_rng(3)
+    answers = rng.normal(size=(14, 1)) + 0.3 * rng.normal(size=(14, 4))
+    items = pd.DataFrame(np.round(answers), columns=list("abcd"))
+    found = cronbach_alpha(items, ci="adf")
+    said = [note for note in found.notes if "upper limit is above 1" in note]
+    assert (found.ci_high > 1, len(said)) == (True, 1)
+    table = reliability_by_study(
+        items.assign(study="A"), study="study", items=list("abcd"), ci="adf"
+    )
+    assert said[0] in table["note"].iloc[0]
+    other = cronbach_alpha(items, ci="adf", scale="bonett")
+    assert other.ci_high < 1
+    assert not any("above 1" in note for note in other.notes)

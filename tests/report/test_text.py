@@ -12,7 +12,12 @@ from waistats.report.limits import limitations
 from waistats.report.method import methods_paragraphs
 from waistats.report.render_html import study_page
 from waistats.report.sections import study_sections
-from waistats.report.text import answers, moderators_sentence, results_paragraph
+from waistats.report.text import (
+    answers,
+    moderators_sentence,
+    results_paragraph,
+)
+from waistats.tables._names import named_tests
 
 
 def test_summary_has_the_numbers_of_the_model(wai):
@@ -104,3 +109,11 @@ def test_a_raw_p_below_the_level_is_no_difference_once_adjusted():
     assert not screen["explains"].any()
     assert "none was shown to explain" in moderators_sentence(study)
     assert "explains differences" not in results_paragraph(study)
+
+
+def test_reasons_of_a_screen_name_moderators_in_words():
+    """As the app's cards show them: no names of columns."""
+    study = generalize(load_dataset("mibs"))
+    screen = study.screen.assign(why="not distinguishable from n_items and year")
+    (why,) = set(named_tests(study, screen)["why"])
+    assert why == "not distinguishable from number of items and year"

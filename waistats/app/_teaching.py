@@ -22,6 +22,7 @@ from waistats.rg.correlates import correlates
 from waistats.rg.descriptives import describe_coefficients
 from waistats.rg.generalize import generalize
 from waistats.rg.study import RGStudy
+from waistats.tables._names import named_tests
 
 SEED = 2002
 MOST_SEED = 2**31 - 1
@@ -375,6 +376,7 @@ def _pooled(study: RGStudy) -> Lesson:
 def _explained(study: RGStudy) -> Lesson:
     names = ["moderator", "k", "k_studies", "R2", "p_value", "p_adjusted", "explains"]
     tested = study.screen[study.screen["kind"].notna()]
+    tested = named_tests(study, tested)
     shown = tested[[*names, "why"]].assign(provenance="SIMULATED")
     return Lesson(
         id="explained",

@@ -37,6 +37,7 @@ from waistats.app._work import tell
 from waistats.errors import ModelError, WaistatsError
 from waistats.rg.coding import write_template
 from waistats.rg.study import RGStudy
+from waistats.tables._names import named_tests
 
 # figures are numbered so that their ids differ from those of other steps
 _FOREST, _FUNNEL, _BUBBLE, _LEAVE = 7001, 7002, 7003, 7004
@@ -245,7 +246,7 @@ def studied(choices: Choices) -> Studied:
     tell("Cells", 0.3)
     cells = study.cells
     tell("Moderators, one at a time", 0.5)
-    screen = study.screen
+    screen = named_tests(study, study.screen)
     model = study.moderator_model
     tell("Drawing", 0.8)
     return Studied(

@@ -7,6 +7,11 @@ import pandas as pd
 from waistats._format import Result, coefficient, counted, fixed, interval, level
 from waistats.provenance import SIMULATED, marked, noted
 
+_ABOVE = (
+    "The upper limit is above 1, where no reliability is: this interval is symmetric "
+    "about the estimate. Read it as 1; an interval on Bonett's scale stays below 1."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ReliabilityEstimate(Result):
@@ -51,6 +56,12 @@ class ReliabilityEstimate(Result):
     n_excluded: int = 0
     method: str = ""
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Copy what came in, and say where a limit is no reliability."""
+        if self.ci_high > 1 and _ABOVE not in self.notes:
+            object.__setattr__(self, "notes", (*self.notes, _ABOVE))
+        Result.__post_init__(self)
 
     @property
     def simulated(self) -> bool:

@@ -31,9 +31,13 @@ def why_words(study: RGStudy, why: str) -> str:
 
 
 def named_tests(study: RGStudy, tests: pd.DataFrame) -> pd.DataFrame:
-    """Return tests of moderators whose notes have the names of studies."""
-    notes = tests["note"].fillna("").astype(str)
-    return tests.assign(note=[why_words(study, note) for note in notes])
+    """Return tests of moderators whose reasons name studies and moderators in words."""
+    said = {
+        name: [why_words(study, str(text)) for text in tests[name].fillna("")]
+        for name in ("note", "why")
+        if name in tests
+    }
+    return tests.assign(**said)
 
 
 def _in_words(found: re.Match[str]) -> str:
