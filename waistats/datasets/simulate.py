@@ -227,7 +227,8 @@ def scattered_alphas(
 
     Alphas below 0 are not possible in the model and are set to 0.
     """
-    return np.maximum(back_transform(transform(alpha) + tau * z), 0.0)
+    alphas: FloatArray = np.maximum(back_transform(transform(alpha) + tau * z), 0.0)
+    return alphas
 
 
 SIMULATED = "SIMULATED"

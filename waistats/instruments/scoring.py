@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from waistats._caller import option, words_option
+from waistats._caller import command, option, words_option
 from waistats._format import counted
 from waistats._frames import as_frame, is_name
 from waistats._typing import FloatArray
@@ -198,7 +198,9 @@ def found_items(
     """Return the item columns as `item_columns` does, and a gap in guessed numbers."""
     responses = as_frame(responses)
     if not isinstance(responses, pd.DataFrame):
-        hint = " read_responses() reads a file." if is_name(responses) else ""
+        hint = (
+            f" {command('read_responses')} reads a file." if is_name(responses) else ""
+        )
         raise DataError(
             "responses must be a DataFrame with one row per respondent; got "
             f"{type(responses).__name__}.{hint}"

@@ -54,7 +54,8 @@ def _back(values: FloatArray, measure: str, mistake: str) -> FloatArray:
     """Return values of a scale as alphas."""
     if mistake == "scale-wrong-sign":
         with np.errstate(over="ignore"):
-            return back_transform(-values)
+            mirrored: FloatArray = back_transform(-values)
+            return mirrored
     if measure == "fisher-z-root":
         return np.tanh(values) ** 2
     plain = "bonett" if measure.startswith("bonett") else measure
