@@ -9,6 +9,7 @@ from waistats.datasets.bundled import load_dataset
 from waistats.datasets.simulated_studies import simulate_literature
 from waistats.io.readers import read_coefficients
 from waistats.rg.flow import COLUMNS, flow_counts
+from waistats.rg.prisma import check_screening
 
 COUNTS = ["studies", "samples", "coefficients", "persons"]
 
@@ -185,3 +186,49 @@ def test_a_log_that_cannot_be_read(log, match):
 def test_unknown_statuses_are_refused():
     with pytest.raises(DataError, match=r"is maybe \(study_id A\)"):
         flow_counts(sheet().iloc[[0]].assign(reliability_status="maybe"))
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("INCLUDED", "included"),
+        ("Include", "included"),
+        ("Excluded (full-text)", "excluded_full_text"),
+        ("Excluded at full text", "excluded_full_text"),
+        ("excluded - title/abstract", "excluded_screening"),
+        ("Duplicate removed", "duplicate"),
+        ("Not retrieved", "not_retrieved"),
+    ],
+)
+def test_decisions_as_reviewers_spell_them(said, meant):
+    log = pd.DataFrame(
+        {
+            "Study ID": ["a"],
+            "Database": ["PsycINFO"],
+            "Status": [said],
+            "Reason for exclusion": ["no alpha"],
+        }
+    )
+    (row,) = check_screening(log).to_dict("records")
+    assert row == {
+        "source": "PsycINFO",
+        "reason": "no alpha",
+        "decision": meant,
+        "source_type": "database",
+    }
+
+
+@pytest.mark.parametrize(
+    ("columns", "program"),
+    [
+        ({"Title": ["x"], "Covidence #": ["#12"]}, "Covidence"),
+        ({"key": ["rayyan-1"], "title": ["x"]}, "Rayyan"),
+    ],
+)
+def test_an_export_of_one_step_says_what_it_lacks(columns, program):
+    with pytest.raises(
+        DataError, match=f"export of {program} holds the records of one"
+    ):
+        check_screening(pd.DataFrame(columns))
+    with pytest.raises(DataError, match=r"it has Title\.$"):
+        check_screening(pd.DataFrame({"Title": ["x"]}))

@@ -33,6 +33,26 @@ STREAMS = {
     "databases": "Identification of studies via databases and registers",
     "other": "Identification of studies via other methods",
 }
+# how sheets of reviewers head these columns, without case, spaces and signs
+_HEADED = {
+    "decision": ("decision", "status", "screeningdecision", "finaldecision"),
+    "source": ("source", "database", "databasename"),
+    "source_type": ("sourcetype", "typeofsource"),
+    "reason": ("reason", "exclusionreason", "reasonforexclusion", "excludedreason"),
+}
+# and how they spell decisions, likewise
+_DECIDED = {"".join(filter(str.isalpha, name)): name for name in DECISIONS} | {
+    "duplicates": "duplicate", "duplicateremoved": "duplicate",
+    "duplicaterecord": "duplicate", "excludedautomation": "automation",
+    "excludedtitleabstract": "excluded_screening",
+    "excludedtitleandabstract": "excluded_screening",
+    "excludedattitleabstract": "excluded_screening",
+    "excludedatscreening": "excluded_screening",
+    "excludedabstract": "excluded_screening",
+    "excludedatfulltext": "excluded_full_text",
+    "fulltextexcluded": "excluded_full_text",
+    "fulltextnotretrieved": "not_retrieved", "include": "included",
+}  # fmt: skip
 COLUMNS = ("stream", "phase", "key", "box", "side", "n", "detail")
 
 
@@ -45,12 +65,17 @@ def check_screening(screening: Any) -> pd.DataFrame:
         If there is no column ``decision``, or a decision or source is not known; all
         rows are named.
     """
-    if not isinstance(screening, pd.DataFrame) or "decision" not in screening:
+    if not isinstance(screening, pd.DataFrame):
         raise DataError(
             "screening must be a table with the column 'decision', one row per record."
         )
+    screening = screening.rename(columns=_own_names(screening))
+    if "decision" not in screening:
+        raise DataError(_no_decision(screening))
     log = pd.DataFrame({n: _texts(screening, n) for n in ("source", "reason")})
-    log["decision"] = [t.casefold() for t in _texts(screening, "decision")]
+    log["decision"] = [
+        _DECIDED.get(_letters(t), t.casefold()) for t in _texts(screening, "decision")
+    ]
     kinds = [t.casefold() for t in _texts(screening, "source_type")]
     log["source_type"] = [_SPELLED.get(t, t) or "database" for t in kinds]
     problems = [
@@ -64,6 +89,40 @@ def check_screening(screening: Any) -> pd.DataFrame:
     if is_simulated(screening):
         log["provenance"] = "SIMULATED"
     return log
+
+
+def _letters(text: object) -> str:
+    return "".join(filter(str.isalpha, str(text).casefold()))
+
+
+def _own_names(log: pd.DataFrame) -> dict[object, str]:
+    """Return our names for columns that are headed in another way."""
+    names: dict[object, str] = {}
+    for ours, others in _HEADED.items():
+        if ours in log:
+            continue
+        fits = [c for word in others for c in log.columns if _letters(c) == word]
+        if len(fits) == 1:
+            names[fits[0]] = ours
+    return names
+
+
+def _no_decision(log: pd.DataFrame) -> str:
+    """Return what a log without decisions lacks, and of which program it is."""
+    columns = [str(c) for c in log.columns]
+    ids = [str(value) for value in log[columns[0]].head(1)] if columns else []
+    export = ""
+    if "Covidence #" in columns or any(i.startswith("rayyan-") for i in ids):
+        program = "Covidence" if "Covidence #" in columns else "Rayyan"
+        export = (
+            f" An export of {program} holds the records of one step: join its exports "
+            "and write in this column at which step each record ended."
+        )
+    return (
+        "the search log (screening) must be a table with the column 'decision', one row "
+        f"per record, which is one of {listing(DECISIONS)}; it has "
+        f"{listing(columns)}.{export}"
+    )
 
 
 def _unknown(values: Iterable[str], known: tuple[str, ...], name: str) -> list[str]:
