@@ -74,7 +74,7 @@ class TestModels:
 
     def test_heterogeneity_and_components(self, model, multilevel):
         rows = cells_of(tables.heterogeneity(model))
-        assert [row[""] for row in rows] == ["τ²", "τ", "I² (%)", "H²"]
+        assert [row["Quantity"] for row in rows] == ["τ²", "τ", "I² (%)", "H²"]
         assert rows[2]["Estimate"] == f"{model.I2:.1f}"
         levels = cells_of(tables.components(multilevel))
         assert [row["Level"] for row in levels] == ["Study", "Coefficient"]

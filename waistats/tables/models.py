@@ -93,7 +93,7 @@ def pooled(results: Any, *, title: str = "Pooled Reliability") -> TableSpec:
     frame = pd.DataFrame(rows)
     first = next(iter(models.values()))
     said = {name: _of_pooled(result) for name, result in results_of.items()}
-    heads = {"model": "", "estimate": symbol(first)}
+    heads = {"model": "Model", "estimate": symbol(first)}
     texts = {name: _fitted(results_of[name], model) for name, model in models.items()}
     fits = dict.fromkeys(texts.values())
     if len(fits) > 1:
@@ -313,7 +313,7 @@ def heterogeneity(result: Any, *, title: str = "Heterogeneity") -> TableSpec:
         ],
         coefficients=False,
         conf_level=model.conf_level,
-        heads={"quantity": ""},
+        heads={"quantity": "Quantity"},
         shows={"estimate": _heterogeneity, "ci": _heterogeneity},
         by={"estimate": "quantity", "ci": "quantity"},
     )
