@@ -1,4 +1,4 @@
-"""What a report prints follows its tests, and is a paper's: no code, no instructions."""
+"""What a report prints is a paper's: no code, no instructions."""
 
 import re
 
@@ -13,7 +13,7 @@ from waistats.report.limits import limitations
 from waistats.report.method import methods_paragraphs
 from waistats.report.sections import study_sections
 from waistats.report.text import results_paragraph
-from waistats.tables._paper import CODE, for_paper
+from waistats.tables._paper import CODE
 
 # what others wrote, and what is code by its nature
 NOT_OURS = {"studies", "included", "references", "again", "data", "excluded", "regema"}
@@ -31,24 +31,6 @@ def stored(name):
     if name == "simulated":
         return generalize(read_coefficients(simulate_literature(90).table))
     return generalize(load_dataset(name))
-
-
-@pytest.mark.parametrize("note", [
-    'It covers 88% (docs/promises.md). bias="exact" removes it (docs/promises.md).',
-    "It covers 88%. Use fewer moderators.",
-    "It covers 88%. fit_multilevel() with study_id as a level models the dependence.",
-    "It covers 88%. Use effect_sizes(..., bias='none').",
-    "It covers 88%. It is small_sample='knapp-hartung-adhoc'.",
-    "It covers 88%. moderators='~ np.log(n_items)' takes that out.",
-    "It covers 88%. Give `--bias exact`.",
-])  # fmt: skip
-def test_a_note_keeps_what_is_so_and_loses_what_to_do(note):
-    assert for_paper(note) == "It covers 88%."
-
-
-def test_numbers_and_tests_are_no_code():
-    note = "F(1, 6) = 2.65, p = .155, R2 = 19.8%; Q(30) = 157.5 (k = 32; Holm, 1979)."
-    assert for_paper(note) == note
 
 
 @pytest.mark.parametrize("name", FEW)
