@@ -1,5 +1,6 @@
 """Results that stay as they are: copies come in, and copies go out."""
 
+from copy import deepcopy
 from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
@@ -34,7 +35,7 @@ def _kept(value: Any) -> Any:
             value.flags.writeable = False
         return value
     if isinstance(value, pd.DataFrame | pd.Series):
-        return value.copy(deep=_DEEP)
+        return _copy(value)
     if type(value) is tuple:
         return tuple(_kept(part) for part in value)
     if type(value) is list:
@@ -43,17 +44,39 @@ def _kept(value: Any) -> Any:
         return {key: _kept(part) for key, part in value.items()}
     if isinstance(value, MappingProxyType):
         return _kept(dict(value))
+    if type(value).__module__.startswith("scipy.sparse") and value.data.flags.writeable:
+        value = value.copy()
+        for name in _SPARSE:
+            if isinstance(part := getattr(value, name, None), np.ndarray):
+                part.flags.writeable = False
     return value
+
+
+# arrays of the forms of sparse arrays
+_SPARSE = ("data", "indices", "indptr", "row", "col")
+
+
+def _copy(value: Any) -> Any:
+    """Return a copy of a frame or series, its attributes and their lists included."""
+    made = value.copy(deep=_DEEP)
+    if value.attrs:
+        made.attrs = deepcopy(value.attrs)
+    return made
 
 
 def _given(value: Any) -> Any:
     """Return a value that may be changed without changing the result."""
     if isinstance(value, pd.DataFrame | pd.Series):
-        return value.copy(deep=_DEEP)
+        return _copy(value)
     if type(value) is np.ndarray:
+        if value.flags.writeable:
+            # made for this question alone, and closed, so that its view stays closed
+            value.flags.writeable = False
         value = value.view()
         value.flags.writeable = False
         return value
+    if type(value) is tuple:
+        return tuple(_given(p) if type(p) in _OPEN else p for p in value)
     if type(value) is list:
         return [_given(part) if type(part) in _OPEN else part for part in value]
     return MappingProxyType(
@@ -91,7 +114,10 @@ class Frozen:
 
     def __getattribute__(self, name: str) -> Any:
         value = object.__getattribute__(self, name)
-        if type(value) in _OPEN and name[:1] != "_":
+        kind = type(value)
+        if kind in _OPEN and name[:1] != "_":
+            return _given(value)
+        if kind is tuple and name[:1] != "_" and any(type(p) in _OPEN for p in value):
             return _given(value)
         return value
 
@@ -100,5 +126,6 @@ def _restored(kind: type, values: dict[str, Any]) -> Any:
     """Return a result as it was pickled or copied."""
     result: Any = object.__new__(kind)
     for name, value in values.items():
-        object.__setattr__(result, name, value)
+        # arrays come back open
+        object.__setattr__(result, name, _kept(value))
     return result

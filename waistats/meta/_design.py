@@ -11,6 +11,7 @@ import pandas as pd
 from waistats._caller import option
 from waistats._format import counted
 from waistats._frames import as_frame
+from waistats._frozen import Frozen
 from waistats._typing import BoolArray, FloatArray, IntArray
 from waistats.errors import DataError, ModelError, check_option, listing, near
 from waistats.meta._encoding import Encoding, check_finite, encode, places
@@ -205,7 +206,7 @@ def check_rank(X: FloatArray, names: tuple[str, ...]) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Design:
+class Design(Frozen):
     """A design matrix and what is needed to rebuild it for new data.
 
     Attributes

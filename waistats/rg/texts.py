@@ -58,9 +58,6 @@ class AuthorTexts(Result):
     texts: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "texts", MappingProxyType(dict(self.texts)))
-
     def __contains__(self, key: object) -> bool:
         return key in self.texts
 
