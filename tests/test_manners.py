@@ -1,8 +1,14 @@
 """A library leaves the session of its user as it was."""
 
+import locale
+import logging
 import os
 import random
+import re
 import signal
+import sys
+import tempfile
+import threading
 import warnings
 
 import matplotlib as mpl
@@ -13,6 +19,8 @@ import pytest
 from matplotlib.font_manager import fontManager
 
 import waistats as ws
+
+SEABORN = {"crest", "flare", "icefire", "mako", "rocket", "vlag"}
 
 
 def state():
@@ -27,18 +35,39 @@ def state():
         "backend": mpl.get_backend(),
         "figures": plt.get_fignums(),
         "fonts": [(entry.name, entry.fname) for entry in fontManager.ttflist],
-        "warnings": list(warnings.filters),
+        # scipy adds two when it is loaded
+        "warnings": [
+            entry
+            for entry in warnings.filters
+            if not re.search("matrix subclass|SpecialFunction", str(entry))
+        ],
         "numpy errors": np.geterr(),
         "numpy random": np.random.get_state()[1].tolist(),  # noqa: NPY002
         "random": random.getstate(),
         "folder": os.getcwd(),
         # Polars, which great_tables looks for, sets one of its allocator
         "environment": {k: v for k, v in os.environ.items() if "MALLOC" not in k},
-        "pandas": (
-            pd.get_option("display.max_columns"),
-            pd.get_option("display.width"),
+        "pandas": {
+            name: pd.get_option(name)
+            for name in ("display.max_columns", "display.width", "display.precision",
+                         "display.max_rows")
+        },
+        "numpy print": np.get_printoptions(),
+        # pingouin loads seaborn, which adds its own
+        "colormaps": {n for n in mpl.colormaps if n.removesuffix("_r") not in SEABORN},
+        "locale": locale.setlocale(locale.LC_ALL),
+        "logging": (
+            [*logging.getLogger().handlers],
+            logging.getLogger().level,
+            logging.root.manager.disable,
         ),
-    }
+        "hooks": (sys.excepthook, sys.displayhook, threading.excepthook),
+        "threads": {t.name for t in threading.enumerate() if not t.daemon},
+        "recursion": sys.getrecursionlimit(),
+        "temporary files": {
+            name for name in os.listdir(tempfile.gettempdir()) if "waistats" in name
+        },
+    }  # fmt: skip
 
 
 def answers():
@@ -50,6 +79,8 @@ CALLS = {
     "by study": lambda path: ws.reliability_by_study(
         answers(), study="study_id", instrument="WAI-SR"
     ),
+    "reading": lambda path: _read(path),
+    "models": lambda path: _fitted(),
     "bootstrap": lambda path: ws.cronbach_alpha(
         answers().filter(like="wai").dropna(), ci="bootstrap", n_resamples=200
     ),
@@ -65,6 +96,22 @@ CALLS = {
         ws.tables.table(ws.load_dataset("cesd")), path / "table.docx"
     ),
 }
+
+
+def _read(path):
+    answers().to_csv(path / "answers.csv", index=False)
+    ws.load_dataset("cesd").to_csv(path / "coefficients.csv", index=False)
+    read = ws.read_responses(path / "answers.csv")
+    ws.inspect_responses(read, study="study_id", instrument="WAI-SR")
+    ws.read_coefficients(path / "coefficients.csv")
+
+
+def _fitted():
+    effects = ws.effect_sizes(ws.load_dataset("mibs"))
+    ws.fit_multilevel(effects).robust()
+    ws.fit_bayes(ws.effect_sizes(ws.load_dataset("cesd")))
+    ws.permutation_test(effects, "~ n", n_permutations=20, seed=1)
+    ws.multiverse(ws.effect_sizes(ws.load_dataset("cesd")))
 
 
 def _saved(path):
