@@ -260,3 +260,11 @@ def test_the_sheet_of_the_answers_is_named_everywhere(tmp_path, capsys):
         said = capsys.readouterr().err
         assert "Sheet 'Data' holds answers: choose it with --sheet Data." in said, said
     assert main(["check", str(path), "--sheet", "Data"]) == 0
+
+
+def test_columns_whose_names_have_full_stops_are_all_named(tmp_path, capsys):
+    path = tmp_path / "survey.csv"
+    path.write_text("no. of answer,trust. bond,goal\n1,2,3\n2,3,4\n")
+    assert main(["check", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "its columns are no. of answer, trust. bond, goal. Name the items" in said

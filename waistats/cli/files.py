@@ -147,7 +147,8 @@ def _refuse_unknown(file: Path, found: Any) -> None:
         return
     from waistats.errors import DataError
 
-    columns = found["advice"].iloc[0].split(". ")[0].removeprefix("The table has ")
+    advice = found["advice"].iloc[0].removeprefix("The table has ")
+    columns = advice.partition(". Name a column")[0]
     raise DataError(
         f"{_called(file)} holds neither a table of coefficients (study_id, estimate, n, "
         "n_items) nor answers to numbered items, such as q1 to q12; its columns are "
