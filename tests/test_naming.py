@@ -14,7 +14,6 @@ PACKAGE, TESTS = ROOT / "waistats", ROOT / "tests"
 # files about what many modules do
 WHOLE = {
     "meta/test_numerics.py",
-    "report/test_paper.py",
     "test_architecture.py",
     "test_manners.py",
     "test_naming.py",
