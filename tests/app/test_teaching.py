@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 
 import pandas as pd
 import pytest
@@ -56,8 +57,9 @@ def test_everything_simulated_says_so(lessons):
             assert "SIMULATED" in shown.caption
             assert (shown.frame["provenance"] == "SIMULATED").all()
         for picture in lesson.pictures:
-            # its mark is drawn as letters, which tests of the figures look at
+            # the mark itself is drawn as letters, which tests of the figures look at
             assert "SIMULATED" in picture.caption
+            assert "SIMULATED" in re.search('aria-label="([^"]*)"', picture.svg)[1]
 
 
 def test_of_the_original_only_what_its_file_holds_is_told(lessons):

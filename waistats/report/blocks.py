@@ -163,17 +163,20 @@ def _settle(figure: Any) -> None:
 
 
 def inline_svg(figure: Figure) -> str:
-    """Return a figure as an SVG element whose ids are its own on a page."""
+    """Return a figure as an SVG element, with ids of its own and its alternative text."""
+    from markupsafe import escape
+
     svg = figure.drawing.render("svg").decode("utf-8")
     svg = one_line(svg[svg.index("<svg") :])
     for mark in ('id="', 'href="#', "url(#"):
         svg = svg.replace(mark, f"{mark}f{figure.number}-")
-    # the alternative text stands on the element itself
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     head, rest = svg.split(">", 1)
     head = re.sub(r' height="[\d.]+pt"', "", head)
     head = re.sub(r' width="([\d.]+)pt"', _width, head)
-    return f"{head}>{rest}"
+    # the drawing comes from matplotlib, which escapes its texts
+    label = f'<svg role="img" aria-label="{escape(figure.drawing.alt)}" '
+    return f"{head.replace('<svg ', label, 1)}>{rest}"
 
 
 def _width(match: re.Match[str]) -> str:

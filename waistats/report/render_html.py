@@ -69,12 +69,9 @@ def render_page(
 
 
 def _drawing(figure: Figure, glyphs: Glyphs) -> Any:
-    from markupsafe import Markup, escape
+    from markupsafe import Markup
 
-    # the drawing comes from matplotlib, which escapes its texts
-    label = escape(figure.drawing.alt)
-    svg = glyphs.shared(inline_svg(figure))
-    return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))
+    return Markup(glyphs.shared(inline_svg(figure)))
 
 
 def _slices(figure: Figure) -> Any:
