@@ -108,6 +108,40 @@ def test_the_file_of_pairs_gives_the_same_back(table):
     )
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda table: table[table["scale"] != "b"],
+        lambda table: table[table["study_id"] != "S2"],
+        lambda table: table.drop(index=[0, 4, 11]).reset_index(drop=True),
+        lambda table: table.sort_values("estimate"),
+        lambda table: table.sample(frac=0.8, random_state=3, ignore_index=True),
+    ],
+    ids=["scale", "study", "rows", "sorted", "shuffled"],
+)
+def test_the_covariance_follows_the_rows_that_are_left(table, part):
+    left = part(table)
+    whole = generalize(table).V
+    keys = zip(left["study_id"], left["coefficient_id"], strict=True)
+    at = [whole.places[key] for key in keys]
+    truth = whole.matrix.toarray()[np.ix_(at, at)]
+    study = generalize(left)
+    np.testing.assert_allclose(study.V.matrix.toarray(), truth, rtol=1e-12)
+    pairs = covariance_pairs(left).set_index(["coefficient_id", "other_id"])
+    for i, one in enumerate(left["coefficient_id"]):
+        assert pairs.loc[(one, one), "covariance"] == pytest.approx(truth[i, i])
+    assert len(pairs) == np.count_nonzero(np.triu(truth))
+
+
+def test_rows_that_cannot_be_told_stop(table):
+    left = table.drop(index=[0]).assign(coefficient_id=[f"c{i}" for i in range(17)])
+    for call in (generalize, multiverse, covariance_pairs):
+        with pytest.raises(DataError, match=r"which are left, for study_id S0\. Keep"):
+            call(left)
+    left.attrs.pop("V")
+    assert generalize(left).V is None
+
+
 def test_a_covariance_that_does_not_fit_is_refused(table):
     named = table.assign(coefficient_id="same")
     named.attrs = table.attrs

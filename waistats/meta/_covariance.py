@@ -12,6 +12,7 @@ from waistats._format import counted
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import DataError, listing
 from waistats.measures import slope
+from waistats.measures._known import known_covariance
 from waistats.meta.multilevel._blocks import constant_correlation, sampling_covariance
 
 PAIRS = ("study_id", "coefficient_id", "other_id", "covariance", "measure")
@@ -233,12 +234,12 @@ def _rescaled(effects: pd.DataFrame, measure: str | None) -> FloatArray:
 
 
 def covariance_pairs(table: pd.DataFrame) -> pd.DataFrame | None:
-    """Return ``table.attrs["V"]`` in long form, each pair once; None without one.
+    """Return the covariance that a table carries, each pair once; None without one.
 
     ``study_id, coefficient_id, other_id, covariance, measure``, for a file with the
     coefficients.
     """
-    V = table.attrs.get("V")
+    V = known_covariance(table)
     if not V:
         return None
     ids = (
@@ -252,7 +253,11 @@ def covariance_pairs(table: pd.DataFrame) -> pd.DataFrame | None:
         at.setdefault(str(name), []).append(i)
     rows = []
     for study, given in V.items():
-        block, own = np.asarray(given, dtype=float), at[str(study)]
+        own = at[study]
+        if isinstance(given, pd.DataFrame):
+            names = [ids[i] for i in own]
+            given = given.reindex(index=names, columns=names)
+        block = np.asarray(given, dtype=float)
         for i in range(len(own)):
             for j in range(i, len(own)):
                 if np.isfinite(block[i, j]):

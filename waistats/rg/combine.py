@@ -12,6 +12,7 @@ from waistats._frames import is_frame, is_name
 from waistats.errors import DataError, listing
 from waistats.io.readers import read_coefficients
 from waistats.measures import OWN, prepared, texts_of, with_coefficient_ids
+from waistats.measures._known import known_covariance
 from waistats.meta._covariance import PAIRS, blocks_of_pairs, covariance_pairs
 from waistats.reliability.registry import find_coefficient
 
@@ -164,7 +165,7 @@ def combine_tables(coefficients: Any) -> pd.DataFrame:
     ]
     if len(tables) == 1:
         return tables[0]
-    covariances = [table.attrs.get("V") or {} for table in tables]
+    covariances = [known_covariance(table) or {} for table in tables]
     scales = {t.attrs.get("V_measure", "bonett") for t in tables if t.attrs.get("V")}
     if len(scales) > 1:
         raise DataError(

@@ -24,6 +24,7 @@ from waistats.measures import (
     status_of,
     variance_known,
 )
+from waistats.measures._known import known_covariance
 from waistats.meta._covariance import follow
 from waistats.meta._fits import Fits
 from waistats.meta._prediction import DEFAULT_PREDICTION, PREDICTIONS
@@ -162,7 +163,7 @@ def generalize(
             texts = read_texts(texts)
         bar.step("effect sizes")
         effects = effect_sizes(table, measure=measure, bias=bias, conf_level=conf_level)
-        V = table.attrs.get("V") if V is None else V
+        V = known_covariance(table) if V is None else V
         known = None
         if V is not None and (not hasattr(V, "__len__") or len(V)):
             known = follow(

@@ -24,6 +24,7 @@ from waistats._frames import as_frame
 from waistats._progress import progress
 from waistats.errors import ModelError, check_conf_level, check_option
 from waistats.measures import effect_sizes
+from waistats.measures._known import known_covariance
 from waistats.meta._covariance import SamplingCovariance, follow
 from waistats.meta._effects import usable_effects
 from waistats.meta._fits import Fits
@@ -452,7 +453,7 @@ def _covariance(
 ) -> SamplingCovariance | None:
     """Return the sampling covariance that specifications take, if there is one."""
     if V is None:
-        V = coefficients.attrs.get("V")
+        V = known_covariance(coefficients)
     if isinstance(V, SamplingCovariance):
         return V
     if V is None or (hasattr(V, "__len__") and not len(V)):

@@ -11,6 +11,7 @@ from waistats._typing import FloatArray
 from waistats.errors import ModelError
 from waistats.instruments._findings import NOTE, Finding, check_accept
 from waistats.instruments._gate import GateOptions
+from waistats.measures._known import carry_covariance
 from waistats.reliability._intervals import wald_limits
 from waistats.reliability.by_study._blocks import influence_product
 from waistats.reliability.by_study._intake import Key
@@ -73,8 +74,7 @@ def summaries_table(
     if len(tables) > 1:
         said += similar_names(table["study_id"].drop_duplicates().tolist())
     if request.measure:
-        table.attrs["V"] = blocks
-        table.attrs["V_measure"] = request.measure
+        carry_covariance(table, blocks, request.measure)
         if any(b.matrix is None for part in summaries.parts for b in part.between):
             said.append(_few_shared())
     return table, list(dict.fromkeys([*findings, *said]))

@@ -12,6 +12,7 @@ from waistats.instruments._findings import Finding, intake_records
 from waistats.instruments._key_decision import Keyed
 from waistats.instruments.forms import Instrument
 from waistats.io._words import Labels
+from waistats.measures._known import carry_covariance
 from waistats.reliability._sample import MISSING
 from waistats.reliability.by_study._data import (
     Question,
@@ -336,6 +337,5 @@ def _from_answers(
             blocks |= covariance_blocks(frame, cells, request)
     table = pd.concat(tables, ignore_index=True)
     if request.measure:
-        table.attrs["V"] = blocks
-        table.attrs["V_measure"] = request.measure
+        carry_covariance(table, blocks, request.measure)
     return table
