@@ -18,6 +18,7 @@ def frame(*columns):
         [f"q_{i:02d}" for i in TWELVE],
         [f"WAI 2.{i}" for i in TWELVE],
         [str(i) for i in TWELVE],
+        [f"G1Q1[SQ{i:03d}]" for i in TWELVE],
         list(TWELVE),
     ],
 )
@@ -100,3 +101,10 @@ def test_items_that_lead_to_no_column_are_named_with_the_nearest():
         DataError, match=r"no column trust9 \(did|no column trst1 \(did"
     ):
         item_columns(data, items=["trst1", "trust2"])
+
+
+def test_a_range_of_names_in_brackets():
+    names = [f"G1Q1[SQ{i:03d}]" for i in TWELVE]
+    data = frame("id", *names)
+    assert item_columns(data, items="G1Q1[SQ003]-G1Q1[SQ005]") == names[2:5]
+    assert item_columns(data, items="G1Q1[SQ") == names

@@ -179,7 +179,7 @@ def test_a_page_of_words_first(tmp_path, capsys):
     path = tmp_path / "book.xlsx"
     book.save(path)
     for call in (read_coefficients, check_coefficients):
-        with pytest.raises(DataError, match=r"one in sheet 'data'.*sheet=\"data\""):
+        with pytest.raises(DataError, match=r"Sheet 'data' holds coef.*sheet=\"data\""):
             call(path)
     code, said = typed(capsys, "generalize", path)
     assert code == 2

@@ -28,9 +28,10 @@ from waistats.instruments._gate import (
 )
 from waistats.instruments.forms import Instrument, get_instrument
 
-_NUMBERED = re.compile(r"^(.*?)0*(\d+)$", re.S)
+# "wai07"; "G1Q1[SQ007]", as LimeSurvey exports it
+_NUMBERED = re.compile(r"^(.*?)0*(\d+)[\])]?$", re.S)
 # "wai1-wai12", "wai1-12"
-_SPAN = re.compile(r"^(.*?)0*(\d+)\s*[-–:]\s*(.*?)0*(\d+)$", re.S)
+_SPAN = re.compile(r"^(.*?)0*(\d+)[\])]?\s*[-–:]\s*(.*?)0*(\d+)[\])]?$", re.S)
 
 
 def item_number(column: object) -> int | None:
