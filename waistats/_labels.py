@@ -194,21 +194,6 @@ def _kind(table: pd.DataFrame) -> tuple[str, str]:
     return _NOUNS["alpha"] if set(kinds) <= {"alpha", "kr20"} else ("Reliability",) * 2
 
 
-def kind_words(kind: str) -> str:
-    """Return what a kind of coefficient is called, such as ``omega total``.
-
-    >>> kind_words("kr20"), kind_words("omega_total")
-    ('KR-20', 'omega total')
-    """
-    said = {
-        "alpha": "alpha",
-        "kr20": "KR-20",
-        "icc": "ICC",
-        "test_retest": "test–retest",
-    }
-    return said.get(kind, kind.replace("_", " "))
-
-
 def noun(table: pd.DataFrame) -> str:
     """Return what the coefficients of a table are, such as ``Coefficient alpha``."""
     return _kind(table)[0]

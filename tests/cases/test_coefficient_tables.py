@@ -104,7 +104,7 @@ def test_a_bare_omega_and_icc_are_set_aside(tmp_path, capsys):
         assert study.overall.k == 6
         assert list(study.excluded["coefficient_type"]) == ["omega_total", "icc"]
         assert study.excluded["reason"].str.contains("sampling variance").all()
-        assert "omega_total of Study 07, icc of Study 08" in str(study)
+        assert "omega total of Study 07, ICC of Study 08" in str(study)
         assert "Excluded because" in study._repr_html_()
     code, said = typed(
         capsys, "generalize", HERE / "bare_omega.csv", "--output", tmp_path / "out"

@@ -7,16 +7,24 @@ import re
 import runpy
 import shutil
 import subprocess
+import tempfile
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from report_studies import simulated
 
 from waistats import effect_sizes, fit_meta, generalize, load_dataset, read_coefficients
 from waistats.datasets.simulated_studies import simulate_literature
-from waistats.report.code import covariance_frame, csv_bytes, python_code, r_code
+from waistats.report.code import (
+    covariance_frame,
+    csv_bytes,
+    python_code,
+    r_code,
+    r_parts,
+)
 from waistats.report.method import methods_paragraphs
 from waistats.report.render_html import study_page
 
@@ -57,25 +65,38 @@ def key_of(code, wanted):
 
 
 def run_r(code, wanted, tmp_path):
-    """Run code and return named expressions as numbers.
+    """Run code and return named expressions as numbers; see `run_every`."""
+    return run_every({"it": (code, wanted)}, tmp_path)["it"]
 
-    Without R these are the numbers of the stored run of the same code; a code that was
+
+def run_every(codes, tmp_path):
+    """Run codes after each other in one R and return the expressions of each.
+
+    Without R these are the numbers of the stored runs of the same code; a code that was
     never run fails. WAISTATS_STORE_R=1 (and no parallel run) stores what R prints.
     """
-    key = key_of(code, wanted)
+    keys = {name: key_of(*pair) for name, pair in codes.items()}
     stored = json.loads(STORED.read_text(encoding="utf-8"))
     if rscript() is None:
-        if key not in stored["runs"]:
-            pytest.fail("no stored run of this R code: run with WAISTATS_STORE_R=1")
-        return {k: np.array(v) for k, v in stored["runs"][key].items()}
-    pairs = ", ".join(f"{name} = as.numeric({text})" for name, text in wanted.items())
+        if absent := [name for name in codes if keys[name] not in stored["runs"]]:
+            pytest.fail(f"no stored run of {absent}: run with WAISTATS_STORE_R=1")
+        return {
+            name: {k: np.array(v) for k, v in stored["runs"][key].items()}
+            for name, key in keys.items()
+        }
+    lines = ["found <- list()"]
+    for name, (code, wanted) in codes.items():
+        pairs = ", ".join(f"{k} = as.numeric({text})" for k, text in wanted.items())
+        # nothing of one code is there for the next
+        lines += [code, f'found[["{name}"]] <- list({pairs})']
+        lines.append('rm(list = setdiff(ls(), "found"))')
     versions = ", ".join(f"packageVersion('{p}')" for p in NEEDED)
+    lines += [
+        "cat(jsonlite::toJSON(found, digits = 17))",
+        f"cat('\\n', format(getRversion()), sapply(list({versions}), format), '\\n')",
+    ]
     script = tmp_path / "again.R"
-    text = (
-        f"{code}\ncat(jsonlite::toJSON(list({pairs}), digits = 17))\n"
-        f"cat('\\n', format(getRversion()), sapply(list({versions}), format))\n"
-    )
-    script.write_text(text, encoding="utf-8")
+    script.write_text("\n".join(lines), encoding="utf-8")
     done = subprocess.run(
         [rscript(), "--vanilla", str(script)],
         capture_output=True,
@@ -87,10 +108,14 @@ def run_r(code, wanted, tmp_path):
     found = json.loads(printed)
     if os.environ.get("WAISTATS_STORE_R") == "1":
         stored["source"] = dict(zip(("R", *NEEDED), software.split(), strict=True))
-        stored["runs"] = dict(sorted({**stored["runs"], key: found}.items()))
+        new = {keys[name]: found[name] for name in codes}
+        stored["runs"] = dict(sorted({**stored["runs"], **new}.items()))
         text = json.dumps(stored, indent=1, sort_keys=True) + "\n"
         STORED.write_text(text, encoding="utf-8")
-    return {k: np.array(v) for k, v in found.items()}
+    return {
+        name: {k: np.array(v) for k, v in values.items()}
+        for name, values in found.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -165,7 +190,7 @@ def test_moderators_of_dependent_coefficients(tmp_path):
     # the model's own; what is printed is clubSandwich's
     own = np.sqrt(np.diag(study.moderator_model.cov))
     np.testing.assert_allclose(found["se"], own, rtol=1e-3)
-    robust = {"se": 'coef_test(mod, vcov = "CR2", cluster = dat$study_id)$SE'}
+    robust = {"se": 'coef_test(mod, vcov = "CR2", cluster = dat_mod$study_id)$SE'}
     found = run_r(r_code(study), robust, tmp_path)
     np.testing.assert_allclose(found["se"], frame["se"], rtol=2e-3)
 
@@ -193,9 +218,13 @@ def test_names_that_r_would_read_otherwise(tmp_path):
 
 
 def test_what_r_has_not_is_said():
-    assert r_code(generalize(load_dataset("cesd"), measure="fisher-z")) == ""
-    study = generalize(load_dataset("mibs"), "~ poly(year, 2)")
-    assert "# The model with ~ poly(year, 2) is not written in R here." in r_code(study)
+    for formula in (
+        "~ poly(year, 2)",
+        "~ center(year + n_items)",
+        "~ standardize(year)",
+    ):
+        study = generalize(load_dataset("mibs"), formula)
+        assert f"# The model with {formula} is not written in R here." in r_code(study)
 
 
 @pytest.mark.parametrize(("bias", "term"), [("exact", "half"), ("bonett", "log")])
@@ -226,6 +255,28 @@ def test_the_python_code_is_python_with_every_option(prediction):
     assert python_code(study).count("prediction=") == (prediction == "metafor")
 
 
+def of_kind(kind, *, dependent=False, scale="total", **columns):
+    """SIMULATED coefficients of one kind, of eight studies; two of each if dependent."""
+    table = simulated(8, 2 if dependent else 1, 0.2)
+    return table.assign(coefficient_type=kind, scale=scale, **columns)
+
+
+def averaged_icc(**options):
+    return of_kind("icc", icc_form="ICC(3,k)", n_raters=2, **options)
+
+
+def together(*tables):
+    """Tables below each other, with ids that do not meet."""
+    return pd.concat(
+        [
+            table.assign(coefficient_id=[f"{i}.{n}" for n in range(len(table))])
+            for i, table in enumerate(tables)
+        ],
+        ignore_index=True,
+    )
+
+
+@cache
 def kinds_of_tables():
     """Return tables of every kind that the code has to write down."""
     cesd = load_dataset("cesd")
@@ -234,35 +285,205 @@ def kinds_of_tables():
     more = cesd.assign(
         scale="positive affect", n_items=4, estimate=cesd["estimate"] - 0.2
     )
-    more["coefficient_id"] = [f"s{i}" for i in range(len(more))]
     retest = cesd.assign(coefficient_type="test_retest", estimate=0.7)
-    retest["coefficient_id"] = [f"r{i}" for i in range(len(retest))]
+    quoted = simulated(8, 2).assign(induced_from="Study 00")
+    quoted.loc[::2, "induced_from"] = None
+    quoted.loc[1::2, "reliability_status"] = "induced_precise"
+    omega = of_kind("omega", se=0.02)
+    signed = simulated(6).assign(estimate=[-0.2, 0.3, 0.6, 0.7, 0.8, 0.5])
     return {
         "blank ids": blank,
         "blank ids of dependent coefficients": mibs.assign(coefficient_id=""),
-        "subscales": pd.concat([cesd, more], ignore_index=True),
-        "kinds of coefficients": pd.concat([cesd, retest], ignore_index=True),
+        "subscales": together(cesd, more),
+        "subscales of dependent coefficients": together(
+            simulated(6, 2), of_kind("alpha", dependent=True, scale="bond")
+        ),
+        "kinds of coefficients": together(cesd, retest),
+        "induced rows": quoted,
+        "negative": signed,
+        "omega only": omega,
+        "dependent omega only": of_kind("omega", dependent=True, se=0.02),
+        "ICC only": averaged_icc(),
+        "dependent ICC only": averaged_icc(dependent=True),
+        "test-retest only": of_kind("test_retest"),
+        "dependent test-retest only": of_kind("test_retest", dependent=True),
+        "omega and ICC": together(omega, averaged_icc()),
+        "three studies": simulated(3, 1, 0.2),
+        "three studies of several": simulated(3, 2, 0.2),
+        "two studies": simulated(2, 1, 0.2),
+        "two studies of omega": of_kind("omega", se=0.02).head(2),
+        "one study of many": simulated(5, 3).drop(index=[1, 2, 4, 5, 7, 8]),
     }
 
 
-@pytest.mark.parametrize("kind", list(kinds_of_tables()))
-def test_every_kind_of_table(kind, tmp_path):
-    study = generalize(kinds_of_tables()[kind])
-    several = study.pooled.dependent
-    wanted = {
-        "k": "nrow(dat)",
-        "tau2": "sum(res$sigma2)" if several else "res$tau2",
-        "alpha": "predict(res, transf = back)$pred",
-        "prediction": "prediction",
+def test_two_studies_have_no_model_in_r():
+    for name in ("two studies", "two studies of omega"):
+        study = generalize(kinds_of_tables()[name])
+        assert r_code(study) == ""
+        assert not r_parts(study)
+
+
+POOLED_KINDS = [
+    name for name in kinds_of_tables() if not name.startswith("two studies")
+]
+MEASURES = ("hakstian-whalen", "raw", "fisher-z")
+
+
+@cache
+def pooled_studies():
+    """Return a study of every kind of table, and of several measures and options."""
+    tables = kinds_of_tables()
+    made = {kind: generalize(tables[kind]) for kind in POOLED_KINDS}
+    several = together(
+        simulated(6), of_kind("alpha", scale="bond", dependent=True), averaged_icc()
+    )
+    for measure in MEASURES:
+        made[measure] = generalize(several, measure=measure)
+    made["options"] = generalize(
+        several, within_correlation=0.5, prediction="metafor", conf_level=0.9
+    )
+    made["covariance"] = generalize(
+        load_dataset("mibs"), V=shared(load_dataset("mibs"))
+    )
+    return made
+
+
+def wanted_of(study):
+    """Return the expressions of R for all numbers of all models of a study."""
+    wanted = {}
+    for i, part in enumerate(r_parts(study)):
+        n = part.number
+        several = part.pooled.dependent
+        ends = f"with(predict(res{n}, transf = back), c(ci.lb, ci.ub))"
+        if several:
+            ends = f"interval{n}"
+        if part.pooled.robust is not None:
+            ends = f"back(c(robust{n}$CI_L, robust{n}$CI_U))"
+        pi = f"prediction{n}"
+        if study.prediction == "metafor":
+            pi = f"with(predict(res{n}, transf = back), c(pi.lb, pi.ub))"
+        wanted |= {
+            f"k{i}": f"nrow(dat{n})",
+            f"tau2_{i}": f"sum(res{n}$sigma2)" if several else f"res{n}$tau2",
+            f"Q{i}": f"res{n}$QE",
+            f"estimate{i}": f"predict(res{n}, transf = back)$pred",
+            f"ci{i}": ends,
+            f"pi{i}": pi,
+        }
+    return wanted
+
+
+@cache
+def pooled_in_r():
+    with tempfile.TemporaryDirectory() as folder:
+        codes = {k: (r_code(s), wanted_of(s)) for k, s in pooled_studies().items()}
+        return run_every(codes, Path(folder))
+
+
+@pytest.mark.parametrize("kind", [*POOLED_KINDS, *MEASURES, "options", "covariance"])
+def test_every_kind_of_table(kind):
+    study, found = pooled_studies()[kind], pooled_in_r()[kind]
+    parts = r_parts(study)
+    assert parts
+    for i, part in enumerate(parts):
+        # limits that the report withholds are in it too
+        row = part.pooled.fit.predict(back_transform=True, prediction=study.prediction)
+        row = dict(row.iloc[0])
+        tau2 = part.pooled.fit.tau2
+        assert found[f"k{i}"] == part.pooled.fit.k
+        np.testing.assert_allclose(found[f"tau2_{i}"], tau2, rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(found[f"Q{i}"], part.pooled.fit.Q, rtol=RTOL)
+        np.testing.assert_allclose(found[f"estimate{i}"], row["estimate"], rtol=RTOL)
+        for name in ("ci", "pi"):
+            ours = [row[f"{name}_low"], row[f"{name}_high"]]
+            np.testing.assert_allclose(found[f"{name}{i}"], ours, rtol=1e-4, atol=1e-6)
+
+
+def moderated():
+    """Return studies whose model with moderators is made of every kind of rows."""
+    one = simulated(12, 1, 0.2)
+    # R sorts letters by the rules of a language, this package by their codes
+    mixed = one.assign(rater=np.resize(["observer", "Client", "therapist"], 12))
+    mixed["decade"] = np.resize([1990, 1990, 2000], 12)
+    several = simulated(9, 2, 0.2).assign(setting=np.resize(["b", "a", "c"], 18))
+    few = simulated(4, 3, 0.2)
+    gaps = simulated(12, 2, 0.2)
+    gaps.loc[[3, 8, 9], "year"] = np.nan
+    scales = together(several, simulated(9, 2, 0.2, seed=5).assign(scale="bond"))
+    yes = one.assign(online=np.resize([True, False, False], 12))
+    return {
+        "one level": (mixed, "~ rater + year", {}),
+        "a truth value": (yes, "~ online * year", {}),
+        "common effect": (one, "~ year", {"method": "CE"}),
+        "level of 90 %": (mixed, "~ rater", {"conf_level": 0.9}),
+        "three levels": (several, "~ setting + year", {}),
+        "few studies": (few, "~ year", {}),
+        "few studies, two terms": (few, "~ year + score_sd", {}),
+        "gaps": (gaps, "~ year", {"missing_moderators": "drop"}),
+        "scales": (scales, "~ scale", {}),
+        "scales, correlated": (scales, "~ scale", {"within_correlation": 0.4}),
+        "functions": (mixed, "~ C(decade) + center(year) * np.log(score_sd)", {}),
+        "powers": (mixed, "~ I(score_sd**2) + scale(year)", {}),
+        "raw": (mixed, "~ year", {"measure": "raw"}),
     }
-    found = run_r(r_code(study), wanted, tmp_path)
-    row = study.pooled.row()
-    assert found["k"] == study.overall.k
-    tau2 = study.overall.components["sigma2"].sum() if several else study.overall.tau2
-    np.testing.assert_allclose(found["tau2"], tau2, rtol=1e-3)
-    np.testing.assert_allclose(found["alpha"], row["estimate"], rtol=RTOL)
-    ours = [row["pi_low"], row["pi_high"]]
-    np.testing.assert_allclose(found["prediction"], ours, rtol=1e-4)
+
+
+@cache
+def moderated_studies():
+    return {k: generalize(t, f, **more) for k, (t, f, more) in moderated().items()}
+
+
+@cache
+def moderated_in_r():
+    with tempfile.TemporaryDirectory() as folder:
+        codes = {
+            k: (r_code(s), wanted_of_terms(s)) for k, s in moderated_studies().items()
+        }
+        return run_every(codes, Path(folder))
+
+
+def wanted_of_terms(study):
+    """Return the expressions of R for the numbers of a model with moderators."""
+    model = study.moderator_model
+    wanted = {"b": "mod$b", "k": "nrow(dat_mod)"}
+    if not model.is_multilevel:
+        return wanted | {"low": "mod$ci.lb", "high": "mod$ci.ub", "F": "mod$QM"}
+    basis = model.contrasts(np.eye(len(model.beta))).basis
+    robust = (
+        f'mod, vcov = "CR2", cluster = dat_mod$study_id, level = {study.conf_level}'
+    )
+    if "CR2" in basis:
+        wanted |= {
+            "low": f"conf_int({robust})$CI_L",
+            "high": f"conf_int({robust})$CI_U",
+        }
+    if "model" in basis:
+        wanted |= {"own_low": "mod$b[own] - near", "own_high": "mod$b[own] + near"}
+    return wanted
+
+
+@pytest.mark.parametrize("kind", list(moderated()))
+def test_every_kind_of_moderators(kind):
+    study, found = moderated_studies()[kind], moderated_in_r()[kind]
+    model = study.moderator_model
+    assert "not written" not in r_code(study)
+    basis = ("",) * len(model.beta)
+    if model.is_multilevel:
+        basis = model.contrasts(np.eye(len(model.beta))).basis
+    frame = model.to_frame()
+    assert found["k"] == model.k
+    near = {"rtol": 1e-4, "atol": 1e-6}
+    np.testing.assert_allclose(found["b"], frame["estimate"], **near)
+    is_own = np.array([what == "model" for what in basis])
+    for name in ("low", "high"):
+        ours = frame[f"ci_{name}"].to_numpy()
+        if not is_own.all():
+            theirs = found[name][~is_own]
+            np.testing.assert_allclose(theirs, ours[~is_own], **near)
+        if is_own.any():
+            np.testing.assert_allclose(found[f"own_{name}"], ours[is_own], **near)
+    if "F" in found:
+        np.testing.assert_allclose(found["F"], model.omnibus.statistic, **near)
 
 
 @pytest.mark.parametrize("kind", [*kinds_of_tables(), "known covariance"])
@@ -281,10 +502,13 @@ def test_python_code_of_every_kind_of_table(kind, tmp_path, monkeypatch):
     named = {}
     exec(compile(code, "again.py", "exec"), named)
     again = named["study"]
-    for name in ("summary", "to_frame"):
-        pd.testing.assert_frame_equal(
-            getattr(again, name)(), getattr(study, name)(), rtol=1e-9
-        )
+    pairs = [
+        (again.summary(), study.summary()),
+        (again.cells, study.cells),
+        (again.scales, study.scales),
+    ]
+    for one, other in pairs:
+        pd.testing.assert_frame_equal(one, other, rtol=1e-9)
     assert (study.V is None) == (again.V is None)
 
 
@@ -296,17 +520,6 @@ def shared(table):
     sei = np.sqrt(np.diag(V))
     assert effects["yi"].notna().all()
     return np.where(same & ~np.eye(len(V), dtype=bool), 0.3 * np.outer(sei, sei), V)
-
-
-def test_known_covariance_of_shared_respondents(tmp_path):
-    table = load_dataset("mibs")
-    study = generalize(table, V=shared(table))
-    found = run_r(
-        r_code(study), {"alpha": "predict(res, transf = back)$pred"}, tmp_path
-    )
-    np.testing.assert_allclose(
-        found["alpha"], study.pooled.row()["estimate"], rtol=RTOL
-    )
 
 
 @pytest.mark.slow

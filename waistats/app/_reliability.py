@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from waistats._labels import kind_words
 from waistats.app._state import Calls, Data, Reliability, intake, own_table
 from waistats.app._svg import Picture, drawn
 from waistats.app._work import tell
 from waistats.errors import ModelError
+from waistats.measures import kind_words
 from waistats.provenance import is_simulated
 from waistats.reliability.by_study.items import ItemPart, item_tables
 from waistats.reliability.registry import COEFFICIENTS

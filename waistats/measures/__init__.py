@@ -7,6 +7,7 @@ from waistats.measures._kinds import (
     YES,
     icc_form_of,
     in_one_word,
+    kind_words,
 )
 from waistats.measures._rows import (
     EXCLUDED,
@@ -60,6 +61,7 @@ __all__ = [
     "effect_sizes",
     "icc_form_of",
     "in_one_word",
+    "kind_words",
     "kinds_of",
     "numbers_of",
     "prepared",

@@ -108,6 +108,21 @@ def one_word(column: str, text: object) -> str:
     return said if word is None else word
 
 
+def kind_words(kind: str) -> str:
+    """Return what a kind of coefficient is called, such as ``omega total``.
+
+    >>> kind_words("kr20"), kind_words("omega_total")
+    ('KR-20', 'omega total')
+    """
+    said = {
+        "alpha": "alpha",
+        "kr20": "KR-20",
+        "icc": "ICC",
+        "test_retest": "test–retest",
+    }
+    return said.get(kind, kind.replace("_", " "))
+
+
 def icc_form_of(text: object) -> str | None:
     """Return the form that an ICC is called by, such as ``"2,1"``; None for none.
 

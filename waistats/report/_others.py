@@ -6,9 +6,8 @@ from weakref import WeakKeyDictionary
 
 import pandas as pd
 
-from waistats._labels import kind_words
 from waistats.errors import WaistatsError
-from waistats.measures import ALPHA_TYPES
+from waistats.measures import ALPHA_TYPES, kind_words
 from waistats.rg.descriptives import kinds
 from waistats.rg.pooling import FEWEST_TO_POOL, Pooled, pool, scales_of
 from waistats.rg.robustness import robustness

@@ -29,6 +29,7 @@ from waistats.report.code import (
     csv_bytes,
     python_code,
     r_code,
+    r_parts,
 )
 from waistats.report.forest import DEFAULT, Forest
 from waistats.report.limits import limitations
@@ -244,5 +245,12 @@ def again(study: RGStudy, prefix: str, forest: Forest = DEFAULT) -> Section:
         ),
     ]
     if r:
-        blocks.append(Code(r, "The overall model in R (metafor)."))
+        many = len(r_parts(study))
+        which = "The pooled models" if many > 1 else "The pooled model"
+        if study.pooled is not None:
+            which = "The overall model"
+            which += " and that of every other scale and kind" if many > 1 else ""
+        if study.moderator_model is not None:
+            which += ", and the model with moderators,"
+        blocks.append(Code(r, f"{which} in R (metafor)."))
     return Section("again", "Reproduce this analysis", blocks)

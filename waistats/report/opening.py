@@ -4,7 +4,6 @@ import pandas as pd
 
 from waistats import figures
 from waistats._format import MISSING, coefficient
-from waistats._labels import kind_words
 from waistats.errors import WaistatsError, listing
 from waistats.figures._rows import study_names
 from waistats.instruments.forms import Instrument, get_instrument
@@ -26,7 +25,7 @@ from waistats.report.text import (
     results_paragraph,
 )
 from waistats.rg.descriptives import kinds, stem_and_leaf
-from waistats.rg.generalize import DECIDED
+from waistats.rg.generalize import DECIDED, set_aside
 from waistats.rg.study import RGStudy
 from waistats.tables._paper import for_paper
 from waistats.tables.studies import descriptives as descriptives_table
@@ -89,24 +88,16 @@ def intake(study: RGStudy) -> list[Section]:
     said = [*study.intake, *others]
     if not said:
         return []
-    words = [_named(study, for_paper(text) or text) for text in said]
+    # a reader knows studies by their authors
+    named = dict(
+        zip(
+            set_aside(study.effects),
+            set_aside(study.effects, study_names(study.effects)),
+            strict=True,
+        )
+    )
+    words = [named.get(text) or for_paper(text) or text for text in said]
     return [Section("intake", "Decisions at intake", [Listing(words)])]
-
-
-_UNKNOWN = "sampling variance is unknown: "
-
-
-def _named(study: RGStudy, text: str) -> str:
-    """Return a list of excluded coefficients with kinds and studies in words, once."""
-    head, mark, rest = text.partition(_UNKNOWN)
-    if not mark:
-        return text
-    called = study_names(study.effects)
-    words = []
-    for part in rest.rstrip(".").split(", "):
-        code, of, name = part.partition(" of ")
-        words.append(f"{kind_words(code)} of {called.get(name, name)}" if of else part)
-    return f"{head}{mark}{', '.join(dict.fromkeys(words))}."
 
 
 def instruments(study: RGStudy) -> list[Section]:

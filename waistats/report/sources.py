@@ -7,9 +7,8 @@ import pandas as pd
 
 from waistats import figures
 from waistats._format import count, counted, p_statement
-from waistats._labels import kind_words
 from waistats.errors import WaistatsError
-from waistats.measures import ALPHA_TYPES
+from waistats.measures import ALPHA_TYPES, kind_words
 from waistats.meta._verdict import enough_df
 from waistats.report.blocks import Block, Download, Listing, Paragraph, Section, embed
 from waistats.report.text import (

@@ -15,8 +15,8 @@ from waistats._format import (
     level,
     p_statement,
 )
-from waistats._labels import decimals, inside_words, kind_words, term_text
-from waistats.measures import ALPHA_TYPES
+from waistats._labels import decimals, inside_words, term_text
+from waistats.measures import ALPHA_TYPES, kind_words
 from waistats.meta._verdict import enough_df
 from waistats.meta.results import FittedModel
 from waistats.report._others import Other, kind_noun, others

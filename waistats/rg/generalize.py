@@ -1,6 +1,6 @@
 """The whole study in one call."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from waistats.errors import (
 from waistats.measures import (
     MEASURES,
     effect_sizes,
+    kind_words,
     numbers_of,
     status_of,
     variance_known,
@@ -220,7 +221,7 @@ def generalize(
             coders=coders,
             texts=texts,
             missing_moderators=missing_moderators,
-            notes=tuple(dict.fromkeys((*notes, *_set_aside(effects)))),
+            notes=tuple(dict.fromkeys((*notes, *set_aside(effects)))),
             intake=intake,
             fits=fits,
         )
@@ -233,8 +234,13 @@ def generalize(
     return study
 
 
-def _set_aside(effects: pd.DataFrame) -> list[str]:
-    """Return a sentence on complete rows that no sampling variance can be given."""
+def set_aside(
+    effects: pd.DataFrame, called: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return a sentence on complete rows that no sampling variance can be given.
+
+    ``called`` says what a study is called; its identifier by default.
+    """
     status = status_of(effects)
     numbers = [numbers_of(effects, name) for name in ("estimate", "n", "n_items")]
     complete = np.isfinite(np.stack(numbers)).all(axis=0)
@@ -242,10 +248,12 @@ def _set_aside(effects: pd.DataFrame) -> list[str]:
     bare = left & status.own & ~variance_known(effects)
     if not bare.any():
         return []
+    names = called or {}
     rows = zip(effects["study_id"][bare], kinds(effects)[bare], strict=True)
+    said = [f"{kind_words(kind)} of {names.get(study, study)}" for study, kind in rows]
     return [
-        f"Excluded because their sampling variance is unknown: "
-        f"{listing(f'{kind} of {study}' for study, kind in rows)}."
+        "Excluded because their sampling variance is unknown: "
+        f"{listing(dict.fromkeys(said))}."
     ]
 
 

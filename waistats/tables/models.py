@@ -9,7 +9,6 @@ from waistats._format import counted, fixed, level
 from waistats._labels import (
     column_words,
     heterogeneity_text,
-    kind_words,
     model_text,
     noun,
     plain_head,
@@ -20,6 +19,7 @@ from waistats._labels import (
 )
 from waistats.errors import ModelError
 from waistats.figures._rows import study_names
+from waistats.measures import kind_words
 from waistats.meta.multilevel.robust import RobustResult
 from waistats.meta.results import FittedModel
 from waistats.rg.as_model import as_model, as_pooled, of_study, pooled_row

@@ -11,12 +11,11 @@ from pandas.api.types import is_numeric_dtype
 from waistats._labels import (
     LABELS,
     column_words,
-    kind_words,
     symbol_of,
 )
 from waistats.errors import ModelError
 from waistats.figures._rows import coefficient_table, study_names
-from waistats.measures import ALPHA_TYPES, kinds_of
+from waistats.measures import ALPHA_TYPES, kind_words, kinds_of
 from waistats.reliability._result import ReliabilityEstimate
 from waistats.rg.as_model import of_study
 from waistats.rg.descriptives import CELL, describe_coefficients
