@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 from lxml import html
+from report_studies import simulated
 from report_words import text_of
 
 from waistats import generalize, load_dataset, read_responses, reliability_by_study
@@ -63,3 +64,19 @@ def test_a_short_report_without_a_model_lists_the_coefficients():
     assert listed.heads[:4] == ["Study", "Session", "Rater", "Scale"]
     assert len(listed.rows()) == len(table)
     assert [one.name for one in results.blocks if one.kind == "figure"] == ["box"]
+
+
+def test_columns_of_two_studies_may_stand_in_any_order():
+    # the numbers between the identifier and the scale
+    table = simulated(2)
+    assert list(table)[1:6] == [
+        "coefficient_id",
+        "estimate",
+        "n",
+        "n_items",
+        "scale",
+    ]
+    sections = study_sections(generalize(table), short=True)
+    results = next(one for one in sections if one.id == "results")
+    (listed,) = [one for one in results.blocks if one.kind == "table"]
+    assert listed.heads == ["Study", "Rater", "Scale", "α", "n"]

@@ -141,18 +141,10 @@ def _described(study: RGStudy) -> list[Block]:
     ]
     # what splits the samples of an own file stands between the two, such as a session
     between = columns[places[0] + 1 : places[1]] if len(places) == 2 else []
-    known = ("instrument", "rater", "coefficient_type")
-    splits = [name for name in between if name not in known]
-    names = [
-        "study_id",
-        *splits,
-        "rater",
-        "scale",
-        "estimate",
-        "ci_low",
-        "ci_high",
-        "n",
-    ]
+    known = ("instrument", "rater", "coefficient_type", "n_items")
+    numbers = ("estimate", "ci_low", "ci_high", "n")
+    splits = [name for name in between if name not in (*known, *numbers)]
+    names = ["study_id", *splits, "rater", "scale", *numbers]
     shown = [name for name in names if name in rows]
     title = "The Coefficients"
     if len(rows) > _MOST:
