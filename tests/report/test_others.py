@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from report_studies import simulated
 
 from waistats import generalize, load_dataset
 from waistats.report.blocks import words_of
@@ -47,3 +48,18 @@ def test_checklists_of_another_kind_find_what_is_there():
     assert "Small-Study Checks of Every Scale and Kind" in words
     answer = results_paragraph(study)
     assert words.count(answer) == 1
+
+
+def test_the_terminal_gives_what_is_pooled_where_no_alpha_is():
+    table = simulated(8, 1, 0.2).assign(coefficient_type="icc")
+    study = generalize(table.assign(icc_form="ICC(3,k)", n_raters=2))
+    assert study.pooled is None
+    (row,) = study.scales.to_dict("records")
+    *_, first, pooled, note = study.heading().splitlines()
+    assert first.endswith("a poolable alpha of the total scale: no overall model.")
+    estimate = f"{row['estimate']:.3f}".lstrip("0")
+    words = f"Pooled (total, k = 8, one level, Knapp-Hartung): ICC = {estimate}, "
+    assert pooled.startswith(words)
+    assert note == row["note"] != ""
+    assert study.sentence() == f"{first}\n{pooled}"
+    assert "coefficient of the total scale" in generalize(simulated(2)).sentence()

@@ -20,7 +20,7 @@ from waistats._format import (
     words_html,
 )
 from waistats.errors import ModelError
-from waistats.measures import ALPHA_TYPES, status_of
+from waistats.measures import ALPHA_TYPES, kind_words, status_of
 from waistats.meta._covariance import SamplingCovariance
 from waistats.meta._fits import Fits
 from waistats.meta._prediction import DEFAULT_PREDICTION
@@ -409,23 +409,44 @@ class RGStudy(Result):
             f"{counted(used.sum(), 'coefficient')} of {counted(studies, 'study')} can "
             f"be pooled; {count(left)} cannot.",
         ]
-        lines.append(self.sentence())
+        lines.append(self._first())
         if self.pooled is not None:
             lines += self.pooled.notes
+        for words, note in self._others():
+            lines += [words, note] if note else [words]
         return "\n".join(lines)
 
     def sentence(self) -> str:
-        """Return the overall result in a sentence."""
-        if self.pooled is None:
-            return (
-                f"Fewer than {FEWEST_TO_POOL} studies give a poolable coefficient of "
-                f"the {self.main_scale} scale: descriptive only."
+        """Return the overall result in a sentence; without one, what else is pooled."""
+        return "\n".join([self._first(), *(words for words, _ in self._others())])
+
+    def _first(self) -> str:
+        if self.pooled is not None:
+            return self._in_words("Overall", "alpha", self.pooled.row())
+        few, scale = f"Fewer than {FEWEST_TO_POOL} studies give", self.main_scale
+        if self._others():
+            return f"{few} a poolable alpha of the {scale} scale: no overall model."
+        return f"{few} a poolable coefficient of the {scale} scale: descriptive only."
+
+    def _others(self) -> list[tuple[str, str]]:
+        """Return in words what is pooled where there is no overall model, with notes."""
+        if self.pooled is not None:
+            return []
+        rows = self.scales[self.scales["estimate"].notna()].to_dict("records")
+        return [
+            (
+                self._in_words("Pooled", kind_words(row["coefficient_type"]), row),
+                str(row["note"]),
             )
-        row = self.pooled.row()
+            for row in rows
+        ]
+
+    def _in_words(self, what: str, kind: str, row: Any) -> str:
         shown = level(self.conf_level)
+        scale = row.get("scale", self.main_scale)
         return (
-            f"Overall ({self.main_scale}, k = {row['k']}, {self.pooled.model}): "
-            f"alpha = {coefficient(row['estimate'])}, {shown} CI "
+            f"{what} ({scale}, k = {row['k']}, {row['model']}): "
+            f"{kind} = {coefficient(row['estimate'])}, {shown} CI "
             f"{interval(row['ci_low'], row['ci_high'])}, {shown} PI "
             f"{interval(row['pi_low'], row['pi_high'])}, I2 = {row['I2']:.1f}%"
         )
