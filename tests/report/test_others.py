@@ -63,3 +63,28 @@ def test_the_terminal_gives_what_is_pooled_where_no_alpha_is():
     assert note == row["note"] != ""
     assert study.sentence() == f"{first}\n{pooled}"
     assert "coefficient of the total scale" in generalize(simulated(2)).sentence()
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_notes_of_the_only_kind_stand_in_a_table(short):
+    # two raters, and one mean of both that no overall model gives
+    table = simulated(8, 2, 0.2).assign(coefficient_type="icc", icc_form="ICC(3,k)")
+    study = generalize(table.assign(n_raters=2), within_correlation=0.5)
+    (mean,) = study.scales.to_dict("records")
+    assert mean["note"] != ""
+    sections = study_sections(study, short=short)
+    made = next(s for s in sections if s.id == ("results" if short else "pooled"))
+    tables = [block for block in made.blocks if block.kind == "table"]
+    (row,) = [r for r in tables[0].rows() if "16" in r]
+    assert tables[0].caption.startswith("Pooled Reliability")
+    assert not short or row[0].startswith("All")
+    assert mean["note"].split("(")[0] in tables[0].note
+
+
+def test_a_short_report_without_a_pooled_cell_has_the_overall_row():
+    study = generalize(simulated(4, 3, 0.2))
+    assert study.cells["estimate"].isna().all()
+    results = study_sections(study, short=True)[2]
+    first = next(block for block in results.blocks if block.kind == "table")
+    assert first.caption == "Pooled Reliability (SIMULATED data)"
+    assert len(first.rows()) == 1

@@ -24,8 +24,12 @@ def pooled(study: RGStudy, forest: Forest = DEFAULT) -> list[Section]:
     if not is_pooled(study):
         return []
     blocks = [] if study.pooled is None else _overall(study, forest)
-    if len(study.scales) > 1:
+    # one kind of one scale, in several cells, has its mean and notes nowhere else
+    alone = study.pooled is None and len(study.cells) > 1
+    if len(study.scales) > 1 or alone:
         title = "Pooled Reliability by Scale and Kind of Coefficient"
+        if len(study.scales) == 1:
+            title = "Pooled Reliability of All Combinations"
         blocks.append(cells(study.scales, title=title, conf_level=study.conf_level))
     title = "Pooled Reliability by Version, Rater and Scale"
     # one cell that is the overall model says it a second time

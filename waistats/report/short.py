@@ -66,16 +66,21 @@ def main_table(study: RGStudy) -> TableSpec:
     title = "Pooled Reliability"
     if many > len(rows):
         title += f": the {len(rows)} Largest of {many} Combinations"
-    if study.pooled is None or len(rows) == 0:
-        return cells(rows, title=title, conf_level=study.conf_level)
+    if study.pooled is None:
+        overall = study.scales[study.scales["estimate"].notna()]
+    else:
+        overall = study.summary()
+    if len(rows) == 0 or (len(study.cells) == 1 and study.pooled is not None):
+        return cells(overall, title=title, conf_level=study.conf_level)
     if len(study.cells) == 1:
-        return cells(study.summary(), title=title, conf_level=study.conf_level)
+        return cells(rows, title=title, conf_level=study.conf_level)
     names = [c for c in (*study.by, "coefficient_type") if c in rows]
-    overall = study.summary().assign(**dict.fromkeys(names, ""))
+    kept = {c: overall[c] for c in ("scale", "coefficient_type") if c in overall}
+    overall = overall.assign(**dict.fromkeys(names, ""))
     overall[names[0]] = "All"
-    if "scale" in names:
-        overall["scale"] = study.main_scale
-    overall["coefficient_type"] = "alpha"
+    if study.pooled is not None:
+        kept = {"scale": study.main_scale, "coefficient_type": "alpha"}
+    overall = overall.assign(**{c: kept[c] for c in kept if c in rows})
     frame = pd.concat([overall[rows.columns], rows], ignore_index=True)
     return cells(frame, title=title, conf_level=study.conf_level)
 
@@ -83,7 +88,7 @@ def main_table(study: RGStudy) -> TableSpec:
 def _results(study: RGStudy, forest: Forest) -> list[Section]:
     blocks: list[Block] = [*_search(study)]
     blocks.append(Paragraph(results_paragraph(study), copied=True))
-    if study.pooled is not None or study.cells["estimate"].notna().any():
+    if study.pooled is not None or study.scales["estimate"].notna().any():
         blocks.append(main_table(study))
     if study.pooled is not None:
         blocks.append(
