@@ -28,12 +28,12 @@ def known_covariance(table: pd.DataFrame) -> dict[str, Any] | None:
 
     Blocks that are labelled by ``coefficient_id`` are found by their labels, the others
     by the ids that their rows had when they were made. Studies that the table no longer
-    has are left out. Where no id is known, rows are taken in the table's order.
+    has are dropped. Where no id is known, rows are taken in the table's order.
 
     Raises
     ------
     DataError
-        Where rows are missing and it cannot be told which.
+        Where rows are missing and it is unknown which.
     """
     V = table.attrs.get("V")
     if not V:
@@ -57,7 +57,7 @@ def known_covariance(table: pd.DataFrame) -> dict[str, Any] | None:
         raise DataError(
             "The table carries the sampling covariance of its coefficients "
             '(attrs["V"]), but rows were removed and coefficient_id is no longer what it '
-            f"was, so it cannot be told which are left, for study_id {listing(lost)}. "
+            f"was, so it is unknown which are left, for study_id {listing(lost)}. "
             "Keep coefficient_id when you remove rows; or pool without the covariance, "
             'after table.attrs.pop("V").'
         )
