@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 CASES = Path(__file__).parent / "cases"
-FLAGS = ["--disable-gpu", "--no-first-run", "--disable-background-networking"]
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
 

@@ -5,11 +5,22 @@ import os
 from pathlib import Path
 
 import pytest
+from browser import FLAGS, chromium
 
 from waistats._files import data_json
 from waistats.datasets import remote
 
 OPEN = Path(__file__).parents[2] / "shared" / "data" / "open"
+
+
+@pytest.fixture(scope="session")
+def chrome():
+    """The browser of all tests of a process, which can hold only one."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as made:
+        browser = made.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

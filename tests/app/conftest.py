@@ -1,8 +1,7 @@
 """A running app, and pages of it in a real browser."""
 
 import pytest
-from app_page import FLAGS, PHONE, open_page, serve, stop
-from browser import chromium
+from app_page import PHONE, open_page, serve, stop
 
 
 @pytest.fixture(scope="session")
@@ -30,15 +29,6 @@ def started():
     yield start
     for served in running:
         stop(served)
-
-
-@pytest.fixture(scope="session")
-def chrome():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as made:
-        browser = made.chromium.launch(executable_path=chromium(), args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ SORT = """
     });
   };
   var out = {}, said = [];
-  ["Value", "Study"].forEach(function (name) {
+  ["Reliability", "Study"].forEach(function (name) {
     var i = column(name), button = heads[i].querySelector("button");
     button.focus();
     said.push(document.activeElement === button);
@@ -102,12 +102,12 @@ def test_a_request_would_be_seen(page, tmp_path):
 def test_sorting(page, study, tmp_path):
     told = ask(page, tmp_path, SORT)
     assert told["console"] == []
-    values = [v for v in told["Value up"] if v != "–"]
+    values = [v for v in told["Reliability up"] if v != "–"]
     assert values == sorted(values, key=float)
-    assert told["Value up"][len(values) :] == ["–"] * (
+    assert told["Reliability up"][len(values) :] == ["–"] * (
         len(study.coefficients) - len(values)
     )
-    assert [v for v in told["Value down"] if v != "–"] == values[::-1]
+    assert [v for v in told["Reliability down"] if v != "–"] == values[::-1]
     names = told["Study up"]
     assert names == sorted(names, key=str.casefold)
     assert told["Study down"] == names[::-1]

@@ -1,7 +1,6 @@
 """The report in a browser: what its buttons copy, its rows on a phone, its weight."""
 
 import pytest
-from browser import FLAGS, chromium
 from simulated_review import simulated_study
 
 from waistats import generalize, load_dataset
@@ -14,15 +13,6 @@ ROWS = """() => Array.from(document.querySelectorAll(".table tbody tr"))
              r.closest(".table").textContent.slice(0, 60),
              r.textContent.slice(0, 120)])
   .filter(r => r[0] > %d)"""
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as made:
-        browser = made.chromium.launch(executable_path=chromium(), args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

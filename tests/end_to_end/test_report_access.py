@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from browser import FLAGS, chromium
 from simulated_review import simulated_study
 
 from waistats.report.render_html import study_page
@@ -23,15 +22,6 @@ def pages(tmp_path_factory):
         path.write_text(page, encoding="utf-8")
         found[name] = path.as_uri()
     return found
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as made:
-        browser = made.chromium.launch(executable_path=chromium(), args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize(

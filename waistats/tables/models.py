@@ -68,8 +68,8 @@ def pooled(results: Any, *, title: str = "Pooled Reliability") -> TableSpec:
     ...     {"study_id": ["A", "B", "C"], "estimate": [.91, .79, .88],
     ...      "n": [84, 54, 120], "n_items": [36, 12, 12]})
     >>> print(tables.to_csv(pooled(fit_meta(effect_sizes(table)))))
-    ,k,Studies,α,95% CI,95% PI,τ²,I² (%)
-    Coefficient alpha,3,3,.87,"[.63, .95]","[-.09, .98]",0.144,84.3
+    Model,k,α,95% CI,95% PI,τ²,I² (%)
+    Coefficient alpha,3,.87,"[.63, .95]","[-.09, .98]",0.144,84.3
     <BLANKLINE>
     """
     frame = of_study(results, "cells", results)
