@@ -205,9 +205,21 @@ def a_95_percent_quantile(node):
     return isinstance(node, ast.Constant) and node.value in {1.96, 1.645, 2.576}
 
 
+def rounds_a_number(node):
+    """A number that a text rounds to decimals by itself."""
+    if not isinstance(node, ast.FormattedValue) or node.format_spec is None:
+        return False
+    return bool(re.search(r"\.(\d|\{\w+\})[f%]'$", ast.unparse(node.format_spec)))
+
+
 @pytest.mark.parametrize(
     ("rule", "where"),
     [
+        # sizes of drawings and of files
+        (
+            rounds_a_number,
+            {"_format", "app._project", "report._slices", "report.blocks"},
+        ),
         # scores of normal quantiles; quantiles of a mixture of t
         (critical_value, {"_areas", "figures.qq", "reliability._two_alphas"}),
         # the logarithm of a probability

@@ -29,6 +29,12 @@ def fixed(value: float | None, digits: int = 4) -> str:
     return text.lstrip("-") if float(text) == 0 else text
 
 
+def signed(value: float | None, digits: int = 4) -> str:
+    """Return a difference with its sign; missing values as a dash."""
+    text = fixed(value, digits)
+    return text if text.startswith((MISSING, "-", "−")) else f"+{text}"
+
+
 def coefficient(value: float | None, digits: int = 3) -> str:
     """Return a reliability as APA 7 writes it: no zero before the point.
 

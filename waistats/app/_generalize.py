@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from htmltools import Tag, TagList, tags
 
-from waistats._format import coefficient, counted, fixed, interval
+from waistats._format import coefficient, count, counted, fixed, interval, percent
 from waistats._labels import column_words, term_text
 from waistats.app._parts import card, code, figure, notice, sends, table
 from waistats.app._views import Checked, Checks, Predicted, Studied
@@ -157,8 +157,8 @@ def _overall(made: Studied, said: str) -> Tag:
                     "A new study is expected within",
                     _range(made.overall["pi_low"], made.overall["pi_high"]),
                 ),
-                _fact("Coefficients", f"{made.overall['k']:.0f}"),
-                _fact("I²", f"{made.overall['I2']:.1f}%"),
+                _fact("Coefficients", count(made.overall["k"])),
+                _fact("I²", percent(made.overall["I2"])),
                 class_="headline",
             )
         )

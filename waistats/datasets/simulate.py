@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from waistats._format import counted
+from waistats._format import coefficient, counted
 from waistats._signature import renamed
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import ConvergenceError, DataError, ModelError, listing
@@ -154,8 +154,9 @@ def solve_general(model: OrdinalBifactor, alpha: FloatArray) -> FloatArray:
     too_high = wanted[wanted > most]
     if too_high.size:
         raise ModelError(
-            f"a population alpha of {too_high.max():.4f} cannot be reached with these "
-            f"items; the highest is {most:.4f}. Lower the alpha or the ceiling."
+            f"a population alpha of {coefficient(too_high.max(), 4)} cannot be reached "
+            f"with these items; the highest is {coefficient(most, 4)}. Lower the alpha or "
+            "the ceiling."
         )
     low, high = np.zeros_like(wanted), np.full_like(wanted, highest)
     at_low, at_high = -wanted, most - wanted

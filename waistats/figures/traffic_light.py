@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from waistats._format import counted
+from waistats._format import counted, percent
 from waistats.errors import DataError
 from waistats.figures import _style as style
 from waistats.figures._alt import describe
@@ -126,7 +126,7 @@ def _shares(ax: "Axes", frame: pd.DataFrame) -> None:
             set_grey(bar, _GREYS[grade])
             if share > 8:
                 ax.annotate(
-                    f"{_SIGNS[grade]} {share:.0f}%".strip(),
+                    f"{_SIGNS[grade]} {percent(share, 0)}".strip(),
                     (left + share / 2, i),
                     ha="center",
                     va="center_baseline",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from waistats._format import counted
+from waistats._format import coefficient, counted
 from waistats._typing import BoolArray, FloatArray
 from waistats.errors import listing
 from waistats.instruments.forms import (
@@ -556,5 +556,6 @@ def _impossible_alpha(form: Instrument | None, facts: dict[str, Any]) -> str:
     return (
         "is impossible for the printed scores: with a mean of "
         f"{facts['score_mean']:g}, an SD of {facts['score_sd']:g} and answers from "
-        f"{low:g} to {high:g}, alpha of {counted(m, 'item')} is at least {least:.2f}"
+        f"{low:g} to {high:g}, alpha of {counted(m, 'item')} is at least "
+        f"{coefficient(least, 2)}"
     )

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._areas import critical
+from waistats._format import fixed
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import ModelError
@@ -175,7 +176,7 @@ def too_wide(low: float, high: float, measure: str | None) -> str:
     if np.isnan(low) or np.isnan(high):
         return "too few studies"
     if measure is not None and not high - low <= WIDEST:
-        return f"too few studies: it would reach below {high - WIDEST:.1f}"
+        return f"too few studies: it would reach below {fixed(high - WIDEST, 1)}"
     return ""
 
 

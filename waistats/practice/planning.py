@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from waistats._areas import critical
-from waistats._format import counted
+from waistats._format import coefficient, counted
 from waistats._published_variances import omega_variance
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError, check_conf_level, check_option
@@ -386,7 +386,7 @@ def sample_size_for_icc(
     if not (share >= 0 and error > 0):
         raise DataError(
             f"rater_share must be at least 0 and leave some error; got {share:g} with "
-            f"an ICC of one rating of {single:.3f}."
+            f"an ICC of one rating of {coefficient(single)}."
         )
 
     def reached(n: FloatArray) -> FloatArray:

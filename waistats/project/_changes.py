@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from waistats._format import Result, coefficient, interval
+from waistats._format import Result, coefficient, interval, signed
 from waistats.errors import WaistatsError, listing
 from waistats.measures import texts_of
 from waistats.practice import interpret_reliability
@@ -84,7 +84,9 @@ class Changes(Result):
             "new": "new coefficients",
         }
         if len(moved):
-            parts = (f"{words[r.cause]} {r.shift:+.3f}" for r in moved.itertuples())
+            parts = (
+                f"{words[r.cause]} {signed(r.shift, 3)}" for r in moved.itertuples()
+            )
             out.append(f"Of the shift: {', '.join(parts)}.")
         was, now = (
             str(interpret_reliability(run["estimate"]))

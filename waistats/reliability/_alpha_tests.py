@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from waistats._areas import critical, ratio_test, two_sided
-from waistats._format import counted
+from waistats._format import coefficient, counted
 from waistats._typing import FloatArray
 from waistats.errors import DataError, ModelError
 from waistats.measures import transform
@@ -206,7 +206,7 @@ def _normal_paired(
         one,
         two,
         normal_covariance(float(one.n), items, r),
-        f"Dependent samples: normal theory, r of the totals {correlation:.3f}.",
+        f"Dependent samples: normal theory, r of the totals {coefficient(correlation)}.",
         conf_level,
     )
 
@@ -267,7 +267,8 @@ def _feldt_paired(
         df=float(n - 2),
         df2=np.nan,
         p_value=float(two_sided(t, n - 2)),
-        method=f"Dependent samples: Feldt (1980), r of the totals {correlation:.3f}.",
+        method="Dependent samples: Feldt (1980), r of the totals "
+        f"{coefficient(correlation)}.",
         conf_level=conf_level,
         difference_low=difference - half,
         difference_high=difference + half,

@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 
 from waistats._adjusted import adjusted_p
-from waistats._format import Result, coefficient, counted, interval, level, p_statement
+from waistats._format import (
+    Result,
+    coefficient,
+    counted,
+    fixed,
+    interval,
+    level,
+    p_statement,
+)
 from waistats.provenance import marked, of_simulated
 
 # more pairs than this are not printed
@@ -150,9 +158,9 @@ class AlphasComparison(Result):
     def heading(self) -> str:
         """Return the test in a line."""
         if np.isnan(self.df2):
-            test = f"chi-square({self.df:g}) = {self.statistic:.2f}"
+            test = f"chi-square({self.df:g}) = {fixed(self.statistic, 2)}"
         else:
-            test = f"F({self.df:g}, {self.df2:g}) = {self.statistic:.2f}"
+            test = f"F({self.df:g}, {self.df2:g}) = {fixed(self.statistic, 2)}"
         return (
             f"{counted(len(self.estimates), 'alpha')}{of_simulated(self.simulated)}: "
             f"{test}, {p_statement(self.p_value)}"

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from waistats._areas import critical
+from waistats._format import fixed
 from waistats._typing import FloatArray
 from waistats.errors import check_option
 from waistats.measures import alpha_variance, bonett_bias
@@ -119,8 +120,8 @@ def strain_words(ratio: float, error: float) -> str:
     if not is_strained(ratio, error):
         return ""
     return (
-        f"The distribution-free variance of alpha is {ratio:.1f} times what Bonett's and "
-        "Feldt's formulas assume"
+        f"The distribution-free variance of alpha is {fixed(ratio, 1)} times what "
+        "Bonett's and Feldt's formulas assume"
     )
 
 

@@ -313,7 +313,7 @@ def impossible(sample: Sample, what: str) -> str:
 def refuse_impossible(sample: Sample, estimate: float, name: str) -> None:
     """Raise a DataError for a coefficient that impossible covariances have spoilt."""
     if not sample.is_possible and not estimate < 1:
-        value = "not defined" if np.isnan(estimate) else f"{estimate:.3f}"
+        value = "not defined" if np.isnan(estimate) else coefficient(estimate)
         raise DataError(impossible(sample, f"{name} would be {value}"))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from waistats._areas import critical
 from waistats._caller import option
-from waistats._format import counted, percent
+from waistats._format import coefficient, counted, fixed, percent
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_option, listing
 from waistats.reliability._answers import Accepted, Codes, read_answers
@@ -226,7 +226,7 @@ def _strain_note(sample: Sample, ci: str) -> tuple[str, ...]:
     fourth = (away[:, varies] ** 4).mean(axis=0)
     kurtosis = float((fourth / second[varies] ** 2).mean() - 3)
     return (
-        f"{words} (mean excess kurtosis of the items {kurtosis:.1f}), so the {ci} "
+        f"{words} (mean excess kurtosis of the items {fixed(kurtosis, 1)}), so the {ci} "
         f"interval is too short; use {option('ci', 'jackknife')}"
         + (f" or {option('ci', 'adf')}." if len(values) >= _MANY else "."),
     )
@@ -557,7 +557,7 @@ def two_item_reliability(
         estimate=estimate,
         **spread.limits(conf_level),
         **sample.counts,
-        method=f"Spearman-Brown of two items, r = {r:.3f}.",
+        method=f"Spearman-Brown of two items, r = {coefficient(r)}.",
         notes=sample.notes + alpha_notes(estimate) + spread.notes,
     )
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from waistats._areas import critical
-from waistats._format import counted
+from waistats._format import counted, fixed
 from waistats._frames import as_frame
 from waistats._typing import FloatArray
 from waistats.errors import DataError, check_conf_level, check_option, listing
@@ -237,7 +237,7 @@ def _by_reml(
         n_items=found.n_raters,
         n_excluded=table.n_excluded,
         method=f"ICC({form}): {_WORDS[form]}; restricted maximum likelihood of "
-        f"{counted(found.n_ratings, 'rating')}, k = {k:.2f}.",
+        f"{counted(found.n_ratings, 'rating')}, k = {fixed(k, 2)}.",
         notes=notes,
         components=_component_frame(parts, noted(notes)),
         n_ratings=found.n_ratings,

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import special
 
 from waistats._caller import option
-from waistats._format import counted
+from waistats._format import coefficient, counted
 from waistats._typing import FloatArray
 from waistats.errors import ConvergenceError, DataError, check_option
 from waistats.provenance import marked, noted
@@ -406,7 +406,7 @@ def omega_total(
     refuse_impossible(sample, estimate, "omega")
     if not estimate <= 1 + 1e-9:
         raise DataError(
-            f"omega would be {estimate:.3f}: the unique variances are negative "
+            f"omega would be {coefficient(estimate)}: the unique variances are negative "
             "together, so the items do not follow one factor. Check the keys of the "
             "items (audit_keys)."
         )

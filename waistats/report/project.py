@@ -1,10 +1,12 @@
 """A page that says what a run of a living study changed."""
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from waistats import figures
+from waistats._format import signed
 from waistats.errors import WaistatsError
 from waistats.report.blocks import Block, Paragraph, Section, embed
 from waistats.report.code import colophon
@@ -71,7 +73,7 @@ def _told(changes: Any) -> list[Block]:
                     "cause": "Cause", "before": "Before", "after": "After",
                     "shift": "Shift",
                 },
-                shows={"shift": lambda x: "–" if pd.isna(x) else f"{x:+.3f}"},
+                shows={"shift": partial(signed, digits=3)},
             )
         )  # fmt: skip
     return blocks

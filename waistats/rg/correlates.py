@@ -212,7 +212,7 @@ class ClassicalRegression(Result):
     def heading(self) -> str:
         """Return the fit in two lines."""
         kind = "Ordinary" if self.weights == "none" else f"{self.weights}-weighted"
-        df = f"{self.f_df:.0f}, {self.f_df_residual:.0f}"
+        df = f"{fixed(self.f_df, 0)}, {fixed(self.f_df_residual, 0)}"
         return (
             f"{kind} least squares of coefficients (k = {self.k}; HC3 errors)"
             f"{of_simulated(self.simulated)}\n"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._areas import critical
-from waistats._format import Result, coefficient, interval, level, p_statement
+from waistats._format import Result, coefficient, fixed, interval, level, p_statement
 from waistats._frames import as_frame
 from waistats.errors import (
     DataError,
@@ -191,8 +191,8 @@ class InductionRate(Result):
         slope = self.trend.iloc[1]
         return (
             f"Trend over the years (logistic regression): log odds "
-            f"{slope['estimate']:.4f} per year, odds ratio {slope['odds_ratio']:.3f}, "
-            f"{p_statement(slope['p_value'])}"
+            f"{fixed(slope['estimate'])} per year, odds ratio "
+            f"{fixed(slope['odds_ratio'], 3)}, {p_statement(slope['p_value'])}"
         )
 
 

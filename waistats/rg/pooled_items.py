@@ -9,7 +9,7 @@ import pandas as pd
 
 from waistats._areas import critical
 from waistats._caller import option
-from waistats._format import Result, coefficient, counted, interval
+from waistats._format import Result, coefficient, counted, fixed, interval
 from waistats._progress import Steps
 from waistats._typing import FloatArray
 from waistats.errors import ModelError, check_conf_level, check_option, listing
@@ -428,6 +428,6 @@ def _notes(effects: str, rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     ]
     if first["df"] < 4:
         notes.append(
-            f"With {first['df']:.1f} degrees of freedom the intervals are rough."
+            f"With {fixed(first['df'], 1)} degrees of freedom the intervals are rough."
         )
     return tuple(notes)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from waistats._format import coefficient, fixed
 from waistats._progress import progress
 from waistats.errors import ConvergenceError, ModelError
 from waistats.measures import back_transform
@@ -48,7 +49,10 @@ def robustness(fit: Model, *, thresholds: Sequence[float] = THRESHOLDS) -> pd.Da
         ("PET-PEESE", lambda: _pet_peese(fit)),
         ("Trim and fill (L0)", lambda: _filled(fit)),
         *(
-            (f"Selection at {c:.2f}".replace("0.", "."), lambda c=c: _selected(fit, c))
+            (
+                f"Selection at {coefficient(c, 2)}",
+                lambda c=c: _selected(fit, c),
+            )
             for c in thresholds
         ),
     ]
@@ -112,7 +116,7 @@ def _selected(fit: Model, threshold: float) -> tuple[Any, ...]:
     weight = float(np.atleast_1d(result.weight)[0])
     test = result.lrt
     words = _words(
-        f"relative reporting below: {weight:.2f}",
+        f"relative reporting below: {fixed(weight, 2)}",
         _thinned(fit, result.original),
         result.power.phrase(),
     )

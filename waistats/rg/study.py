@@ -13,10 +13,12 @@ from waistats._format import (
     coefficient,
     count,
     counted,
+    fixed,
     frame_html,
     frame_text,
     interval,
     level,
+    percent,
     words_html,
 )
 from waistats.errors import ModelError
@@ -275,7 +277,7 @@ class RGStudy(Result):
         if model is None:
             return ""
         terms = [
-            f"{'−' if value < 0 else '+'} {abs(value):.4f}"
+            f"{'−' if value < 0 else '+'} {fixed(abs(value))}"
             + ("" if name == "Intercept" else f" × {name}")
             for name, value in zip(model.design.names, model.beta, strict=True)
         ]
@@ -448,7 +450,7 @@ class RGStudy(Result):
             f"{what} ({scale}, k = {row['k']}, {row['model']}): "
             f"{kind} = {coefficient(row['estimate'])}, {shown} CI "
             f"{interval(row['ci_low'], row['ci_high'])}, {shown} PI "
-            f"{interval(row['pi_low'], row['pi_high'])}, I2 = {row['I2']:.1f}%"
+            f"{interval(row['pi_low'], row['pi_high'])}, I2 = {percent(row['I2'])}"
         )
 
     def shown(self) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
-from waistats._format import counted, percent
+from waistats._format import counted, fixed, percent
 from waistats._typing import FloatArray, IntArray
 from waistats.errors import listing
 from waistats.instruments._findings import NOTE, WARNING, Finding
@@ -236,8 +236,8 @@ def look_at_interval(
             finding=finding,
             where=scale,
             n=len(given),
-            example=f"{ratio:.2f}",
-            text=f"{text}; the sampling variance of alpha is about {ratio:.1f} times "
+            example=fixed(ratio, 2),
+            text=f"{text}; the sampling variance of alpha is about {fixed(ratio, 1)} times "
             f"what the {ci} interval assumes",
             advice=f"Use {option('ci', 'jackknife')} or, with 150 respondents and more, "
             f"{option('ci', 'adf')}.",

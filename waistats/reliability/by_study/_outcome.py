@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from waistats._caller import option
-from waistats._format import coefficient
+from waistats._format import coefficient, fixed
 from waistats.errors import listing
 from waistats.instruments._findings import (
     STOP,
@@ -131,7 +131,7 @@ def _impossible_spread(
         return []
     rows = table[wrong]
     told = [
-        f"{s:.2f}, at most {m:.2f} ({name})"
+        f"{fixed(s, 2)}, at most {fixed(m, 2)} ({name})"
         for s, m, name in zip(
             rows["score_sd"], most[wrong], rows["coefficient_id"], strict=True
         )
