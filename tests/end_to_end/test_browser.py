@@ -181,7 +181,7 @@ def blank_shares(pdf, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("short", "fewest", "most"), [(False, 25, 36), (True, 4, 6)])
+@pytest.mark.parametrize(("short", "fewest", "most"), [(False, 25, 40), (True, 4, 6)])
 def test_a_printed_review_is_short_and_has_no_half_empty_page(
     tmp_path, short, fewest, most
 ):
