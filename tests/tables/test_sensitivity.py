@@ -4,17 +4,11 @@ import pytest
 from table_made import cells_of, coefficients, read_contents
 
 from waistats import DataError, ModelError, tables
-from waistats.practice import practice_table
 from waistats.sensitivity.deletion import leave_one_out
 from waistats.sensitivity.multiverse import multiverse
 from waistats.sensitivity.selection import threshold_selection
 from waistats.sensitivity.small_study import egger_test, pet_peese, rank_test
 from waistats.sensitivity.trim_and_fill import trim_and_fill
-from waistats.tables.sensitivity import chance
-
-
-def test_chances_are_never_certain():
-    assert [chance(p) for p in (0.9999, 0.987, 0.0001)] == ["> .99", ".99", "< .01"]
 
 
 class TestSensitivity:
@@ -66,10 +60,3 @@ class TestSensitivity:
         several = found.choices()["options"] > 1
         assert 0 < len(contents.rows) == several.sum()
         assert found.sentence().split(".")[0] in contents.notes[0]
-
-    def test_practice(self, model):
-        frame = practice_table(model)
-        rows = cells_of(tables.practice(frame))
-        people = next(r for r in rows if "for an interval of" in r["Quantity"])
-        assert people["Estimate"].replace(",", "").isdigit()
-        assert rows[0]["Estimate"] == f"{frame['estimate'].iloc[0]:.2f}".lstrip("0")

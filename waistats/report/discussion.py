@@ -38,7 +38,7 @@ from waistats.rg.study import RGStudy
 from waistats.tables._build import spec
 from waistats.tables._paper import without_alike
 from waistats.tables.models import excluded as excluded_table
-from waistats.tables.sensitivity import practice as practice_spec, score_errors
+from waistats.tables.practice import practice as practice_spec, score_errors
 from waistats.tables.studies import studies
 
 _DISCUSSION = ("meaning", "practice", "research")

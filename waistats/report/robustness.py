@@ -21,11 +21,11 @@ from waistats.rg.spread import spread_of
 from waistats.rg.study import RGStudy
 from waistats.sensitivity.multiverse import CHOICES, Multiverse, choice_words
 from waistats.tables._paper import for_paper
+from waistats.tables.practice import spread as spread_table
 from waistats.tables.sensitivity import (
     checks,
     leave_one_out,
     multiverse as multiverse_table,
-    spread as spread_table,
 )
 
 # all subsets are few enough to be drawn up to here

@@ -5,6 +5,7 @@ from waistats.tables import (
     generic,
     models,
     moderators as of_moderators,
+    practice as of_practice,
     reporting,
     sensitivity,
     studies as of_studies,
@@ -36,11 +37,12 @@ cumulative = published(sensitivity.cumulative)
 influence = published(sensitivity.influence)
 leave_one_out = published(sensitivity.leave_one_out)
 multiverse = published(sensitivity.multiverse)
-practice = published(sensitivity.practice)
-score_errors = published(sensitivity.score_errors)
 small_study = published(sensitivity.small_study)
-spread = published(sensitivity.spread)
 subgroups = published(sensitivity.subgroups)
+
+practice = published(of_practice.practice)
+score_errors = published(of_practice.score_errors)
+spread = published(of_practice.spread)
 
 agreement = published(reporting.agreement)
 characteristics = published(of_studies.characteristics)
